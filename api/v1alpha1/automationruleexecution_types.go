@@ -1,0 +1,182 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Trigger says why a rule ran.
+// +kubebuilder:validation:Enum=Created;SubjectChanged;RuleChanged;ContextChanged
+type Trigger string
+
+const (
+	// TriggerCreated is the first run of the rule on this subject.
+	TriggerCreated Trigger = "Created"
+	// TriggerSubjectChanged means that the client changed the subject.
+	TriggerSubjectChanged Trigger = "SubjectChanged"
+	// TriggerRuleChanged means that the rule was edited.
+	TriggerRuleChanged Trigger = "RuleChanged"
+	// TriggerContextChanged means that something the rule looks up or writes
+	// changed, such as a group, an Organization, a manager or the record itself.
+	TriggerContextChanged Trigger = "ContextChanged"
+)
+
+// AutomationRuleExecutionSpec names the rule and the subject.
+type AutomationRuleExecutionSpec struct {
+	// rule is the name of the AutomationRule.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Rule string `json:"rule,omitempty"`
+	// subject is the object that the rule ran on.
+	// +required
+	Subject SubjectReference `json:"subject,omitempty,omitzero"`
+}
+
+// SubjectReference names a ScimUser or ScimGroup in the same namespace.
+type SubjectReference struct {
+	// kind is ScimUser or ScimGroup.
+	// +required
+	Kind SubjectKind `json:"kind,omitempty"`
+	// name is the SCIM id.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// TargetReference names the record that a rule updates.
+type TargetReference struct {
+	// kind is Person or Organization.
+	// +required
+	Kind RecordKind `json:"kind,omitempty"`
+	// name is the metadata.name of the record.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// ExpressionResult is the value that a named expression had.
+type ExpressionResult struct {
+	// name is the expression's name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// value is the value as text, cut where it is long. Unset when it is none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Value string `json:"value,omitempty"`
+}
+
+// FieldChange is one change of the record.
+type FieldChange struct {
+	// field is the field's name in the record's spec.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Field string `json:"field,omitempty"`
+	// from is the old value as text, cut where it is long. Unset when there was none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	From string `json:"from,omitempty"`
+	// to is the new value as text, cut where it is long. Unset when it is cleared.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	To string `json:"to,omitempty"`
+}
+
+// ExecutionRun is an earlier run in short.
+type ExecutionRun struct {
+	// time is when the run ended.
+	// +required
+	Time metav1.MicroTime `json:"time,omitempty,omitzero"`
+	// trigger says why the rule ran.
+	// +required
+	Trigger Trigger `json:"trigger,omitempty"`
+	// reason is the reason of the Succeeded condition.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+	// message is the message of the Succeeded condition.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// AutomationRuleExecutionStatus is the outcome.
+type AutomationRuleExecutionStatus struct {
+	// conditions is Succeeded: True when the rule applied or had nothing to change,
+	// False when it failed, Unknown when its condition was not met.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// trigger says why the rule ran.
+	// +optional
+	Trigger Trigger `json:"trigger,omitempty"`
+	// time is when the run ended.
+	// +optional
+	Time metav1.MicroTime `json:"time,omitempty,omitzero"`
+	// ruleGeneration is the generation of the rule that ran.
+	// +optional
+	RuleGeneration int64 `json:"ruleGeneration,omitempty"`
+	// subjectGeneration is the generation of the subject that the rule read.
+	// +optional
+	SubjectGeneration int64 `json:"subjectGeneration,omitempty"`
+	// record is the record that the rule found or created.
+	// +optional
+	Record *TargetReference `json:"record,omitempty"`
+	// expressions are the values of the rule's expressions, in their order.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Expressions []ExpressionResult `json:"expressions,omitempty"`
+	// changes are the changes of the last run that changed something.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=128
+	Changes []FieldChange `json:"changes,omitempty"`
+	// history are the runs before the last, newest first, at most five.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5
+	History []ExecutionRun `json:"history,omitempty"`
+}
+
+// AutomationRuleExecution is what one rule did for one subject the last time.
+// Its name is the rule's name, a dash and the subject's SCIM id. It goes with the
+// rule and with the subject.
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:scope=Namespaced,shortName=are,categories=scim
+// +kubebuilder:selectablefield:JSONPath=`.spec.rule`
+// +kubebuilder:selectablefield:JSONPath=`.spec.subject.name`
+// +kubebuilder:printcolumn:name="Rule",type=string,JSONPath=`.spec.rule`
+// +kubebuilder:printcolumn:name="Subject",type=string,JSONPath=`.spec.subject.name`
+// +kubebuilder:printcolumn:name="Succeeded",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].reason`
+// +kubebuilder:printcolumn:name="Record",type=string,JSONPath=`.status.record.name`
+// +kubebuilder:printcolumn:name="Time",type=string,JSONPath=`.status.time`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Succeeded")].message`
+type AutomationRuleExecution struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+	// spec names the rule and the subject. It cannot be changed.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the rule and subject of an execution cannot be changed"
+	Spec AutomationRuleExecutionSpec `json:"spec,omitempty,omitzero"`
+	// status is the outcome.
+	// +optional
+	Status AutomationRuleExecutionStatus `json:"status,omitempty,omitzero"`
+}
+
+// AutomationRuleExecutionList is a list of AutomationRuleExecution.
+// +kubebuilder:object:root=true
+type AutomationRuleExecutionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []AutomationRuleExecution `json:"items"`
+}

@@ -1,0 +1,115 @@
+package v1alpha1
+
+// Condition types. Ready is on every kind but AutomationRuleExecution.
+// Reconciling and Stalled are set only while they are True, as kstatus expects,
+// so "kubectl wait" and GitOps tools read every kind the same way.
+const (
+	// ConditionReady says whether the object does what it is there for. Unknown
+	// with reason Pending means that no controller has looked at it yet.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the controller has more to do and will
+	// go on by itself; absent otherwise.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when nothing will change until somebody edits an
+	// object; absent otherwise.
+	ConditionStalled = "Stalled"
+	// ConditionSucceeded is the one condition of an AutomationRuleExecution. It
+	// is Unknown when the rule had nothing to decide, as when its condition was
+	// not met.
+	ConditionSucceeded = "Succeeded"
+)
+
+// Reasons that any kind can have.
+const (
+	// ReasonPending is the default in the CRDs: no controller has looked yet.
+	ReasonPending = "Pending"
+	// ReasonReady means that everything is as it should be.
+	ReasonReady = "Ready"
+	// ReasonRetrying means that a write failed for a passing cause and is being
+	// tried again.
+	ReasonRetrying = "Retrying"
+	// ReasonDeleting means that the object is being deleted.
+	ReasonDeleting = "Deleting"
+)
+
+// Reasons of a rule's outcome on a subject: on ConditionSucceeded of the
+// execution and, where they are failures, on ConditionReady of the subject.
+const (
+	// ReasonApplied means that the rule changed the record.
+	ReasonApplied = "Applied"
+	// ReasonNoChange means that the record already was as the rule wants it.
+	ReasonNoChange = "NoChange"
+	// ReasonConditionNotMet means that the rule's condition was false.
+	ReasonConditionNotMet = "ConditionNotMet"
+	// ReasonExpressionError means that an expression failed; nothing of that rule
+	// was written for this subject.
+	ReasonExpressionError = "ExpressionError"
+	// ReasonInvalidValue means that an expression gave a value that the record's
+	// field cannot hold.
+	ReasonInvalidValue = "InvalidValue"
+	// ReasonTargetNotFound means that the rule updates a record, may not create
+	// it, and there is none.
+	ReasonTargetNotFound = "TargetNotFound"
+	// ReasonConflict means that the record is linked to another subject that
+	// still exists and is active.
+	ReasonConflict = "Conflict"
+	// ReasonPrimaryEmailTaken is ReasonConflict for the usual case: another
+	// active user has the Person with this primary e-mail address.
+	ReasonPrimaryEmailTaken = "PrimaryEmailTaken"
+	// ReasonOrganizationNotFound means that no Organization has the group's
+	// display name. Create it, or rename the group; nothing else is needed.
+	ReasonOrganizationNotFound = "OrganizationNotFound"
+	// ReasonPersonMissing means that no rule gave this user a Person; the message
+	// names the condition that was not met.
+	ReasonPersonMissing = "PersonMissing"
+	// ReasonNoRules means that there is no enabled rule for this kind of subject.
+	ReasonNoRules = "NoRules"
+)
+
+// Reasons of AutomationRule, ScimEndpoint, Person and Organization.
+const (
+	// ReasonInvalidRule means that the rule does not compile; the message gives
+	// the expression, line and column.
+	ReasonInvalidRule = "InvalidRule"
+	// ReasonDisabled means that the rule is switched off by spec.disabled.
+	ReasonDisabled = "Disabled"
+	// ReasonSubjectsFailed means that the rule failed for some subjects.
+	ReasonSubjectsFailed = "SubjectsFailed"
+	// ReasonInvalidSecret means that the token Secret lacks a usable token.
+	ReasonInvalidSecret = "InvalidSecret"
+	// ReasonDuplicatePrimaryEmail means that another Person has the same primary
+	// e-mail address.
+	ReasonDuplicatePrimaryEmail = "DuplicatePrimaryEmail"
+	// ReasonReferenceNotFound means that a record this one refers to is missing.
+	ReasonReferenceNotFound = "ReferenceNotFound"
+	// ReasonDuplicateName means that another Organization has the same name.
+	ReasonDuplicateName = "DuplicateName"
+)
+
+// Labels and annotations.
+const (
+	// LabelRule is the name of the AutomationRule of an execution.
+	LabelRule = "provisioning.rservice.dev/rule"
+	// LabelSubjectKind is the kind of the subject of an execution.
+	LabelSubjectKind = "provisioning.rservice.dev/subject-kind"
+	// LabelResult is "succeeded", "failed" or "skipped" on an execution.
+	LabelResult = "result"
+	// LabelEndpoint is the name of the ScimEndpoint that a token Secret belongs
+	// to. The operator reads only Secrets that have it.
+	LabelEndpoint = "provisioning.rservice.dev/scim-endpoint"
+	// LabelClaim is the kind of claim that a Lease holds: "username" or
+	// "displayname".
+	LabelClaim = "provisioning.rservice.dev/claim"
+	// AnnotationRequestID is the id of the HTTP request that made the last
+	// accepted change; the same id is in the server's log.
+	AnnotationRequestID = "provisioning.rservice.dev/request-id"
+	// AnnotationTokenID is the id of the token that the request used.
+	AnnotationTokenID = "provisioning.rservice.dev/token-id"
+)
+
+// FinalizerDeprovision is on every ScimUser: before the object goes, its Person
+// is disabled.
+const FinalizerDeprovision = "provisioning.rservice.dev/deprovision"
+
+// SourceSCIM is the value of "source" on records that a SCIM subject is linked to.
+const SourceSCIM = "SCIM"

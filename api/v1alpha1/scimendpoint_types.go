@@ -1,0 +1,146 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ClientProfile names the kind of SCIM client, for the few cases in which the RFC
+// and a client contradict each other.
+// +kubebuilder:validation:Enum=Standard;Okta;Entra
+type ClientProfile string
+
+const (
+	// ClientProfileStandard keeps to RFC 7644.
+	ClientProfileStandard ClientProfile = "Standard"
+	// ClientProfileOkta is for Okta.
+	ClientProfileOkta ClientProfile = "Okta"
+	// ClientProfileEntra is for Microsoft Entra ID: a replace through a value path
+	// that matches nothing creates the value.
+	ClientProfileEntra ClientProfile = "Entra"
+)
+
+// ScimEndpointSpec is what an administrator sets for one SCIM client.
+type ScimEndpointSpec struct {
+	// publicURL is the base URL that is typed into the client, without a trailing
+	// slash, such as https://scim.example.com/scim/v2. It is used in the addresses
+	// that the server returns. Unset: they are made from the request's Host.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#]+(/[^?#]*[^/?#])?$')",message="publicURL must be an http or https URL without query, fragment or trailing slash"
+	PublicURL string `json:"publicURL,omitempty"`
+	// tokenSecretName is the name of the Secret that holds the bearer token under
+	// the key "token". The operator makes the Secret when it is missing. Unset:
+	// the endpoint's name followed by "-token".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	TokenSecretName string `json:"tokenSecretName,omitempty"`
+	// tokenGeneration asks for a new token each time that it is raised. The token
+	// before it stays valid for tokenOverlapSeconds. Unset counts as 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:XValidation:rule="self >= oldSelf",message="tokenGeneration can only be raised"
+	TokenGeneration int64 `json:"tokenGeneration,omitempty"`
+	// tokenOverlapSeconds is how long the old token stays valid after a rotation.
+	// Unset: 30 days. 0 ends it at once.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=31536000
+	TokenOverlapSeconds *int32 `json:"tokenOverlapSeconds,omitempty"`
+	// clientProfile is the kind of client. Unset: Standard.
+	// +optional
+	ClientProfile ClientProfile `json:"clientProfile,omitempty"`
+	// defaultOrganization is the Organization of a new Person for whom the client
+	// names none. Unset: such a Person has none.
+	// +optional
+	DefaultOrganization *RecordReference `json:"defaultOrganization,omitempty"`
+}
+
+// TokenState says which of an endpoint's tokens it is.
+// +kubebuilder:validation:Enum=Current;Previous
+type TokenState string
+
+const (
+	// TokenCurrent is the token that new clients are given.
+	TokenCurrent TokenState = "Current"
+	// TokenPrevious is the token before the last rotation.
+	TokenPrevious TokenState = "Previous"
+)
+
+// TokenStatus tells of one token, never its value.
+type TokenStatus struct {
+	// id identifies the token in logs and on objects; it does not reveal it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	ID string `json:"id,omitempty"`
+	// state is Current or Previous.
+	// +required
+	State TokenState `json:"state,omitempty"`
+	// issuedAt is when the token was made.
+	// +optional
+	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
+	// expiresAt is when the token stops working; unset for the current one.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+}
+
+// ScimEndpointStatus is the connection information.
+type ScimEndpointStatus struct {
+	// conditions are Ready and, while they apply, Reconciling and Stalled.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// observedGeneration is the generation of the spec that this status tells of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// tokenSecretName is the Secret that holds the token, under the key "token".
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	TokenSecretName string `json:"tokenSecretName,omitempty"`
+	// tokenGeneration is the tokenGeneration for which a token has been made.
+	// +optional
+	TokenGeneration int64 `json:"tokenGeneration,omitempty"`
+	// tokens are the tokens that are valid now.
+	// +optional
+	// +listType=map
+	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=2
+	Tokens []TokenStatus `json:"tokens,omitempty"`
+}
+
+// ScimEndpoint is the connection of one SCIM client: its bearer token and its
+// settings. Users and groups that the client pushes are stored in the endpoint's
+// namespace.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=se,categories=scim
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.spec.publicURL`
+// +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.status.tokenSecretName`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Token Issued",type=date,JSONPath=`.status.tokens[?(@.state=="Current")].issuedAt`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+type ScimEndpoint struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+	// spec is what an administrator sets.
+	// +optional
+	Spec ScimEndpointSpec `json:"spec,omitempty,omitzero"`
+	// status is the connection information.
+	// +optional
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "No controller has processed this endpoint yet.", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
+	Status ScimEndpointStatus `json:"status,omitempty,omitzero"`
+}
+
+// ScimEndpointList is a list of ScimEndpoint.
+// +kubebuilder:object:root=true
+type ScimEndpointList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ScimEndpoint `json:"items"`
+}

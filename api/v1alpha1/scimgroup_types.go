@@ -1,0 +1,115 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Classification says what a group stands for.
+// +kubebuilder:validation:Enum=Unclassified;Organization
+type Classification string
+
+const (
+	// ClassificationUnclassified is a group that is linked to no record.
+	ClassificationUnclassified Classification = "Unclassified"
+	// ClassificationOrganization is a group that is linked to an Organization: its
+	// members belong to it.
+	ClassificationOrganization Classification = "Organization"
+)
+
+// ScimGroupSpec is a group as the SCIM client sent it (RFC 7643 section 4.2).
+// Its members are not here: each ScimUser and ScimGroup lists the groups that it
+// is a member of, so a group has no size limit.
+type ScimGroupSpec struct {
+	// displayName is the group's name, unique in this namespace whatever the case
+	// of its letters.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	DisplayName string `json:"displayName,omitempty"`
+	// externalId is the client's own identifier of the group.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ExternalID string `json:"externalId,omitempty"`
+	// groupType is the product's free text for the kind of group.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	GroupType string `json:"groupType,omitempty"`
+	// extensions holds every extension that the client sent, by schema URN.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=20
+	Extensions map[string]JSON `json:"extensions,omitempty"`
+	// groups are the ids of the groups that this group is a direct member of, in
+	// the order of joining.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=5000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Groups []string `json:"groups,omitempty"`
+	// membersRevision is the newest resourceVersion among the members written by
+	// the last change of membership. A server that has seen it knows all members
+	// that were acknowledged before.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[0-9]+$`
+	MembersRevision string `json:"membersRevision,omitempty"`
+	// lastModified is when the server last accepted a change of the group or of
+	// its members, for sorting by Updated At.
+	// +required
+	LastModified metav1.MicroTime `json:"lastModified,omitempty,omitzero"`
+}
+
+// ScimGroupStatus says what became of the group.
+type ScimGroupStatus struct {
+	// conditions are Ready and, while they apply, Reconciling and Stalled.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// observedGeneration is the generation of the spec that this status tells of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// classification says what the group stands for.
+	// +optional
+	Classification Classification `json:"classification,omitempty"`
+	// organization is the Organization that the group is linked to.
+	// +optional
+	Organization *RecordReference `json:"organization,omitempty"`
+}
+
+// ScimGroup is a group that a SCIM client has pushed, as the client sent it.
+// Only the SCIM server writes its spec. metadata.name is the SCIM id.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=sg,categories=scim
+// +kubebuilder:selectablefield:JSONPath=`.spec.displayName`
+// +kubebuilder:selectablefield:JSONPath=`.spec.externalId`
+// +kubebuilder:printcolumn:name="DisplayName",type=string,JSONPath=`.spec.displayName`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Organization",type=string,JSONPath=`.status.organization.name`
+// +kubebuilder:printcolumn:name="Provisioned At",type=string,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Updated At",type=string,JSONPath=`.spec.lastModified`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="External ID",type=string,priority=1,JSONPath=`.spec.externalId`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')",message="metadata.name is the SCIM id and must be a UUID in lower case"
+type ScimGroup struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata; the name is the SCIM id.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+	// spec is the group as the client sent it.
+	// +required
+	Spec ScimGroupSpec `json:"spec,omitempty,omitzero"`
+	// status says what became of the group.
+	// +optional
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "No controller has processed this group yet.", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
+	Status ScimGroupStatus `json:"status,omitempty,omitzero"`
+}
+
+// ScimGroupList is a list of ScimGroup.
+// +kubebuilder:object:root=true
+type ScimGroupList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ScimGroup `json:"items"`
+}

@@ -1,0 +1,268 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ScimUserSpec is a user as the SCIM client sent it (RFC 7643 sections 4.1 and
+// 4.3). Nothing in it is derived, and an attribute that is missing here was not
+// sent or was cleared.
+// +kubebuilder:validation:XValidation:rule="!has(self.emails) || self.emails.filter(e, has(e.primary) && e.primary).size() <= 1",message="at most one e-mail address may be primary"
+// +kubebuilder:validation:XValidation:rule="!has(self.phoneNumbers) || self.phoneNumbers.filter(e, has(e.primary) && e.primary).size() <= 1",message="at most one phone number may be primary"
+// +kubebuilder:validation:XValidation:rule="!has(self.addresses) || self.addresses.filter(e, has(e.primary) && e.primary).size() <= 1",message="at most one address may be primary"
+type ScimUserSpec struct {
+	// userName is the user's login name at the client, unique in this namespace
+	// whatever the case of its letters. It may change; the user's id does not.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	UserName string `json:"userName,omitempty"`
+	// externalId is the client's own identifier of the user. It need not be unique.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ExternalID string `json:"externalId,omitempty"`
+	// active is false when the client has deactivated the user: the Person is then
+	// disabled and keeps all its data. Unset means that the client did not say,
+	// which counts as active.
+	// +optional
+	Active *bool `json:"active,omitempty"`
+	// name holds the parts of the user's name.
+	// +optional
+	Name *ScimName `json:"name,omitempty"`
+	// displayName is the name to show to people.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	DisplayName string `json:"displayName,omitempty"`
+	// nickName is the casual name of the user.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	NickName string `json:"nickName,omitempty"`
+	// profileUrl is the address of the user's online profile.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ProfileURL string `json:"profileUrl,omitempty"`
+	// title is the user's job title.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Title string `json:"title,omitempty"`
+	// userType is the relation between the organization and the user, such as
+	// Contractor or Employee. The default mapping makes a Person VIP when it
+	// contains VIP.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	UserType string `json:"userType,omitempty"`
+	// preferredLanguage is the user's language in the form of an Accept-Language
+	// header, such as en-GB.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	PreferredLanguage string `json:"preferredLanguage,omitempty"`
+	// locale is the user's location for currency, dates and numbers, such as en-US.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Locale string `json:"locale,omitempty"`
+	// timezone is the user's time zone in IANA form, such as Europe/Amsterdam.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Timezone string `json:"timezone,omitempty"`
+	// emails are the user's e-mail addresses.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Emails []ScimValue `json:"emails,omitempty"`
+	// phoneNumbers are the user's phone numbers.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	PhoneNumbers []ScimValue `json:"phoneNumbers,omitempty"`
+	// ims are the user's instant messaging addresses.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	IMs []ScimValue `json:"ims,omitempty"`
+	// photos are addresses of pictures of the user.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Photos []ScimValue `json:"photos,omitempty"`
+	// addresses are the user's postal addresses.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Addresses []ScimAddress `json:"addresses,omitempty"`
+	// entitlements are things that the user may use.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Entitlements []ScimValue `json:"entitlements,omitempty"`
+	// roles are the user's roles.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Roles []ScimValue `json:"roles,omitempty"`
+	// x509Certificates are certificates of the user.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	X509Certificates []ScimCertificate `json:"x509Certificates,omitempty"`
+	// enterprise holds the attributes of the enterprise extension
+	// (RFC 7643 section 4.3) and the product's site, location and supportID.
+	// +optional
+	Enterprise *ScimEnterprise `json:"enterprise,omitempty"`
+	// extensions holds every other extension that the client sent, by schema URN.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=20
+	Extensions map[string]JSON `json:"extensions,omitempty"`
+	// groups are the ids of the groups that the user is a direct member of, in the
+	// order of joining. An id whose ScimGroup does not exist means nothing.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=5000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Groups []string `json:"groups,omitempty"`
+	// lastModified is when the server last accepted a change, for sorting by
+	// Updated At.
+	// +required
+	LastModified metav1.MicroTime `json:"lastModified,omitempty,omitzero"`
+}
+
+// ScimName holds the parts of a user's name (RFC 7643 section 4.1.1).
+type ScimName struct {
+	// formatted is the full name, ready to show.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Formatted string `json:"formatted,omitempty"`
+	// familyName is the last name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	FamilyName string `json:"familyName,omitempty"`
+	// givenName is the first name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	GivenName string `json:"givenName,omitempty"`
+	// middleName is the middle name or names.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	MiddleName string `json:"middleName,omitempty"`
+	// honorificPrefix is a title before the name, such as Dr.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	HonorificPrefix string `json:"honorificPrefix,omitempty"`
+	// honorificSuffix is a suffix after the name, such as III.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	HonorificSuffix string `json:"honorificSuffix,omitempty"`
+}
+
+// ScimEnterprise holds the enterprise user attributes (RFC 7643 section 4.3).
+type ScimEnterprise struct {
+	// employeeNumber is the number or code that the organization gave the user.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	EmployeeNumber string `json:"employeeNumber,omitempty"`
+	// costCenter is the name of the cost center.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	CostCenter string `json:"costCenter,omitempty"`
+	// organization is the name of the organization.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Organization string `json:"organization,omitempty"`
+	// division is the name of the division.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Division string `json:"division,omitempty"`
+	// department is the name of the department.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Department string `json:"department,omitempty"`
+	// site is the name of the site where the user works.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Site string `json:"site,omitempty"`
+	// location is the place within the site, such as a room.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Location string `json:"location,omitempty"`
+	// supportID is the number by which the service desk knows the user.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	SupportID string `json:"supportID,omitempty"`
+	// manager is the user's manager.
+	// +optional
+	Manager *ScimManager `json:"manager,omitempty"`
+}
+
+// ScimManager refers to a user's manager (RFC 7643 section 4.3).
+type ScimManager struct {
+	// value identifies the manager: a SCIM id, or what the client can send
+	// instead, an externalId or a userName.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Value string `json:"value,omitempty"`
+	// ref is the SCIM "$ref": the address of the manager's resource.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Ref string `json:"ref,omitempty"`
+	// displayName is the manager's name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	DisplayName string `json:"displayName,omitempty"`
+}
+
+// ScimUserStatus says what became of the user.
+type ScimUserStatus struct {
+	// conditions are Ready and, while they apply, Reconciling and Stalled. Ready is
+	// False when a rule failed for this user or no Person came of it; the message
+	// names the rule, the expression and the reason.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// observedGeneration is the generation of the spec that this status tells of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// person is the Person that this user is linked to.
+	// +optional
+	Person *RecordReference `json:"person,omitempty"`
+}
+
+// ScimUser is a user that a SCIM client has provisioned, as the client sent it.
+// Only the SCIM server writes its spec. metadata.name is the SCIM id; sort by
+// .metadata.creationTimestamp (Provisioned At) or .spec.lastModified (Updated At).
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=su,categories=scim
+// +kubebuilder:selectablefield:JSONPath=`.spec.userName`
+// +kubebuilder:selectablefield:JSONPath=`.spec.externalId`
+// +kubebuilder:selectablefield:JSONPath=`.spec.active`
+// +kubebuilder:printcolumn:name="UserName",type=string,JSONPath=`.spec.userName`
+// +kubebuilder:printcolumn:name="Active",type=boolean,JSONPath=`.spec.active`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Person",type=string,JSONPath=`.status.person.name`
+// +kubebuilder:printcolumn:name="Provisioned At",type=string,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Updated At",type=string,JSONPath=`.spec.lastModified`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="External ID",type=string,priority=1,JSONPath=`.spec.externalId`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')",message="metadata.name is the SCIM id and must be a UUID in lower case"
+type ScimUser struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata; the name is the SCIM id.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+	// spec is the user as the client sent it.
+	// +required
+	Spec ScimUserSpec `json:"spec,omitempty,omitzero"`
+	// status says what became of the user.
+	// +optional
+	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "No controller has processed this user yet.", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
+	Status ScimUserStatus `json:"status,omitempty,omitzero"`
+}
+
+// ScimUserList is a list of ScimUser.
+// +kubebuilder:object:root=true
+type ScimUserList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ScimUser `json:"items"`
+}
