@@ -107,6 +107,25 @@ const (
 	AnnotationTokenID = "provisioning.rservice.dev/token-id"
 )
 
+// The token Secret of a ScimEndpoint. A Secret that somebody else made needs only
+// SecretKeyToken.
+const (
+	// SecretKeyToken is the key of the current bearer token.
+	SecretKeyToken = "token"
+	// SecretKeyPreviousToken is the key of the token before the last rotation.
+	SecretKeyPreviousToken = "previousToken"
+	// AnnotationTokenGeneration is the spec.tokenGeneration that the current token
+	// was made for.
+	AnnotationTokenGeneration = "provisioning.rservice.dev/token-generation"
+	// AnnotationTokenIssuedAt is when the current token was made, in RFC 3339.
+	AnnotationTokenIssuedAt = "provisioning.rservice.dev/token-issued-at"
+	// AnnotationPreviousTokenIssuedAt is when the previous token was made.
+	AnnotationPreviousTokenIssuedAt = "provisioning.rservice.dev/previous-token-issued-at"
+	// AnnotationPreviousTokenExpiresAt is when the previous token stops working, in
+	// RFC 3339. A previous token without it does not work.
+	AnnotationPreviousTokenExpiresAt = "provisioning.rservice.dev/previous-token-expires-at"
+)
+
 // FinalizerDeprovision is on every ScimUser: before the object goes, its Person
 // is disabled.
 const FinalizerDeprovision = "provisioning.rservice.dev/deprovision"

@@ -1,7 +1,5 @@
 package v1alpha1
 
-import "k8s.io/apimachinery/pkg/runtime"
-
 // RecordReference names a record in the same namespace.
 type RecordReference struct {
 	// name is the metadata.name of the record.
@@ -12,10 +10,25 @@ type RecordReference struct {
 }
 
 // JSON is any JSON value, kept as it came.
-// +kubebuilder:validation:Schemaless
+// +kubebuilder:validation:Type=""
 // +kubebuilder:pruning:PreserveUnknownFields
 type JSON struct {
-	runtime.RawExtension `json:",inline"`
+	// Raw is the value's encoding; empty stands for null.
+	Raw []byte `json:"-"`
+}
+
+// MarshalJSON returns the value as it came.
+func (j JSON) MarshalJSON() ([]byte, error) {
+	if len(j.Raw) == 0 {
+		return []byte("null"), nil
+	}
+	return j.Raw, nil
+}
+
+// UnmarshalJSON keeps a copy of the value's encoding.
+func (j *JSON) UnmarshalJSON(data []byte) error {
+	j.Raw = append([]byte(nil), data...)
+	return nil
 }
 
 // ScimAddress is a postal address as SCIM has it (RFC 7643 section 4.1.2).
