@@ -1,0 +1,135 @@
+// Package kube connects to a cluster: scheme, cache, client and manager, set up
+// in one way for the operator and for its tests.
+package kube
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// FieldOwner is the field manager of every write that no rule owns.
+const FieldOwner = "scim-operator"
+
+// reconcileTimeout ends a reconcile that hangs. It also bounds the waits of the
+// read-your-writes client, which have no limit of their own.
+const reconcileTimeout = time.Minute
+
+// Options are what differs between the operator and its tests.
+type Options struct {
+	// Namespace limits the operator to one namespace; empty means all.
+	Namespace string
+	// LeaderElection makes only one of several replicas run the controllers.
+	LeaderElection bool
+	// LeaderElectionNamespace is where the election's Lease is; empty means the
+	// namespace that the process runs in.
+	LeaderElectionNamespace string
+	// MetricsBindAddress is where metrics are served; "0" switches them off.
+	MetricsBindAddress string
+	// HealthProbeBindAddress is where probes are served; "" and "0" switch them off.
+	HealthProbeBindAddress string
+	// GracefulShutdownTimeout bounds the stop of the SCIM server and controllers.
+	GracefulShutdownTimeout time.Duration
+	// Logger is the root logger.
+	Logger logr.Logger
+	// SkipNameValidation lets one process run the same controllers twice, as tests
+	// with two replicas do.
+	SkipNameValidation bool
+}
+
+// NewScheme returns a scheme with the API's kinds and the built-in ones in use.
+func NewScheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		provisioningv1alpha1.AddToScheme, corev1.AddToScheme, coordinationv1.AddToScheme, eventsv1.AddToScheme,
+	} {
+		if err := add(s); err != nil {
+			return nil, fmt.Errorf("build scheme: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// NewManager returns a manager whose client reads its own writes from the cache.
+//
+// Three rules come with it. Every context given to the client needs a deadline,
+// because a read waits for the cache to see earlier writes. Leases are never
+// cached, and they and everything else without an informer are written with
+// client.DisableReadYourWritesConsistency. Of Secrets only those with the label
+// of a ScimEndpoint are cached; read others with the APIReader.
+func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
+	scheme, err := NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	cacheOptions, err := cacheOptions(o.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: scheme,
+		Logger: o.Logger,
+		Cache:  cacheOptions,
+		Client: client.Options{
+			FieldOwner:      FieldOwner,
+			FieldValidation: metav1.FieldValidationStrict,
+			Cache: &client.CacheOptions{
+				DisableFor:                      []client.Object{&coordinationv1.Lease{}},
+				EnableReadYourWritesConsistency: ptr.To(true),
+			},
+		},
+		Controller: config.Controller{
+			SkipNameValidation:    ptr.To(o.SkipNameValidation),
+			ReconciliationTimeout: reconcileTimeout,
+			EnableWarmup:          ptr.To(true),
+		},
+		LeaderElection:                o.LeaderElection,
+		LeaderElectionID:              "scim-operator." + provisioningv1alpha1.GroupVersion.Group,
+		LeaderElectionNamespace:       o.LeaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		Metrics:                       metricsserver.Options{BindAddress: o.MetricsBindAddress},
+		HealthProbeBindAddress:        o.HealthProbeBindAddress,
+		GracefulShutdownTimeout:       ptr.To(o.GracefulShutdownTimeout),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create manager: %w", err)
+	}
+	return mgr, nil
+}
+
+func cacheOptions(namespace string) (cache.Options, error) {
+	hasEndpoint, err := labels.NewRequirement(provisioningv1alpha1.LabelEndpoint, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("select token Secrets: %w", err)
+	}
+	options := cache.Options{
+		// A read of a kind that nobody asked to watch is a mistake, not a reason to
+		// start watching it.
+		ReaderFailOnMissingInformer: true,
+		DefaultTransform:            cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Secret{}: {Label: labels.NewSelector().Add(*hasEndpoint)},
+		},
+	}
+	if namespace != "" {
+		options.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+	}
+	return options, nil
+}
