@@ -1,0 +1,344 @@
+// Package controlplane runs etcd, kube-apiserver and kube-controller-manager as child processes on loopback addresses.
+//
+// It is used for tests, where everything is new each time, and by the dev runner, where data and certificates stay.
+package controlplane
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+const (
+	startTimeout = 2 * time.Minute // generous: a busy two-core machine compiles tests at the same time
+	stopGrace    = 10 * time.Second
+
+	adminGroup = "system:masters"
+)
+
+// Options say where a control plane keeps its files and how it serves.
+type Options struct {
+	// Binaries is the folder of etcd, kube-apiserver and kube-controller-manager.
+	Binaries string
+	// Dir holds data, certificates and logs. What is there from an earlier start is used again.
+	Dir string
+	// APIPort and EtcdPort are TCP ports on 127.0.0.1; 0 picks a free one.
+	APIPort, EtcdPort int
+	// Durable makes etcd wait for the disk, so that a crash of the machine loses nothing. Tests are faster without.
+	Durable bool
+	// Audit makes the API server log every write to AuditLog.
+	Audit bool
+}
+
+// ControlPlane is a running control plane.
+type ControlPlane struct {
+	opts      Options
+	ca        *authority
+	processes []*Process
+}
+
+// Start starts etcd and kube-apiserver and returns when the API server is ready. On an error nothing is left running.
+func Start(ctx context.Context, opts Options) (*ControlPlane, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for _, dir := range []string{opts.Dir, filepath.Join(opts.Dir, "logs")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("making the control plane's folder: %w", err)
+		}
+	}
+	if err := fillPorts(&opts.APIPort, &opts.EtcdPort); err != nil {
+		return nil, err
+	}
+	cp := &ControlPlane{opts: opts}
+	if err := cp.start(ctx); err != nil {
+		return nil, errors.Join(err, cp.Stop())
+	}
+	return cp, nil
+}
+
+func (cp *ControlPlane) start(ctx context.Context) error {
+	if err := cp.prepareCertificates(); err != nil {
+		return err
+	}
+	etcd, err := cp.run("etcd", cp.etcdArgs())
+	if err != nil {
+		return err
+	}
+	if err := cp.waitReady(ctx, etcd, cp.etcdURL()+"/health"); err != nil {
+		return err
+	}
+	if cp.opts.Audit {
+		if err := os.WriteFile(cp.path("audit-policy.yaml"), []byte(auditPolicy), 0o600); err != nil {
+			return fmt.Errorf("writing the audit policy: %w", err)
+		}
+	}
+	apiServer, err := cp.run("kube-apiserver", cp.apiServerArgs())
+	if err != nil {
+		return err
+	}
+	return cp.waitReady(ctx, apiServer, cp.URL()+"/readyz")
+}
+
+// StartControllers starts kube-controller-manager with garbage collection, namespace deletion and default service
+// accounts. Install custom resource definitions before: the garbage collector looks for new ones only every 30 seconds.
+func (cp *ControlPlane) StartControllers() error {
+	kubeconfig := cp.path("kube-controller-manager.kubeconfig")
+	if err := cp.WriteKubeconfig(kubeconfig, "", "system:kube-controller-manager", adminGroup); err != nil {
+		return err
+	}
+	_, err := cp.run("kube-controller-manager", []string{
+		"--kubeconfig=" + kubeconfig,
+		"--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
+		"--leader-elect=false",
+		"--secure-port=0",
+		"--kube-api-qps=500",
+		"--kube-api-burst=1000",
+	})
+	return err
+}
+
+// Stop ends everything in the reverse order of its start. The files stay.
+func (cp *ControlPlane) Stop() error {
+	var errs []error
+	for i := len(cp.processes) - 1; i >= 0; i-- {
+		errs = append(errs, cp.processes[i].Stop(stopGrace))
+	}
+	cp.processes = nil
+	return errors.Join(errs...)
+}
+
+// Processes lists the running programs, so that a caller can watch them.
+func (cp *ControlPlane) Processes() []*Process { return cp.processes }
+
+// URL is the API server's address.
+func (cp *ControlPlane) URL() string { return "https://" + loopback(cp.opts.APIPort) }
+
+// AuditLog is the file of the API server's audit events, one JSON object a line.
+func (cp *ControlPlane) AuditLog() string { return cp.path("audit.log") }
+
+// AdminConfig returns a configuration that may do everything.
+func (cp *ControlPlane) AdminConfig() (*rest.Config, error) {
+	return cp.UserConfig("admin", adminGroup)
+}
+
+// UserConfig returns a configuration that authenticates as this user by a client certificate.
+func (cp *ControlPlane) UserConfig(user string, groups ...string) (*rest.Config, error) {
+	return userConfig(cp.ca, cp.URL(), user, groups)
+}
+
+// IssueConfig is UserConfig for another process: dir is the Options.Dir of a control plane that serves at url.
+func IssueConfig(dir, url, user string, groups ...string) (*rest.Config, error) {
+	ca, err := loadAuthority(filepath.Join(dir, "pki"))
+	if err != nil {
+		return nil, err
+	}
+	return userConfig(ca, url, user, groups)
+}
+
+func userConfig(ca *authority, url, user string, groups []string) (*rest.Config, error) {
+	pair, err := ca.issueClient(user, groups...)
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Config{
+		Host:            url,
+		TLSClientConfig: rest.TLSClientConfig{CAData: ca.certPEM(), CertData: pair.cert, KeyData: pair.key},
+		QPS:             -1, // the server's priority and fairness limits, not the client
+	}, nil
+}
+
+// WriteKubeconfig writes a kubeconfig file for this user, with namespace as the default one.
+func (cp *ControlPlane) WriteKubeconfig(path, namespace, user string, groups ...string) error {
+	cfg, err := cp.UserConfig(user, groups...)
+	if err != nil {
+		return err
+	}
+	const name = "scim-operator-dev"
+	kubeconfig := clientcmdapi.NewConfig()
+	kubeconfig.Clusters[name] = &clientcmdapi.Cluster{Server: cfg.Host, CertificateAuthorityData: cfg.CAData}
+	kubeconfig.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: cfg.CertData, ClientKeyData: cfg.KeyData}
+	kubeconfig.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: user, Namespace: namespace}
+	kubeconfig.CurrentContext = name
+	if err := clientcmd.WriteToFile(*kubeconfig, path); err != nil {
+		return fmt.Errorf("writing a kubeconfig: %w", err)
+	}
+	return nil
+}
+
+func (cp *ControlPlane) prepareCertificates() error {
+	ca, err := loadOrCreateAuthority(cp.path("pki"))
+	if err != nil {
+		return err
+	}
+	cp.ca = ca
+	for _, name := range []string{"etcd", "kube-apiserver"} {
+		pair, err := ca.issueServer(name)
+		if err != nil {
+			return err
+		}
+		if err := pair.write(ca.dir, name); err != nil {
+			return err
+		}
+	}
+	pair, err := ca.issueClient("kube-apiserver")
+	if err != nil {
+		return err
+	}
+	if err := pair.write(ca.dir, "etcd-client"); err != nil {
+		return err
+	}
+	return ensureSigningKey(cp.pki("service-accounts.key"))
+}
+
+func (cp *ControlPlane) etcdArgs() []string {
+	args := []string{
+		"--name=default",
+		"--data-dir=" + cp.path("etcd"),
+		"--listen-client-urls=" + cp.etcdURL(),
+		"--advertise-client-urls=" + cp.etcdURL(),
+		"--listen-peer-urls=http://127.0.0.1:0", // there are no peers
+		"--client-cert-auth",
+		"--trusted-ca-file=" + cp.pki("ca.crt"),
+		"--cert-file=" + cp.pki("etcd.crt"),
+		"--key-file=" + cp.pki("etcd.key"),
+		"--quota-backend-bytes=8589934592",
+	}
+	if !cp.opts.Durable {
+		args = append(args, "--unsafe-no-fsync")
+	}
+	return args
+}
+
+func (cp *ControlPlane) apiServerArgs() []string {
+	args := []string{
+		"--etcd-servers=" + cp.etcdURL(),
+		"--etcd-cafile=" + cp.pki("ca.crt"),
+		"--etcd-certfile=" + cp.pki("etcd-client.crt"),
+		"--etcd-keyfile=" + cp.pki("etcd-client.key"),
+		"--bind-address=127.0.0.1",
+		"--advertise-address=127.0.0.1",
+		"--endpoint-reconciler-type=none", // the API server is not reached through a Service
+		"--secure-port=" + strconv.Itoa(cp.opts.APIPort),
+		"--tls-cert-file=" + cp.pki("kube-apiserver.crt"),
+		"--tls-private-key-file=" + cp.pki("kube-apiserver.key"),
+		"--client-ca-file=" + cp.pki("ca.crt"),
+		"--cert-dir=" + cp.path("pki"),
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + cp.pki("service-accounts.key"),
+		"--service-account-signing-key-file=" + cp.pki("service-accounts.key"),
+		"--service-cluster-ip-range=10.0.0.0/24",
+		"--authorization-mode=RBAC",
+	}
+	if cp.opts.Audit {
+		args = append(args,
+			"--audit-policy-file="+cp.path("audit-policy.yaml"),
+			"--audit-log-path="+cp.AuditLog(),
+			"--audit-log-mode=blocking",
+			"--audit-log-maxsize=1000000", // megabytes: never rotated, readers keep an offset
+		)
+	}
+	return args
+}
+
+func (cp *ControlPlane) run(name string, args []string) (*Process, error) {
+	process, err := StartProcess(name, cp.path("logs"), filepath.Join(cp.opts.Binaries, name), args, nil)
+	if err != nil {
+		return nil, err
+	}
+	cp.processes = append(cp.processes, process)
+	return process, nil
+}
+
+// waitReady polls url until it answers 200, the process ends or ctx is over.
+func (cp *ControlPlane) waitReady(ctx context.Context, process *Process, url string) error {
+	client, err := cp.probeClient()
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	last := errors.New("no answer yet")
+	for {
+		if last = probe(ctx, client, url); last == nil {
+			return nil
+		}
+		select {
+		case <-process.Done():
+			return process.ExitError()
+		case <-ctx.Done():
+			return fmt.Errorf("%s was not ready in time: %w; its log ends with:\n%s", process.Name, last, process.logTail())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func probe(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s", url, response.Status)
+	}
+	return nil
+}
+
+// probeClient trusts the CA and shows the certificate that etcd and the API server accept.
+func (cp *ControlPlane) probeClient() (*http.Client, error) {
+	pair, err := cp.ca.issueClient("readiness-probe", adminGroup)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := tls.X509KeyPair(pair.cert, pair.key)
+	if err != nil {
+		return nil, fmt.Errorf("loading the probe's certificate: %w", err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(cp.ca.cert)
+	return &http.Client{
+		Timeout: 5 * time.Second,
+		Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		},
+	}, nil
+}
+
+func (cp *ControlPlane) etcdURL() string { return "https://" + loopback(cp.opts.EtcdPort) }
+
+func (cp *ControlPlane) path(name string) string { return filepath.Join(cp.opts.Dir, name) }
+
+func (cp *ControlPlane) pki(name string) string { return filepath.Join(cp.opts.Dir, "pki", name) }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// fillPorts gives every port that is 0 a different one that was free a moment ago.
+func fillPorts(ports ...*int) error {
+	for _, port := range ports {
+		if *port != 0 {
+			continue
+		}
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return fmt.Errorf("finding a free port: %w", err)
+		}
+		defer listener.Close() // kept until all are chosen, so that no two are the same
+		*port = listener.Addr().(*net.TCPAddr).Port
+	}
+	return nil
+}
