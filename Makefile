@@ -1,0 +1,87 @@
+# Everything here is plain `go` behind short names; `make help` lists the targets.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Modules of this repository: the main one, and those under hack that pin tools.
+MODULES := $(patsubst %/,%,$(dir $(shell git ls-files "*go.mod")))
+CONTROLLER_GEN := bin/tools/controller-gen
+GOLANGCI_LINT := bin/tools/golangci-lint
+# Arguments for `go test`, such as TESTARGS='-run TestStore ./scimserver/...'.
+TESTARGS ?= ./...
+# Arguments for the dev runner, such as RUNARGS='--scim-port 9080'.
+RUNARGS ?=
+
+##@ Use
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: controlplane
+controlplane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl (once; up to 10 minutes).
+	@go run ./hack/testenv/cmd/controlplane
+
+.PHONY: run
+run: ## Run a control plane and the operator on this machine; Ctrl-C stops them, data stays in bin/dev.
+	@go build -o bin/scim-dev ./hack/dev
+	@exec bin/scim-dev $(RUNARGS)
+
+.PHONY: demo
+demo: ## Act as Okta against a running `make run`: push users and groups.
+	@go run ./hack/oktasim -connection bin/dev/connection.json
+
+##@ Develop
+
+.PHONY: build
+build: ## Build the operator as bin/manager.
+	CGO_ENABLED=0 go build -trimpath -o bin/manager .
+
+.PHONY: test
+test: ## Run all tests against one real control plane.
+	@go build -o bin/testrun ./hack/testenv/cmd/testrun
+	@exec bin/testrun -- go test $(TESTARGS)
+
+.PHONY: test-race
+test-race: ## Run all tests with the race detector.
+	@go build -o bin/testrun ./hack/testenv/cmd/testrun
+	@exec bin/testrun -- go test -race $(TESTARGS)
+
+.PHONY: bench
+bench: ## Measure the operator against a real control plane.
+	@go run ./hack/bench
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions and the RBAC role.
+	$(CONTROLLER_GEN) object crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	$(CONTROLLER_GEN) rbac:roleName=scim-operator paths=./controllers/... paths=./scimserver/... output:rbac:dir=config/rbac
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format the code and its imports.
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Check the code, and the API types against the Kubernetes API conventions.
+	$(GOLANGCI_LINT) run
+	$(GOLANGCI_LINT) run --config .golangci-kal.yml ./api/v1alpha1/...
+
+.PHONY: tidy
+tidy: ## Tidy every module of the repository.
+	@for module in $(MODULES); do echo "go mod tidy ($$module)"; (cd "$$module" && go mod tidy) || exit 1; done
+
+.PHONY: verify
+verify: generate tidy fmt lint ## Fail when generated files, modules, format or lint are not as committed.
+	@if [ -n "$$(git status --porcelain)" ]; then git status --short; git --no-pager diff; \
+		echo "verify: the tree is not clean: commit what is shown above"; exit 1; fi
+
+.PHONY: clean
+clean: ## Delete bin, with the control plane and the data of `make run`.
+	rm -rf bin
+
+# Tools are built when needed, and again when their pinned versions change.
+$(CONTROLLER_GEN): hack/tools/go.mod hack/tools/go.sum
+	cd hack/tools && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(GOLANGCI_LINT): hack/tools/golangci/go.mod hack/tools/golangci/go.sum
+	@echo "building golangci-lint with kube-api-linter, once: about 4 minutes on two cores"
+	cd hack/tools/golangci && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../../$@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
