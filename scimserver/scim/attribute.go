@@ -1,0 +1,187 @@
+package scim
+
+// Type is the data type of an attribute (RFC 7643 section 2.3). The schemas
+// served here have no decimal or integer attribute.
+type Type string
+
+// The data types in use.
+const (
+	String    Type = "string"
+	Boolean   Type = "boolean"
+	DateTime  Type = "dateTime"
+	Binary    Type = "binary"
+	Reference Type = "reference"
+	Complex   Type = "complex"
+)
+
+// Mutability says when a client may write an attribute (RFC 7643 section 7).
+type Mutability string
+
+// The mutabilities of RFC 7643 section 7.
+const (
+	ReadWrite Mutability = "readWrite"
+	ReadOnly  Mutability = "readOnly"
+	Immutable Mutability = "immutable"
+	WriteOnly Mutability = "writeOnly"
+)
+
+// Returned says when an attribute is part of an answer (RFC 7643 section 7).
+type Returned string
+
+// The return rules of RFC 7643 section 7.
+const (
+	ReturnedDefault Returned = "default"
+	ReturnedAlways  Returned = "always"
+	ReturnedRequest Returned = "request"
+	ReturnedNever   Returned = "never"
+)
+
+// Uniqueness says who guarantees that a value occurs once (RFC 7643 section 7).
+type Uniqueness string
+
+// The uniqueness rules of RFC 7643 section 7.
+const (
+	UniqueNone   Uniqueness = "none"
+	UniqueServer Uniqueness = "server"
+	UniqueGlobal Uniqueness = "global"
+)
+
+// Attribute is one row of the attribute table, which drives the schema
+// documents, validation, filters, PATCH, projection and encoding.
+// The zero values of Mutability, Returned and Uniqueness mean readWrite,
+// default and none; they are filled in when the table is built.
+type Attribute struct {
+	Name            string
+	Type            Type
+	MultiValued     bool
+	Description     string
+	Required        bool
+	CanonicalValues []string
+	CaseExact       bool
+	Mutability      Mutability
+	Returned        Returned
+	Uniqueness      Uniqueness
+	ReferenceTypes  []string
+	SubAttributes   []*Attribute
+
+	// MaxValues bounds the number of values of a multi-valued attribute; 0 means MaxValues.
+	MaxValues int
+
+	// bare accepts a plain string for a complex value and takes it as its
+	// "value": clients write references and role names that way.
+	bare bool
+
+	parent *Attribute
+	index  map[string]*Attribute
+}
+
+// Sub returns the sub-attribute of that name in any spelling, or nil.
+func (a *Attribute) Sub(name string) *Attribute {
+	return a.index[lowerASCII(name)]
+}
+
+// path is the attribute's name with its parent's, for messages.
+func (a *Attribute) path() string {
+	if a.parent == nil {
+		return a.Name
+	}
+	return a.parent.Name + "." + a.Name
+}
+
+func (a *Attribute) maxValues() int {
+	if a.MaxValues > 0 {
+		return a.MaxValues
+	}
+	return MaxValues
+}
+
+func indexAttributes(attributes []*Attribute, parent *Attribute) map[string]*Attribute {
+	index := make(map[string]*Attribute, len(attributes))
+	for _, a := range attributes {
+		if a.Mutability == "" {
+			a.Mutability = ReadWrite
+		}
+		if a.Returned == "" {
+			a.Returned = ReturnedDefault
+		}
+		if a.Uniqueness == "" {
+			a.Uniqueness = UniqueNone
+		}
+		a.parent = parent
+		a.index = indexAttributes(a.SubAttributes, a)
+		index[lowerASCII(a.Name)] = a
+	}
+	return index
+}
+
+// Schema is a named set of attributes (RFC 7643 section 7).
+type Schema struct {
+	// ID is the schema's URN in its canonical spelling.
+	ID          string
+	Name        string
+	Description string
+	Attributes  []*Attribute
+
+	index map[string]*Attribute
+}
+
+func newSchema(s Schema) *Schema {
+	s.index = indexAttributes(s.Attributes, nil)
+	return &s
+}
+
+// Attribute returns the attribute of that name in any spelling, or nil.
+func (s *Schema) Attribute(name string) *Attribute {
+	return s.index[lowerASCII(name)]
+}
+
+// ResourceType binds an endpoint to its schemas (RFC 7643 section 6).
+type ResourceType struct {
+	// Name is both name and id of the resource type, and the value of meta.resourceType.
+	Name        string
+	Description string
+	// Endpoint is the path below the base URL, with a leading slash.
+	Endpoint   string
+	Schema     *Schema
+	Extensions []*Schema
+
+	// core holds the common attributes and those of Schema, in the order in which they are encoded.
+	core []*Attribute
+	// index finds the attributes of core by their name, in its canonical spelling and in lower case.
+	index map[string]*Attribute
+}
+
+func newResourceType(rt ResourceType) *ResourceType {
+	rt.core = append(append(rt.core, commonAttributes...), rt.Schema.Attributes...)
+	rt.index = make(map[string]*Attribute, 2*len(rt.core))
+	for _, a := range rt.core {
+		rt.index[a.Name] = a
+		rt.index[lowerASCII(a.Name)] = a
+	}
+	return &rt
+}
+
+// Attribute returns the common or core attribute of that name in any spelling, or nil.
+func (rt *ResourceType) Attribute(name string) *Attribute {
+	if a, ok := rt.index[name]; ok {
+		return a
+	}
+	return rt.index[lowerASCII(name)]
+}
+
+// Extension returns the known extension schema with that URN in any spelling,
+// also the misspellings that clients are known to send, or nil.
+func (rt *ResourceType) Extension(urn string) *Schema {
+	for _, s := range rt.Extensions {
+		if s.ID == urn {
+			return s
+		}
+	}
+	urn = canonicalURN(urn)
+	for _, s := range rt.Extensions {
+		if s.ID == urn {
+			return s
+		}
+	}
+	return nil
+}

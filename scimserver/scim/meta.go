@@ -1,0 +1,37 @@
+package scim
+
+import (
+	"strings"
+	"time"
+)
+
+// Meta holds what the meta attribute tells of a resource (RFC 7643 section 3.1).
+type Meta struct {
+	Created      time.Time
+	LastModified time.Time
+	// Version is the entity tag, such as W/"3"; empty leaves it out.
+	Version string
+}
+
+// Location returns the URI of a resource. baseURL may end with a slash.
+func Location(baseURL string, rt *ResourceType, id string) string {
+	return strings.TrimSuffix(baseURL, "/") + rt.Endpoint + "/" + id
+}
+
+// Stamp sets id, meta and schemas of a resource that the caller owns.
+func Stamp(rt *ResourceType, res Resource, id, baseURL string, m Meta) {
+	res["id"] = id
+	meta := map[string]any{
+		"resourceType": rt.Name,
+		"created":      formatInstant(m.Created),
+		"lastModified": formatInstant(m.LastModified),
+		"location":     Location(baseURL, rt, id),
+	}
+	if m.Version != "" {
+		meta["version"] = m.Version
+	}
+	res["meta"] = meta
+	res.setSchemas(rt)
+}
+
+func formatInstant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

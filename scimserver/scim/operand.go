@@ -1,0 +1,171 @@
+package scim
+
+import "strings"
+
+// operand names the values that a filter or a projection looks at.
+type operand struct {
+	// urn is the key of the extension object that holds attr; empty for core
+	// attributes and inside value paths.
+	urn string
+	// attr is an attribute of the scope; nil when the schema is not known.
+	attr *Attribute
+	// sub is set when a sub-attribute of attr is meant.
+	sub *Attribute
+	// dynamic is the path as written when the schema is not known: within a
+	// resource the extension's URN and the attribute, such as
+	// "urn:example:ext:1.0:color.name", within a value path the name alone.
+	dynamic string
+}
+
+// String returns the canonical path.
+func (o operand) String() string {
+	if o.attr == nil {
+		return o.dynamic
+	}
+	s := o.attr.Name
+	if o.sub != nil {
+		s += "." + o.sub.Name
+	}
+	if o.urn != "" {
+		return o.urn + ":" + s
+	}
+	return s
+}
+
+// names reports whether the operand is, or is part of, the attribute with that canonical name.
+func (o operand) names(name string) bool {
+	if o.attr == nil {
+		return EqualFold(o.dynamic, name)
+	}
+	if o.urn != "" {
+		return name == o.urn+":"+o.attr.Name
+	}
+	return o.attr.Name == name
+}
+
+// leaf is the attribute whose type and case rule apply to the values; nil when the schema is not known.
+func (o operand) leaf() *Attribute {
+	if o.sub != nil {
+		return o.sub
+	}
+	return o.attr
+}
+
+// each calls test for every value and reports whether one passed. It calls test
+// once with nil when there is no value at all, and with nil for a value that
+// lacks the sub-attribute.
+func (o operand) each(scope map[string]any, test func(any) bool) bool {
+	if o.attr == nil {
+		return eachDynamic(dynamicValue(scope, o.dynamic), test)
+	}
+	if o.urn != "" {
+		scope, _ = scope[o.urn].(map[string]any)
+	}
+	switch v := scope[o.attr.Name].(type) {
+	case []any:
+		if len(v) == 0 {
+			return test(nil)
+		}
+		for _, element := range v {
+			if test(o.pick(element)) {
+				return true
+			}
+		}
+		return false
+	default:
+		return test(o.pick(v))
+	}
+}
+
+func (o operand) pick(value any) any {
+	if o.sub == nil {
+		return value
+	}
+	m, _ := value.(map[string]any)
+	return m[o.sub.Name]
+}
+
+func eachDynamic(v any, test func(any) bool) bool {
+	list, ok := v.([]any)
+	if !ok || len(list) == 0 {
+		if ok {
+			v = nil
+		}
+		return test(v)
+	}
+	for _, element := range list {
+		if test(element) {
+			return true
+		}
+	}
+	return false
+}
+
+// dynamicValue finds the value at a path whose schema is not known. An
+// extension object is found under any key that the path starts with, because a
+// URN alone does not tell where the schema's name ends.
+func dynamicValue(scope map[string]any, path string) any {
+	if !IsURN(path) {
+		return descend(scope, path)
+	}
+	for key, v := range scope {
+		if rest, ok := cutURN(path, key); ok {
+			if rest == "" {
+				return v
+			}
+			if found := descend(v, rest); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// cutURN cuts the URN off a path, without regard to case.
+func cutURN(path, urn string) (rest string, ok bool) {
+	if len(path) < len(urn) || !strings.EqualFold(path[:len(urn)], urn) {
+		return "", false
+	}
+	if len(path) == len(urn) {
+		return "", true
+	}
+	if path[len(urn)] != ':' || len(path) == len(urn)+1 {
+		return "", false
+	}
+	return path[len(urn)+1:], true
+}
+
+// descend follows a path of names separated by dots through objects, and through the values of arrays.
+func descend(v any, path string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, member := range v {
+			if len(key) == len(path) && strings.EqualFold(key, path) {
+				return member
+			}
+		}
+		name, rest, dotted := strings.Cut(path, ".")
+		if !dotted {
+			return nil
+		}
+		for key, member := range v {
+			if strings.EqualFold(key, name) {
+				return descend(member, rest)
+			}
+		}
+		return nil
+	case []any:
+		var found []any
+		for _, element := range v {
+			if member := descend(element, path); member != nil {
+				found = append(found, member)
+			}
+		}
+		if found == nil {
+			return nil
+		}
+		return found
+	default:
+		return nil
+	}
+}
