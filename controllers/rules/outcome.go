@@ -1,0 +1,96 @@
+package rules
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// Input is the subject and what belongs to it. Exactly one of User and Group is
+// set. The engine reads it only.
+type Input struct {
+	// User is the subject of rules for ScimUser.
+	User *v1alpha1.ScimUser
+	// Group is the subject of rules for ScimGroup.
+	Group *v1alpha1.ScimGroup
+	// Groups are the groups of User that exist, in the order of joining: the order
+	// of spec.groups. Rules for ScimGroup do not see it.
+	Groups []Group
+	// DefaultOrganization is the record name of the ScimEndpoint's
+	// defaultOrganization, or "".
+	DefaultOrganization string
+}
+
+// Group is a group that a user is a member of, as expressions see it.
+type Group struct {
+	// ID is the group's SCIM id.
+	ID          string
+	DisplayName string
+	ExternalID  string
+	GroupType   string
+	// Classification says what the group stands for.
+	Classification v1alpha1.Classification
+	// Organization is the record name of the Organization that the group is linked
+	// to, or "".
+	Organization string
+	// OrganizationDisabled is whether that Organization is disabled.
+	OrganizationDisabled bool
+}
+
+// Record is a *v1alpha1.Person or *v1alpha1.Organization. It fits wherever a
+// Kubernetes client wants an object.
+type Record interface {
+	metav1.Object
+	runtime.Object
+}
+
+// Result is the plan for one subject.
+type Result struct {
+	// Outcomes holds one outcome a rule, in the order of the rules.
+	Outcomes []Outcome
+	// Record is the subject's record as it is after all outcomes, nil when the
+	// subject has none. A record that is yet to be created has no name.
+	Record Record
+}
+
+// Outcome is what one rule does for the subject.
+type Outcome struct {
+	// Rule is the rule's name, Generation its generation.
+	Rule       string
+	Generation int64
+	// Reason is one of the reasons of a rule's outcome in package v1alpha1. Every
+	// reason but Applied, NoChange and ConditionNotMet is a failure: nothing of
+	// this rule is to be written.
+	Reason string
+	// Message says it in words: the rule, the place in the rule and the cause. It
+	// never holds a value of the subject or of a record, so it is fit for
+	// conditions and logs. At most MaxMessageLength characters.
+	Message string
+	// Expressions are the values of the named expressions as text, in their order,
+	// up to one that failed. They may be personal data.
+	Expressions []v1alpha1.ExpressionResult
+	// Changes are the changes of the record's spec, in the order of its fields.
+	// They may be personal data.
+	Changes []v1alpha1.FieldChange
+	// Kind is the kind of record that the rule updates.
+	Kind v1alpha1.RecordKind
+	// Create is whether the record is to be created. Its name is the caller's to
+	// choose.
+	Create bool
+	// Before is a copy of the record as this rule found it, with the changes of the
+	// rules before. Nil where no record was found, so also when Create is set.
+	Before Record
+	// After is a copy of the record as this rule leaves it. Nil where there is
+	// none. Without a change it equals Before.
+	After Record
+}
+
+// Failed reports whether the rule failed for the subject.
+func (o Outcome) Failed() bool {
+	switch o.Reason {
+	case v1alpha1.ReasonApplied, v1alpha1.ReasonNoChange, v1alpha1.ReasonConditionNotMet:
+		return false
+	}
+	return true
+}
