@@ -2,6 +2,7 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 
 # Modules of this repository: the main one, and those under hack that pin tools.
 MODULES := $(patsubst %/,%,$(dir $(shell git ls-files "*go.mod")))
@@ -83,5 +84,5 @@ $(CONTROLLER_GEN): hack/tools/go.mod hack/tools/go.sum
 	cd hack/tools && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ sigs.k8s.io/controller-tools/cmd/controller-gen
 
 $(GOLANGCI_LINT): hack/tools/golangci/go.mod hack/tools/golangci/go.sum
-	@echo "building golangci-lint with kube-api-linter, once: about 4 minutes on two cores"
+	@echo "building golangci-lint with kube-api-linter, once: about a minute on two cores"
 	cd hack/tools/golangci && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../../$@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter

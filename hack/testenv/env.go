@@ -189,7 +189,7 @@ func (r *Run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := manifests.Apply(ctx, c, "testenv", filepath.Join(root, "config", "crd", "bases")); err != nil {
+	if _, err := manifests.Apply(ctx, c, manifests.Options{FieldManager: "testenv"}, filepath.Join(root, "config", "crd", "bases")); err != nil {
 		return err
 	}
 	if err := r.cp.StartControllers(); err != nil {

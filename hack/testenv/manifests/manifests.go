@@ -24,10 +24,18 @@ const establishTimeout = 30 * time.Second
 
 const crdKind = "CustomResourceDefinition"
 
+// Options say how objects are applied.
+type Options struct {
+	// FieldManager owns the applied fields; those that others own are taken over.
+	FieldManager string
+	// Namespace is for namespaced objects whose file names none.
+	Namespace string
+}
+
 // Apply applies every object in the *.yaml files of these folders (kustomization.yaml aside; a folder that does not exist
-// holds none) with this field manager, taking over fields that others own. Namespaces and custom resource definitions go
-// first; Apply waits until the latter are served. It returns how many objects it applied.
-func Apply(ctx context.Context, c client.Client, fieldManager string, folders ...string) (int, error) {
+// holds none). Namespaces and custom resource definitions go first; Apply waits until the latter are served. It returns how
+// many objects it applied.
+func Apply(ctx context.Context, c client.Client, opts Options, folders ...string) (int, error) {
 	var objects []*unstructured.Unstructured
 	for _, folder := range folders {
 		found, err := Read(folder)
@@ -38,7 +46,7 @@ func Apply(ctx context.Context, c client.Client, fieldManager string, folders ..
 	}
 	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return rank(a) - rank(b) })
 	for i, object := range objects {
-		if err := apply(ctx, c, fieldManager, object); err != nil {
+		if err := apply(ctx, c, opts, object); err != nil {
 			return i, fmt.Errorf("applying %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
@@ -101,13 +109,13 @@ func rank(object *unstructured.Unstructured) int {
 	return 2
 }
 
-func apply(ctx context.Context, c client.Client, fieldManager string, object *unstructured.Unstructured) error {
+func apply(ctx context.Context, c client.Client, opts Options, object *unstructured.Unstructured) error {
 	ctx, cancel := context.WithTimeout(ctx, establishTimeout)
 	defer cancel()
 	// A kind whose definition has just been established may be missing from discovery for a moment.
 	var last error
 	err := wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		last = c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(fieldManager), client.ForceOwnership)
+		last = applyOnce(ctx, c, opts, object)
 		if meta.IsNoMatchError(last) {
 			return false, nil
 		}
@@ -143,4 +151,15 @@ func waitEstablished(ctx context.Context, c client.Client, name string) error {
 func isEstablished(condition any) bool {
 	fields, ok := condition.(map[string]any)
 	return ok && fields["type"] == "Established" && fields["status"] == "True"
+}
+
+func applyOnce(ctx context.Context, c client.Client, opts Options, object *unstructured.Unstructured) error {
+	namespaced, err := c.IsObjectNamespaced(object)
+	if err != nil {
+		return err
+	}
+	if namespaced && object.GetNamespace() == "" {
+		object.SetNamespace(opts.Namespace)
+	}
+	return c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(opts.FieldManager), client.ForceOwnership)
 }

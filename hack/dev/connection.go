@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const connectTimeout = time.Minute
+
+// connection is what a SCIM client needs. connection.json holds it for scripts, readable by its owner only.
+type connection struct {
+	BaseURL    string `json:"baseURL"`
+	Token      string `json:"token"`
+	Kubeconfig string `json:"kubeconfig"`
+	Namespace  string `json:"namespace"`
+
+	secret string // the name of the Secret that the token is from
+}
+
+func (c connection) write(path string) error {
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the connection: %w", err)
+	}
+	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("writing the connection: %w", err)
+	}
+	return nil
+}
+
+// waitConnected waits until the sample endpoint has a token and the SCIM server accepts it.
+func (r *runner) waitConnected(ctx context.Context) (connection, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	for {
+		conn, err := r.connect(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		select {
+		case <-ctx.Done():
+			return connection{}, fmt.Errorf("the SCIM endpoint was not ready within %s: %w; the operator's log is %s",
+				connectTimeout, err, r.operator.LogFile)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (r *runner) connect(ctx context.Context) (connection, error) {
+	var endpoints provisioningv1alpha1.ScimEndpointList
+	if err := r.client.List(ctx, &endpoints, client.InNamespace(r.opts.namespace)); err != nil {
+		return connection{}, fmt.Errorf("listing ScimEndpoints: %w", err)
+	}
+	if len(endpoints.Items) == 0 {
+		return connection{}, fmt.Errorf("namespace %s has no ScimEndpoint: config/samples should hold one", r.opts.namespace)
+	}
+	endpoint := endpoints.Items[0]
+	if endpoint.Status.TokenSecretName == "" {
+		return connection{}, fmt.Errorf("ScimEndpoint %s has no status.tokenSecretName", endpoint.Name)
+	}
+	conn := connection{
+		BaseURL:    "http://" + loopback(r.opts.scimPort) + "/scim/v2",
+		Kubeconfig: r.kubeconfig(),
+		Namespace:  r.opts.namespace,
+		secret:     endpoint.Status.TokenSecretName,
+	}
+	var secret corev1.Secret
+	if err := r.client.Get(ctx, client.ObjectKey{Namespace: conn.Namespace, Name: conn.secret}, &secret); err != nil {
+		return connection{}, fmt.Errorf("reading the token's Secret: %w", err)
+	}
+	conn.Token = string(secret.Data[provisioningv1alpha1.SecretKeyToken])
+	if conn.Token == "" {
+		return connection{}, fmt.Errorf("Secret %s has no key %q", conn.secret, provisioningv1alpha1.SecretKeyToken)
+	}
+	return conn, conn.probe(ctx)
+}
+
+// probe makes an authenticated request, which shows that the server is up and knows the token.
+func (c connection) probe(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.BaseURL+"/Users?count=0", nil)
+	if err != nil {
+		return fmt.Errorf("making a SCIM request: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+c.Token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("asking the SCIM server: %w", err)
+	}
+	if err := response.Body.Close(); err != nil {
+		return fmt.Errorf("asking the SCIM server: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return errors.New("the SCIM server answered " + response.Status)
+	}
+	return nil
+}
+
+func newClient(cfg *rest.Config) (client.Client, error) {
+	if err := provisioningv1alpha1.AddToScheme(scheme.Scheme); err != nil {
+		return nil, fmt.Errorf("building the scheme: %w", err)
+	}
+	c, err := client.New(cfg, client.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("making a client: %w", err)
+	}
+	return c, nil
+}
+
+func (r *runner) print(conn connection) {
+	kubectl := r.kubectl()
+	fmt.Fprintf(r.out, `
+SCIM base URL   %s
+Bearer token    %s -n %s get secret %s -o jsonpath='{.data.token}' | base64 -d
+Kubernetes      export KUBECONFIG=%s
+Logs            %s
+
+Try, in another terminal:
+  make demo
+  %s get scimusers,persons
+  curl -s -H "Authorization: Bearer $(%s get secret %s -o jsonpath='{.data.token}' | base64 -d)" %s/Users
+
+`, conn.BaseURL, kubectl, conn.Namespace, conn.secret, conn.Kubeconfig, filepath.Join(r.data, "logs"),
+		kubectl, kubectl, conn.secret, conn.BaseURL)
+}
+
+func (r *runner) printWithoutOperator() {
+	fmt.Fprintf(r.out, "\nKubernetes      export KUBECONFIG=%s\nOperator        KUBECONFIG=%s go run .", r.kubeconfig(), r.operatorKubeconfig())
+	for _, arg := range r.operatorArgs() {
+		fmt.Fprintf(r.out, " %s", arg)
+	}
+	fmt.Fprint(r.out, "\n\n")
+}
+
+// kubectl is the one on the PATH, or else the one built with the control plane.
+func (r *runner) kubectl() string {
+	if _, err := exec.LookPath("kubectl"); err == nil {
+		return "kubectl"
+	}
+	path := filepath.Join(r.binaries, "kubectl")
+	if relative, err := filepath.Rel(r.root, path); err == nil {
+		return relative
+	}
+	return path
+}
