@@ -35,8 +35,9 @@ type comparison struct {
 	literal any
 	// folded is Fold of a string literal.
 	folded string
-	// instant is set when the attribute is a dateTime and the operator compares instants.
-	instant time.Time
+	// instant is the literal, if byInstant tells that instants are compared.
+	instant   time.Time
+	byInstant bool
 }
 
 // newComparison checks that the attribute's type allows the operator and the literal.
@@ -101,7 +102,7 @@ func (c *comparison) checkDateTime() error {
 	if c.op.substring() {
 		return nil
 	}
-	if c.instant, ok = parseInstant(text); !ok {
+	if c.instant, c.byInstant = parseInstant(text); !c.byInstant {
 		return invalidFilter("%s is a dateTime: write the value like 2025-01-31T12:00:00Z", c.target)
 	}
 	return nil
@@ -151,7 +152,7 @@ func (c *comparison) test(v any) bool {
 	case bool:
 		return (value == c.literal) == (c.op == opEq)
 	case string:
-		if !c.instant.IsZero() {
+		if c.byInstant {
 			return c.testInstant(value)
 		}
 		return c.testText(value, attr.CaseExact)

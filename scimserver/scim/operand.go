@@ -108,17 +108,19 @@ func dynamicValue(scope map[string]any, path string) any {
 	if !IsURN(path) {
 		return descend(scope, path)
 	}
+	var found any
+	longest := 0
 	for key, v := range scope {
-		if rest, ok := cutURN(path, key); ok {
-			if rest == "" {
-				return v
-			}
-			if found := descend(v, rest); found != nil {
-				return found
-			}
+		rest, ok := cutURN(path, key)
+		if !ok || len(key) <= longest {
+			continue
 		}
+		if rest != "" {
+			v = descend(v, rest)
+		}
+		found, longest = v, len(key)
 	}
-	return nil
+	return found
 }
 
 // cutURN cuts the URN off a path, without regard to case.

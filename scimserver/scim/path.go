@@ -43,6 +43,8 @@ func (rt *ResourceType) resolve(path string) lookup {
 		return rt.resolveCore(rest)
 	case urn == rt.Schema.ID || rest == "" && extension != nil:
 		return lookup{container: urn}
+	case urn == UserURN || urn == GroupURN:
+		return lookup{problem: urn + " is not a schema of " + rt.Name}
 	case extension == nil:
 		return lookup{operand: operand{dynamic: path}}
 	}

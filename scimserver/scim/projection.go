@@ -161,7 +161,7 @@ func (p *Projection) top(key string, v any) any {
 // unknown projects an extension whose schema is not known. It is selected as a
 // whole, also by a path to one of its attributes.
 func (p *Projection) unknown(key string, v any) any {
-	if c := p.excluded[lowerASCII(key)]; c != nil && c.whole || p.excluded[key] != nil {
+	if p.excluded[lowerASCII(key)] != nil {
 		return nil
 	}
 	if !p.limited {

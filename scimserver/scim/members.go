@@ -1,0 +1,100 @@
+package scim
+
+// memberSet holds the values of an attribute whose values are told apart by
+// "value" alone, so that any number of operations that add or remove some take
+// time in proportion to what they name, not to the size of the group.
+type memberSet struct {
+	target target
+	// elements has nil where a value was removed.
+	elements []any
+	at       map[string]int
+}
+
+// members returns the set for the target, loaded from the resource if need be.
+func (p *patcher) members(t target) *memberSet {
+	if p.set != nil && p.set.target.attr == t.attr {
+		return p.set
+	}
+	p.flush()
+	values, _ := p.get(t).([]any)
+	s := &memberSet{target: t, elements: make([]any, 0, len(values)), at: make(map[string]int, len(values))}
+	s.add(values)
+	p.set = s
+	return s
+}
+
+// flush writes the set back to the resource.
+func (p *patcher) flush() {
+	s := p.set
+	if s == nil {
+		return
+	}
+	p.set = nil
+	values := make([]any, 0, len(s.at))
+	for _, element := range s.elements {
+		if element != nil {
+			values = append(values, element)
+		}
+	}
+	if len(values) == 0 {
+		delete(p.res, s.target.attr.Name)
+		return
+	}
+	p.res[s.target.attr.Name] = values
+}
+
+// drop forgets the set if it is that of the attribute, whose values are about to be replaced as a whole.
+func (s *memberSet) drop(a *Attribute) *memberSet {
+	if s != nil && s.target.attr == a {
+		return nil
+	}
+	return s
+}
+
+// add appends the elements whose value is not there yet.
+func (s *memberSet) add(elements []any) {
+	for _, element := range elements {
+		value := elementValue(element)
+		if _, exists := s.at[value]; !exists {
+			s.at[value] = len(s.elements)
+			s.elements = append(s.elements, element)
+		}
+	}
+}
+
+// remove removes the element with that value, if there is one.
+func (s *memberSet) remove(value string) {
+	if i, ok := s.at[value]; ok {
+		s.elements[i] = nil
+		delete(s.at, value)
+	}
+}
+
+// removeMembers carries out "remove members[value eq …]" on the set, also with
+// several values joined by "or". It reports false for any other operation.
+func (p *patcher) removeMembers(op Op, t target) bool {
+	if op != OpRemove || t.sub != nil || !t.attr.byValue() {
+		return false
+	}
+	terms := []node{t.filter}
+	if g, ok := t.filter.(*group); ok && !g.and {
+		terms = g.terms
+	}
+	values := make([]string, 0, len(terms))
+	for _, n := range terms {
+		c, ok := n.(*comparison)
+		if !ok || c.op != opEq || c.target.attr.Name != "value" {
+			return false
+		}
+		value, ok := c.literal.(string)
+		if !ok {
+			return false
+		}
+		values = append(values, value)
+	}
+	members := p.members(t)
+	for _, value := range values {
+		members.remove(value)
+	}
+	return true
+}

@@ -1,0 +1,197 @@
+package scim
+
+import (
+	"net/http"
+	"strings"
+)
+
+// MaxPatchOperations is how many operations one PATCH may hold.
+const MaxPatchOperations = 1000
+
+// Op is the kind of a PATCH operation, in lower case.
+type Op string
+
+// The operations of RFC 7644 section 3.5.2.
+const (
+	OpAdd     Op = "add"
+	OpReplace Op = "replace"
+	OpRemove  Op = "remove"
+)
+
+// Patch is the body of a PATCH request.
+type Patch struct {
+	Operations []PatchOperation
+}
+
+// PatchOperation is one step of a Patch.
+type PatchOperation struct {
+	Op Op
+	// Path is as the client wrote it, and empty if there is none.
+	Path string
+	// Value is as decoded from JSON, with json.Number for numbers.
+	Value any
+	// HasValue tells an explicit null from no value at all.
+	HasValue bool
+}
+
+// Profile selects between behaviours that different clients rely on.
+type Profile int
+
+const (
+	// Standard follows RFC 7644.
+	Standard Profile = iota
+	// Okta also ignores an id in a value without path that is not the resource's own.
+	Okta
+	// Entra also lets "replace" with a value filter that matches nothing create
+	// the value, as Microsoft Entra ID expects.
+	Entra
+)
+
+// ParseProfile returns the profile with that name: standard, okta or entra, in any case.
+func ParseProfile(name string) (Profile, bool) {
+	for _, p := range []Profile{Standard, Okta, Entra} {
+		if strings.EqualFold(name, p.String()) {
+			return p, true
+		}
+	}
+	return Standard, false
+}
+
+// String returns the profile's name in lower case.
+func (p Profile) String() string {
+	switch p {
+	case Okta:
+		return "okta"
+	case Entra:
+		return "entra"
+	default:
+		return "standard"
+	}
+}
+
+// ParsePatch reads the body of a PATCH request (RFC 7644 section 3.5.2). schemas
+// may be missing, op may have any case, and there may be no operations, which
+// changes nothing. Paths are checked by ApplyPatch, which knows the resource type.
+// Errors are 400 invalidSyntax, and 413 for more than MaxPatchOperations.
+func ParsePatch(body []byte) (*Patch, error) {
+	object, err := decodeObject(body)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := member(object, "Operations").([]any)
+	if !ok {
+		return nil, invalidSyntax("the body needs an array Operations")
+	}
+	if len(list) > MaxPatchOperations {
+		return nil, NewError(http.StatusRequestEntityTooLarge,
+			"the PATCH has %d operations; split it into requests of at most %d", len(list), MaxPatchOperations)
+	}
+	patch := &Patch{Operations: make([]PatchOperation, 0, len(list))}
+	for i, item := range list {
+		operation, err := parseOperation(item)
+		if err != nil {
+			return nil, inOperation(i, err)
+		}
+		patch.Operations = append(patch.Operations, operation)
+	}
+	return patch, nil
+}
+
+func parseOperation(item any) (PatchOperation, error) {
+	var operation PatchOperation
+	object, ok := item.(map[string]any)
+	if !ok {
+		return operation, invalidSyntax("an operation must be a JSON object")
+	}
+	op, _ := member(object, "op").(string)
+	switch operation.Op = Op(lowerASCII(op)); operation.Op {
+	case OpAdd, OpReplace, OpRemove:
+	default:
+		return operation, invalidSyntax("op must be add, replace or remove")
+	}
+	switch path := member(object, "path").(type) {
+	case nil:
+	case string:
+		operation.Path = strings.TrimSpace(path)
+	default:
+		return operation, invalidPath("path must be a string")
+	}
+	for name, v := range object {
+		if strings.EqualFold(name, "value") {
+			operation.Value, operation.HasValue = v, true
+		}
+	}
+	return operation, nil
+}
+
+// member returns the member with that name in any case.
+func member(object map[string]any, name string) any {
+	if v, ok := object[name]; ok {
+		return v
+	}
+	for key, v := range object {
+		if strings.EqualFold(key, name) {
+			return v
+		}
+	}
+	return nil
+}
+
+// inOperation says in which operation an error lies.
+func inOperation(i int, err error) error {
+	scimErr, ok := err.(*Error)
+	if !ok {
+		return err
+	}
+	out := BadRequest(scimErr.ScimType, "operation %d: %s", i+1, scimErr.Detail)
+	out.Status = scimErr.Status
+	return out
+}
+
+// Touches reports whether the patch may change the attribute with this
+// canonical top-level name, so that a store need not load "members" for a rename.
+func (p *Patch) Touches(rt *ResourceType, name string) bool {
+	for _, operation := range p.Operations {
+		if operation.Path != "" {
+			if touches(rt, operation.Path, operation.Value, name) {
+				return true
+			}
+			continue
+		}
+		object, _ := operation.Value.(map[string]any)
+		for key, v := range object {
+			if touches(rt, key, v, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func touches(rt *ResourceType, path string, value any, name string) bool {
+	head, _, _ := strings.Cut(path, "[")
+	found := rt.resolve(head)
+	if found.container != "" && found.container == rt.Schema.ID {
+		object, _ := value.(map[string]any)
+		return member(object, name) != nil
+	}
+	return found.urn == "" && found.attr != nil && found.attr.Name == name
+}
+
+// ApplyPatch returns the resource as the patch makes it. The patch is applied as
+// a whole or not at all, and current is not changed; parts that the patch does
+// not touch are shared with it. id and meta are kept as they are in current.
+//
+// Errors are 400 with the scimType of RFC 7644 section 3.12: invalidPath for a
+// path that cannot exist, invalidFilter, noTarget for a value filter that
+// matches nothing, mutability for read-only and required attributes,
+// invalidValue.
+func ApplyPatch(rt *ResourceType, current Resource, patch *Patch, profile Profile) (Resource, error) {
+	p := newPatcher(rt, current, profile)
+	for i := range patch.Operations {
+		if err := p.apply(&patch.Operations[i]); err != nil {
+			return nil, inOperation(i, err)
+		}
+	}
+	return p.finish()
+}

@@ -1,0 +1,344 @@
+package scim
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// patcher applies operations to a resource. Only the top level and the
+// extension objects listed in owned belong to it; all other values may be shared
+// with the resource it began with and are replaced, never changed.
+type patcher struct {
+	rt      *ResourceType
+	profile Profile
+	res     Resource
+	owned   map[string]bool
+	// set holds the members while operations add and remove some of them.
+	set *memberSet
+}
+
+func newPatcher(rt *ResourceType, current Resource, profile Profile) *patcher {
+	return &patcher{rt: rt, profile: profile, res: maps.Clone(current), owned: map[string]bool{}}
+}
+
+func (p *patcher) apply(operation *PatchOperation) error {
+	if operation.Path == "" {
+		return p.applyWithoutPath(operation)
+	}
+	if operation.Op != OpRemove && !operation.HasValue {
+		return invalidValue("%s needs a value", operation.Op)
+	}
+	t, err := parseTarget(p.rt, operation.Path)
+	if err != nil {
+		return err
+	}
+	if err := t.checkWritable(); err != nil {
+		return err
+	}
+	return p.applyAt(operation.Op, t, operation.Value)
+}
+
+func (p *patcher) applyWithoutPath(operation *PatchOperation) error {
+	if operation.Op == OpRemove {
+		return BadRequest(TypeNoTarget, "remove needs a path")
+	}
+	object, ok := operation.Value.(map[string]any)
+	if !ok {
+		return invalidValue("without a path, value must be an object of attributes")
+	}
+	if err := p.checkReadOnly(object); err != nil {
+		return err
+	}
+	return p.applyObject(operation.Op, object)
+}
+
+// checkReadOnly looks at read-only attributes in a value without path. Clients
+// echo them beside what they change, so they are ignored unless the client means
+// to change them: another id, or nothing but read-only attributes with new values.
+func (p *patcher) checkReadOnly(object map[string]any) error {
+	refused, writes := "", false
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		a := p.rt.Attribute(key)
+		switch {
+		case a == nil || a.Mutability != ReadOnly:
+			writes = true
+		case a.Name == "id":
+			if id, known := p.res["id"]; known && id != object[key] && p.profile != Okta {
+				return BadRequest(TypeMutability, "id is read-only")
+			}
+		case !equalValues(object[key], p.res[a.Name]):
+			refused = a.Name
+		}
+	}
+	if refused != "" && !writes {
+		return BadRequest(TypeMutability, "%s is read-only", refused)
+	}
+	return nil
+}
+
+// applyObject applies every member of an object of attributes. Members may have
+// dotted and qualified names, as paths have. Read-only attributes and those that
+// do not exist are ignored.
+func (p *patcher) applyObject(op Op, object map[string]any) error {
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		t := target{lookup: lookup{operand: operand{attr: p.rt.Attribute(key)}}}
+		if t.attr == nil {
+			var err error
+			if t, err = parseTarget(p.rt, key); err != nil {
+				if t.problem != "" {
+					continue
+				}
+				return err
+			}
+		}
+		if t.checkWritable() != nil {
+			continue
+		}
+		if err := p.applyAt(op, t, object[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyAt applies one operation to one target that the client may write.
+func (p *patcher) applyAt(op Op, t target, value any) error {
+	switch {
+	case t.container != "":
+		return p.applyContainer(op, t.container, value)
+	case t.attr == nil:
+		return p.applyUnknown(op, t.dynamic, value)
+	case t.attr.Mutability == WriteOnly:
+		return nil
+	case t.urn == "" && t.attr.Name == "schemas":
+		if op == OpRemove {
+			return p.requiredError(t.attr)
+		}
+		return nil // derived from the attributes that are present
+	case t.attr.Type != Complex:
+		return p.applySimple(op, t, value)
+	case !t.attr.MultiValued:
+		return p.applyComplex(op, t, value)
+	default:
+		return p.applyMulti(op, t, value)
+	}
+}
+
+// applyContainer applies an operation whose target is a schema.
+func (p *patcher) applyContainer(op Op, urn string, value any) error {
+	core := urn == p.rt.Schema.ID
+	if op == OpRemove || value == nil && op == OpReplace {
+		if core {
+			return BadRequest(TypeMutability, "the core schema cannot be removed")
+		}
+		delete(p.res, urn)
+		return nil
+	}
+	if value == nil {
+		return nil
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return invalidValue("%s must be an object of attributes", urn)
+	}
+	if core {
+		return p.applyObject(op, object)
+	}
+	schema := p.rt.Extension(urn)
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		t := target{lookup: resolveIn(schema.Attribute, name)}
+		t.urn = urn
+		if t.problem != "" || t.checkWritable() != nil {
+			continue
+		}
+		if err := p.applyAt(op, t, object[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *patcher) applySimple(op Op, t target, value any) error {
+	if op == OpRemove {
+		return p.unset(t)
+	}
+	v, err := t.attr.normalize(unwrap(value))
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		p.put(t, v)
+		return nil
+	}
+	if op == OpReplace {
+		return p.unset(t)
+	}
+	return nil
+}
+
+// unwrap takes the value out of [{"$ref": null, "value": v}], an old form of
+// Microsoft Entra ID for simple attributes.
+func unwrap(v any) any {
+	list, ok := v.([]any)
+	if !ok || len(list) != 1 {
+		return v
+	}
+	object, ok := list[0].(map[string]any)
+	inner, hasValue := object["value"]
+	if !ok || !hasValue {
+		return v
+	}
+	if ref, hasRef := object["$ref"]; len(object) == 1 || len(object) == 2 && hasRef && ref == nil {
+		return inner
+	}
+	return v
+}
+
+// applyComplex applies an operation to a single-valued complex attribute. Both
+// add and replace leave the sub-attributes alone that the value does not name
+// (RFC 7644 section 3.5.2.3).
+func (p *patcher) applyComplex(op Op, t target, value any) error {
+	if t.sub == nil && (op == OpRemove || op == OpReplace && value == nil) {
+		return p.unset(t)
+	}
+	current, _ := p.get(t).(map[string]any)
+	changed, err := changeParts(op, t, current, value)
+	if err != nil {
+		return err
+	}
+	if len(changed) == 0 {
+		return p.unset(t)
+	}
+	// A reference and a name left over from another value would be wrong.
+	if current["value"] != changed["value"] {
+		for _, name := range []string{"$ref", "displayName"} {
+			if _, kept := current[name]; kept && current[name] == changed[name] {
+				delete(changed, name)
+			}
+		}
+	}
+	p.put(t, changed)
+	return nil
+}
+
+// changeParts returns a copy of a complex value as the operation makes it. The
+// target may name a sub-attribute.
+func changeParts(op Op, t target, current map[string]any, value any) (map[string]any, error) {
+	out := maps.Clone(current)
+	if out == nil {
+		out = map[string]any{}
+	}
+	if t.sub != nil {
+		return out, changePart(op, t.sub, out, value)
+	}
+	if value == nil {
+		return out, nil
+	}
+	object, err := t.attr.asObject(value)
+	if err != nil {
+		return nil, err
+	}
+	for name, member := range object {
+		sub := t.attr.Sub(name)
+		if sub == nil || sub.Mutability == ReadOnly {
+			continue
+		}
+		if err := changePart(op, sub, out, member); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// changePart changes one sub-attribute of a value that the caller owns.
+func changePart(op Op, sub *Attribute, object map[string]any, value any) error {
+	var v any
+	if op != OpRemove {
+		var err error
+		if v, err = sub.normalize(unwrap(value)); err != nil {
+			return err
+		}
+		if v == nil && op == OpAdd {
+			return nil
+		}
+	}
+	old, exists := object[sub.Name]
+	if exists && sub.Mutability == Immutable && old != v {
+		return BadRequest(TypeMutability, "%s cannot change once it is set", sub.path())
+	}
+	if v == nil {
+		delete(object, sub.Name)
+	} else {
+		object[sub.Name] = v
+	}
+	return nil
+}
+
+// get returns the value of the target's attribute.
+func (p *patcher) get(t target) any {
+	if p.set != nil && p.set.target.attr == t.attr {
+		p.flush()
+	}
+	if t.urn != "" {
+		return p.res.Complex(t.urn)[t.attr.Name]
+	}
+	return p.res[t.attr.Name]
+}
+
+// put sets the target's attribute.
+func (p *patcher) put(t target, v any) {
+	if t.urn != "" {
+		p.extension(t.urn)[t.attr.Name] = v
+		return
+	}
+	p.res[t.attr.Name] = v
+}
+
+// unset leaves the target's attribute unassigned.
+func (p *patcher) unset(t target) error {
+	switch {
+	case t.attr.Required:
+		return p.requiredError(t.attr)
+	case t.urn == "":
+		delete(p.res, t.attr.Name)
+	case p.res.Complex(t.urn)[t.attr.Name] != nil:
+		delete(p.extension(t.urn), t.attr.Name)
+	}
+	return nil
+}
+
+func (p *patcher) requiredError(a *Attribute) error {
+	return BadRequest(TypeMutability, "%s is required and cannot be removed", a.Name)
+}
+
+// extension returns an extension object that may be changed.
+func (p *patcher) extension(urn string) map[string]any {
+	object := p.res.Complex(urn)
+	if !p.owned[urn] || object == nil {
+		if object = maps.Clone(object); object == nil {
+			object = map[string]any{}
+		}
+		p.owned[urn] = true
+		p.res[urn] = object
+	}
+	return object
+}
+
+// finish checks the resource as a whole and returns it.
+func (p *patcher) finish() (Resource, error) {
+	p.flush()
+	for _, a := range p.rt.core {
+		if a.Required && a.Name != "schemas" && strings.TrimSpace(p.res.String(a.Name)) == "" {
+			return nil, invalidValue("%s is required", a.Name)
+		}
+		if list, ok := p.res[a.Name].([]any); ok && a.Mutability != ReadOnly && a.MaxValues == 0 && len(list) > MaxValues {
+			return nil, invalidValue("%s would have more than %d values", a.Name, MaxValues)
+		}
+	}
+	if err := p.checkExtensions(); err != nil {
+		return nil, err
+	}
+	p.res.setSchemas(p.rt)
+	return p.res, nil
+}
