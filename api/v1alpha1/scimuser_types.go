@@ -37,7 +37,7 @@ type ScimUserSpec struct {
 	NickName string `json:"nickName,omitempty"`
 	// profileUrl is the address of the user's online profile.
 	// +optional
-	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:MaxLength=4096
 	ProfileURL string `json:"profileUrl,omitempty"`
 	// title is the user's job title.
 	// +optional
@@ -200,7 +200,7 @@ type ScimManager struct {
 	Value string `json:"value,omitempty"`
 	// ref is the SCIM "$ref": the address of the manager's resource.
 	// +optional
-	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:MaxLength=4096
 	Ref string `json:"ref,omitempty"`
 	// displayName is the manager's name.
 	// +optional

@@ -70,7 +70,7 @@ type ScimAddress struct {
 type ScimValue struct {
 	// value is the attribute's value, such as an e-mail address.
 	// +optional
-	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:MaxLength=4096
 	Value string `json:"value,omitempty"`
 	// display is a name of the value for people.
 	// +optional

@@ -1,0 +1,288 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// claimKind is what a claim makes unique within a tenant.
+type claimKind string
+
+const (
+	claimUserName    claimKind = "username"
+	claimDisplayName claimKind = "displayname"
+)
+
+const (
+	// claimLease is how long a fresh claim is respected although its holder does
+	// not exist: the holder may be about to be created.
+	claimLease = 10 * time.Second
+	// claimedWriteTimeout bounds the write that a fresh claim is for. It is well
+	// under claimLease, so that the write is over before anyone takes the claim.
+	claimedWriteTimeout = claimLease / 2
+	// claimForgotten is the age by which a claim without holder is certainly
+	// nobody's, whatever the clocks of two replicas say.
+	claimForgotten = 10 * claimLease
+	// claimPoll is how often a request looks whether another one, which holds the
+	// claim that it wants, has finished.
+	claimPoll = 50 * time.Millisecond
+)
+
+// errTaken means that another resource has the name.
+var errTaken = errors.New("the name is taken")
+
+// claimName derives the Lease's name from the folded value. The version prefix
+// allows for another derivation later; the zero bytes keep the parts apart.
+func claimName(kind claimKind, value string) string {
+	sum := sha256.Sum256([]byte("rservice.dev/scim-operator/claim\x00" + string(kind) + "\x00" + scim.Fold(value)))
+	encoded := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
+	return "scim-v1-" + string(kind) + "-" + strings.ToLower(encoded)
+}
+
+// claim is a held claim.
+type claim struct {
+	lease *coordinationv1.Lease
+	// renewed is when the lease began, by this process's monotonic clock.
+	renewed time.Time
+}
+
+// claims takes and releases claims.
+type claims struct {
+	client client.Client
+	live   client.Reader
+}
+
+// acquire makes id the holder of the name. It returns errTaken when another
+// resource has it. While another request holds the claim without its resource
+// to show for it, acquire waits until that is decided: the resource appears, or
+// the lease runs out and acquire takes it over.
+func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id string) (*claim, error) {
+	name := claimName(kind, value)
+	now := time.Now()
+	lease := newLease(kind, tenant, name, id)
+	err := c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
+	if err == nil {
+		return &claim{lease: lease, renewed: now}, nil
+	}
+	if !apierrors.IsAlreadyExists(err) {
+		return nil, fmt.Errorf("create claim: %w", err)
+	}
+	// watched is the version of the lease that has not changed since the time.
+	var watched string
+	var since time.Time
+	for {
+		held := &coordinationv1.Lease{}
+		err := c.live.Get(ctx, types.NamespacedName{Namespace: tenant, Name: name}, held)
+		if apierrors.IsNotFound(err) {
+			return c.acquire(ctx, kind, tenant, value, id)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read claim: %w", err)
+		}
+		if held.ResourceVersion != watched {
+			watched, since = held.ResourceVersion, time.Now()
+		}
+		state, err := c.holderState(ctx, kind, tenant, held, id, time.Since(since))
+		if err != nil {
+			return nil, err
+		}
+		switch state {
+		case holderOwns:
+			return nil, errTaken
+		case holderGone:
+			got, err := c.takeOver(ctx, kind, tenant, value, held, id)
+			if got != nil || err != nil {
+				return got, err
+			}
+		case holderPending:
+			if err := sleep(ctx, claimPoll); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+type holderState int
+
+const (
+	// holderOwns: the holder exists and has the name.
+	holderOwns holderState = iota
+	// holderPending: the holder may be about to be created or renamed.
+	holderPending
+	// holderGone: the claim may be taken over.
+	holderGone
+)
+
+// holderState finds out whether a claim still stands for something. unchanged is
+// how long the lease has been seen as it is, by this process's own clock.
+func (c claims) holderState(
+	ctx context.Context, kind claimKind, tenant string, lease *coordinationv1.Lease, id string, unchanged time.Duration,
+) (holderState, error) {
+	holder := holderOf(lease)
+	if holder == id {
+		return holderGone, nil // a claim of our own, from an earlier try
+	}
+	name, deleting, err := c.holderName(ctx, kind, tenant, holder)
+	switch {
+	case err != nil:
+		return holderPending, err
+	case deleting:
+		return holderGone, nil
+	case name != "" && claimName(kind, name) == lease.Name:
+		return holderOwns, nil
+	case unchanged >= claimLease || age(lease) >= claimForgotten:
+		return holderGone, nil
+	default:
+		return holderPending, nil
+	}
+}
+
+// holderName returns the name that the holder has now, or "" when it does not exist.
+func (c claims) holderName(ctx context.Context, kind claimKind, tenant, holder string) (name string, deleting bool, err error) {
+	if holder == "" {
+		return "", false, nil
+	}
+	key := types.NamespacedName{Namespace: tenant, Name: holder}
+	var obj client.Object
+	if kind == claimUserName {
+		obj = &v1alpha1.ScimUser{}
+	} else {
+		obj = &v1alpha1.ScimGroup{}
+	}
+	if err := c.live.Get(ctx, key, obj); apierrors.IsNotFound(err) {
+		return "", false, nil
+	} else if err != nil {
+		return "", false, fmt.Errorf("read the holder of a claim: %w", err)
+	}
+	if user, ok := obj.(*v1alpha1.ScimUser); ok {
+		name = user.Spec.UserName
+	} else if group, ok := obj.(*v1alpha1.ScimGroup); ok {
+		name = group.Spec.DisplayName
+	}
+	return name, obj.GetDeletionTimestamp() != nil, nil
+}
+
+// takeOver makes id the holder of a claim that stands for nothing. It returns
+// nil when somebody else was faster. When the old holder has come to life after
+// all, the claim goes back to it and the name is taken.
+func (c claims) takeOver(
+	ctx context.Context, kind claimKind, tenant, value string, held *coordinationv1.Lease, id string,
+) (*claim, error) {
+	old := holderOf(held)
+	now := time.Now()
+	held.Spec.HolderIdentity = &id
+	held.Spec.AcquireTime = ptr.To(metav1.NowMicro())
+	held.Spec.RenewTime = held.Spec.AcquireTime
+	held.Spec.LeaseDurationSeconds = ptr.To(int32(claimLease / time.Second))
+	if err := c.client.Update(ctx, held, client.DisableReadYourWritesConsistency); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("take over claim: %w", err)
+	}
+	if old == "" || old == id {
+		return &claim{lease: held, renewed: now}, nil
+	}
+	name, deleting, err := c.holderName(ctx, kind, tenant, old)
+	if err != nil {
+		return nil, err
+	}
+	if deleting || name == "" || claimName(kind, name) != claimName(kind, value) {
+		return &claim{lease: held, renewed: now}, nil
+	}
+	held.Spec.HolderIdentity = &old
+	if err := c.client.Update(ctx, held, client.DisableReadYourWritesConsistency); err != nil {
+		return nil, fmt.Errorf("give back claim: %w", err)
+	}
+	return nil, errTaken
+}
+
+// renew begins the lease anew. It returns errTaken when the claim has been taken over.
+func (c claims) renew(ctx context.Context, held *claim) error {
+	now := time.Now()
+	held.lease.Spec.RenewTime = ptr.To(metav1.NowMicro())
+	if err := c.client.Update(ctx, held.lease, client.DisableReadYourWritesConsistency); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return errTaken
+	} else if err != nil {
+		return fmt.Errorf("renew claim: %w", err)
+	}
+	held.renewed = now
+	return nil
+}
+
+// release gives up the claim on a name if id still holds it. A claim that is
+// left behind by an error here is removed by the Sweeper.
+func (c claims) release(ctx context.Context, kind claimKind, tenant, value, id string) error {
+	lease := &coordinationv1.Lease{}
+	key := types.NamespacedName{Namespace: tenant, Name: claimName(kind, value)}
+	if err := c.live.Get(ctx, key, lease); apierrors.IsNotFound(err) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("read claim: %w", err)
+	}
+	if holderOf(lease) != id {
+		return nil
+	}
+	return c.remove(ctx, lease)
+}
+
+// remove deletes a lease as it was read, not one that has changed since.
+func (c claims) remove(ctx context.Context, lease *coordinationv1.Lease) error {
+	err := c.client.Delete(ctx, lease, client.DisableReadYourWritesConsistency,
+		client.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("delete claim: %w", err)
+	}
+	return nil
+}
+
+func newLease(kind claimKind, tenant, name, id string) *coordinationv1.Lease {
+	now := ptr.To(metav1.NowMicro())
+	return &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: tenant, Name: name, Labels: map[string]string{v1alpha1.LabelClaim: string(kind)},
+		},
+		Spec: coordinationv1.LeaseSpec{
+			HolderIdentity:       &id,
+			AcquireTime:          now,
+			RenewTime:            now,
+			LeaseDurationSeconds: ptr.To(int32(claimLease / time.Second)),
+		},
+	}
+}
+
+// holderOf is the SCIM id that a claim names.
+func holderOf(lease *coordinationv1.Lease) string { return ptr.Deref(lease.Spec.HolderIdentity, "") }
+
+func age(lease *coordinationv1.Lease) time.Duration {
+	if lease.Spec.RenewTime == nil {
+		return claimForgotten
+	}
+	return time.Since(lease.Spec.RenewTime.Time)
+}
+
+// sleep waits, or returns the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

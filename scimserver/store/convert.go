@@ -1,0 +1,115 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// groupAttributes returns what the client wrote of a group, without id, meta and members.
+func groupAttributes(spec *v1alpha1.ScimGroupSpec) (scim.Resource, error) {
+	r := make(scim.Resource, 8)
+	r["displayName"] = spec.DisplayName
+	setString(r, "externalId", spec.ExternalID)
+	setString(r, "groupType", spec.GroupType)
+	return r, addExtensions(r, spec.Extensions)
+}
+
+// setGroupAttributes writes what the client wrote into a spec. Members are no
+// part of it.
+func setGroupAttributes(spec *v1alpha1.ScimGroupSpec, r scim.Resource) error {
+	extensions, err := extensionsOf(r)
+	if err != nil {
+		return err
+	}
+	spec.DisplayName = getString(r, "displayName")
+	spec.ExternalID = getString(r, "externalId")
+	spec.GroupType = getString(r, "groupType")
+	spec.Extensions = extensions
+	return nil
+}
+
+// sameUser reports whether two specs differ in nothing that a client wrote.
+func sameUser(a, b *v1alpha1.ScimUserSpec) bool {
+	x, y := *a, *b
+	x.LastModified, y.LastModified = b.LastModified, b.LastModified
+	x.Extensions, y.Extensions = nil, nil
+	return equality.Semantic.DeepEqual(x, y) && sameExtensions(a.Extensions, b.Extensions)
+}
+
+func sameGroup(a, b *v1alpha1.ScimGroupSpec) bool {
+	return a.DisplayName == b.DisplayName && a.ExternalID == b.ExternalID && a.GroupType == b.GroupType &&
+		sameExtensions(a.Extensions, b.Extensions)
+}
+
+// sameExtensions compares by value: the API server may encode JSON in its own way.
+func sameExtensions(a, b map[string]v1alpha1.JSON) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for urn, raw := range a {
+		other, ok := b[urn]
+		if !ok {
+			return false
+		}
+		x, errX := decodeJSON(raw.Raw)
+		y, errY := decodeJSON(other.Raw)
+		if errX != nil || errY != nil || !equality.Semantic.DeepEqual(x, y) {
+			return false
+		}
+	}
+	return true
+}
+
+// addExtensions adds the extensions without a known schema.
+func addExtensions(r scim.Resource, extensions map[string]v1alpha1.JSON) error {
+	for urn, raw := range extensions {
+		value, err := decodeJSON(raw.Raw)
+		if err != nil {
+			return fmt.Errorf("extension %s is stored as invalid JSON: %w", urn, err)
+		}
+		r[urn] = value
+	}
+	return nil
+}
+
+// decodeJSON decodes a stored value; numbers keep their digits.
+func decodeJSON(raw []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	err := decoder.Decode(&value)
+	return value, err
+}
+
+// extensionsOf returns the extensions without a known schema.
+func extensionsOf(r scim.Resource) (map[string]v1alpha1.JSON, error) {
+	var extensions map[string]v1alpha1.JSON
+	for key, value := range r {
+		if key == scim.EnterpriseURN || !scim.IsURN(key) {
+			continue
+		}
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("encode extension %s: %w", key, err)
+		}
+		if extensions == nil {
+			extensions = make(map[string]v1alpha1.JSON)
+		}
+		extensions[key] = v1alpha1.JSON{Raw: raw}
+	}
+	return extensions, nil
+}
+
+// version is the entity tag of a resource. It moves with the spec only: what the
+// controllers write in the status is none of the client's business.
+func version(obj client.Object) string {
+	return `W/"` + strconv.FormatInt(obj.GetGeneration(), 10) + `"`
+}

@@ -1,0 +1,309 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+func displayNameTaken() error {
+	return scim.Conflict("another group has this displayName; find it with filter=displayName eq \"…\" and update it, or choose another name")
+}
+
+// createGroup writes the members first and the group last, so that a group that
+// exists has all its members, and a request that failed half-way can be repeated.
+func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource) (scim.Resource, error) {
+	id, err := newID()
+	if err != nil {
+		return nil, err
+	}
+	group := &v1alpha1.ScimGroup{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: id}}
+	if err := setGroupAttributes(&group.Spec, r); err != nil {
+		return nil, err
+	}
+	added, err := s.resolve(ctx, tenant, id, r.MemberIDs())
+	if err != nil {
+		return nil, err
+	}
+	held, err := s.claim(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id)
+	if err != nil {
+		return nil, err
+	}
+	revision, err := s.writeMembers(ctx, tenant, id, membership{add: added}, held)
+	if err != nil {
+		s.releaseLogged(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id)
+		return nil, err
+	}
+	group.Spec.MembersRevision = formatRevision(revision)
+	group.Spec.LastModified = metav1.NowMicro()
+	stampRequest(ctx, group)
+	if len(added) > 0 {
+		if err := s.claims.renew(ctx, held); err != nil {
+			return nil, fmt.Errorf("keep the claim on the displayName: %w", err)
+		}
+	}
+	if err := s.createClaimed(ctx, claimDisplayName, group, group.Spec.DisplayName, held); err != nil {
+		return nil, err
+	}
+	s.groups.noteWrite(group)
+	res, err := groupResource(group)
+	if err == nil && len(added) > 0 {
+		res["members"] = membersAttribute(added)
+	}
+	return res, err
+}
+
+// updateGroup changes a group and its membership. The members are written
+// first, each to its own object, so parallel requests lose none; the group is
+// written last with the revision of the newest member. A request that failed
+// half-way completes when it is repeated.
+func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (scim.Resource, bool, error) {
+	unlock, err := s.groupLocks.lock(ctx, tenant+"/"+id)
+	if err != nil {
+		return nil, false, err
+	}
+	defer unlock()
+	var written int64
+	for try := range maxTries {
+		group, current, err := s.currentGroup(ctx, tenant, id, ifMatch)
+		if err != nil {
+			return nil, false, err
+		}
+		ifMatch = "" // it held, and the next version may be our own
+		next, err := mutate(current.resource)
+		if err != nil {
+			return nil, false, err
+		}
+		change, err := s.groupChange(ctx, tenant, id, group, current, next)
+		if err != nil {
+			return nil, false, err
+		}
+		if change.none() && written == 0 {
+			return current.resource, false, nil
+		}
+		revision, err := s.carryOut(ctx, group, change)
+		written = max(written, revision)
+		if err == nil {
+			err = s.writeGroup(ctx, group, change, written)
+		}
+		if apierrors.IsConflict(err) {
+			if err := backoff(ctx, try); err != nil {
+				return nil, false, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		res, err := s.Get(ctx, tenant, scim.Group, id, true)
+		return res, true, err
+	}
+	return nil, false, errContended
+}
+
+// groupState is a group with its members at one point in time.
+type groupState struct {
+	resource scim.Resource
+	members  []member
+}
+
+// currentGroup reads a group from the API server and its members from the cache,
+// after that has seen every change of membership that was acknowledged by any
+// replica.
+func (s *Store) currentGroup(ctx context.Context, tenant, id, ifMatch string) (*v1alpha1.ScimGroup, groupState, error) {
+	group := &v1alpha1.ScimGroup{}
+	found, err := fetch(ctx, s, tenant, id, group, true)
+	if err != nil {
+		return nil, groupState{}, err
+	}
+	if !found {
+		return nil, groupState{}, notFound(scim.Group, id)
+	}
+	if err := checkVersion(ifMatch, group); err != nil {
+		return nil, groupState{}, err
+	}
+	if revision, err := strconv.ParseInt(group.Spec.MembersRevision, 10, 64); err == nil {
+		if err := s.users.order.wait(ctx, revision); err != nil {
+			return nil, groupState{}, fmt.Errorf("wait for the newest members: %w", err)
+		}
+	}
+	if err := s.waitForWrites(ctx); err != nil {
+		return nil, groupState{}, err
+	}
+	state := groupState{}
+	if state.members, err = s.members(ctx, tenant, id); err != nil {
+		return nil, groupState{}, err
+	}
+	if state.resource, err = groupResource(group); err != nil {
+		return nil, groupState{}, err
+	}
+	if len(state.members) > 0 {
+		state.resource["members"] = membersAttribute(state.members)
+	}
+	return group, state, nil
+}
+
+// groupChange is what a request changes of a group.
+type groupChange struct {
+	members membership
+	spec    v1alpha1.ScimGroupSpec
+	oldName string
+	same    bool
+}
+
+func (c *groupChange) none() bool {
+	return c.same && len(c.members.add) == 0 && len(c.members.remove) == 0
+}
+
+func (c *groupChange) renamed() bool { return !scim.EqualFold(c.oldName, c.spec.DisplayName) }
+
+func (s *Store) groupChange(
+	ctx context.Context, tenant, id string, group *v1alpha1.ScimGroup, current groupState, next scim.Resource,
+) (*groupChange, error) {
+	change := &groupChange{spec: *group.Spec.DeepCopy(), oldName: group.Spec.DisplayName}
+	if err := setGroupAttributes(&change.spec, next); err != nil {
+		return nil, err
+	}
+	change.same = sameGroup(&group.Spec, &change.spec)
+	wanted := make(map[string]bool, len(current.members))
+	for _, id := range next.MemberIDs() {
+		wanted[id] = true
+	}
+	for _, m := range current.members {
+		if !wanted[m.id] {
+			change.members.remove = append(change.members.remove, m)
+		}
+		delete(wanted, m.id)
+	}
+	var added []string
+	for _, id := range next.MemberIDs() {
+		if wanted[id] {
+			added = append(added, id)
+		}
+	}
+	var err error
+	change.members.add, err = s.resolve(ctx, tenant, id, added)
+	return change, err
+}
+
+// carryOut writes what must be there before the group itself: the claim on a new
+// name, and the members. It returns the newest revision of a member.
+func (s *Store) carryOut(ctx context.Context, group *v1alpha1.ScimGroup, change *groupChange) (int64, error) {
+	var held *claim
+	if change.renamed() {
+		var err error
+		if held, err = s.claim(ctx, claimDisplayName, group.Namespace, change.spec.DisplayName, group.Name); err != nil {
+			return 0, err
+		}
+	}
+	revision, err := s.writeMembers(ctx, group.Namespace, group.Name, change.members, held)
+	if err != nil && held != nil {
+		s.releaseLogged(ctx, claimDisplayName, group.Namespace, change.spec.DisplayName, group.Name)
+	}
+	if err != nil || held == nil || change.members.empty() {
+		return revision, err
+	}
+	return revision, s.claims.renew(ctx, held)
+}
+
+// writeGroup updates the group and releases the claim on its old name.
+func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, change *groupChange, revision int64) error {
+	old := group.Spec
+	group.Spec = change.spec
+	group.Spec.MembersRevision = newerRevision(old.MembersRevision, revision)
+	group.Spec.LastModified = now(old.LastModified)
+	stampRequest(ctx, group)
+	writeCtx, cancel := context.WithTimeout(ctx, claimedWriteTimeout)
+	defer cancel()
+	err := s.client.Update(writeCtx, group)
+	if err == nil {
+		s.groups.noteWrite(group)
+		if change.renamed() {
+			s.releaseLogged(ctx, claimDisplayName, group.Namespace, change.oldName, group.Name)
+		}
+		return nil
+	}
+	if change.renamed() && definite(err) {
+		s.releaseLogged(ctx, claimDisplayName, group.Namespace, change.spec.DisplayName, group.Name)
+	}
+	if apierrors.IsConflict(err) {
+		return err
+	}
+	if apierrors.IsNotFound(err) {
+		return notFound(scim.Group, group.Name)
+	}
+	return refused(err, "update")
+}
+
+// deleteGroup deletes the group first, which ends it for everyone, and then the
+// members' mentions of it. Those that a crash leaves behind mean nothing, and the
+// Sweeper removes them.
+func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) error {
+	unlock, err := s.groupLocks.lock(ctx, tenant+"/"+id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for range maxTries {
+		group, state, err := s.currentGroup(ctx, tenant, id, ifMatch)
+		if err != nil {
+			return err
+		}
+		if err := s.remove(ctx, group); apierrors.IsConflict(err) {
+			continue
+		} else if err != nil {
+			return fmt.Errorf("delete: %w", err)
+		}
+		s.groups.order.remove(tenant, id)
+		s.releaseLogged(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id)
+		if _, err := s.writeMembers(ctx, tenant, id, membership{remove: state.members}, nil); err != nil {
+			log.FromContext(ctx).Error(err, "Members still mention a deleted group; the sweeper will clean up", "group", id)
+		}
+		return nil
+	}
+	return errContended
+}
+
+// touchGroup moves the version of a group whose membership has changed by the
+// deletion of a member.
+func (s *Store) touchGroup(ctx context.Context, tenant, id string) error {
+	for try := range maxTries {
+		group := &v1alpha1.ScimGroup{}
+		if found, err := fetch(ctx, s, tenant, id, group, try > 0); !found || err != nil {
+			return err
+		}
+		group.Spec.LastModified = now(group.Spec.LastModified)
+		err := s.client.Update(ctx, group)
+		if !apierrors.IsConflict(err) {
+			if err == nil {
+				s.groups.noteWrite(group)
+			}
+			return err
+		}
+		if err := backoff(ctx, try); err != nil {
+			return err
+		}
+	}
+	return errContended
+}
+
+func formatRevision(revision int64) string {
+	if revision == 0 {
+		return ""
+	}
+	return strconv.FormatInt(revision, 10)
+}
+
+func newerRevision(old string, revision int64) string {
+	if known, err := strconv.ParseInt(old, 10, 64); err == nil && known > revision {
+		return old
+	}
+	return formatRevision(revision)
+}

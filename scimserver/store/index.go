@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// Names of the cache's indexes. Those of names and addresses hold folded values.
+const (
+	indexName       = "store.name"
+	indexExternalID = "store.externalId"
+	indexEmail      = "store.email"
+	indexMemberOf   = "store.memberOf"
+)
+
+func registerIndexes(ctx context.Context, c cache.Cache) error {
+	for _, index := range []struct {
+		obj     client.Object
+		name    string
+		extract client.IndexerFunc
+	}{
+		{&v1alpha1.ScimUser{}, indexName, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return []string{scim.Fold(s.UserName)} })},
+		{&v1alpha1.ScimUser{}, indexExternalID, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return assigned(s.ExternalID) })},
+		{&v1alpha1.ScimUser{}, indexEmail, userIndex(foldedEmails)},
+		{&v1alpha1.ScimUser{}, indexMemberOf, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return s.Groups })},
+		{&v1alpha1.ScimGroup{}, indexName, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return []string{scim.Fold(s.DisplayName)} })},
+		{&v1alpha1.ScimGroup{}, indexExternalID, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return assigned(s.ExternalID) })},
+		{&v1alpha1.ScimGroup{}, indexMemberOf, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return s.Groups })},
+	} {
+		if err := c.IndexField(ctx, index.obj, index.name, index.extract); err != nil {
+			return fmt.Errorf("index %s of %T: %w", index.name, index.obj, err)
+		}
+	}
+	return nil
+}
+
+func userIndex(extract func(*v1alpha1.ScimUserSpec) []string) client.IndexerFunc {
+	return func(obj client.Object) []string {
+		user, ok := obj.(*v1alpha1.ScimUser)
+		if !ok || user.DeletionTimestamp != nil {
+			return nil
+		}
+		return extract(&user.Spec)
+	}
+}
+
+func groupIndex(extract func(*v1alpha1.ScimGroupSpec) []string) client.IndexerFunc {
+	return func(obj client.Object) []string {
+		group, ok := obj.(*v1alpha1.ScimGroup)
+		if !ok || group.DeletionTimestamp != nil {
+			return nil
+		}
+		return extract(&group.Spec)
+	}
+}
+
+func assigned(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+func foldedEmails(spec *v1alpha1.ScimUserSpec) []string {
+	emails := make([]string, 0, len(spec.Emails))
+	for _, email := range spec.Emails {
+		if email.Value != "" {
+			emails = append(emails, scim.Fold(email.Value))
+		}
+	}
+	return emails
+}
+
+// usersBy returns the users that an index has for a value. They are the cache's
+// own: read only. The caller has waited for its writes.
+func (s *Store) usersBy(ctx context.Context, tenant, index, value string) ([]v1alpha1.ScimUser, error) {
+	var list v1alpha1.ScimUserList
+	if err := s.listBy(ctx, &list, tenant, index, value); err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
+// groupsBy is usersBy for groups.
+func (s *Store) groupsBy(ctx context.Context, tenant, index, value string) ([]v1alpha1.ScimGroup, error) {
+	var list v1alpha1.ScimGroupList
+	if err := s.listBy(ctx, &list, tenant, index, value); err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
+func (s *Store) listBy(ctx context.Context, list client.ObjectList, tenant, index, value string) error {
+	// The kind's own order has been waited for, which unlike the client does not
+	// wait for writes of others that are still under way.
+	err := s.client.List(ctx, list, client.InNamespace(tenant), client.MatchingFields{index: value},
+		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	if err != nil {
+		return fmt.Errorf("read index %s: %w", index, err)
+	}
+	return nil
+}
+
+// candidates returns ids that include every match of the filter, in order of
+// ids, and whether an index gave them. Without a usable condition there is no
+// way but to look at all of the tenant's resources.
+func (s *Store) candidates(ctx context.Context, tenant string, rt *scim.ResourceType, filter *scim.Filter) ([]string, bool, error) {
+	for _, condition := range filter.EqualityConstraints() {
+		ids, ok, err := s.lookUp(ctx, tenant, rt, condition)
+		if ok || err != nil {
+			return ids, ok, err
+		}
+	}
+	return nil, false, nil
+}
+
+func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType, c scim.EqConstraint) ([]string, bool, error) {
+	switch c.Path {
+	case "id":
+		return []string{c.Value}, true, nil
+	case "userName", "displayName":
+		if (rt == scim.User) != (c.Path == "userName") {
+			return nil, false, nil
+		}
+		ids, err := s.idsBy(ctx, tenant, rt, indexName, scim.Fold(c.Value))
+		if err == nil && len(ids) == 0 {
+			ids, err = s.askClaim(ctx, tenant, rt, c.Value)
+		}
+		return ids, true, err
+	case "externalId":
+		ids, err := s.idsBy(ctx, tenant, rt, indexExternalID, c.Value)
+		return ids, true, err
+	case "emails.value":
+		ids, err := s.idsBy(ctx, tenant, rt, indexEmail, scim.Fold(c.Value))
+		return ids, true, err
+	case "groups.value":
+		ids, err := s.idsBy(ctx, tenant, rt, indexMemberOf, c.Value)
+		return ids, true, err
+	case "members.value":
+		ids, err := s.groupsOf(ctx, tenant, c.Value)
+		return ids, true, err
+	default:
+		return nil, false, nil
+	}
+}
+
+// idsBy returns the ids that an index has for a value, in order.
+func (s *Store) idsBy(ctx context.Context, tenant string, rt *scim.ResourceType, index, value string) ([]string, error) {
+	var ids []string
+	if rt == scim.User {
+		users, err := s.usersBy(ctx, tenant, index, value)
+		if err != nil {
+			return nil, err
+		}
+		for i := range users {
+			ids = append(ids, users[i].Name)
+		}
+		return sorted(ids), nil
+	}
+	groups, err := s.groupsBy(ctx, tenant, index, value)
+	for i := range groups {
+		ids = append(ids, groups[i].Name)
+	}
+	return sorted(ids), err
+}
+
+// askClaim finds the holder of a name that this replica's cache does not know
+// yet: another replica may have created it a moment ago, and a client that is
+// told that there is none would create it again.
+func (s *Store) askClaim(ctx context.Context, tenant string, rt *scim.ResourceType, name string) ([]string, error) {
+	kind := claimUserName
+	if rt == scim.Group {
+		kind = claimDisplayName
+	}
+	lease := &coordinationv1.Lease{}
+	err := s.live.Get(ctx, types.NamespacedName{Namespace: tenant, Name: claimName(kind, name)}, lease)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read claim: %w", err)
+	}
+	return []string{holderOf(lease)}, nil
+}
+
+// groupsOf returns the ids of the groups that a user or group is a member of.
+func (s *Store) groupsOf(ctx context.Context, tenant, member string) ([]string, error) {
+	user := &v1alpha1.ScimUser{}
+	if ok, err := fetch(ctx, s, tenant, member, user, false, client.UnsafeDisableDeepCopy); ok || err != nil {
+		return sorted(user.Spec.Groups), err
+	}
+	group := &v1alpha1.ScimGroup{}
+	if ok, err := fetch(ctx, s, tenant, member, group, false, client.UnsafeDisableDeepCopy); ok || err != nil {
+		return sorted(group.Spec.Groups), err
+	}
+	return nil, nil
+}

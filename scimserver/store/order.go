@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+
+	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// order holds the ids of one kind in order, by tenant, so that a page is cut out
+// without sorting or copying the whole set. Ids are UUIDv7, so new ones go to the
+// end. It is fed by an informer and knows how far that has come.
+type order struct {
+	mu   sync.RWMutex
+	ids  map[string][]string
+	seen int64
+	// moved is closed and replaced when seen grows.
+	moved chan struct{}
+}
+
+func newOrder() *order {
+	return &order{ids: make(map[string][]string), moved: make(chan struct{})}
+}
+
+// handler returns the event handler that feeds the order.
+func (o *order) handler() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { o.observe(obj, false) },
+		UpdateFunc: func(_, obj any) { o.observe(obj, false) },
+		DeleteFunc: func(obj any) {
+			if unknown, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+				obj = unknown.Obj
+			}
+			o.observe(obj, true)
+		},
+	}
+}
+
+func (o *order) observe(event any, deleted bool) {
+	obj, ok := event.(client.Object)
+	if !ok {
+		return
+	}
+	// An API server whose resourceVersions are no numbers could not be read
+	// consistently anyway; the client refuses it at the first write.
+	revision, _ := strconv.ParseInt(obj.GetResourceVersion(), 10, 64)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if deleted || obj.GetDeletionTimestamp() != nil {
+		o.drop(obj.GetNamespace(), obj.GetName())
+	} else {
+		o.add(obj.GetNamespace(), obj.GetName())
+	}
+	if revision > o.seen {
+		o.seen = revision
+		close(o.moved)
+		o.moved = make(chan struct{})
+	}
+}
+
+func (o *order) add(tenant, id string) {
+	ids := o.ids[tenant]
+	if i, found := slices.BinarySearch(ids, id); !found {
+		o.ids[tenant] = slices.Insert(ids, i, id)
+	}
+}
+
+func (o *order) drop(tenant, id string) {
+	ids := o.ids[tenant]
+	if i, found := slices.BinarySearch(ids, id); found {
+		o.ids[tenant] = slices.Delete(ids, i, i+1)
+	}
+}
+
+// remove takes out an id whose deletion this process has just asked for.
+func (o *order) remove(tenant, id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drop(tenant, id)
+}
+
+// page returns up to count ids from the 0-based offset, and how many there are.
+func (o *order) page(tenant string, offset, count int) (ids []string, total int) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	all := o.ids[tenant]
+	if offset >= len(all) {
+		return nil, len(all)
+	}
+	return slices.Clone(all[offset:min(offset+count, len(all))]), len(all)
+}
+
+// all returns every id of a tenant, in order.
+func (o *order) all(tenant string) []string {
+	ids, _ := o.page(tenant, 0, int(^uint(0)>>2))
+	return ids
+}
+
+// wait returns when the informer has seen the revision.
+func (o *order) wait(ctx context.Context, revision int64) error {
+	for {
+		o.mu.RLock()
+		seen, moved := o.seen, o.moved
+		o.mu.RUnlock()
+		if seen >= revision {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-moved:
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// maxTries bounds the rounds in which a write meets a concurrent one.
+const maxTries = 16
+
+// RequestInfo says where a write comes from. It is noted on the object, so that a
+// change can be traced to the server's log.
+type RequestInfo struct {
+	RequestID string
+	TokenID   string
+}
+
+type requestInfoKey struct{}
+
+// WithRequestInfo returns a context whose writes are noted as this request's.
+func WithRequestInfo(ctx context.Context, info RequestInfo) context.Context {
+	return context.WithValue(ctx, requestInfoKey{}, info)
+}
+
+// Options are what a Store works with.
+type Options struct {
+	// Client reads from the cache, including its own writes, and writes.
+	Client client.Client
+	// Live reads from the API server.
+	Live client.Reader
+	// Cache is the cache behind Client.
+	Cache cache.Cache
+}
+
+// Store keeps the users and groups of all tenants; a tenant is a namespace. It is
+// safe for concurrent use, also by several replicas.
+//
+// Every context needs a deadline. Errors are *scim.Error where the client of the
+// request can do something about it, and others where it can not.
+type Store struct {
+	client client.Client
+	live   client.Reader
+	claims claims
+	users  kindIndex
+	groups kindIndex
+	// groupLocks serialise the changes of one group's membership in this process;
+	// between processes resourceVersions decide.
+	groupLocks keyedMutex
+}
+
+// kindIndex is the ordered index of a kind and how far it must have come to
+// include this process's writes.
+type kindIndex struct {
+	order   *order
+	synced  toolscache.InformerSynced
+	written atomic.Int64
+}
+
+// New registers the indexes and informers that a Store needs. Call it before the
+// cache is started.
+func New(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{client: o.Client, live: o.Live, claims: claims{client: o.Client, live: o.Live}}
+	s.users.order, s.groups.order = newOrder(), newOrder()
+	if err := registerIndexes(ctx, o.Cache); err != nil {
+		return nil, err
+	}
+	for _, k := range []struct {
+		index *kindIndex
+		obj   client.Object
+	}{{&s.users, &v1alpha1.ScimUser{}}, {&s.groups, &v1alpha1.ScimGroup{}}} {
+		informer, err := o.Cache.GetInformer(ctx, k.obj, cache.BlockUntilSynced(false))
+		if err != nil {
+			return nil, fmt.Errorf("watch %T: %w", k.obj, err)
+		}
+		registration, err := informer.AddEventHandler(k.index.order.handler())
+		if err != nil {
+			return nil, fmt.Errorf("watch %T: %w", k.obj, err)
+		}
+		k.index.synced = registration.HasSynced
+	}
+	return s, nil
+}
+
+// Synced reports whether the Store knows all users and groups that existed when
+// it started. Until then it must not serve.
+func (s *Store) Synced() bool { return s.users.synced() && s.groups.synced() }
+
+// noteWrite remembers a write, so that later pages include it.
+func (k *kindIndex) noteWrite(obj client.Object) {
+	revision := revisionOf(obj)
+	for {
+		old := k.written.Load()
+		if revision <= old || k.written.CompareAndSwap(old, revision) {
+			return
+		}
+	}
+}
+
+// waitForWrites returns when the index includes this process's writes.
+func (k *kindIndex) waitForWrites(ctx context.Context) error {
+	return k.order.wait(ctx, k.written.Load())
+}
+
+func revisionOf(obj client.Object) int64 {
+	revision, _ := strconv.ParseInt(obj.GetResourceVersion(), 10, 64)
+	return revision
+}
+
+// newID returns a fresh SCIM id: a UUIDv7, so that the order of ids is the order
+// of creation.
+func newID() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("make an id: %w", err)
+	}
+	return id.String(), nil
+}
+
+// stampRequest notes the request on the object.
+func stampRequest(ctx context.Context, obj client.Object) {
+	info, ok := ctx.Value(requestInfoKey{}).(RequestInfo)
+	if !ok {
+		return
+	}
+	annotations := obj.GetAnnotations()
+	if annotations == nil {
+		annotations = make(map[string]string, 2)
+	}
+	annotations[v1alpha1.AnnotationRequestID] = info.RequestID
+	annotations[v1alpha1.AnnotationTokenID] = info.TokenID
+	obj.SetAnnotations(annotations)
+}
+
+func key(tenant, id string) types.NamespacedName {
+	return types.NamespacedName{Namespace: tenant, Name: id}
+}
+
+func notFound(rt *scim.ResourceType, id string) error {
+	if len(id) > 64 {
+		id = id[:64] + "…"
+	}
+	return scim.NewError(http.StatusNotFound, "%s %q does not exist", rt.Name, id)
+}
+
+// fetch reads an object, from the cache or, when it is not there, from the API
+// server: another replica may have created it a moment ago. An object that is
+// being deleted does not exist for clients.
+func fetch[T client.Object](ctx context.Context, s *Store, tenant, id string, obj T, live bool, opts ...client.GetOption) (bool, error) {
+	if uuid.Validate(id) != nil {
+		return false, nil
+	}
+	if !live {
+		err := s.client.Get(ctx, key(tenant, id), obj, opts...)
+		if err == nil {
+			return obj.GetDeletionTimestamp() == nil, nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return false, fmt.Errorf("read from the cache: %w", err)
+		}
+	}
+	if err := s.live.Get(ctx, key(tenant, id), obj); apierrors.IsNotFound(err) {
+		return false, nil
+	} else if err != nil {
+		return false, fmt.Errorf("read from the API server: %w", err)
+	}
+	return obj.GetDeletionTimestamp() == nil, nil
+}
+
+// stamp adds id, meta and schemas.
+func stamp(rt *scim.ResourceType, r scim.Resource, obj client.Object, modified metav1.MicroTime) {
+	scim.Stamp(rt, r, obj.GetName(), "", scim.Meta{
+		Created:      obj.GetCreationTimestamp().Time,
+		LastModified: modified.Time,
+		Version:      version(obj),
+	})
+}
+
+// now is the time of a change, never before the last one: clocks of replicas differ.
+func now(last metav1.MicroTime) metav1.MicroTime {
+	t := metav1.NowMicro()
+	if !t.After(last.Time) {
+		t = metav1.NewMicroTime(last.Add(time.Microsecond))
+	}
+	return t
+}
+
+// matchesVersion compares weakly, as RFC 7644 section 3.14 has versions.
+func matchesVersion(ifMatch, current string) bool {
+	if ifMatch == "" {
+		return true
+	}
+	for tag := range strings.SplitSeq(ifMatch, ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == "*" || strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(current, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// checkVersion carries out If-Match (RFC 7644 section 3.14).
+func checkVersion(ifMatch string, obj client.Object) error {
+	if matchesVersion(ifMatch, version(obj)) {
+		return nil
+	}
+	return scim.NewError(http.StatusPreconditionFailed,
+		"the resource has changed: its version is %s; read it again and repeat the change", version(obj))
+}
+
+// refused turns the API server's refusal of an object into an answer for the
+// client: limits that the SCIM layer does not know are those of the CRDs.
+func refused(err error, action string) error {
+	if apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
+		return scim.BadRequest(scim.TypeInvalidValue, "the resource is not accepted: %s", reasons(err))
+	}
+	return fmt.Errorf("%s: %w", action, err)
+}
+
+// reasons names the fields that the API server refused, without their values.
+func reasons(err error) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+		return "it is too large"
+	}
+	text := ""
+	for i, cause := range status.Status().Details.Causes {
+		if i == 3 {
+			return text + "; and more"
+		}
+		if i > 0 {
+			text += "; "
+		}
+		text += fmt.Sprintf("%s (%s)", cause.Field, cause.Type)
+	}
+	return text
+}
+
+// keyedMutex is a mutex for each key in use.
+type keyedMutex struct {
+	mu    sync.Mutex
+	locks map[string]*countedLock
+}
+
+type countedLock struct {
+	ch    chan struct{}
+	users int
+}
+
+// lock waits for the key's mutex, or returns the context's error. The returned
+// function unlocks.
+func (k *keyedMutex) lock(ctx context.Context, key string) (func(), error) {
+	k.mu.Lock()
+	if k.locks == nil {
+		k.locks = make(map[string]*countedLock)
+	}
+	l := k.locks[key]
+	if l == nil {
+		l = &countedLock{ch: make(chan struct{}, 1)}
+		k.locks[key] = l
+	}
+	l.users++
+	k.mu.Unlock()
+	leave := func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(k.locks, key)
+		}
+	}
+	select {
+	case l.ch <- struct{}{}:
+		return func() { <-l.ch; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+}

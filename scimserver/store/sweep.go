@@ -1,0 +1,212 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+const (
+	// sweepInterval is the time between two sweeps.
+	sweepInterval = 10 * time.Minute
+	// sweepTimeout bounds one sweep.
+	sweepTimeout = 5 * time.Minute
+	// sweepPage is the number of Leases read with one request.
+	sweepPage = 500
+	// danglingAge is the age by which the creation of a group is over, so that a
+	// mention of a group that does not exist is a leftover.
+	danglingAge = 10 * time.Minute
+)
+
+// Sweeper removes what crashes leave behind: claims that stand for nothing, and
+// mentions of groups that do not exist. It makes claims anew that somebody has
+// deleted by hand. None of this is urgent: requests get along with leftovers.
+type Sweeper struct {
+	store     *Store
+	namespace string
+}
+
+// NewSweeper returns a Sweeper for one namespace, or with "" for all.
+func NewSweeper(s *Store, namespace string) *Sweeper { return &Sweeper{store: s, namespace: namespace} }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable: one sweeps.
+func (w *Sweeper) NeedLeaderElection() bool { return true }
+
+// Start implements manager.Runnable.
+func (w *Sweeper) Start(ctx context.Context) error {
+	logger := log.FromContext(ctx).WithName("sweeper")
+	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+		defer cancel()
+		result, err := w.Sweep(ctx)
+		if err != nil {
+			logger.Error(err, "The sweep was not finished; the next one goes on")
+		}
+		if result != (SweepResult{}) {
+			logger.Info("Cleaned up after interrupted requests", "claimsRemoved", result.ClaimsRemoved,
+				"claimsRestored", result.ClaimsRestored, "membershipsRemoved", result.MembershipsRemoved)
+		}
+	}, sweepInterval, 0.2, true)
+	return nil
+}
+
+// SweepResult counts what a sweep has done.
+type SweepResult struct {
+	ClaimsRemoved      int
+	ClaimsRestored     int
+	MembershipsRemoved int
+}
+
+// Sweep does one round.
+func (w *Sweeper) Sweep(ctx context.Context) (SweepResult, error) {
+	var result SweepResult
+	known, err := w.sweepClaims(ctx, &result)
+	if err != nil {
+		return result, err
+	}
+	return result, w.sweepObjects(ctx, known, &result)
+}
+
+// sweepClaims removes stale claims and returns the names of the others, with
+// their namespace.
+func (w *Sweeper) sweepClaims(ctx context.Context, result *SweepResult) (map[string]bool, error) {
+	known := make(map[string]bool)
+	next := ""
+	for {
+		var page coordinationv1.LeaseList
+		err := w.store.live.List(ctx, &page, client.InNamespace(w.namespace), client.HasLabels{v1alpha1.LabelClaim},
+			client.Limit(sweepPage), client.Continue(next))
+		if err != nil {
+			return nil, fmt.Errorf("list claims: %w", err)
+		}
+		for i := range page.Items {
+			lease := &page.Items[i]
+			stale, err := w.stale(ctx, lease)
+			if err != nil {
+				return nil, err
+			}
+			if !stale {
+				known[lease.Namespace+"/"+lease.Name] = true
+				continue
+			}
+			if err := w.store.claims.remove(ctx, lease); err != nil {
+				return nil, err
+			}
+			result.ClaimsRemoved++
+		}
+		if next = page.Continue; next == "" {
+			return known, nil
+		}
+	}
+}
+
+// stale reports whether a claim stands for nothing and is old enough that no
+// request can be at work on it.
+func (w *Sweeper) stale(ctx context.Context, lease *coordinationv1.Lease) (bool, error) {
+	if age(lease) < claimForgotten {
+		return false, nil
+	}
+	kind := claimKind(lease.Labels[v1alpha1.LabelClaim])
+	state, err := w.store.claims.holderState(ctx, kind, lease.Namespace, lease, "", 0)
+	return state == holderGone, err
+}
+
+// sweepObjects looks at every user and group in the cache.
+func (w *Sweeper) sweepObjects(ctx context.Context, claims map[string]bool, result *SweepResult) error {
+	for tenant, ids := range w.tenants(&w.store.users) {
+		for _, id := range ids {
+			user := &v1alpha1.ScimUser{}
+			if found, err := w.store.peek(ctx, tenant, id, user, false); err != nil {
+				return err
+			} else if !found {
+				continue
+			}
+			if err := w.restore(ctx, claims, claimUserName, user, user.Spec.UserName, result); err != nil {
+				return err
+			}
+			if err := w.leaveMissing(ctx, member{id: id}, tenant, user.Spec.Groups, result); err != nil {
+				return err
+			}
+		}
+	}
+	for tenant, ids := range w.tenants(&w.store.groups) {
+		for _, id := range ids {
+			group := &v1alpha1.ScimGroup{}
+			if found, err := w.store.peek(ctx, tenant, id, group, false); err != nil {
+				return err
+			} else if !found {
+				continue
+			}
+			if err := w.restore(ctx, claims, claimDisplayName, group, group.Spec.DisplayName, result); err != nil {
+				return err
+			}
+			if err := w.leaveMissing(ctx, member{id: id, isGroup: true}, tenant, group.Spec.Groups, result); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tenants returns a copy of the ids by namespace.
+func (w *Sweeper) tenants(index *kindIndex) map[string][]string {
+	index.order.mu.RLock()
+	defer index.order.mu.RUnlock()
+	tenants := make(map[string][]string, len(index.order.ids))
+	for tenant, ids := range index.order.ids {
+		tenants[tenant] = slices.Clone(ids)
+	}
+	return tenants
+}
+
+// restore makes the claim of a user or group anew when it is missing.
+func (w *Sweeper) restore(
+	ctx context.Context, claims map[string]bool, kind claimKind, obj client.Object, name string, result *SweepResult,
+) error {
+	lease := newLease(kind, obj.GetNamespace(), claimName(kind, name), obj.GetName())
+	if claims[lease.Namespace+"/"+lease.Name] || time.Since(obj.GetCreationTimestamp().Time) < claimForgotten {
+		return nil
+	}
+	err := w.store.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("restore claim: %w", err)
+	}
+	result.ClaimsRestored++
+	return nil
+}
+
+// leaveMissing takes mentions of groups that do not exist out of a member. How
+// old a mention can be at most is in the group's id.
+func (w *Sweeper) leaveMissing(ctx context.Context, m member, tenant string, groups []string, result *SweepResult) error {
+	for _, id := range slices.Clone(groups) {
+		if parsed, err := uuid.Parse(id); err != nil || time.Since(time.Unix(parsed.Time().UnixTime())) < danglingAge {
+			continue
+		}
+		exists, err := fetch(ctx, w.store, tenant, id, &v1alpha1.ScimGroup{}, false, client.UnsafeDisableDeepCopy)
+		if err != nil {
+			return err
+		}
+		if exists {
+			continue
+		}
+		if _, err := w.store.writeMember(ctx, tenant, id, m, false); err != nil {
+			return err
+		}
+		result.MembershipsRemoved++
+	}
+	return nil
+}

@@ -1,0 +1,280 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// Mutate returns what a resource shall become. It gets the resource as it is and
+// does not change it. A write that meets a concurrent one calls it again.
+type Mutate func(current scim.Resource) (scim.Resource, error)
+
+// Create stores a new resource, or returns a 409 when its userName or
+// displayName is taken.
+func (s *Store) Create(ctx context.Context, tenant string, rt *scim.ResourceType, r scim.Resource) (scim.Resource, error) {
+	if rt == scim.User {
+		return s.createUser(ctx, tenant, r)
+	}
+	return s.createGroup(ctx, tenant, r)
+}
+
+// Update changes a resource: PUT and PATCH are different Mutate functions.
+// ifMatch is the value of the If-Match header, "" for none; a version that is
+// not the current one is a 412. changed is false when there was nothing to
+// write, and then nothing was written.
+func (s *Store) Update(
+	ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate Mutate,
+) (r scim.Resource, changed bool, err error) {
+	if rt == scim.User {
+		return s.updateUser(ctx, tenant, id, ifMatch, mutate)
+	}
+	return s.updateGroup(ctx, tenant, id, ifMatch, mutate)
+}
+
+// Delete removes a resource. Its name is free again at once.
+func (s *Store) Delete(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string) error {
+	if rt == scim.User {
+		return s.deleteUser(ctx, tenant, id, ifMatch)
+	}
+	return s.deleteGroup(ctx, tenant, id, ifMatch)
+}
+
+func userNameTaken() error {
+	return scim.Conflict("another user has this userName; find it with filter=userName eq \"…\" and update it, or choose another name")
+}
+
+func (s *Store) createUser(ctx context.Context, tenant string, r scim.Resource) (scim.Resource, error) {
+	id, err := newID()
+	if err != nil {
+		return nil, err
+	}
+	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{
+		Namespace: tenant, Name: id, Finalizers: []string{v1alpha1.FinalizerDeprovision},
+	}}
+	if err := setUserAttributes(&user.Spec, r); err != nil {
+		return nil, err
+	}
+	user.Spec.LastModified = metav1.NowMicro()
+	stampRequest(ctx, user)
+	held, err := s.claim(ctx, claimUserName, tenant, user.Spec.UserName, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.createClaimed(ctx, claimUserName, user, user.Spec.UserName, held); err != nil {
+		return nil, err
+	}
+	s.users.noteWrite(user)
+	return s.userResource(ctx, user)
+}
+
+// claim takes the claim on a name. The index is asked too: should somebody have
+// deleted a claim by hand, the name is still not given twice.
+func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id string) (*claim, error) {
+	taken := userNameTaken
+	rt := scim.User
+	if kind == claimDisplayName {
+		taken, rt = displayNameTaken, scim.Group
+	}
+	held, err := s.claims.acquire(ctx, kind, tenant, name, id)
+	if errors.Is(err, errTaken) {
+		return nil, taken()
+	}
+	if err != nil {
+		return nil, err
+	}
+	ids, err := s.idsBy(ctx, tenant, rt, indexName, scim.Fold(name))
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range ids {
+		if other != id {
+			s.releaseLogged(ctx, kind, tenant, name, id)
+			return nil, taken()
+		}
+	}
+	return held, nil
+}
+
+// createClaimed creates the object that a fresh claim is for, well before the
+// claim may be taken over. When it is certain that the object was not created
+// the claim is released; else it stays until that is known.
+func (s *Store) createClaimed(ctx context.Context, kind claimKind, obj client.Object, name string, held *claim) error {
+	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(claimedWriteTimeout))
+	defer cancel()
+	err := s.client.Create(writeCtx, obj)
+	if err == nil {
+		return nil
+	}
+	if definite(err) {
+		s.releaseLogged(ctx, kind, obj.GetNamespace(), name, obj.GetName())
+	}
+	return refused(err, "create")
+}
+
+// definite reports whether an error of a write says for certain that nothing was
+// written.
+func definite(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
+		apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsTooManyRequests(err) || apierrors.IsNotFound(err) ||
+		apierrors.IsConflict(err) || apierrors.IsUnauthorized(err)
+}
+
+// releaseLogged releases a claim after the outcome of the request is settled; a
+// failure only delays the next use of the name.
+func (s *Store) releaseLogged(ctx context.Context, kind claimKind, tenant, name, id string) {
+	releaseCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimedWriteTimeout)
+	defer cancel()
+	if err := s.claims.release(releaseCtx, kind, tenant, name, id); err != nil {
+		log.FromContext(ctx).Error(err, "A claim was not released; the sweeper will remove it", "kind", kind, "holder", id)
+	}
+}
+
+func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (scim.Resource, bool, error) {
+	for try := range maxTries {
+		// The first look is at the cache. An outcome that writes nothing, be it an
+		// error or "no change", is only believed of the API server's own state.
+		live := try > 0
+		user := &v1alpha1.ScimUser{}
+		found, err := fetch(ctx, s, tenant, id, user, live)
+		if err != nil {
+			return nil, false, err
+		}
+		if !found {
+			return nil, false, notFound(scim.User, id)
+		}
+		old, current, err := s.applyToUser(ctx, user, ifMatch, mutate)
+		switch {
+		case err != nil && !live:
+			continue
+		case err != nil:
+			return nil, false, err
+		case sameUser(old, &user.Spec) && !live:
+			continue
+		case sameUser(old, &user.Spec):
+			return current, false, nil
+		}
+		user.Spec.LastModified = now(old.LastModified)
+		stampRequest(ctx, user)
+		err = s.writeUser(ctx, user, old.UserName)
+		if apierrors.IsConflict(err) {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		r, err := s.userResource(ctx, user)
+		return r, true, err
+	}
+	return nil, false, errContended
+}
+
+// errContended means that a write lost against others maxTries times.
+var errContended = apierrors.NewTooManyRequests("many clients are changing the same resource", 1)
+
+// applyToUser puts what mutate makes of the user into its spec, and returns the
+// spec and the resource as they were.
+func (s *Store) applyToUser(
+	ctx context.Context, user *v1alpha1.ScimUser, ifMatch string, mutate Mutate,
+) (*v1alpha1.ScimUserSpec, scim.Resource, error) {
+	if err := checkVersion(ifMatch, user); err != nil {
+		return nil, nil, err
+	}
+	current, err := s.userResource(ctx, user)
+	if err != nil {
+		return nil, nil, err
+	}
+	next, err := mutate(current)
+	if err != nil {
+		return nil, nil, err
+	}
+	old := user.Spec.DeepCopy()
+	return old, current, setUserAttributes(&user.Spec, next)
+}
+
+// writeUser updates a user and moves its claim when the name has changed.
+func (s *Store) writeUser(ctx context.Context, user *v1alpha1.ScimUser, oldName string) error {
+	name, tenant, id := user.Spec.UserName, user.Namespace, user.Name
+	renamed := !scim.EqualFold(oldName, name)
+	writeCtx := ctx
+	if renamed {
+		held, err := s.claim(ctx, claimUserName, tenant, name, id)
+		if err != nil {
+			return err
+		}
+		var cancel context.CancelFunc
+		writeCtx, cancel = context.WithDeadline(ctx, held.renewed.Add(claimedWriteTimeout))
+		defer cancel()
+	}
+	err := s.client.Update(writeCtx, user)
+	switch {
+	case err == nil:
+		s.users.noteWrite(user)
+		if renamed {
+			s.releaseLogged(ctx, claimUserName, tenant, oldName, id)
+		}
+		return nil
+	case renamed && definite(err):
+		s.releaseLogged(ctx, claimUserName, tenant, name, id)
+	}
+	if apierrors.IsConflict(err) {
+		return err
+	}
+	if apierrors.IsNotFound(err) {
+		return notFound(scim.User, id)
+	}
+	return refused(err, "update")
+}
+
+func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) error {
+	for range maxTries {
+		user := &v1alpha1.ScimUser{}
+		found, err := fetch(ctx, s, tenant, id, user, true)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return notFound(scim.User, id)
+		}
+		if err := checkVersion(ifMatch, user); err != nil {
+			return err
+		}
+		if err := s.remove(ctx, user); apierrors.IsConflict(err) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		s.users.order.remove(tenant, id)
+		s.releaseLogged(ctx, claimUserName, tenant, user.Spec.UserName, id)
+		for _, group := range user.Spec.Groups {
+			if err := s.touchGroup(ctx, tenant, group); err != nil {
+				log.FromContext(ctx).Error(err, "A group's version does not tell of a deleted member", "group", group, "user", id)
+			}
+		}
+		return nil
+	}
+	return errContended
+}
+
+// remove deletes an object as it was read, and nothing newer.
+func (s *Store) remove(ctx context.Context, obj client.Object) error {
+	uid, revision := obj.GetUID(), obj.GetResourceVersion()
+	err := s.client.Delete(ctx, obj, client.Preconditions{UID: &uid, ResourceVersion: &revision})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// backoff waits a little after a conflict, so that two replicas do not meet again.
+func backoff(ctx context.Context, try int) error {
+	return sleep(ctx, time.Duration(try+1)*5*time.Millisecond)
+}
