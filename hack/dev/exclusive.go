@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,7 +12,7 @@ import (
 )
 
 // checkPorts fails when a port is taken, and names it with the flag that changes it.
-func checkPorts(opts options) error {
+func checkPorts(ctx context.Context, opts options) error {
 	ports := []struct {
 		flag string
 		port int
@@ -22,12 +23,13 @@ func checkPorts(opts options) error {
 		{"api-port", opts.apiPort},
 		{"etcd-port", opts.etcdPort},
 	}
+	var listen net.ListenConfig
 	for _, p := range ports {
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)))
+		listener, err := listen.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)))
 		if err != nil {
 			return fmt.Errorf("port %d is not free: stop what uses it, or choose another with --%s: %w", p.port, p.flag, err)
 		}
-		defer listener.Close() // held until all are checked, so that one port given twice is found
+		defer listener.Close() //nolint:gocritic // held until all are checked, so that one port given twice is found
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func main() {
 
 // start runs until signals is done, which is no error, or until something fails.
 func start(signals context.Context, opts options) error {
-	if err := checkPorts(opts); err != nil {
+	if err := checkPorts(signals, opts); err != nil {
 		return err
 	}
 	root, err := assets.RepositoryRoot()

@@ -97,7 +97,7 @@ func (e *Env) Namespace(ctx context.Context, t TB) string {
 	}
 	t.Cleanup(func() {
 		// The test's own context is over by now.
-		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 		defer cancel()
 		if err := e.client.Delete(ctx, namespace); client.IgnoreNotFound(err) != nil {
 			t.Fatalf("deleting the test's namespace: %v", err)

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,7 +59,7 @@ func Start(ctx context.Context, opts Options) (*ControlPlane, error) {
 			return nil, fmt.Errorf("making the control plane's folder: %w", err)
 		}
 	}
-	if err := fillPorts(&opts.APIPort, &opts.EtcdPort); err != nil {
+	if err := fillPorts(ctx, &opts.APIPort, &opts.EtcdPort); err != nil {
 		return nil, err
 	}
 	cp := &ControlPlane{opts: opts}
@@ -112,8 +113,8 @@ func (cp *ControlPlane) StartControllers() error {
 // Stop ends everything in the reverse order of its start. The files stay.
 func (cp *ControlPlane) Stop() error {
 	var errs []error
-	for i := len(cp.processes) - 1; i >= 0; i-- {
-		errs = append(errs, cp.processes[i].Stop(stopGrace))
+	for _, process := range slices.Backward(cp.processes) {
+		errs = append(errs, process.Stop(stopGrace))
 	}
 	cp.processes = nil
 	return errors.Join(errs...)
@@ -268,9 +269,9 @@ func (cp *ControlPlane) waitReady(ctx context.Context, process *Process, url str
 		return err
 	}
 	defer client.CloseIdleConnections()
-	last := errors.New("no answer yet")
 	for {
-		if last = probe(ctx, client, url); last == nil {
+		last := probe(ctx, client, url)
+		if last == nil {
 			return nil
 		}
 		select {
@@ -328,16 +329,17 @@ func (cp *ControlPlane) pki(name string) string { return filepath.Join(cp.opts.D
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // fillPorts gives every port that is 0 a different one that was free a moment ago.
-func fillPorts(ports ...*int) error {
+func fillPorts(ctx context.Context, ports ...*int) error {
+	var listen net.ListenConfig
 	for _, port := range ports {
 		if *port != 0 {
 			continue
 		}
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return fmt.Errorf("finding a free port: %w", err)
 		}
-		defer listener.Close() // kept until all are chosen, so that no two are the same
+		defer listener.Close() //nolint:gocritic // kept until all are chosen, so that no two are the same
 		*port = listener.Addr().(*net.TCPAddr).Port
 	}
 	return nil

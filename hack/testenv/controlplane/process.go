@@ -33,7 +33,7 @@ func StartProcess(name, logDir, path string, args, env []string) (*Process, erro
 	if err != nil {
 		return nil, fmt.Errorf("making the log of %s: %w", name, err)
 	}
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(path, args...) //nolint:noctx // it lives until Stop, not as long as one call
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -43,7 +43,7 @@ func StartProcess(name, logDir, path string, args, env []string) (*Process, erro
 		// Linux sends the death signal when the thread that started the child ends, so that thread waits for the child.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		defer log.Close()
+		defer func() { _ = log.Close() }() // the child has its own descriptor
 		err := cmd.Start()
 		started <- err
 		if err == nil {
@@ -72,7 +72,7 @@ func (p *Process) ExitError() error {
 	return fmt.Errorf("%s ended unexpectedly (%s); its log is %s, and ends with:\n%s", p.Name, how, p.LogFile, p.logTail())
 }
 
-// Stop asks the program to end, and kills it when it has not ended after grace.
+// Stop asks the program to end, and kills it and what it started when it has not ended after grace.
 func (p *Process) Stop(grace time.Duration) error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		if errors.Is(err, os.ErrProcessDone) {
@@ -85,7 +85,7 @@ func (p *Process) Stop(grace time.Duration) error {
 		return nil
 	case <-time.After(grace):
 	}
-	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := syscall.Kill(-p.PID(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("killing %s: %w", p.Name, err)
 	}
 	<-p.done

@@ -52,8 +52,7 @@ func run(args []string) (int, error) {
 	cmd.WaitDelay = 10 * time.Second
 	err = cmd.Run()
 	stopErr := controlPlane.Stop()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(exit.ExitCode(), 1), stopErr
 	}
 	if err = errors.Join(err, stopErr); err != nil {

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// listen takes a free port until the test ends.
+func listen(t *testing.T) int {
+	t.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func TestATakenPortIsNamedWithItsFlag(t *testing.T) {
+	taken := listen(t)
+	tests := map[string]options{
+		"scim-port":    {scimPort: taken},
+		"probe-port":   {probePort: taken},
+		"metrics-port": {metricsPort: taken},
+		"api-port":     {apiPort: taken},
+		"etcd-port":    {etcdPort: taken},
+	}
+	for flag, opts := range tests {
+		t.Run(flag, func(t *testing.T) {
+			err := checkPorts(t.Context(), opts)
+			if err == nil {
+				t.Fatal("a taken port passed")
+			}
+			for _, want := range []string{fmt.Sprintf("port %d is not free", taken), "--" + flag + ":"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is missing in %q", want, err)
+				}
+			}
+		})
+	}
+	if err := checkPorts(t.Context(), options{}); err != nil { // port 0: any free one
+		t.Errorf("free ports did not pass: %v", err)
+	}
+}
+
+func TestASecondRunnerIsKeptAwayFromTheData(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "dev")
+	release, err := lockData(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockData(data); err == nil || !strings.Contains(err.Error(), "another runner uses "+data) {
+		t.Errorf("got %v", err)
+	}
+	release()
+	release, err = lockData(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+}
+
+func TestTheConnectionFileIsForItsOwnerOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "connection.json")
+	conn := connection{BaseURL: "http://127.0.0.1:1/scim/v2", Token: "a-token", Kubeconfig: "k", Namespace: "n"}
+	if err := conn.write(path); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the mode is %v", info.Mode())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got connection
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got != conn {
+		t.Errorf("read %+v, wrote %+v", got, conn)
+	}
+}
+
+func TestWhatIsPrintedDoesNotHoldTheToken(t *testing.T) {
+	var out strings.Builder
+	r := &runner{out: &out, root: "/r", data: "/r/bin/dev", binaries: "/r/bin/cp"}
+	r.print(connection{BaseURL: "http://127.0.0.1:1/scim/v2", Token: "a-token", Kubeconfig: "/r/k", Namespace: "n", secret: "s"})
+	if strings.Contains(out.String(), "a-token") {
+		t.Error("the token is printed")
+	}
+	for _, want := range []string{"http://127.0.0.1:1/scim/v2", "export KUBECONFIG=/r/k", "-n n get secret s ", "make demo"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in what is printed:\n%s", want, out.String())
+		}
+	}
+}
