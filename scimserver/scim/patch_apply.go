@@ -95,6 +95,7 @@ func (p *patcher) applyObject(op Op, object map[string]any) error {
 		if t.checkWritable() != nil {
 			continue
 		}
+		t.keyed = true
 		if err := p.applyAt(op, t, object[key]); err != nil {
 			return err
 		}
@@ -108,7 +109,7 @@ func (p *patcher) applyAt(op Op, t target, value any) error {
 	case t.container != "":
 		return p.applyContainer(op, t.container, value)
 	case t.attr == nil:
-		return p.applyUnknown(op, t.dynamic, value)
+		return p.applyUnknown(op, t, value)
 	case t.attr.Mutability == WriteOnly:
 		return nil
 	case t.urn == "" && t.attr.Name == "schemas":

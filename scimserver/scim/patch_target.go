@@ -7,6 +7,8 @@ type target struct {
 	lookup
 	// filter selects values of a multi-valued attribute; nil means all.
 	filter node
+	// keyed is set when the target was a key of an object of attributes, not a path.
+	keyed bool
 }
 
 // parseTarget parses a PATH of RFC 7644 section 3.5.2: attrPath, or

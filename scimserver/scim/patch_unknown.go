@@ -16,10 +16,10 @@ const (
 
 // applyUnknown applies an operation to an extension whose schema is not known,
 // or to an attribute in it.
-func (p *patcher) applyUnknown(op Op, path string, value any) error {
+func (p *patcher) applyUnknown(op Op, t target, value any) error {
 	given, _ := value.(map[string]any)
 	value = withoutNulls(value)
-	urn, rest := p.splitUnknown(path, value)
+	urn, rest := p.splitUnknown(t.dynamic, t.keyed, value)
 	object, isObject := value.(map[string]any)
 	switch {
 	case rest == "" && op == OpRemove || rest == "" && value == nil && op == OpReplace:
@@ -46,25 +46,23 @@ func (p *patcher) applyUnknown(op Op, path string, value any) error {
 	return nil
 }
 
-// splitUnknown tells which part of a path names the extension. A URN that the
-// resource has, or that is known by name, decides; else an object is taken as
-// the extension itself, and other values as those of an attribute after the last colon.
-func (p *patcher) splitUnknown(path string, value any) (urn, rest string) {
+// splitUnknown tells which part of a path names the extension. The longest URN
+// that the resource has, or that is known by name, decides; without one an
+// object is taken as the extension itself, and another value as that of an
+// attribute after the last colon. An object under a key, as opposed to one that
+// is given for a path, always is the extension itself.
+func (p *patcher) splitUnknown(path string, keyed bool, value any) (urn, rest string) {
+	_, isObject := value.(map[string]any)
+	urn, rest, _ = splitKnownURN(path)
 	for key := range p.res {
-		if !IsURN(key) || len(key) <= len(urn) {
-			continue
-		}
-		if after, ok := cutURN(path, key); ok {
+		if after, ok := cutURN(path, key); ok && IsURN(key) && len(key) > len(urn) {
 			urn, rest = key, after
 		}
 	}
-	if urn != "" {
+	if urn != "" && (rest == "" || !keyed || !isObject) {
 		return urn, rest
 	}
-	if known, after, ok := splitKnownURN(path); ok {
-		return known, after
-	}
-	if _, isObject := value.(map[string]any); isObject {
+	if isObject {
 		return path, ""
 	}
 	if i := strings.LastIndexByte(path, ':'); i > len("urn:") && i < len(path)-1 {
