@@ -1,25 +1,36 @@
 package rules
 
-// Limits of rules. They keep a single rule from stopping everybody's provisioning;
-// the sizes are those that the API allows, so an estimate is never below the truth
-// for a subject that the API server accepted.
+// Limits of rules. They keep one rule from stopping everybody's provisioning. What
+// the API limits has the API's limit here.
 const (
 	// MaxEstimatedCost is the most that an expression may cost by the estimate made
 	// at compile time, in CEL cost units: what Kubernetes allows a validation rule
-	// of a CustomResourceDefinition.
+	// of a CustomResourceDefinition. The estimate takes every text, list and map of
+	// a subject at its largest.
 	MaxEstimatedCost = 10_000_000
 	// MaxCost is the most that an expression may cost when it runs, in CEL cost
 	// units: what Kubernetes allows one call, about a tenth of a second.
 	MaxCost = 1_000_000
+	// LookupCost is what one call of a function of find costs, in CEL cost units.
+	LookupCost = 100
 	// InterruptCheckFrequency is the number of steps of a comprehension between two
 	// looks at the context, so that a deadline stops an evaluation.
 	InterruptCheckFrequency = 100
-	// MaxTextLength is the most characters of a text field, a record reference
-	// apart.
+	// MaxExpressionLength is the most characters of an expression.
+	MaxExpressionLength = 10_240
+	// MaxExpressions is the most named expressions of a rule, and the most entries
+	// of each of set, add, remove and clear.
+	MaxExpressions = 64
+	// MaxFields is the most different fields that one rule may change, so that all
+	// its changes fit in one execution.
+	MaxFields = 120
+	// MaxTextLength is the most characters of a text field.
 	MaxTextLength = 1024
-	// MaxReferenceLength is the most characters of a record reference's name.
+	// MaxRemarksLength is the most characters of an organization's remarks.
+	MaxRemarksLength = 65_536
+	// MaxReferenceLength is the most characters of the name of a record.
 	MaxReferenceLength = 253
-	// MinEmailLength is the fewest characters of a primary e-mail address.
+	// MinEmailLength is the fewest characters of an e-mail address.
 	MinEmailLength = 3
 	// MaxOtherEmails is the most entries of otherEmails.
 	MaxOtherEmails = 100
@@ -27,12 +38,22 @@ const (
 	MaxContacts = 200
 	// MaxCustomFields is the most custom fields of a person.
 	MaxCustomFields = 200
-	// MaxFields is the most different fields that one rule may change, so that all
-	// its changes fit in one execution.
-	MaxFields = 120
-	// MaxResultLength is the most characters of a value in an execution; longer
-	// values are cut and end with "…".
+	// MaxResultLength is the most characters of a value in an execution; a longer
+	// one is cut and ends with "…".
 	MaxResultLength = 1024
 	// MaxMessageLength is the most characters of an outcome's message.
 	MaxMessageLength = 1024
+)
+
+// Sizes that the estimate of an expression's cost is made with.
+const (
+	// maxGroups is the most groups of a user.
+	maxGroups = 5000
+	// maxValues is the most values of a multi-valued attribute.
+	maxValues = 100
+	// maxExtensions is the most extensions of a subject.
+	maxExtensions = 20
+	// maxDynamic is the size of a part of an extension, whose schema is not known.
+	// A larger one is stopped by MaxCost.
+	maxDynamic = 10_000
 )

@@ -49,8 +49,8 @@ type Record interface {
 type Result struct {
 	// Outcomes holds one outcome a rule, in the order of the rules.
 	Outcomes []Outcome
-	// Record is the subject's record as it is after all outcomes, nil when the
-	// subject has none. A record that is yet to be created has no name.
+	// Record is a copy of the subject's record as it is after all outcomes, nil when
+	// the subject has none. A record that is yet to be created has no name.
 	Record Record
 }
 
@@ -75,14 +75,14 @@ type Outcome struct {
 	Changes []v1alpha1.FieldChange
 	// Kind is the kind of record that the rule updates.
 	Kind v1alpha1.RecordKind
-	// Create is whether the record is to be created. Its name is the caller's to
-	// choose.
+	// Create is whether the record is to be created. Its namespace is the subject's,
+	// its name the caller's to choose.
 	Create bool
 	// Before is a copy of the record as this rule found it, with the changes of the
-	// rules before. Nil where no record was found, so also when Create is set.
+	// rules before. Nil where none was found, so also when Create is set.
 	Before Record
-	// After is a copy of the record as this rule leaves it. Nil where there is
-	// none. Without a change it equals Before.
+	// After is the record as this rule leaves it, equal to Before where nothing
+	// changes. Nil where the rule failed or its condition was not met.
 	After Record
 }
 

@@ -1,0 +1,318 @@
+package rules
+
+import (
+	"context"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// function is a function that rules can call beside those of CEL and of the
+// Kubernetes libraries. Its documentation is in README.md, made from here.
+type function struct {
+	name string
+	// doc is one or two sentences.
+	doc       string
+	overloads []overload
+	// examples are run as tests on testdata/example-user.yaml.
+	examples []example
+}
+
+type overload struct {
+	id     string
+	args   []*types.Type
+	result *types.Type
+	call   func(args ...ref.Val) ref.Val
+	// lookup says that the function asks the directory. It is then a member of
+	// variable find, which is the first of args.
+	lookup bool
+}
+
+type example struct{ expression, value string }
+
+var (
+	listOfValues    = types.NewListType(valueType.celType)
+	listOfStrings   = types.NewListType(types.StringType)
+	listOfAddresses = types.NewListType(postalAddressType.celType)
+	listOfGroups    = types.NewListType(membershipType.celType)
+)
+
+var functions = []function{
+	{
+		name: "isEmail",
+		doc:  "Whether the text is an e-mail address: one @ between two parts that are not blank, and no white space.",
+		overloads: []overload{{id: "isEmail_string", args: []*types.Type{types.StringType}, result: types.BoolType,
+			call: func(args ...ref.Val) ref.Val { return types.Bool(isEmail(textOf(args[0]))) }}},
+		examples: []example{{`isEmail("jane@example.com")`, `true`}, {`isEmail("EXAMPLE\\jane")`, `false`}},
+	},
+	{
+		name: "firstNonBlank",
+		doc:  "The first text that is not blank, without the white space around it; \"\" when all are blank.",
+		overloads: []overload{{id: "firstNonBlank_list", args: []*types.Type{listOfStrings}, result: types.StringType,
+			call: func(args ...ref.Val) ref.Val { return firstNonBlank(args[0]) }}},
+		examples: []example{
+			{`firstNonBlank([user.nickName, user.displayName])`, `Jane Roe`},
+			{`firstNonBlank(["  ", ""])`, ``},
+		},
+	},
+	{
+		name: "primaryOrFirst",
+		doc:  "The value of the entry that is flagged primary, else of the first; blank ones are passed over. \"\" when there is none.",
+		overloads: []overload{{id: "primaryOrFirst_list", args: []*types.Type{listOfValues}, result: types.StringType,
+			call: func(args ...ref.Val) ref.Val { return types.String(primaryOrFirst(values(args[0]))) }}},
+		examples: []example{{`primaryOrFirst(user.emails)`, `jane@example.com`}, {`primaryOrFirst(user.ims)`, ``}},
+	},
+	{
+		name: "otherEmails",
+		doc:  "The values of the entries without the given address, whatever the case of its letters, and each only once.",
+		overloads: []overload{{id: "otherEmails_list_string", args: []*types.Type{listOfValues, types.StringType}, result: listOfStrings,
+			call: func(args ...ref.Val) ref.Val { return otherEmails(values(args[0]), textOf(args[1])) }}},
+		examples: []example{{`otherEmails(user.emails, "Jane@example.com")`, `["jroe@example.org"]`}},
+	},
+	{
+		name: "firstOrganization",
+		doc:  "The record name of the Organization of the first group that is linked to an enabled one, in the order of joining; \"\" when there is none.",
+		overloads: []overload{{id: "firstOrganization_list", args: []*types.Type{listOfGroups}, result: types.StringType,
+			call: func(args ...ref.Val) ref.Val { return firstOrganization(args[0]) }}},
+		examples: []example{
+			{`firstOrganization(groups)`, `sales`},
+			{`firstOrganization(groups.filter(g, g.groupType == "Site"))`, ``},
+		},
+	},
+	{
+		name: "contacts",
+		doc: "Contacts for a person, made of phone numbers or other values: the value's type becomes the label. " +
+			"The second form names the protocol: telephone, email, chat or website.",
+		overloads: []overload{
+			{id: "contacts_list", args: []*types.Type{listOfValues}, result: types.NewListType(contactType.celType),
+				call: func(args ...ref.Val) ref.Val { return contacts(values(args[0]), v1alpha1.ContactTelephone) }},
+			{id: "contacts_list_string", args: []*types.Type{listOfValues, types.StringType}, result: types.NewListType(contactType.celType),
+				call: func(args ...ref.Val) ref.Val {
+					return contacts(values(args[0]), v1alpha1.ContactProtocol(textOf(args[1])))
+				}},
+		},
+		examples: []example{
+			{`contacts(user.phoneNumbers)`, `[{"protocol":"telephone","label":"work","uri":"+31 20 555 0100"}]`},
+			{`contacts(user.ims, "chat")`, `[]`},
+		},
+	},
+	{
+		name: "addresses",
+		doc: "Addresses for a person, made of SCIM addresses: the type becomes the label, and formatted stands in for an " +
+			"address whose parts are all blank.",
+		overloads: []overload{{id: "addresses_list", args: []*types.Type{listOfAddresses}, result: types.NewListType(addressType.celType),
+			call: func(args ...ref.Val) ref.Val { return addresses(args[0]) }}},
+		examples: []example{{`addresses(user.addresses)`,
+			`[{"label":"work","address":"Damrak 1","city":"Amsterdam","zip":"1012 LG","country":"NL"}]`}},
+	},
+	{
+		name: "find.organization",
+		doc:  "The record name of the enabled Organization with this name, whatever the case of its letters; none when there is none or the name is blank.",
+		overloads: []overload{{id: "find_organization_string", lookup: true,
+			args: []*types.Type{findType.celType, types.StringType}, result: types.NewOptionalType(types.StringType),
+			call: func(args ...ref.Val) ref.Val { return finder(args[0]).organization(textOf(args[1])) }}},
+		examples: []example{
+			{`find.organization("SALES EMEA")`, `sales`},
+			{`find.organization(user.enterprise.organization).orValue(firstOrganization(groups))`, `sales`},
+		},
+	},
+	{
+		name: "find.personOf",
+		doc: "The Person of the user with this SCIM id, else externalId, else userName, as the value of a manager can be; " +
+			"none when there is none or the text is blank. Its name is the record's name.",
+		overloads: []overload{{id: "find_personOf_string", lookup: true,
+			args: []*types.Type{findType.celType, types.StringType}, result: types.NewOptionalType(recordReferenceType.celType),
+			call: func(args ...ref.Val) ref.Val { return finder(args[0]).personOf(textOf(args[1])) }}},
+		examples: []example{
+			{`find.personOf(user.enterprise.manager.value)`, `{"name":"john","disabled":false}`},
+			{`find.personOf("nobody").optMap(m, m.disabled ? "" : m.name)`, ``},
+		},
+	},
+}
+
+// declarations are the functions as options of a CEL environment.
+func declarations() []cel.EnvOption {
+	options := make([]cel.EnvOption, 0, len(functions))
+	for _, f := range functions {
+		var overloads []cel.FunctionOpt
+		for _, o := range f.overloads {
+			binding := cel.FunctionBinding(o.call)
+			switch len(o.args) { // the shapes that CEL calls without a slice
+			case 1:
+				binding = cel.UnaryBinding(func(a ref.Val) ref.Val { return o.call(a) })
+			case 2:
+				binding = cel.BinaryBinding(func(a, b ref.Val) ref.Val { return o.call(a, b) })
+			}
+			if o.lookup {
+				overloads = append(overloads, cel.MemberOverload(o.id, o.args, o.result, binding))
+			} else {
+				overloads = append(overloads, cel.Overload(o.id, o.args, o.result, binding))
+			}
+		}
+		options = append(options, cel.Function(strings.TrimPrefix(f.name, "find."), overloads...))
+	}
+	return options
+}
+
+// lookups is the value of variable find: the directory for one plan. An error of
+// the directory is kept, because CEL's || and && can swallow one.
+type lookups struct {
+	ctx       context.Context
+	directory Directory
+	err       error
+}
+
+func finder(find ref.Val) *lookups { return find.Value().(*lookups) }
+
+func (l *lookups) fail(err error) ref.Val {
+	if l.err == nil {
+		l.err = err
+	}
+	return types.NewErr("a look-up failed")
+}
+
+func (l *lookups) organization(name string) ref.Val {
+	if isBlank(name) {
+		return types.OptionalNone
+	}
+	organization, err := l.directory.OrganizationByName(l.ctx, Fold(name))
+	if err != nil {
+		return l.fail(err)
+	}
+	if organization == nil || organization.Spec.Disabled {
+		return types.OptionalNone
+	}
+	return types.OptionalOf(types.String(organization.Name))
+}
+
+func (l *lookups) personOf(value string) ref.Val {
+	if isBlank(value) {
+		return types.OptionalNone
+	}
+	person, err := l.directory.PersonOfUser(l.ctx, value)
+	if err != nil {
+		return l.fail(err)
+	}
+	if person == nil {
+		return types.OptionalNone
+	}
+	return types.OptionalOf(recordReferenceType.value(&recordReference{name: person.Name, disabled: person.Spec.Disabled}))
+}
+
+func isBlank(s string) bool { return strings.TrimSpace(s) == "" }
+
+func isEmail(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	return ok && local != "" && domain != "" && !strings.Contains(domain, "@") &&
+		utf8.ValidString(s) && utf8.RuneCountInString(s) <= MaxTextLength &&
+		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+}
+
+// each calls do for every entry of a list.
+func each(list ref.Val, do func(item ref.Val)) {
+	for it := list.(traits.Lister).Iterator(); it.HasNext() == types.True; {
+		do(it.Next())
+	}
+}
+
+// values gives the entries of a list of type Value.
+func values(list ref.Val) []*v1alpha1.ScimValue {
+	var entries []*v1alpha1.ScimValue
+	each(list, func(item ref.Val) {
+		if entry, ok := item.Value().(*v1alpha1.ScimValue); ok {
+			entries = append(entries, entry)
+		}
+	})
+	return entries
+}
+
+func firstNonBlank(list ref.Val) ref.Val {
+	first := ""
+	each(list, func(item ref.Val) {
+		if first == "" {
+			first = strings.TrimSpace(textOf(item))
+		}
+	})
+	return types.String(first)
+}
+
+func primaryOrFirst(entries []*v1alpha1.ScimValue) string {
+	first := ""
+	for _, entry := range entries {
+		value := strings.TrimSpace(entry.Value)
+		if value == "" {
+			continue
+		}
+		if entry.Primary != nil && *entry.Primary {
+			return value
+		}
+		if first == "" {
+			first = value
+		}
+	}
+	return first
+}
+
+func otherEmails(entries []*v1alpha1.ScimValue, email string) ref.Val {
+	seen := map[string]bool{Fold(strings.TrimSpace(email)): true}
+	others := []string{}
+	for _, entry := range entries {
+		value := strings.TrimSpace(entry.Value)
+		if folded := Fold(value); value != "" && !seen[folded] {
+			seen[folded] = true
+			others = append(others, value)
+		}
+	}
+	return types.NewStringList(types.DefaultTypeAdapter, others)
+}
+
+func firstOrganization(groups ref.Val) ref.Val {
+	first := ""
+	each(groups, func(item ref.Val) {
+		if g, ok := item.Value().(*Group); ok && first == "" && !g.OrganizationDisabled {
+			first = g.Organization
+		}
+	})
+	return types.String(first)
+}
+
+func contacts(entries []*v1alpha1.ScimValue, protocol v1alpha1.ContactProtocol) ref.Val {
+	made := []v1alpha1.PersonContact{}
+	seen := map[v1alpha1.PersonContact]bool{}
+	for _, entry := range entries {
+		contact := v1alpha1.PersonContact{Protocol: protocol, Label: entry.Type, URI: strings.TrimSpace(entry.Value)}
+		if contact.URI != "" && !seen[contact] {
+			seen[contact] = true
+			made = append(made, contact)
+		}
+	}
+	return listOf(contactType, made)
+}
+
+func addresses(list ref.Val) ref.Val {
+	made := []v1alpha1.PersonAddress{}
+	each(list, func(item ref.Val) {
+		from, ok := item.Value().(*v1alpha1.ScimAddress)
+		if !ok {
+			return
+		}
+		parts := v1alpha1.PersonAddress{
+			Address: from.StreetAddress, City: from.Locality, State: from.Region, Zip: from.PostalCode, Country: from.Country,
+		}
+		if isBlank(parts.Address + parts.City + parts.State + parts.Zip + parts.Country) {
+			parts.Address = strings.TrimSpace(from.Formatted)
+		}
+		if parts != (v1alpha1.PersonAddress{}) {
+			parts.Label = from.Type
+			made = append(made, parts)
+		}
+	})
+	return listOf(addressType, made)
+}

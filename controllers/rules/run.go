@@ -1,0 +1,169 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// run is one rule at work on one subject. It gives the rule's expressions their
+// variables.
+type run struct {
+	*planner
+	rule *Rule
+	// values are those of the rule's named expressions so far.
+	values []ref.Val
+	// searched says that found and searchError are known.
+	searched    bool
+	found       Record
+	searchError error
+}
+
+var _ cel.Activation = (*run)(nil)
+
+// ResolveName is part of cel.Activation.
+func (r *run) ResolveName(name string) (any, bool) {
+	if i, ok := r.rule.index[name]; ok && i < len(r.values) {
+		return r.values[i], true
+	}
+	if name == recordVariable {
+		return r.recordValue(), true
+	}
+	return r.variable(name)
+}
+
+// Parent is part of cel.Activation.
+func (r *run) Parent() cel.Activation { return nil }
+
+func (r *run) recordValue() ref.Val {
+	record, err := r.find()
+	if err != nil {
+		return types.NewErr("the record cannot be found")
+	}
+	kind := r.subject.record
+	if record == nil {
+		record = kind.newRecord()
+	}
+	return kind.typ.value(record)
+}
+
+// evaluate evaluates an expression of the rule. An error of a look-up comes first,
+// even where CEL did not need the result.
+func (r *run) evaluate(e *expression) (ref.Val, error) {
+	value, err := e.evaluate(r.ctx, r)
+	switch {
+	case r.lookups.err != nil:
+		return nil, r.lookups.err
+	case r.searchError != nil:
+		return nil, r.searchError
+	}
+	return value, err
+}
+
+// carryOut fills in the outcome. A *fault says that the rule failed.
+func (r *run) carryOut(outcome *Outcome) error {
+	for _, named := range r.rule.expressions {
+		value, err := r.evaluate(named.expression)
+		if err != nil {
+			return err
+		}
+		r.values = append(r.values, value)
+		outcome.Expressions = append(outcome.Expressions, v1alpha1.ExpressionResult{Name: named.name, Value: resultText(value)})
+	}
+	met, err := r.conditionMet()
+	if err != nil {
+		return err
+	}
+	if !met {
+		outcome.Reason = v1alpha1.ReasonConditionNotMet
+		outcome.Message = fmt.Sprintf("the condition of rule %s is not met", r.rule.name)
+		return nil
+	}
+	return r.update(outcome)
+}
+
+func (r *run) conditionMet() (bool, error) {
+	if r.rule.condition == nil {
+		return true, nil
+	}
+	value, err := r.evaluate(r.rule.condition)
+	if err != nil {
+		return false, err
+	}
+	met, ok := value.(types.Bool)
+	if !ok {
+		return false, &fault{v1alpha1.ReasonExpressionError,
+			fmt.Sprintf("condition: gives %s where true or false is needed", value.Type().TypeName())}
+	}
+	return bool(met), nil
+}
+
+// update plans the changes of the record.
+func (r *run) update(outcome *Outcome) error {
+	before, created, err := r.target()
+	if err != nil {
+		return err
+	}
+	kind := r.subject.record
+	after := copyOf(before)
+	for _, a := range r.rule.actions {
+		if err := r.carryOutAction(a, after, created || r.created); err != nil {
+			return err
+		}
+	}
+	kind.setText(after, "source", v1alpha1.SourceSCIM)
+	kind.setText(after, "sourceID", r.id)
+	if err := r.checkMatch(before, after); err != nil {
+		return err
+	}
+	empty := before
+	if created {
+		empty = kind.newRecord()
+	}
+	outcome.Changes = kind.differences(empty, after, created)
+	outcome.After, outcome.Create = after, created
+	if !created {
+		outcome.Before = copyOf(before)
+	}
+	r.record, r.created = after, r.created || created
+	switch {
+	case created:
+		outcome.Reason = v1alpha1.ReasonApplied
+		outcome.Message = fmt.Sprintf("rule %s creates the %s", r.rule.name, kind.kind)
+	case len(outcome.Changes) == 0:
+		outcome.Reason = v1alpha1.ReasonNoChange
+		outcome.Message = fmt.Sprintf("the %s already is as rule %s wants it", kind.kind, r.rule.name)
+	default:
+		outcome.Reason = v1alpha1.ReasonApplied
+		outcome.Message = cut(fmt.Sprintf("rule %s changes %s", r.rule.name, changedFields(outcome.Changes)), MaxMessageLength)
+	}
+	return nil
+}
+
+func (r *run) carryOutAction(a action, working Record, created bool) error {
+	if a.createdOnly && !created {
+		return nil
+	}
+	var goValue any
+	if a.value != nil {
+		value, err := r.evaluate(a.value)
+		if err != nil {
+			return err
+		}
+		value, ok := unwrap(value)
+		if !ok {
+			return nil // none: keep what is there
+		}
+		if goValue, err = a.field.convert(value); err != nil {
+			return &fault{v1alpha1.ReasonInvalidValue, a.value.place + ": " + err.Error()}
+		}
+	}
+	if err := a.apply(r.subject.record, working, goValue); err != nil {
+		return &fault{v1alpha1.ReasonInvalidValue, fmt.Sprintf("%s %s: %s", a.operation, a.field.name, err)}
+	}
+	return nil
+}

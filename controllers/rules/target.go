@@ -1,0 +1,118 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/google/cel-go/common/types"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// target gives the record to update, or a new one that holds only the match value.
+func (r *run) target() (record Record, created bool, err error) {
+	record, err = r.find()
+	if err != nil || record != nil {
+		return record, false, err
+	}
+	kind := r.subject.record
+	switch {
+	case !r.rule.create && kind.kind == v1alpha1.RecordOrganization:
+		return nil, false, &fault{kind.missing,
+			"no Organization has the name that match gives; create it, or rename the group"}
+	case !r.rule.create:
+		return nil, false, &fault{kind.missing, fmt.Sprintf("there is no %s for match, and the rule may not create one", kind.kind)}
+	case r.failed != "":
+		// What the failed rule was to set would be missing from the record.
+		return nil, false, &fault{kind.missing,
+			fmt.Sprintf("there is no %s for match, and none is created, because rule %s failed before", kind.kind, r.failed)}
+	}
+	return r.newTarget()
+}
+
+func (r *run) newTarget() (Record, bool, error) {
+	kind := r.subject.record
+	value, err := r.matchValue()
+	if err != nil {
+		return nil, false, err
+	}
+	field, _ := kind.field(kind.match)
+	if _, err := field.convert(types.String(value)); err != nil {
+		return nil, false, &fault{v1alpha1.ReasonInvalidValue, r.rule.match.place + ": " + err.Error()}
+	}
+	record := kind.newRecord()
+	record.SetNamespace(r.namespace)
+	kind.setText(record, kind.match, value)
+	return record, true, nil
+}
+
+// find looks for the subject's record, once a run: by its link, then by match. It
+// is nil when there is none.
+func (r *run) find() (Record, error) {
+	if r.record != nil {
+		return r.record, nil
+	}
+	if !r.searched {
+		r.found, r.searchError = r.search()
+		r.searched = true
+	}
+	return r.found, r.searchError
+}
+
+func (r *run) search() (Record, error) {
+	value, err := r.matchValue()
+	if err != nil || isBlank(value) {
+		return nil, err
+	}
+	kind := r.subject.record
+	record, err := kind.byMatch(r.ctx, r.lookups.directory, Fold(value))
+	if err != nil || record == nil {
+		return nil, err
+	}
+	other := kind.text(record, "sourceID")
+	if other == "" || other == r.id {
+		return record, nil
+	}
+	state, err := r.lookups.directory.SubjectState(r.ctx, kind.subject, other)
+	if err != nil {
+		return nil, err
+	}
+	// Of two inactive subjects the one that has the record keeps it: otherwise they
+	// would take it from each other for ever.
+	if state == SubjectGone || state == SubjectInactive && r.active {
+		return record, nil
+	}
+	return nil, &fault{kind.taken, fmt.Sprintf("the %s with this %s is linked to another %s, %s; deactivate or change one of the two",
+		kind.kind, kind.match, kind.subject, other)}
+}
+
+// matchValue evaluates match.
+func (r *run) matchValue() (string, error) {
+	match := r.rule.match
+	value, err := match.evaluate(r.ctx, r)
+	if r.lookups.err != nil {
+		return "", r.lookups.err
+	}
+	if err != nil {
+		return "", err
+	}
+	text, ok := value.(types.String)
+	if !ok {
+		return "", &fault{v1alpha1.ReasonExpressionError,
+			fmt.Sprintf("%s: gives %s where text is needed", match.place, value.Type().TypeName())}
+	}
+	return string(text), nil
+}
+
+// checkMatch refuses a match value that another record has.
+func (r *run) checkMatch(before, after Record) error {
+	kind := r.subject.record
+	value := Fold(kind.text(after, kind.match))
+	if value == Fold(kind.text(before, kind.match)) {
+		return nil
+	}
+	other, err := kind.byMatch(r.ctx, r.lookups.directory, value)
+	if err != nil || other == nil || other.GetName() == before.GetName() {
+		return err
+	}
+	return &fault{kind.taken, fmt.Sprintf("another %s has this %s; change one of the two", kind.kind, kind.match)}
+}
