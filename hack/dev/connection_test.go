@@ -1,0 +1,83 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv"
+)
+
+var env *testenv.Env
+
+func TestDev(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Dev runner")
+}
+
+var _ = BeforeSuite(func() {
+	var err error
+	env, err = testenv.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(env.Stop)
+})
+
+// server answers as a SCIM server would that accepts this token only.
+func server(token string) (port int) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+token {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	DeferCleanup(s.Close)
+	return s.Listener.Addr().(*net.TCPAddr).Port
+}
+
+var _ = Describe("connect", func() {
+	It("says what is missing until the endpoint has a token that the server accepts", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		c, err := newClient(env.Config)
+		Expect(err).NotTo(HaveOccurred())
+		r := &runner{opts: options{namespace: namespace, scimPort: server("right")}, client: c, data: "data"}
+
+		_, err = r.connect(ctx)
+		Expect(err).To(MatchError(ContainSubstring("config/samples should hold one")))
+
+		endpoint := &provisioningv1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
+		Expect(c.Create(ctx, endpoint)).To(Succeed())
+		_, err = r.connect(ctx)
+		Expect(err).To(MatchError(ContainSubstring("has no status.tokenSecretName")))
+
+		endpoint.Status.TokenSecretName = "okta-token"
+		Expect(c.Status().Update(ctx, endpoint)).To(Succeed())
+		_, err = r.connect(ctx)
+		Expect(err).To(MatchError(ContainSubstring("reading the token's Secret")))
+
+		secret := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-token"},
+			StringData: map[string]string{provisioningv1alpha1.SecretKeyToken: "wrong"},
+		}
+		Expect(c.Create(ctx, secret)).To(Succeed())
+		_, err = r.connect(ctx)
+		Expect(err).To(MatchError("the SCIM server answered 401 Unauthorized"))
+
+		secret.StringData = map[string]string{provisioningv1alpha1.SecretKeyToken: "right"}
+		Expect(c.Update(ctx, secret)).To(Succeed())
+		conn, err := r.connect(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(conn).To(Equal(connection{
+			BaseURL:    "http://" + loopback(r.opts.scimPort) + "/scim/v2",
+			Token:      "right",
+			Kubeconfig: r.kubeconfig(),
+			Namespace:  namespace,
+			secret:     "okta-token",
+		}))
+	})
+})
