@@ -1,0 +1,162 @@
+package scim
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const enterprise = EnterpriseURN
+
+func TestDecodeResourceAccepts(t *testing.T) {
+	type object = map[string]any
+	tests := map[string]struct {
+		rt   *ResourceType
+		body string
+		want Resource
+	}{
+		"attribute names and sub-attributes in any case": {User,
+			`{"USERNAME":"a","Name":{"GIVENNAME":"G"},"EMAILS":[{"Value":"e"}]}`,
+			Resource{"userName": "a", "name": object{"givenName": "G"}, "emails": []any{object{"value": "e"}}}},
+		"a body without schemas": {User, `{"userName":"a"}`, Resource{"userName": "a"}},
+		"null and empty arrays as unassigned": {User,
+			`{"userName":"a","title":null,"emails":[],"addresses":null,"name":{"givenName":null},"phoneNumbers":[null,{}]}`,
+			Resource{"userName": "a"}},
+		"empty strings as they are": {User, `{"userName":"a","title":""}`, Resource{"userName": "a", "title": ""}},
+		"read-only attributes, which are left out": {User,
+			`{"userName":"a","id":"x","meta":{"version":"1"},"groups":[{"value":"g"}],"ID2":1}`, Resource{"userName": "a"}},
+		"a password, which is left out": {User, `{"userName":"a","password":"s3cret"}`, Resource{"userName": "a"}},
+		"unknown core attributes, which are left out": {User, `{"userName":"a","shoeSize":42,"name":{"nick":"x"},"emails":[{"value":"e","foo":1}]}`,
+			Resource{"userName": "a", "emails": []any{object{"value": "e"}}}},
+		"booleans as strings in any case": {User, `{"userName":"a","active":"True","emails":[{"value":"e","primary":"false"}]}`,
+			Resource{"userName": "a", "active": true, "emails": []any{object{"value": "e", "primary": false}}}},
+		"one value where an array is expected": {User, `{"userName":"a","emails":{"value":"e","type":"work"}}`,
+			Resource{"userName": "a", "emails": []any{object{"value": "e", "type": "work"}}}},
+		"a manager as a plain string": {User, `{"userName":"a","` + enterprise + `":{"manager":"m"}}`,
+			Resource{"userName": "a", enterprise: object{"manager": object{"value": "m"}}}},
+		"a manager as an array of one": {User, `{"userName":"a","` + enterprise + `":{"manager":[{"$ref":null,"value":"m"}]}}`,
+			Resource{"userName": "a", enterprise: object{"manager": object{"value": "m"}}}},
+		"a read-only manager name, which is left out": {User, `{"userName":"a","` + enterprise + `":{"manager":{"value":"m","displayName":"M"}}}`,
+			Resource{"userName": "a", enterprise: object{"manager": object{"value": "m"}}}},
+		"the product's attributes of the enterprise extension": {User, `{"userName":"a","` + enterprise + `":{"site":"S","LOCATION":"L","supportid":"1"}}`,
+			Resource{"userName": "a", enterprise: object{"site": "S", "location": "L", "supportID": "1"}}},
+		"the enterprise URN in another case": {User, `{"userName":"a","` + strings.ToUpper(enterprise) + `":{"department":"D"}}`,
+			Resource{"userName": "a", enterprise: object{"department": "D"}}},
+		"the enterprise URN without its last colon": {User,
+			`{"userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:2.0User":{"department":"D"}}`,
+			Resource{"userName": "a", enterprise: object{"department": "D"}}},
+		"an empty enterprise extension": {User, `{"userName":"a","` + enterprise + `":{"department":null}}`, Resource{"userName": "a"}},
+		"qualified and dotted names": {User,
+			`{"` + UserURN + `:userName":"a","name.givenName":"G","name":{"familyName":"F"},"` + enterprise + `:manager.value":"m"}`,
+			Resource{"userName": "a", "name": object{"familyName": "F", "givenName": "G"}, enterprise: object{"manager": object{"value": "m"}}}},
+		"core attributes within the core URN": {User, `{"` + UserURN + `":{"userName":"a","title":"T"}}`,
+			Resource{"userName": "a", "title": "T"}},
+		"unknown extensions, kept with their numbers": {User,
+			`{"userName":"a","urn:example:ext:1.0":{"Big":12345678901234567890.10,"list":[1,{"a":null,"b":[]}],"gone":null}}`,
+			Resource{"userName": "a", "urn:example:ext:1.0": object{
+				"Big": json.Number("12345678901234567890.10"), "list": []any{json.Number("1"), object{"b": []any{}}}}}},
+		"an attribute of an unknown extension by its full name": {Group,
+			`{"displayName":"g","urn:okta:custom:group:1.0:description":"d"}`,
+			Resource{"displayName": "g", "urn:okta:custom:group:1.0": object{"description": "d"}}},
+		"custom fields": {User, `{"userName":"a","` + CustomFieldsURN + `":{"custom_fields":[{"id":"x","value":1}]}}`,
+			Resource{"userName": "a", CustomFieldsURN: object{"custom_fields": []any{object{"id": "x", "value": json.Number("1")}}}}},
+		"values that repeat, of which the first is kept": {User,
+			`{"userName":"a","emails":[{"value":"A@x","type":"work","display":"1"},{"value":"a@X","type":"Work"},{"value":"a@x","type":"home"}]}`,
+			Resource{"userName": "a", "emails": []any{object{"value": "A@x", "type": "work", "display": "1"}, object{"value": "a@x", "type": "home"}}}},
+		"a repeated value that is primary, which makes the first so": {User,
+			`{"userName":"a","emails":[{"value":"a@x"},{"value":"a@x","primary":true}]}`,
+			Resource{"userName": "a", "emails": []any{object{"value": "a@x", "primary": true}}}},
+		"addresses that repeat altogether": {User,
+			`{"userName":"a","addresses":[{"type":"work","locality":"X"},{"locality":"X","type":"work"},{"type":"work","locality":"Y"}]}`,
+			Resource{"userName": "a", "addresses": []any{object{"type": "work", "locality": "X"}, object{"type": "work", "locality": "Y"}}}},
+		"roles as plain strings": {User, `{"userName":"a","roles":["r1","r2","r1"]}`,
+			Resource{"userName": "a", "roles": []any{object{"value": "r1"}, object{"value": "r2"}}}},
+		"members with null references, each once": {Group,
+			`{"displayName":"g","members":[{"value":"u1","$ref":null,"display":"x"},"u2",{"value":"u1"}]}`,
+			Resource{"displayName": "g", "members": []any{object{"value": "u1"}, object{"value": "u2"}}}},
+		"a group with groupType and extra schemas": {Group,
+			`{"schemas":["http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"],"displayName":"g","groupType":"Site","externalId":"e"}`,
+			Resource{"displayName": "g", "groupType": "Site", "externalId": "e"}},
+		"text of exactly 1,024 characters": {User, `{"userName":"` + strings.Repeat("é", 1024) + `"}`,
+			Resource{"userName": strings.Repeat("é", 1024)}},
+		"a certificate that is longer": {User, `{"userName":"a","x509Certificates":[{"value":"` + strings.Repeat("A", 3000) + `"}]}`,
+			Resource{"userName": "a", "x509Certificates": []any{object{"value": strings.Repeat("A", 3000)}}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := mustDecode(t, tt.rt, tt.body)
+			delete(got, "schemas")
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("wrong resource (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDecodeResourceDerivesSchemasFromWhatIsPresent(t *testing.T) {
+	got := mustDecode(t, User, `{"schemas":["`+enterprise+`","urn:unused"],"userName":"a","urn:b":{"x":1},"`+enterprise+`":{"division":"d"}}`)
+	want := []any{UserURN, "urn:b", enterprise}
+	if diff := cmp.Diff(want, got["schemas"]); diff != "" {
+		t.Errorf("wrong schemas (-want +got):\n%s", diff)
+	}
+}
+
+func TestDecodeResourceRefuses(t *testing.T) {
+	many := func(n int, format string) string {
+		var items []string
+		for i := range n {
+			items = append(items, fmt.Sprintf(format, i))
+		}
+		return strings.Join(items, ",")
+	}
+	tests := map[string]struct {
+		rt       *ResourceType
+		body     string
+		scimType string
+		detail   string
+	}{
+		"an empty body":                      {User, ``, TypeInvalidSyntax, "ends"},
+		"half a body":                        {User, `{"userName":"a"`, TypeInvalidSyntax, "ends"},
+		"a body that is not an object":       {User, `["userName"]`, TypeInvalidSyntax, "object"},
+		"a body that is not JSON":            {User, `{"userName":a}`, TypeInvalidSyntax, "JSON"},
+		"a comma too many":                   {User, `{"userName":"a",}`, TypeInvalidSyntax, "JSON"},
+		"data after the body":                {User, `{"userName":"a"} {}`, TypeInvalidSyntax, "goes on"},
+		"text that is not UTF-8":             {User, "{\"userName\":\"\xff\"}", TypeInvalidSyntax, "UTF-8"},
+		"an attribute twice":                 {User, `{"userName":"a","userName":"b"}`, TypeInvalidSyntax, "twice"},
+		"an attribute twice in other case":   {User, `{"userName":"a","username":"b"}`, TypeInvalidSyntax, "twice"},
+		"a sub-attribute twice":              {User, `{"userName":"a","name":{"givenName":"x","GIVENname":"y"}}`, TypeInvalidSyntax, "twice"},
+		"one of many attributes twice":       {User, `{` + many(20, `"urn:a:%d":{"b":1}`) + `,"userName":"a","URN:A:3":{}}`, TypeInvalidSyntax, "twice"},
+		"a body that nests too deep":         {User, `{"userName":"a","urn:x":` + strings.Repeat(`{"a":`, 30) + `1` + strings.Repeat(`}`, 31), TypeInvalidSyntax, "deeper"},
+		"a user without userName":            {User, `{"displayName":"x"}`, TypeInvalidValue, "userName"},
+		"a blank userName":                   {User, `{"userName":"  "}`, TypeInvalidValue, "userName"},
+		"a null userName":                    {User, `{"userName":null}`, TypeInvalidValue, "userName"},
+		"a group without displayName":        {Group, `{"members":[]}`, TypeInvalidValue, "displayName"},
+		"a number for a string":              {User, `{"userName":"a","title":5}`, TypeInvalidValue, "title"},
+		"a boolean for a string":             {User, `{"userName":"a","name":{"givenName":true}}`, TypeInvalidValue, "name.givenName"},
+		"an array for a string":              {User, `{"userName":"a","title":["x"]}`, TypeInvalidValue, "title"},
+		"text for a boolean":                 {User, `{"userName":"a","active":"yes"}`, TypeInvalidValue, "active"},
+		"a number for a boolean":             {User, `{"userName":"a","active":1}`, TypeInvalidValue, "active"},
+		"text for a complex value":           {User, `{"userName":"a","name":"Smith"}`, TypeInvalidValue, "name"},
+		"text for an e-mail":                 {User, `{"userName":"a","emails":["a@b"]}`, TypeInvalidValue, "emails"},
+		"text for an extension":              {User, `{"userName":"a","` + enterprise + `":"x"}`, TypeInvalidValue, "enterprise"},
+		"text of 1,025 characters":           {User, `{"userName":"a","emails":[{"value":"` + strings.Repeat("é", 1025) + `"}]}`, TypeInvalidValue, "emails.value"},
+		"two primary values":                 {User, `{"userName":"a","emails":[{"value":"a","primary":true},{"value":"b","primary":"True"}]}`, TypeInvalidValue, "emails"},
+		"101 values":                         {User, `{"userName":"a","emails":[` + many(101, `{"value":"%d"}`) + `]}`, TypeInvalidValue, "emails"},
+		"a member without value":             {Group, `{"displayName":"g","members":[{"type":"User"}]}`, TypeInvalidValue, "members"},
+		"a member with a blank value":        {Group, `{"displayName":"g","members":[{"value":" "}]}`, TypeInvalidValue, "members.value"},
+		"too many unknown extensions":        {User, `{"userName":"a",` + many(17, `"urn:a:%d":{"b":1}`) + `}`, TypeInvalidValue, "extensions"},
+		"an unknown extension that is large": {User, `{"userName":"a","urn:x:y":{"b":"` + strings.Repeat("x", MaxUnknownSize) + `"}}`, TypeInvalidValue, "urn:x:y"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := DecodeResource(tt.rt, []byte(tt.body))
+			wantError(t, err, 400, tt.scimType)
+			if !strings.Contains(err.Error(), tt.detail) {
+				t.Errorf("%q does not speak of %q", err, tt.detail)
+			}
+		})
+	}
+}
