@@ -1,0 +1,208 @@
+// Package okta sends SCIM requests the way Okta's provisioning client does: its
+// headers, its timeout, its patience with a server that is busy or gone.
+package okta
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"rservice.dev/scim-operator/hack/oktasim/internal/report"
+)
+
+// URNs of SCIM (RFC 7643, RFC 7644).
+const (
+	UserURN       = "urn:ietf:params:scim:schemas:core:2.0:User"
+	GroupURN      = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	EnterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	ErrorURN      = "urn:ietf:params:scim:api:messages:2.0:Error"
+	ListURN       = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+	PatchURN      = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+)
+
+const (
+	userAgent = "Okta SCIM Client 1.0.0"
+	mediaType = "application/scim+json; charset=utf-8"
+	// Timeout is after how long Okta closes the connection.
+	Timeout = 60 * time.Second
+	// maxBusy is how often Okta tries again after 429 or 503.
+	maxBusy = 10
+	// maxAnswer bounds the bytes read from one answer.
+	maxAnswer = 256 << 20
+)
+
+// Client talks to one SCIM endpoint.
+type Client struct {
+	// BaseURL is without a trailing slash.
+	BaseURL string
+	// Token is the bearer token.
+	Token string
+	HTTP  *http.Client
+	// RetryFor is how long one request is tried again while there is no answer.
+	RetryFor time.Duration
+	// Now and Sleep are the clock; Sleep returns early, with an error, when ctx ends.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+}
+
+// New returns a client with Okta's timeout that keeps up to connections open.
+func New(baseURL, token string, connections int, retryFor time.Duration) *Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = connections
+	return &Client{
+		BaseURL: strings.TrimSuffix(baseURL, "/"), Token: token, RetryFor: retryFor,
+		HTTP: &http.Client{Transport: transport, Timeout: Timeout},
+		Now:  time.Now, Sleep: sleep,
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// Request is one SCIM request.
+type Request struct {
+	Method string
+	// Path begins with a slash and includes the query.
+	Path string
+	// Body is encoded as JSON; nil sends none.
+	Body any
+	// Token is sent in place of the client's, when it is set.
+	Token string
+}
+
+// Answer is the final answer to a request.
+type Answer struct {
+	Status int
+	Header http.Header
+	Raw    []byte
+	// Body is the answer's JSON object, nil without a body.
+	Body Resource
+	// Unsure is true when an earlier attempt got no answer, so that the server may have carried the request out before.
+	Unsure bool
+}
+
+// Query is Okta's way to look a resource up: attribute eq "value", first page.
+func Query(path, attribute, value string) string {
+	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value)
+	filter := url.QueryEscape(attribute + ` eq "` + quoted + `"`)
+	return path + "?filter=" + strings.ReplaceAll(filter, "+", "%20") + "&startIndex=1&count=100"
+}
+
+// Do sends the request until there is an answer, and checks of it what holds for every SCIM answer.
+// An error means that there was none for RetryFor, or that ctx has ended.
+func (c *Client) Do(ctx context.Context, step *report.Step, r Request) (*Answer, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = json.Marshal(r.Body); err != nil {
+			return nil, fmt.Errorf("encoding the request: %w", err)
+		}
+	}
+	unsure, busy := false, 0
+	giveUp := c.Now().Add(c.RetryFor)
+	for attempt := 0; ; attempt++ {
+		start := c.Now()
+		got, err := c.attempt(ctx, r, body)
+		if err == nil && !isBusy(got.Status) {
+			step.Answered(c.Now().Sub(start))
+			got.Unsure = unsure
+			got.check(step, r)
+			return got, nil
+		}
+		pause := min(200*time.Millisecond<<min(attempt, 4), 2*time.Second)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil && c.Now().Add(pause).After(giveUp):
+			return nil, fmt.Errorf("%s %s: no answer for %s: %w", r.Method, r.Path, c.RetryFor, err)
+		case err != nil:
+			unsure = unsure || !neverSent(err)
+		default:
+			// 503 can mean that the server lost its own backend while it was writing; 429 is said before anything is done.
+			unsure = unsure || got.Status == http.StatusServiceUnavailable
+			if busy++; busy > maxBusy {
+				return nil, fmt.Errorf("%s %s: still %d after %d attempts", r.Method, r.Path, got.Status, maxBusy)
+			}
+			pause = got.retryAfter(step, r)
+			giveUp = c.Now().Add(pause + c.RetryFor)
+		}
+		step.Retried()
+		if err := c.Sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func isBusy(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+}
+
+// retryAfter is the wait that the server asks for. Okta reads whole seconds only, and waits five minutes without them.
+func (a *Answer) retryAfter(step *report.Step, r Request) time.Duration {
+	seconds, err := strconv.Atoi(a.Header.Get("Retry-After"))
+	if step.Check(err == nil && seconds >= 0, "%s %s: %d with Retry-After %q, want whole seconds",
+		r.Method, r.Path, a.Status, a.Header.Get("Retry-After")) {
+		return time.Duration(seconds) * time.Second
+	}
+	return time.Second
+}
+
+func (c *Client) attempt(ctx context.Context, r Request, body []byte) (*Answer, error) {
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, c.BaseURL+r.Path, reader)
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", err)
+	}
+	token := c.Token
+	if r.Token != "" {
+		token = r.Token
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("Accept", "application/scim+json")
+	req.Header.Set("Accept-Charset", "utf-8")
+	req.Header.Set("Content-Type", mediaType)
+	resp, err := c.HTTP.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	return &Answer{Status: resp.StatusCode, Header: resp.Header, Raw: raw}, nil
+}
+
+// check decodes the body and checks what Okta's JSON parser depends on.
+func (a *Answer) check(step *report.Step, r Request) {
+	if len(a.Raw) == 0 {
+		step.Check(a.Status < 400, "%s %s: %d without a body, want a SCIM error", r.Method, r.Path, a.Status)
+		return
+	}
+	contentType := a.Header.Get("Content-Type")
+	step.Check(strings.HasPrefix(contentType, "application/scim+json"), "%s %s: Content-Type %q", r.Method, r.Path, contentType)
+	var err error
+	a.Body, err = decodeResource(a.Raw)
+	if !step.Check(err == nil, "%s %s: %d with a body that is no JSON object: %v", r.Method, r.Path, a.Status, err) || a.Status < 400 {
+		return
+	}
+	step.Check(a.Body.HasSchema(ErrorURN) && a.Body.Text("status") == strconv.Itoa(a.Status) && a.Body.Text("detail") != "",
+		"%s %s: %d with a body that is no SCIM error (schemas, status as text, detail)", r.Method, r.Path, a.Status)
+}

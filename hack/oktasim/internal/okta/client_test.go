@@ -1,0 +1,175 @@
+package okta
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rservice.dev/scim-operator/hack/oktasim/internal/report"
+)
+
+// script answers attempts one by one; an attempt past its end is an error.
+type script struct {
+	t       *testing.T
+	answers []func() (*http.Response, error)
+	seen    []*http.Request
+}
+
+func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.seen = append(s.seen, r)
+	if len(s.answers) == 0 {
+		s.t.Error("one attempt too many")
+		return nil, errors.New("no more answers")
+	}
+	answer := s.answers[0]
+	s.answers = s.answers[1:]
+	return answer()
+}
+
+func answer(status int, body string, header ...string) func() (*http.Response, error) {
+	return func() (*http.Response, error) {
+		r := &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/scim+json"}}, Body: io.NopCloser(strings.NewReader(body))}
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		return r, nil
+	}
+}
+
+func fails(err error) func() (*http.Response, error) {
+	return func() (*http.Response, error) { return nil, err }
+}
+
+var (
+	refused = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	reset   = &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset")}
+)
+
+const (
+	okBody    = `{"id":"1"}`
+	errorBody = `{"schemas":["` + ErrorURN + `"],"status":"429","detail":"slow down"}`
+)
+
+func TestDo(t *testing.T) {
+	type attempts = []func() (*http.Response, error)
+	busy := answer(429, errorBody, "Retry-After", "3")
+	tests := map[string]struct {
+		answers attempts
+		waits   []time.Duration
+		unsure  bool
+		failed  int
+		err     string
+	}{
+		"an answer at once needs no wait": {answers: attempts{answer(200, okBody)}},
+		"a refused connection is tried again with growing pauses, and was surely not carried out": {
+			answers: attempts{fails(refused), fails(refused), answer(200, okBody)},
+			waits:   []time.Duration{200 * time.Millisecond, 400 * time.Millisecond},
+		},
+		"a lost answer is tried again, and may have been carried out": {
+			answers: attempts{fails(reset), answer(200, okBody)}, waits: []time.Duration{200 * time.Millisecond}, unsure: true,
+		},
+		"whole seconds of Retry-After are waited for": {
+			answers: attempts{busy, answer(200, okBody)}, waits: []time.Duration{3 * time.Second},
+		},
+		"a server that is unavailable may have begun": {
+			answers: attempts{answer(503, errorBody, "Retry-After", "1"), answer(200, okBody)}, waits: []time.Duration{time.Second}, unsure: true,
+		},
+		"a date in Retry-After is a failed check": {
+			answers: attempts{answer(429, errorBody, "Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT"), answer(200, okBody)},
+			waits:   []time.Duration{time.Second}, failed: 1,
+		},
+		"a server that stays busy ends the run": {
+			answers: attempts{busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy},
+			waits:   []time.Duration{3e9, 3e9, 3e9, 3e9, 3e9, 3e9, 3e9, 3e9, 3e9, 3e9}, err: "still 429",
+		},
+		"a server that stays away ends the run": {
+			answers: attempts{fails(refused), fails(refused), fails(refused), fails(refused), fails(refused), fails(refused)},
+			waits:   []time.Duration{2e8, 4e8, 8e8, 16e8, 2e9}, err: "no answer for 5s",
+		},
+		"plain text is a failed check":         {answers: attempts{answer(200, "hello", "Content-Type", "text/plain")}, failed: 2},
+		"an error without a body fails":        {answers: attempts{answer(500, "")}, failed: 1},
+		"an error that is no SCIM error fails": {answers: attempts{answer(500, okBody)}, failed: 1},
+		"no content needs no body":             {answers: attempts{answer(204, "")}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			rep := &report.Report{}
+			transport := &script{t: t, answers: tc.answers}
+			c := New("http://scim.example/", "secret", 1, 5*time.Second)
+			c.HTTP.Transport = transport
+			now := time.Now()
+			var waits []time.Duration
+			c.Now = func() time.Time { return now }
+			c.Sleep = func(_ context.Context, d time.Duration) error {
+				waits, now = append(waits, d), now.Add(d)
+				return nil
+			}
+			got, err := c.Do(t.Context(), rep.Step("test", ""), Request{Method: http.MethodPost, Path: "/Users", Body: map[string]any{"a": 1}})
+			if tc.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.err) {
+					t.Fatalf("error %v, want one with %q", err, tc.err)
+				}
+			} else if err != nil || got.Unsure != tc.unsure {
+				t.Fatalf("error %v, answer %+v, want unsure %t", err, got, tc.unsure)
+			}
+			if diff := cmp.Diff(tc.waits, waits); diff != "" {
+				t.Errorf("waits (-want +got):\n%s", diff)
+			}
+			if rep.Failed() != tc.failed {
+				t.Errorf("%d failed checks, want %d: %q", rep.Failed(), tc.failed, rep.Failures())
+			}
+			checkRequests(t, transport.seen)
+		})
+	}
+}
+
+// checkRequests checks that every attempt has Okta's headers and the whole body.
+func checkRequests(t *testing.T, requests []*http.Request) {
+	t.Helper()
+	for _, r := range requests {
+		got := []string{r.Method, r.URL.String()}
+		for _, name := range []string{"Authorization", "User-Agent", "Accept", "Content-Type"} {
+			got = append(got, r.Header.Get(name))
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"POST", "http://scim.example/Users", "Bearer secret", "Okta SCIM Client 1.0.0", "application/scim+json",
+			"application/scim+json; charset=utf-8", `{"a":1}`}
+		if diff := cmp.Diff(want, append(got, string(body))); diff != "" {
+			t.Errorf("request (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestQueryQuotesTheValueAndTheURL(t *testing.T) {
+	got := Query("/Users", "userName", `a+"b\ c`)
+	want := `/Users?filter=userName%20eq%20%22a%2B%5C%22b%5C%5C%20c%22&startIndex=1&count=100`
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestResource(t *testing.T) {
+	r, err := decodeResource([]byte(`{"n":1,"text":"1","list":[{"value":"a"},{"value":"b"}],"urn:x.y:2.0":{"k":"v"},"schemas":["URN:A"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, isInt := r.Int("n")
+	_, textIsInt := r.Int("text")
+	got := []any{n, isInt, textIsInt, r.Text("list", "value"), r.Text("urn:x.y:2.0", "k"), r.Text("list", "value", "deeper"), len(r.List("list")), r.HasSchema("urn:a")}
+	if diff := cmp.Diff([]any{1, true, false, "a", "v", "", 2, true}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := decodeResource([]byte(`{} {}`)); err == nil {
+		t.Error("two objects were taken for one")
+	}
+}

@@ -1,0 +1,147 @@
+// Command oktasim acts as Okta against a SCIM server: it assigns, changes and
+// unassigns users, pushes groups, imports, and checks every answer.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"rservice.dev/scim-operator/hack/oktasim/internal/demo"
+	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
+	"rservice.dev/scim-operator/hack/oktasim/internal/report"
+	"rservice.dev/scim-operator/hack/oktasim/internal/sim"
+)
+
+// connection is the file that the dev runner writes.
+type connection struct {
+	BaseURL    string `json:"baseURL"`
+	Token      string `json:"token"`
+	Kubeconfig string `json:"kubeconfig"`
+	Namespace  string `json:"namespace"`
+}
+
+type options struct {
+	connection    string
+	mode          string
+	organizations string
+	config        sim.Config
+	retryFor      time.Duration
+	demo          bool
+	convergeFor   time.Duration
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
+	stop()
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(2)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "oktasim:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("oktasim", flag.ContinueOnError)
+	flags.StringVar(&o.connection, "connection", "bin/dev/connection.json", "`file` with baseURL, token, kubeconfig and namespace")
+	flags.IntVar(&o.config.Users, "users", 200, "how many users to assign")
+	flags.IntVar(&o.config.Groups, "groups", 10, "how many groups to push")
+	flags.StringVar(&o.mode, "mode", "both", "kind of Okta app: patch (catalogue), put (custom app) or both, with half of the users and groups each")
+	flags.IntVar(&o.config.Workers, "workers", 4, "how many requests to have under way at once")
+	flags.StringVar(&o.organizations, "organizations", "Engineering,Support", "names of the first groups, which have an Organization; empty for none")
+	flags.DurationVar(&o.retryFor, "retry-for", 60*time.Second, "how long to try a request again while the server gives no answer")
+	flags.BoolVar(&o.demo, "demo", false, "check the custom resources afterwards and show them with kubectl")
+	flags.DurationVar(&o.convergeFor, "converge-for", 30*time.Second, "how long the custom resources may take in -demo")
+	if err := flags.Parse(args); err != nil {
+		return o, flag.ErrHelp
+	}
+	switch o.mode {
+	case "both":
+		o.config.Modes = []sim.Mode{sim.ModePatch, sim.ModePut}
+	case string(sim.ModePatch), string(sim.ModePut):
+		o.config.Modes = []sim.Mode{sim.Mode(o.mode)}
+	default:
+		return o, fmt.Errorf("-mode %s: want patch, put or both", o.mode)
+	}
+	if o.config.Users < len(o.config.Modes) || o.config.Groups < 0 || o.config.Workers < 1 || flags.NArg() > 0 {
+		return o, fmt.Errorf("want a user for each mode, no negative -groups, a worker, and no further arguments")
+	}
+	if o.organizations != "" {
+		o.config.Organizations = strings.Split(o.organizations, ",")
+	}
+	return o, nil
+}
+
+func readConnection(path string) (connection, error) {
+	var c connection
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("reading the connection (is `make run` up?): %w", err)
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if c.BaseURL == "" || c.Token == "" {
+		return c, fmt.Errorf("%s lacks baseURL or token", path)
+	}
+	return c, nil
+}
+
+func run(ctx context.Context, args []string, out io.Writer, terminal bool) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	conn, err := readConnection(o.connection)
+	if err != nil {
+		return err
+	}
+	rep := &report.Report{}
+	s := sim.New(o.config, okta.New(conn.BaseURL, conn.Token, o.config.Workers, o.retryFor), rep,
+		&report.Progress{Out: out, Terminal: terminal})
+	fmt.Fprintf(out, "run %s against %s\n", s.Run, conn.BaseURL)
+	start := time.Now()
+	err = s.Perform(ctx)
+	if err == nil && o.demo {
+		err = showDemo(ctx, o, conn, rep, s, out)
+	}
+	if writeErr := rep.Write(out, time.Since(start)); writeErr != nil {
+		return errors.Join(err, writeErr)
+	}
+	if err != nil {
+		return fmt.Errorf("the run ended early: %w", err)
+	}
+	if n := rep.Failed(); n > 0 {
+		return fmt.Errorf("%d checks failed", n)
+	}
+	return nil
+}
+
+func showDemo(ctx context.Context, o options, conn connection, rep *report.Report, s *sim.Sim, out io.Writer) error {
+	d, err := demo.New(conn.Kubeconfig, conn.Namespace, o.convergeFor, out)
+	if err != nil {
+		return err
+	}
+	failing, err := s.Provoke(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.Verify(ctx, rep, s, failing); err != nil {
+		return err
+	}
+	return d.Show(ctx, failing)
+}
