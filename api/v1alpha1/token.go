@@ -1,0 +1,17 @@
+package v1alpha1
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// tokenIDLength is the length of a token's id in hexadecimal digits.
+const tokenIDLength = 12
+
+// TokenID identifies a bearer token in status, logs and annotations without
+// revealing it: the first 12 hexadecimal digits of its SHA-256 hash. A token has
+// 256 random bits, so its hash cannot be turned back.
+func TokenID(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])[:tokenIDLength]
+}

@@ -1,0 +1,112 @@
+package controllers
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// maxMessage is the most bytes of a condition's message, which is also the most
+// that an Event's note holds.
+const maxMessage = 1024
+
+// outlook says what happens next with an object, and so which condition goes
+// along with Ready.
+type outlook int
+
+const (
+	// settled means that there is nothing more to do.
+	settled outlook = iota
+	// stalled means that nothing will change until somebody edits an object.
+	stalled
+	// retrying means that the controller goes on by itself.
+	retrying
+)
+
+// verdict is what a reconcile found out about an object. It is computed once and
+// then becomes the object's conditions. Its message never holds values that the
+// client sent, and no secret.
+type verdict struct {
+	ready   metav1.ConditionStatus
+	reason  string
+	message string
+	outlook outlook
+}
+
+func readyVerdict(reason, message string) verdict {
+	return verdict{ready: metav1.ConditionTrue, reason: reason, message: message}
+}
+
+// stalledVerdict is for what somebody has to repair.
+func stalledVerdict(reason, message string) verdict {
+	return verdict{ready: metav1.ConditionFalse, reason: reason, message: message, outlook: stalled}
+}
+
+// retryVerdict is for a passing failure. Its message names the kind of error only,
+// so that it does not change from one try to the next.
+func retryVerdict(err error) verdict {
+	return verdict{
+		ready:   metav1.ConditionFalse,
+		reason:  v1alpha1.ReasonRetrying,
+		message: "The last try failed for a passing cause (" + errorKind(err) + ") and is repeated.",
+		outlook: retrying,
+	}
+}
+
+// apply sets the conditions: Ready always, Reconciling and Stalled only while
+// they are True.
+func (v verdict) apply(conditions *[]metav1.Condition, generation int64, now metav1.Time) {
+	set := func(conditionType string, status metav1.ConditionStatus) {
+		meta.SetStatusCondition(conditions, metav1.Condition{
+			Type: conditionType, Status: status, Reason: v.reason, Message: truncate(v.message),
+			ObservedGeneration: generation, LastTransitionTime: now,
+		})
+	}
+	set(v1alpha1.ConditionReady, v.ready)
+	for conditionType, wanted := range map[string]bool{
+		v1alpha1.ConditionStalled:     v.outlook == stalled,
+		v1alpha1.ConditionReconciling: v.outlook == retrying,
+	} {
+		if wanted {
+			set(conditionType, metav1.ConditionTrue)
+		} else {
+			meta.RemoveStatusCondition(conditions, conditionType)
+		}
+	}
+}
+
+// matches reports whether the conditions already say this, whatever generation
+// they were set at.
+func (v verdict) matches(conditions []metav1.Condition) bool {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Status == v.ready && ready.Reason == v.reason && ready.Message == truncate(v.message) &&
+		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled) == (v.outlook == stalled) &&
+		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling) == (v.outlook == retrying)
+}
+
+// truncate cuts a message to maxMessage bytes, between two characters.
+func truncate(message string) string {
+	const ellipsis = "…"
+	if len(message) <= maxMessage {
+		return message
+	}
+	cut := maxMessage - len(ellipsis)
+	for !utf8.RuneStart(message[cut]) {
+		cut--
+	}
+	return message[:cut] + ellipsis
+}
+
+// firstOf lists names for a message: the first few, and how many there are.
+func firstOf(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}

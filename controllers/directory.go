@@ -1,0 +1,228 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// directory is what rules look up: the cache's view of one namespace, including
+// everything that this process has written. It hands out the cache's own objects.
+type directory struct {
+	reader    client.Reader
+	namespace string
+}
+
+var _ rules.Directory = directory{}
+
+// get reads an object without copying it, and reports whether it exists.
+func (d directory) get(ctx context.Context, name string, into client.Object) (bool, error) {
+	err := d.reader.Get(ctx, client.ObjectKey{Namespace: d.namespace, Name: name}, into, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up %T: %w", into, err)
+	}
+	return true, nil
+}
+
+// list reads what is under one key of an index, without copying it.
+func (d directory) list(ctx context.Context, into client.ObjectList, index, key string) error {
+	err := d.reader.List(ctx, into, client.InNamespace(d.namespace), client.MatchingFields{index: key}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return fmt.Errorf("look up %s: %w", index, err)
+	}
+	return nil
+}
+
+func (d directory) organizations(ctx context.Context, index, key string) (*v1alpha1.Organization, error) {
+	found := &v1alpha1.OrganizationList{}
+	if err := d.list(ctx, found, index, key); err != nil {
+		return nil, err
+	}
+	return preferred(found.Items, func(o *v1alpha1.Organization) (bool, string) { return o.Spec.Disabled, o.Name }), nil
+}
+
+func (d directory) persons(ctx context.Context, index, key string) (*v1alpha1.Person, error) {
+	found := &v1alpha1.PersonList{}
+	if err := d.list(ctx, found, index, key); err != nil {
+		return nil, err
+	}
+	return preferred(found.Items, personOrder), nil
+}
+
+// preferred returns the first enabled record by name, or else the first disabled
+// one, so that it is the same one every time.
+func preferred[T any](records []T, order func(*T) (disabled bool, name string)) *T {
+	if len(records) == 0 {
+		return nil
+	}
+	first := &records[0]
+	for i := range records[1:] {
+		if comparePreference(&records[i+1], first, order) < 0 {
+			first = &records[i+1]
+		}
+	}
+	return first
+}
+
+func comparePreference[T any](a, b *T, order func(*T) (bool, string)) int {
+	aDisabled, aName := order(a)
+	bDisabled, bName := order(b)
+	switch {
+	case aDisabled == bDisabled:
+		return cmp.Compare(aName, bName)
+	case bDisabled:
+		return -1
+	}
+	return 1
+}
+
+func personOrder(p *v1alpha1.Person) (bool, string) { return p.Spec.Disabled, p.Name }
+
+// OrganizationByName implements rules.Directory.
+func (d directory) OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error) {
+	return d.organizations(ctx, organizationByName, name)
+}
+
+// OrganizationBySource implements rules.Directory.
+func (d directory) OrganizationBySource(ctx context.Context, id string) (*v1alpha1.Organization, error) {
+	return d.organizations(ctx, organizationBySource, id)
+}
+
+// PersonByEmail implements rules.Directory.
+func (d directory) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
+	return d.persons(ctx, personByEmail, email)
+}
+
+// PersonBySource implements rules.Directory.
+func (d directory) PersonBySource(ctx context.Context, id string) (*v1alpha1.Person, error) {
+	return d.persons(ctx, personBySource, id)
+}
+
+// PersonOfUser implements rules.Directory. A value that is the id of a user is
+// never looked for as anything else; the Person of a deleted user is still found
+// by it, so that one learns that the manager has left.
+func (d directory) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Person, error) {
+	person, err := d.PersonBySource(ctx, value)
+	if err != nil || (person != nil && person.Spec.Source == v1alpha1.SourceSCIM) {
+		return person, err
+	}
+	if exists, err := d.get(ctx, value, &v1alpha1.ScimUser{}); exists || err != nil {
+		return nil, err
+	}
+	for _, by := range []struct{ index, key string }{{userByExternalID, value}, {userByUserName, rules.Fold(value)}} {
+		users := &v1alpha1.ScimUserList{}
+		if err := d.list(ctx, users, by.index, by.key); err != nil {
+			return nil, err
+		}
+		users.Items = slices.DeleteFunc(users.Items, func(u v1alpha1.ScimUser) bool { return !u.DeletionTimestamp.IsZero() })
+		if len(users.Items) > 0 {
+			return d.personOfAny(ctx, users.Items)
+		}
+	}
+	return nil, nil
+}
+
+// personOfAny returns the preferred one among the Persons of several users, which
+// can be because externalId is not unique.
+func (d directory) personOfAny(ctx context.Context, users []v1alpha1.ScimUser) (*v1alpha1.Person, error) {
+	var found []v1alpha1.Person
+	for i := range users {
+		person, err := d.PersonBySource(ctx, users[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		if person != nil {
+			found = append(found, *person)
+		}
+	}
+	return preferred(found, personOrder), nil
+}
+
+// SubjectState implements rules.Directory.
+func (d directory) SubjectState(ctx context.Context, kind v1alpha1.SubjectKind, id string) (rules.SubjectState, error) {
+	if kind == v1alpha1.SubjectScimGroup {
+		group := &v1alpha1.ScimGroup{}
+		exists, err := d.get(ctx, id, group)
+		if err != nil || !exists || !group.DeletionTimestamp.IsZero() {
+			return rules.SubjectGone, err
+		}
+		return rules.SubjectActive, nil
+	}
+	user := &v1alpha1.ScimUser{}
+	exists, err := d.get(ctx, id, user)
+	switch {
+	case err != nil || !exists || !user.DeletionTimestamp.IsZero():
+		return rules.SubjectGone, err
+	case isActive(user):
+		return rules.SubjectActive, nil
+	}
+	return rules.SubjectInactive, nil
+}
+
+// groupsOf returns the groups of a user that exist, in the order of joining, as
+// rules see them.
+func (d directory) groupsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]rules.Group, error) {
+	var groups []rules.Group
+	for _, id := range user.Spec.Groups {
+		group := &v1alpha1.ScimGroup{}
+		exists, err := d.get(ctx, id, group)
+		if err != nil {
+			return nil, err
+		}
+		if !exists || !group.DeletionTimestamp.IsZero() {
+			continue
+		}
+		view := rules.Group{
+			ID: id, DisplayName: group.Spec.DisplayName, ExternalID: group.Spec.ExternalID,
+			GroupType: group.Spec.GroupType, Classification: group.Status.Classification,
+		}
+		if group.Status.Organization != nil {
+			organization := &v1alpha1.Organization{}
+			exists, err := d.get(ctx, group.Status.Organization.Name, organization)
+			if err != nil {
+				return nil, err
+			}
+			if exists {
+				view.Organization, view.OrganizationDisabled = organization.Name, organization.Spec.Disabled
+			}
+		}
+		groups = append(groups, view)
+	}
+	return groups, nil
+}
+
+// defaultOrganization returns the name of the Organization of last resort: that of
+// the first ScimEndpoint by name which has one. It is "" unless that Organization
+// exists and is enabled; a missing one is reported on the ScimEndpoint.
+func (d directory) defaultOrganization(ctx context.Context) (string, error) {
+	endpoints := &v1alpha1.ScimEndpointList{}
+	if err := d.reader.List(ctx, endpoints, client.InNamespace(d.namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return "", fmt.Errorf("list ScimEndpoints: %w", err)
+	}
+	var first *v1alpha1.ScimEndpoint
+	for i := range endpoints.Items {
+		endpoint := &endpoints.Items[i]
+		if endpoint.Spec.DefaultOrganization != nil && (first == nil || endpoint.Name < first.Name) {
+			first = endpoint
+		}
+	}
+	if first == nil {
+		return "", nil
+	}
+	organization := &v1alpha1.Organization{}
+	exists, err := d.get(ctx, first.Spec.DefaultOrganization.Name, organization)
+	if err != nil || !exists || organization.Spec.Disabled {
+		return "", err
+	}
+	return organization.Name, nil
+}

@@ -1,0 +1,88 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// writeError is a failed write. Its text leaves out the values that the API server
+// repeats when it rejects an object, because they may be personal data.
+type writeError struct {
+	action string
+	err    error
+}
+
+// failedTo wraps the error of a write; nil stays nil.
+func failedTo(action string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &writeError{action: action, err: err}
+}
+
+func (e *writeError) Error() string {
+	if fields, invalid := rejectedFields(e.err); invalid {
+		return fmt.Sprintf("%s: the API server rejects %s", e.action, fields)
+	}
+	return e.action + ": " + e.err.Error()
+}
+
+func (e *writeError) Unwrap() error { return e.err }
+
+// rejectedFields says which fields the API server does not accept and why, without
+// their values. It reports false for every other error.
+func rejectedFields(err error) (string, bool) {
+	var status apierrors.APIStatus
+	if !apierrors.IsInvalid(err) || !errors.As(err, &status) {
+		return "", false
+	}
+	var fields []string
+	if details := status.Status().Details; details != nil {
+		for _, cause := range details.Causes {
+			field := cause.Field
+			if field == "" || field == "<nil>" {
+				field = "the object"
+			}
+			fields = append(fields, fmt.Sprintf("%s (%s)", field, cause.Type))
+		}
+	}
+	slices.Sort(fields)
+	fields = slices.Compact(fields)
+	if len(fields) == 0 {
+		return "the object", true
+	}
+	return strings.Join(fields, ", "), true
+}
+
+// errorKind is what a message may say about an error.
+func errorKind(err error) string {
+	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+		return string(reason)
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "time limit"
+	case errors.Is(err, context.Canceled):
+		return "stopped"
+	}
+	return "API server not reached"
+}
+
+// isStale reports whether a write failed because the state it was planned on is no
+// longer the state: then the thing to do is to plan again.
+func isStale(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
+}
+
+// isEndOfNamespace reports whether a write failed because its namespace is being
+// deleted, so that nothing is left to be done.
+func isEndOfNamespace(err error) bool {
+	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}

@@ -1,0 +1,137 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// Names of the cache's indexes. Names and e-mail addresses are folded, ids are not.
+const (
+	personByEmail        = "controllers.person.primaryEmail"
+	personBySource       = "controllers.person.sourceID"
+	personByManager      = "controllers.person.manager"
+	personByOrganization = "controllers.person.organization"
+
+	organizationByName    = "controllers.organization.name"
+	organizationBySource  = "controllers.organization.sourceID"
+	organizationByParent  = "controllers.organization.parent"
+	organizationByManager = "controllers.organization.manager"
+
+	userByGroup        = "controllers.user.group"
+	userByUserName     = "controllers.user.userName"
+	userByExternalID   = "controllers.user.externalId"
+	userByManager      = "controllers.user.manager"
+	userByOrganization = "controllers.user.organization"
+	// userByEmail holds every address that a mapping can make the primary one.
+	userByEmail = "controllers.user.email"
+
+	groupByDisplayName  = "controllers.group.displayName"
+	groupByOrganization = "controllers.group.organization"
+
+	executionBySubject = "controllers.execution.subject"
+	executionByRule    = "controllers.execution.rule"
+)
+
+// index is one index of the cache.
+type index struct {
+	object client.Object
+	name   string
+	keys   client.IndexerFunc
+}
+
+// indexOf makes an index over one kind; empty keys are left out.
+func indexOf[T client.Object](object T, name string, keys func(T) []string) index {
+	return index{object: object, name: name, keys: func(o client.Object) []string {
+		typed, ok := o.(T)
+		if !ok {
+			return nil
+		}
+		return slices.DeleteFunc(keys(typed), func(key string) bool { return key == "" })
+	}}
+}
+
+func indexes() []index {
+	person, organization := &v1alpha1.Person{}, &v1alpha1.Organization{}
+	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
+	execution := &v1alpha1.AutomationRuleExecution{}
+	return []index{
+		indexOf(person, personByEmail, func(p *v1alpha1.Person) []string { return []string{rules.Fold(p.Spec.PrimaryEmail)} }),
+		indexOf(person, personBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
+		indexOf(person, personByManager, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Manager)} }),
+		indexOf(person, personByOrganization, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Organization)} }),
+
+		indexOf(organization, organizationByName, func(o *v1alpha1.Organization) []string { return []string{rules.Fold(o.Spec.Name)} }),
+		indexOf(organization, organizationBySource, func(o *v1alpha1.Organization) []string { return []string{o.Spec.SourceID} }),
+		indexOf(organization, organizationByParent, func(o *v1alpha1.Organization) []string { return []string{nameOf(o.Spec.Parent)} }),
+		indexOf(organization, organizationByManager, func(o *v1alpha1.Organization) []string { return []string{nameOf(o.Spec.Manager)} }),
+
+		indexOf(user, userByGroup, func(u *v1alpha1.ScimUser) []string { return slices.Clone(u.Spec.Groups) }),
+		indexOf(user, userByUserName, func(u *v1alpha1.ScimUser) []string { return []string{rules.Fold(u.Spec.UserName)} }),
+		indexOf(user, userByExternalID, func(u *v1alpha1.ScimUser) []string { return []string{u.Spec.ExternalID} }),
+		indexOf(user, userByManager, func(u *v1alpha1.ScimUser) []string { return []string{rules.Fold(managerValue(u))} }),
+		indexOf(user, userByOrganization, func(u *v1alpha1.ScimUser) []string { return []string{rules.Fold(organizationValue(u))} }),
+		indexOf(user, userByEmail, emailCandidates),
+
+		indexOf(group, groupByDisplayName, func(g *v1alpha1.ScimGroup) []string { return []string{rules.Fold(g.Spec.DisplayName)} }),
+		indexOf(group, groupByOrganization, func(g *v1alpha1.ScimGroup) []string { return []string{nameOf(g.Status.Organization)} }),
+
+		indexOf(execution, executionBySubject, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Subject.Name} }),
+		indexOf(execution, executionByRule, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Rule} }),
+	}
+}
+
+// registerIndexes adds the indexes to the cache, and with them the informers of
+// their kinds.
+func registerIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, i := range indexes() {
+		if err := indexer.IndexField(ctx, i.object, i.name, i.keys); err != nil {
+			return fmt.Errorf("register index %s: %w", i.name, err)
+		}
+	}
+	return nil
+}
+
+func nameOf(reference *v1alpha1.RecordReference) string {
+	if reference == nil {
+		return ""
+	}
+	return reference.Name
+}
+
+func managerValue(user *v1alpha1.ScimUser) string {
+	if user.Spec.Enterprise == nil || user.Spec.Enterprise.Manager == nil {
+		return ""
+	}
+	return user.Spec.Enterprise.Manager.Value
+}
+
+func organizationValue(user *v1alpha1.ScimUser) string {
+	if user.Spec.Enterprise == nil {
+		return ""
+	}
+	return user.Spec.Enterprise.Organization
+}
+
+// emailCandidates are the folded values of a user that a mapping can make the
+// primary e-mail address of a Person.
+func emailCandidates(user *v1alpha1.ScimUser) []string {
+	candidates := []string{rules.Fold(user.Spec.UserName)}
+	for _, email := range user.Spec.Emails {
+		if folded := rules.Fold(email.Value); !slices.Contains(candidates, folded) {
+			candidates = append(candidates, folded)
+		}
+	}
+	return candidates
+}
+
+// managerNames are the folded values by which other users can name this one as
+// their manager.
+func managerNames(user *v1alpha1.ScimUser) []string {
+	return []string{rules.Fold(user.Name), rules.Fold(user.Spec.ExternalID), rules.Fold(user.Spec.UserName)}
+}

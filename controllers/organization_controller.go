@@ -1,0 +1,105 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// organizationReconciler says of each Organization whether its name is its own and
+// what it refers to exists.
+type organizationReconciler struct {
+	client client.Client
+	status *statusWriter
+}
+
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=organizations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=organizations/status,verbs=patch
+
+// Reconcile implements reconcile.Reconciler.
+func (r *organizationReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	organization := &v1alpha1.Organization{}
+	if err := r.client.Get(ctx, req.NamespacedName, organization); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	before := organization.DeepCopy()
+	found, err := r.verdict(ctx, organization)
+	if err != nil {
+		return r.status.fail(ctx, organization, before, &organization.Status.Conditions, err)
+	}
+	if found.matches(organization.Status.Conditions) {
+		return ctrl.Result{}, nil
+	}
+	return ctrl.Result{}, r.status.write(ctx, organization, before, &organization.Status.Conditions, found)
+}
+
+func (r *organizationReconciler) verdict(ctx context.Context, organization *v1alpha1.Organization) (verdict, error) {
+	same := &v1alpha1.OrganizationList{}
+	name := rules.Fold(organization.Spec.Name)
+	err := r.client.List(ctx, same, client.InNamespace(organization.Namespace), client.MatchingFields{organizationByName: name}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return verdict{}, fmt.Errorf("look for the same name: %w", err)
+	}
+	var others []string
+	for i := range same.Items {
+		others = append(others, same.Items[i].Name)
+	}
+	if others = othersThan(organization.Name, others); len(others) > 0 {
+		return stalledVerdict(v1alpha1.ReasonDuplicateName,
+			"The same name is on Organization "+firstOf(others)+". Rename or delete all but one."), nil
+	}
+	missing, err := missingReferences(ctx, r.client, organization.Namespace, []reference{
+		{field: "parent", to: organization.Spec.Parent, kind: &v1alpha1.Organization{}},
+		{field: "manager", to: organization.Spec.Manager, kind: &v1alpha1.Person{}},
+	})
+	if err != nil {
+		return verdict{}, err
+	}
+	if missing != "" {
+		return stalledVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+	}
+	return readyVerdict(v1alpha1.ReasonReady, "The record is consistent."), nil
+}
+
+// organizationsOfOrganization finds the Organizations for which it matters that one
+// has come, gone or been renamed.
+func (f finder) organizationsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+	if old != nil && current != nil && rules.Fold(old.Spec.Name) == rules.Fold(current.Spec.Name) {
+		return nil
+	}
+	existing := versions(old, current)
+	for _, version := range existing {
+		if err := f.organizationsBy(ctx, version.Namespace, organizationByName, rules.Fold(version.Spec.Name), into); err != nil {
+			return err
+		}
+	}
+	if len(existing) == 1 {
+		return f.organizationsBy(ctx, existing[0].Namespace, organizationByParent, existing[0].Name, into)
+	}
+	return nil
+}
+
+// organizationsOfPerson finds the Organizations whose manager has come or gone.
+func (f finder) organizationsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
+	existing := versions(old, current)
+	if len(existing) == 2 {
+		return nil
+	}
+	return f.organizationsBy(ctx, existing[0].Namespace, organizationByManager, existing[0].Name, into)
+}
+
+func (f finder) organizationsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
+	organizations := &v1alpha1.OrganizationList{}
+	if err := f.list(ctx, organizations, namespace, client.MatchingFields{index: key}); err != nil {
+		return err
+	}
+	for i := range organizations.Items {
+		into.add(namespace, organizations.Items[i].Name)
+	}
+	return nil
+}

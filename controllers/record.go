@@ -1,0 +1,149 @@
+package controllers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// hashBytes is the part of the hash that goes into a record's name: 128 bits.
+const hashBytes = 16
+
+// ruleFieldOwner is the field manager of what a rule writes, so that
+// "kubectl get --show-managed-fields" says which rule set what.
+func ruleFieldOwner(rule string) client.FieldOwner {
+	return client.FieldOwner("automationrule/" + rule)
+}
+
+// identity is what no two records of a kind may have in common.
+type identity struct {
+	kind v1alpha1.RecordKind
+	// value is the folded primary e-mail address of a Person, or the folded name of
+	// an Organization.
+	value string
+}
+
+func identityOf(record rules.Record) identity {
+	switch typed := record.(type) {
+	case *v1alpha1.Person:
+		return identity{kind: v1alpha1.RecordPerson, value: rules.Fold(typed.Spec.PrimaryEmail)}
+	case *v1alpha1.Organization:
+		return identity{kind: v1alpha1.RecordOrganization, value: rules.Fold(typed.Spec.Name)}
+	}
+	return identity{}
+}
+
+func (i identity) newRecord() rules.Record {
+	if i.kind == v1alpha1.RecordOrganization {
+		return &v1alpha1.Organization{}
+	}
+	return &v1alpha1.Person{}
+}
+
+// objectName is the name of the nth record, counted from 1, that is created with
+// this identity. It is derived, so that two processes cannot both create the record.
+func (i identity) objectName(n int) string {
+	prefix := strings.ToLower(string(i.kind))
+	sum := sha256.Sum256([]byte(v1alpha1.GroupVersion.Group + "/" + prefix + "\x00" + i.value))
+	name := prefix + "-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:hashBytes]))
+	if n > 1 {
+		name = fmt.Sprintf("%s-%d", name, n)
+	}
+	return name
+}
+
+// claimedIdentities are the identities that a plan gives to records that did not
+// have them, as keys for the lock under which such a plan is made and applied.
+func claimedIdentities(namespace string, plan rules.Result) []string {
+	var keys []string
+	for _, outcome := range plan.Outcomes {
+		if outcome.Reason != v1alpha1.ReasonApplied || outcome.After == nil {
+			continue
+		}
+		id := identityOf(outcome.After)
+		if outcome.Create || (outcome.Before != nil && identityOf(outcome.Before) != id) {
+			keys = append(keys, namespace+"\x00"+string(id.kind)+"\x00"+id.value)
+		}
+	}
+	return keys
+}
+
+// applyOutcome writes what a rule changes, in one write with the rule's field
+// manager. current is the record as the rules before left it, nil if there is none
+// yet; the new one is returned. A record that somebody else changed since it was
+// read is not written over: the error is then a conflict.
+func applyOutcome(ctx context.Context, c client.Client, namespace string, outcome rules.Outcome, current rules.Record) (rules.Record, error) {
+	if outcome.Reason != v1alpha1.ReasonApplied {
+		return current, nil
+	}
+	log := logf.FromContext(ctx).WithValues("rule", outcome.Rule, "kind", outcome.Kind)
+	if outcome.Create {
+		record := outcome.After
+		name, err := freeName(ctx, c, namespace, identityOf(record))
+		if err != nil {
+			return nil, err
+		}
+		record.SetNamespace(namespace)
+		record.SetName(name)
+		if err := c.Create(ctx, record, ruleFieldOwner(outcome.Rule)); err != nil {
+			return nil, failedTo("create record", err)
+		}
+		log.Info("Created a record", "record", name)
+		return record, nil
+	}
+	before, after := outcome.Before, outcome.After
+	if current != nil {
+		// The plan could not know what the API server made of the rules before.
+		for _, version := range []rules.Record{before, after} {
+			version.SetNamespace(current.GetNamespace())
+			version.SetName(current.GetName())
+			version.SetUID(current.GetUID())
+			version.SetResourceVersion(current.GetResourceVersion())
+		}
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := c.Patch(ctx, after, patch, ruleFieldOwner(outcome.Rule)); err != nil {
+		return nil, failedTo("update record", err)
+	}
+	log.Info("Updated a record", "record", after.GetName(), "fields", changedFields(outcome))
+	return after, nil
+}
+
+func changedFields(outcome rules.Outcome) []string {
+	var fields []string
+	for _, change := range outcome.Changes {
+		fields = append(fields, change.Field)
+	}
+	return slices.Compact(fields)
+}
+
+// freeName returns the first name that no record has which was created with this
+// identity and has got another one since.
+func freeName(ctx context.Context, reader client.Reader, namespace string, id identity) (string, error) {
+	for n := 1; ; n++ {
+		name := id.objectName(n)
+		record := id.newRecord()
+		err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, record, client.UnsafeDisableDeepCopy)
+		if apierrors.IsNotFound(err) {
+			return name, nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("look for a free record name: %w", err)
+		}
+		if identityOf(record) == id {
+			// It appeared after the plan was made.
+			return "", apierrors.NewAlreadyExists(schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: string(id.kind)}, name)
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// eventTokenReplaced is the reason of the Event that tells of a token made because
+// the Secret of an earlier one is gone: the client has to be given the new one.
+const eventTokenReplaced = "TokenReplaced"
+
+// endpointReconciler keeps the token Secret of each ScimEndpoint.
+type endpointReconciler struct {
+	client client.Client
+	// live reads Secrets that do not have the label yet, which the cache lacks.
+	live   client.Reader
+	status *statusWriter
+}
+
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints;organizations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
+
+// Reconcile implements reconcile.Reconciler.
+func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	endpoint := &v1alpha1.ScimEndpoint{}
+	if err := r.client.Get(ctx, req.NamespacedName, endpoint); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !endpoint.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	before := endpoint.DeepCopy()
+	secret, found, err := r.reconcileSecret(ctx, endpoint)
+	if err == nil {
+		err = r.release(ctx, endpoint)
+	}
+	if err != nil {
+		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
+	}
+	endpoint.Status.ObservedGeneration = endpoint.Generation
+	endpoint.Status.TokenSecretName = secretName(endpoint)
+	endpoint.Status.Tokens = nil
+	var result ctrl.Result
+	if found.reason != v1alpha1.ReasonInvalidSecret {
+		endpoint.Status.Tokens = secret.tokens()
+		endpoint.Status.TokenGeneration, _ = secret.generation()
+		if expiry := secret.previousExpiry(); expiry != nil {
+			// Not earlier than the second that the expiry is given in.
+			result.RequeueAfter = expiry.Sub(r.status.clock.Now()) + time.Second
+		}
+	}
+	return result, r.status.write(ctx, endpoint, before, &endpoint.Status.Conditions, found)
+}
+
+// reconcileSecret makes, adopts, rotates or tidies the Secret and says how it is.
+func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict, error) {
+	secret := tokenSecret{&corev1.Secret{}}
+	err := r.live.Get(ctx, client.ObjectKey{Namespace: endpoint.Namespace, Name: secretName(endpoint)}, secret.Secret)
+	if apierrors.IsNotFound(err) {
+		return r.createSecret(ctx, endpoint)
+	}
+	if err != nil {
+		return secret, verdict{}, failedTo("read token Secret", err)
+	}
+	before := secret.DeepCopy()
+	if holder := secret.Labels[v1alpha1.LabelEndpoint]; holder != endpoint.Name {
+		taken, err := r.isHeldBy(ctx, secret, holder)
+		if err != nil {
+			return secret, verdict{}, err
+		}
+		if taken {
+			return secret, stalledVerdict(v1alpha1.ReasonInvalidSecret, fmt.Sprintf(
+				"Secret %q belongs to ScimEndpoint %q. Set another spec.tokenSecretName.", secret.Name, holder)), nil
+		}
+		if secret.Labels == nil {
+			secret.Labels = map[string]string{}
+		}
+		secret.Labels[v1alpha1.LabelEndpoint] = endpoint.Name
+	}
+	found := stalledVerdict(v1alpha1.ReasonInvalidSecret, checkToken(secret.Data[v1alpha1.SecretKeyToken]))
+	if found.message == "" {
+		secret.bringUpToDate(endpoint, r.status.clock.Now())
+		if found, err = r.endpointVerdict(ctx, endpoint); err != nil {
+			return secret, verdict{}, err
+		}
+	}
+	if equality.Semantic.DeepEqual(before, secret.Secret) {
+		return secret, found, nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, secret.Secret, patch); err != nil {
+		return secret, verdict{}, failedTo("update token Secret", err)
+	}
+	return secret, found, nil
+}
+
+func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict, error) {
+	secret := tokenSecret{&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: endpoint.Namespace,
+			Name:      secretName(endpoint),
+			Labels:    map[string]string{v1alpha1.LabelEndpoint: endpoint.Name},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimEndpoint",
+				Name: endpoint.Name, UID: endpoint.UID, Controller: new(true),
+			}},
+		},
+		Type: corev1.SecretTypeOpaque,
+	}}
+	secret.issue(endpoint.Spec.TokenGeneration, r.status.clock.Now())
+	if err := r.client.Create(ctx, secret.Secret); err != nil {
+		return secret, verdict{}, failedTo("create token Secret", err)
+	}
+	logf.FromContext(ctx).Info("Created a token Secret", "secret", secret.Name)
+	if endpoint.Status.TokenSecretName == secret.Name && len(endpoint.Status.Tokens) > 0 {
+		r.status.recorder.Eventf(endpoint, secret.Secret, corev1.EventTypeWarning, eventTokenReplaced, eventAction,
+			"The token Secret was gone, so a new token was made. Give it to the SCIM client.")
+	}
+	found, err := r.endpointVerdict(ctx, endpoint)
+	return secret, found, err
+}
+
+// isHeldBy reports whether a Secret is in use by the endpoint that its label names,
+// or made for another one.
+func (r *endpointReconciler) isHeldBy(ctx context.Context, secret tokenSecret, holder string) (bool, error) {
+	if holder == "" {
+		return false, nil
+	}
+	other := &v1alpha1.ScimEndpoint{}
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: secret.Namespace, Name: holder}, other)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up the ScimEndpoint that a Secret belongs to: %w", err)
+	}
+	return other.DeletionTimestamp.IsZero() && secretName(other) == secret.Name, nil
+}
+
+// endpointVerdict says whether an endpoint with a good token is complete.
+func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (verdict, error) {
+	missing, err := missingReferences(ctx, r.client, endpoint.Namespace, []reference{
+		{field: "defaultOrganization", to: endpoint.Spec.DefaultOrganization, kind: &v1alpha1.Organization{}},
+	})
+	if err != nil {
+		return verdict{}, err
+	}
+	if missing != "" {
+		return stalledVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+	}
+	return readyVerdict(v1alpha1.ReasonReady, "The token is in the Secret that status.tokenSecretName names."), nil
+}
+
+// release lets go of Secrets that the endpoint has used under another
+// spec.tokenSecretName, so that their tokens end to be valid: a Secret that was made
+// for the endpoint is deleted, another only loses the label.
+func (r *endpointReconciler) release(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) error {
+	secrets := &corev1.SecretList{}
+	err := r.client.List(ctx, secrets, client.InNamespace(endpoint.Namespace), client.MatchingLabels{v1alpha1.LabelEndpoint: endpoint.Name})
+	if err != nil {
+		return fmt.Errorf("list the endpoint's Secrets: %w", err)
+	}
+	for i := range secrets.Items {
+		secret := &secrets.Items[i]
+		if secret.Name == secretName(endpoint) {
+			continue
+		}
+		if metav1.IsControlledBy(secret, endpoint) {
+			if err := r.client.Delete(ctx, secret); client.IgnoreNotFound(err) != nil {
+				return failedTo("delete the former token Secret", err)
+			}
+			continue
+		}
+		before := secret.DeepCopy()
+		delete(secret.Labels, v1alpha1.LabelEndpoint)
+		// The cache will not see this Secret again, so there is nothing to wait for.
+		err := r.client.Patch(ctx, secret, client.MergeFrom(before), client.DisableReadYourWritesConsistency)
+		if client.IgnoreNotFound(err) != nil {
+			return failedTo("release the former token Secret", err)
+		}
+	}
+	return nil
+}
+
+// secretName is the name of the Secret that an endpoint's spec asks for.
+func secretName(endpoint *v1alpha1.ScimEndpoint) string {
+	if endpoint.Spec.TokenSecretName != "" {
+		return endpoint.Spec.TokenSecretName
+	}
+	return endpoint.Name + "-token"
+}
+
+// endpointOfSecret finds the endpoint that a token Secret belongs to, and every one
+// that waits for it.
+func (f finder) endpointOfSecret(ctx context.Context, old, current *corev1.Secret, into requestSet) error {
+	for _, secret := range versions(old, current) {
+		into.add(secret.Namespace, secret.Labels[v1alpha1.LabelEndpoint])
+	}
+	secret := versions(old, current)[0]
+	return f.endpoints(ctx, secret.Namespace, into, func(e *v1alpha1.ScimEndpoint) bool { return secretName(e) == secret.Name })
+}
+
+// endpointsOfEndpoint finds the endpoints that wait for the Secret of one that was
+// changed or deleted.
+func (f finder) endpointsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+	if old == nil || (current != nil && !changedSpec(old, current)) {
+		return nil
+	}
+	return f.endpoints(ctx, old.Namespace, into, func(e *v1alpha1.ScimEndpoint) bool {
+		return e.Name != old.Name && secretName(e) == secretName(old)
+	})
+}
+
+// endpointsOfOrganization finds the endpoints whose default Organization has come or
+// gone.
+func (f finder) endpointsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+	existing := versions(old, current)
+	if len(existing) == 2 {
+		return nil
+	}
+	return f.endpoints(ctx, existing[0].Namespace, into, func(e *v1alpha1.ScimEndpoint) bool {
+		return nameOf(e.Spec.DefaultOrganization) == existing[0].Name
+	})
+}
+
+func (f finder) endpoints(ctx context.Context, namespace string, into requestSet, wanted func(*v1alpha1.ScimEndpoint) bool) error {
+	endpoints := &v1alpha1.ScimEndpointList{}
+	if err := f.list(ctx, endpoints, namespace); err != nil {
+		return err
+	}
+	for i := range endpoints.Items {
+		if wanted(&endpoints.Items[i]) {
+			into.add(namespace, endpoints.Items[i].Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package controllers
+
+import (
+	"context"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// groupReconciler runs the rules of ScimGroups.
+type groupReconciler struct {
+	client client.Client
+	status *statusWriter
+	runner *ruleRunner
+}
+
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimgroups,verbs=get;list;watch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimgroups/status,verbs=patch
+
+// Reconcile implements reconcile.Reconciler.
+func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	group := &v1alpha1.ScimGroup{}
+	if err := r.client.Get(ctx, req.NamespacedName, group); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !group.DeletionTimestamp.IsZero() {
+		// The Organization keeps its data and its link, which the next group of its
+		// name takes over. Nothing has to be undone.
+		return ctrl.Result{}, nil
+	}
+	before := group.DeepCopy()
+	done, err := r.runner.run(ctx, group, v1alpha1.SubjectScimGroup, rules.Input{Group: before})
+	if err != nil {
+		return r.status.fail(ctx, group, before, &group.Status.Conditions, err)
+	}
+	group.Status.ObservedGeneration = group.Generation
+	group.Status.Organization = referenceTo(done.record)
+	group.Status.Classification = v1alpha1.ClassificationUnclassified
+	if done.record != nil {
+		group.Status.Classification = v1alpha1.ClassificationOrganization
+	}
+	return ctrl.Result{}, r.status.write(ctx, group, before, &group.Status.Conditions, groupVerdict(done))
+}
+
+// groupVerdict says what the rules' outcomes mean for a group.
+func groupVerdict(done *run) verdict {
+	if failure, failed := done.failure(); failed {
+		if failure.reason == v1alpha1.ReasonTargetNotFound {
+			failure.reason = v1alpha1.ReasonOrganizationNotFound
+		}
+		return failure
+	}
+	if done.record == nil {
+		return readyVerdict(v1alpha1.ReasonReady, "The rules have run; the condition of none is met, so the group is linked to no Organization.")
+	}
+	return readyVerdict(v1alpha1.ReasonReady, "The rules have run and the group is linked to an Organization.")
+}

@@ -1,0 +1,141 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// userReconciler runs the rules of ScimUsers and disables the Person of a deleted
+// one.
+type userReconciler struct {
+	client client.Client
+	status *statusWriter
+	runner *ruleRunner
+}
+
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimusers,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimusers/status,verbs=patch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimgroups;scimendpoints;automationrules,verbs=get;list;watch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=persons;organizations,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=automationruleexecutions,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile implements reconcile.Reconciler.
+func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	user := &v1alpha1.ScimUser{}
+	if err := r.client.Get(ctx, req.NamespacedName, user); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	before := user.DeepCopy()
+	if !user.DeletionTimestamp.IsZero() {
+		if err := r.deprovision(ctx, user); err != nil {
+			return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+		}
+		return ctrl.Result{}, nil
+	}
+	if err := r.ensureFinalizer(ctx, user, &before); err != nil {
+		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+	}
+	input, err := r.input(ctx, user)
+	if err != nil {
+		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+	}
+	done, err := r.runner.run(ctx, user, v1alpha1.SubjectScimUser, input)
+	if err != nil {
+		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+	}
+	user.Status.ObservedGeneration = user.Generation
+	user.Status.Person = referenceTo(done.record)
+	return ctrl.Result{}, r.status.write(ctx, user, before, &user.Status.Conditions, userVerdict(done))
+}
+
+// input gathers what the rules read. It holds a copy of the user, because the
+// reconciler changes its own.
+func (r *userReconciler) input(ctx context.Context, user *v1alpha1.ScimUser) (rules.Input, error) {
+	directory := directory{reader: r.client, namespace: user.Namespace}
+	groups, err := directory.groupsOf(ctx, user)
+	if err != nil {
+		return rules.Input{}, err
+	}
+	organization, err := directory.defaultOrganization(ctx)
+	if err != nil {
+		return rules.Input{}, err
+	}
+	return rules.Input{User: user.DeepCopy(), Groups: groups, DefaultOrganization: organization}, nil
+}
+
+// ensureFinalizer puts the finalizer on a user that lost it or that somebody else
+// than the SCIM server made, before anything is done that it has to undo.
+func (r *userReconciler) ensureFinalizer(ctx context.Context, user *v1alpha1.ScimUser, before **v1alpha1.ScimUser) error {
+	if !controllerutil.AddFinalizer(user, v1alpha1.FinalizerDeprovision) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(*before, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, user, patch); err != nil {
+		return failedTo("add finalizer", err)
+	}
+	*before = user.DeepCopy()
+	return nil
+}
+
+// deprovision disables the Person of a user that is being deleted, keeps its data,
+// and lets the user go. A Person that another user has taken over is left alone.
+func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUser) error {
+	if !controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerDeprovision) {
+		return nil
+	}
+	persons := &v1alpha1.PersonList{}
+	err := r.client.List(ctx, persons, client.InNamespace(user.Namespace), client.MatchingFields{personBySource: user.Name})
+	if err != nil {
+		return fmt.Errorf("list the user's Persons: %w", err)
+	}
+	for i := range persons.Items {
+		person := &persons.Items[i]
+		if person.Spec.Disabled {
+			continue
+		}
+		enabled := person.DeepCopy()
+		person.Spec.Disabled = true
+		patch := client.MergeFromWithOptions(enabled, client.MergeFromWithOptimisticLock{})
+		if err := r.client.Patch(ctx, person, patch); err != nil {
+			return failedTo("disable Person", err)
+		}
+		logf.FromContext(ctx).Info("Disabled the Person of a deleted user", "record", person.Name)
+	}
+	kept := user.DeepCopy()
+	controllerutil.RemoveFinalizer(user, v1alpha1.FinalizerDeprovision)
+	patch := client.MergeFromWithOptions(kept, client.MergeFromWithOptimisticLock{})
+	return client.IgnoreNotFound(failedTo("remove finalizer", r.client.Patch(ctx, user, patch)))
+}
+
+// userVerdict says what the rules' outcomes mean for a user.
+func userVerdict(done *run) verdict {
+	if failure, failed := done.failure(); failed {
+		return failure
+	}
+	if done.record != nil {
+		return readyVerdict(v1alpha1.ReasonReady, "The rules have run and the user is linked to a Person.")
+	}
+	var unmet []string
+	for _, outcome := range done.outcomes {
+		unmet = append(unmet, outcome.Message)
+	}
+	return stalledVerdict(v1alpha1.ReasonPersonMissing, "No Person came of this user. "+strings.Join(unmet, " "))
+}
+
+// referenceTo refers to a record, nil for none.
+func referenceTo(record rules.Record) *v1alpha1.RecordReference {
+	if record == nil {
+		return nil
+	}
+	return &v1alpha1.RecordReference{Name: record.GetName()}
+}

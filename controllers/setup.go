@@ -1,0 +1,156 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const (
+	// recorderName is the reporting controller of all Events.
+	recorderName = "scim-operator"
+	// defaultConcurrency is how many subjects are worked on at the same time.
+	defaultConcurrency = 8
+	// Failed reconciles are repeated after retryBase, then twice that and so on, at
+	// most after retryMax.
+	retryBase = 100 * time.Millisecond
+	retryMax  = time.Minute
+)
+
+// Options are what a caller of Setup may choose. The zero value is what the operator
+// uses.
+type Options struct {
+	// Concurrency is how many users, groups and Persons are each worked on at the
+	// same time. 0 means 8.
+	Concurrency int
+	// CountInterval is how long status.processed of an AutomationRule may be behind.
+	// 0 means a minute.
+	CountInterval time.Duration
+	// Clock tells the time. Nil means the real one.
+	Clock clock.PassiveClock
+}
+
+// Setup registers the cache's indexes and all controllers with a manager from package
+// api/kube. Call it once, before the manager starts.
+func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	if o.Concurrency == 0 {
+		o.Concurrency = defaultConcurrency
+	}
+	if o.CountInterval == 0 {
+		o.CountInterval = defaultCountInterval
+	}
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if err := registerIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	s := &setup{
+		mgr:     mgr,
+		options: o,
+		client:  mgr.GetClient(),
+		find:    finder{reader: mgr.GetCache()},
+		rules:   newRuleCache(),
+		status:  &statusWriter{client: mgr.GetClient(), recorder: mgr.GetEventRecorder(recorderName), clock: o.Clock},
+	}
+	s.runner = &ruleRunner{client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock()}
+	return errors.Join(s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.endpoints())
+}
+
+// setup holds what the controllers share.
+type setup struct {
+	mgr     ctrl.Manager
+	options Options
+	client  client.Client
+	find    finder
+	rules   *ruleCache
+	status  *statusWriter
+	runner  *ruleRunner
+}
+
+func (s *setup) users() error {
+	return s.complete("scimuser", s.options.Concurrency, &userReconciler{client: s.client, status: s.status, runner: s.runner},
+		func(b *builder.Builder) {
+			b.For(&v1alpha1.ScimUser{}, specChanges).
+				Watches(&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser)).
+				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.subjectsOfRule(v1alpha1.SubjectScimUser))).
+				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup)).
+				Watches(&v1alpha1.Organization{}, onChange(s.find.usersOfOrganization)).
+				Watches(&v1alpha1.Person{}, onChange(s.find.usersOfPerson))
+		})
+}
+
+func (s *setup) groups() error {
+	return s.complete("scimgroup", s.options.Concurrency, &groupReconciler{client: s.client, status: s.status, runner: s.runner},
+		func(b *builder.Builder) {
+			b.For(&v1alpha1.ScimGroup{}, specChanges).
+				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.groupsOfGroup)).
+				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.subjectsOfRule(v1alpha1.SubjectScimGroup))).
+				Watches(&v1alpha1.Organization{}, onChange(s.find.groupsOfOrganization))
+		})
+}
+
+func (s *setup) automationRules() error {
+	return s.complete("automationrule", 1, &ruleReconciler{client: s.client, status: s.status, rules: s.rules},
+		func(b *builder.Builder) {
+			b.For(&v1alpha1.AutomationRule{}, specChanges).
+				Watches(&v1alpha1.AutomationRuleExecution{}, onExecutionChange(s.options.CountInterval))
+		})
+}
+
+func (s *setup) persons() error {
+	return s.complete("person", s.options.Concurrency, &personReconciler{client: s.client, status: s.status},
+		func(b *builder.Builder) {
+			b.For(&v1alpha1.Person{}, specChanges).
+				Watches(&v1alpha1.Person{}, onChange(s.find.personsOfPerson)).
+				Watches(&v1alpha1.Organization{}, onChange(s.find.personsOfOrganization))
+		})
+}
+
+func (s *setup) organizations() error {
+	return s.complete("organization", 1, &organizationReconciler{client: s.client, status: s.status},
+		func(b *builder.Builder) {
+			b.For(&v1alpha1.Organization{}, specChanges).
+				Watches(&v1alpha1.Organization{}, onChange(s.find.organizationsOfOrganization)).
+				Watches(&v1alpha1.Person{}, onChange(s.find.organizationsOfPerson))
+		})
+}
+
+func (s *setup) endpoints() error {
+	return s.complete("scimendpoint", 1, &endpointReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status},
+		func(b *builder.Builder) {
+			b.For(&v1alpha1.ScimEndpoint{}, specChanges).
+				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfEndpoint)).
+				Watches(&corev1.Secret{}, onChange(s.find.endpointOfSecret)).
+				Watches(&v1alpha1.Organization{}, onChange(s.find.endpointsOfOrganization))
+		})
+}
+
+// specChanges leaves out status and metadata changes. A deletion counts as a change
+// of the spec where there is a finalizer, because it raises the generation.
+var specChanges = builder.WithPredicates(predicate.GenerationChangedPredicate{})
+
+func (s *setup) complete(name string, concurrency int, r reconcile.Reconciler, watch func(*builder.Builder)) error {
+	b := ctrl.NewControllerManagedBy(s.mgr).Named(name).WithOptions(controller.Options{
+		MaxConcurrentReconciles: concurrency,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryBase, retryMax),
+	})
+	watch(b)
+	if err := b.Complete(r); err != nil {
+		return fmt.Errorf("set up controller %s: %w", name, err)
+	}
+	return nil
+}

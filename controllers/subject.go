@@ -1,0 +1,195 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// ruleRunner runs the rules of a subject: it plans, applies and logs. Users and
+// groups differ in what goes in and in what becomes of the result.
+type ruleRunner struct {
+	client client.Client
+	clock  clock.PassiveClock
+	rules  *ruleCache
+	// identities is held while a record gets a primary e-mail address or a name, so
+	// that no two records get the same.
+	identities *keyLock
+}
+
+// run is one run of all rules on one subject.
+type run struct {
+	subject   client.Object
+	kind      v1alpha1.SubjectKind
+	input     rules.Input
+	directory directory
+	set       ruleSet
+	log       *executionLog
+	// outcomes are what the rules did, in their order.
+	outcomes []rules.Outcome
+	// record is the subject's record at the end, nil if it has none.
+	record rules.Record
+}
+
+// run runs all enabled rules on a subject and returns what they did. An error means
+// that it is to be run again; what is wrong with a rule or the subject is in the
+// outcomes.
+func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alpha1.SubjectKind, input rules.Input) (*run, error) {
+	namespace := subject.GetNamespace()
+	set, err := r.rules.load(ctx, r.client, namespace, kind)
+	if err != nil {
+		return nil, err
+	}
+	log, err := openExecutionLog(ctx, r.client, r.clock, subject, kind)
+	if err != nil {
+		return nil, err
+	}
+	result := &run{
+		subject: subject, kind: kind, input: input, set: set, log: log,
+		directory: directory{reader: r.client, namespace: namespace},
+	}
+	if len(set.compiled) == 0 {
+		if result.record, err = result.linkedRecord(ctx); err != nil {
+			return nil, err
+		}
+	}
+	remaining := set.compiled
+	for len(remaining) > 0 {
+		done, err := r.planAndApply(ctx, result, remaining)
+		if err != nil {
+			return nil, err
+		}
+		remaining = remaining[done:]
+	}
+	return result, log.prune(ctx, set)
+}
+
+// linkedRecord is the record that is linked to the subject, for when no rule looks it
+// up.
+func (run *run) linkedRecord(ctx context.Context) (rules.Record, error) {
+	if run.kind == v1alpha1.SubjectScimGroup {
+		organization, err := run.directory.OrganizationBySource(ctx, run.subject.GetName())
+		if organization == nil {
+			return nil, err
+		}
+		return organization, nil
+	}
+	person, err := run.directory.PersonBySource(ctx, run.subject.GetName())
+	if person == nil {
+		return nil, err
+	}
+	return person, nil
+}
+
+// planAndApply plans the rules and writes what they change. It returns how many of
+// them are done, which is fewer than all only when the API server rejected what a
+// rule wrote: the rules after it then need a new plan, without that.
+func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Rule) (int, error) {
+	plan, release, err := r.plan(ctx, run, set)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	var current rules.Record
+	if plan.Record != nil && plan.Record.GetName() != "" {
+		run.record = plan.Record
+	}
+	for i, outcome := range plan.Outcomes {
+		written, err := applyOutcome(ctx, r.client, run.subject.GetNamespace(), outcome, current)
+		if fields, rejected := rejectedFields(err); rejected {
+			return i + 1, run.finish(ctx, rejectedOutcome(outcome, fields))
+		}
+		if err != nil {
+			return 0, err
+		}
+		if current = written; current != nil {
+			run.record = current
+		}
+		if err := run.finish(ctx, outcome); err != nil {
+			return 0, err
+		}
+	}
+	return len(set), nil
+}
+
+// plan makes a plan. Where it gives a record a new primary e-mail address or name,
+// it is made again under the lock for that: without it two subjects could both find
+// that nobody has it. The caller applies the plan and then releases the lock.
+func (r *ruleRunner) plan(ctx context.Context, run *run, set []*rules.Rule) (rules.Result, func(), error) {
+	release := func() {}
+	var locked []string
+	for {
+		plan, err := rules.Plan(ctx, set, run.input, run.directory)
+		if err != nil {
+			release()
+			return rules.Result{}, nil, fmt.Errorf("plan: %w", err)
+		}
+		claimed := claimedIdentities(run.subject.GetNamespace(), plan)
+		if containsAll(locked, claimed) {
+			return plan, release, nil
+		}
+		release()
+		locked, release = claimed, r.identities.lock(claimed)
+	}
+}
+
+func containsAll(set, wanted []string) bool {
+	return !slices.ContainsFunc(wanted, func(w string) bool { return !slices.Contains(set, w) })
+}
+
+// finish takes down the outcome of a rule.
+func (run *run) finish(ctx context.Context, outcome rules.Outcome) error {
+	run.outcomes = append(run.outcomes, outcome)
+	return run.log.record(ctx, outcome, run.record)
+}
+
+// rejectedOutcome is the outcome of a rule whose record the API server rejects, as
+// can happen with fields that only its schema limits.
+func rejectedOutcome(outcome rules.Outcome, fields string) rules.Outcome {
+	outcome.Reason = v1alpha1.ReasonInvalidValue
+	outcome.Message = fmt.Sprintf("rule %q: the API server rejects %s", outcome.Rule, fields)
+	return outcome
+}
+
+// failure says what the rules' outcomes mean for the subject. It is false when none
+// of them failed, so that the rest is for the kind of subject to say.
+func (run *run) failure() (verdict, bool) {
+	if run.set.empty() {
+		return stalledVerdict(v1alpha1.ReasonNoRules,
+			fmt.Sprintf("There is no enabled AutomationRule with subject %s in this namespace.", run.kind)), true
+	}
+	type failed struct {
+		position        int32
+		name            string
+		reason, message string
+	}
+	var failures []failed
+	for i, outcome := range run.outcomes {
+		if outcome.Failed() {
+			failures = append(failures, failed{run.set.compiled[i].Position(), outcome.Rule, outcome.Reason, outcome.Message})
+		}
+	}
+	for _, broken := range run.set.broken {
+		failures = append(failures, failed{broken.position, broken.name, v1alpha1.ReasonInvalidRule,
+			fmt.Sprintf("rule %q does not compile: %s", broken.name, broken.err)})
+	}
+	if len(failures) == 0 {
+		return verdict{}, false
+	}
+	first := failures[0]
+	for _, f := range failures[1:] {
+		if f.position < first.position || (f.position == first.position && f.name < first.name) {
+			first = f
+		}
+	}
+	if more := len(failures) - 1; more > 0 {
+		first.message = fmt.Sprintf("%s (rules that failed besides: %d)", first.message, more)
+	}
+	return stalledVerdict(first.reason, first.message), true
+}

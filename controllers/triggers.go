@@ -1,0 +1,237 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// usersBy adds the users under any of the keys of an index.
+func (f finder) usersBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		users := &v1alpha1.ScimUserList{}
+		if err := f.list(ctx, users, namespace, client.MatchingFields{index: key}); err != nil {
+			return err
+		}
+		for i := range users.Items {
+			into.add(namespace, users.Items[i].Name)
+		}
+	}
+	return nil
+}
+
+// groupsBy adds the groups under any of the keys of an index.
+func (f finder) groupsBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		groups := &v1alpha1.ScimGroupList{}
+		if err := f.list(ctx, groups, namespace, client.MatchingFields{index: key}); err != nil {
+			return err
+		}
+		for i := range groups.Items {
+			into.add(namespace, groups.Items[i].Name)
+		}
+	}
+	return nil
+}
+
+// subjectsOfRule finds all subjects of a rule that was made, edited or deleted.
+func (f finder) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.AutomationRule, *v1alpha1.AutomationRule, requestSet) error {
+	return func(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
+		if old != nil && current != nil && !changedSpec(old, current) {
+			return nil
+		}
+		rule := versions(old, current)[0]
+		if rule.Spec.Subject != kind {
+			return nil
+		}
+		if kind == v1alpha1.SubjectScimGroup {
+			groups := &v1alpha1.ScimGroupList{}
+			if err := f.list(ctx, groups, rule.Namespace); err != nil {
+				return err
+			}
+			for i := range groups.Items {
+				into.add(rule.Namespace, groups.Items[i].Name)
+			}
+			return nil
+		}
+		users := &v1alpha1.ScimUserList{}
+		if err := f.list(ctx, users, rule.Namespace); err != nil {
+			return err
+		}
+		for i := range users.Items {
+			into.add(rule.Namespace, users.Items[i].Name)
+		}
+		return nil
+	}
+}
+
+// usersOfGroup finds the members of a group of which rules now see something else.
+// A change of membership alone is none: that is a change of the member.
+func (f finder) usersOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
+	if old != nil && current != nil && !groupViewChanged(old, current) {
+		return nil
+	}
+	group := versions(old, current)[0]
+	return f.usersBy(ctx, group.Namespace, userByGroup, []string{group.Name}, into)
+}
+
+func groupViewChanged(old, current *v1alpha1.ScimGroup) bool {
+	return old.Spec.DisplayName != current.Spec.DisplayName || old.Spec.ExternalID != current.Spec.ExternalID ||
+		old.Spec.GroupType != current.Spec.GroupType || old.Status.Classification != current.Status.Classification ||
+		nameOf(old.Status.Organization) != nameOf(current.Status.Organization) ||
+		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero()
+}
+
+// usersOfOrganization finds the users that name an Organization, and where it was
+// made, deleted, enabled or disabled, the members of its groups.
+func (f finder) usersOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+	if old != nil && current != nil && !changedSpec(old, current) {
+		return nil
+	}
+	existing := versions(old, current)
+	organization := existing[0]
+	var names []string
+	for _, version := range existing {
+		names = append(names, rules.Fold(version.Spec.Name))
+	}
+	if err := f.usersBy(ctx, organization.Namespace, userByOrganization, names, into); err != nil {
+		return err
+	}
+	if old != nil && current != nil && old.Spec.Disabled == current.Spec.Disabled {
+		return nil
+	}
+	groups := requestSet{}
+	if err := f.groupsBy(ctx, organization.Namespace, groupByOrganization, []string{organization.Name}, groups); err != nil {
+		return err
+	}
+	for group := range groups {
+		if err := f.usersBy(ctx, organization.Namespace, userByGroup, []string{group.Name}, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// groupsOfOrganization finds the groups that are linked to an Organization or have
+// its name.
+func (f finder) groupsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+	if old != nil && current != nil && !changedSpec(old, current) {
+		return nil
+	}
+	existing := versions(old, current)
+	organization := existing[0]
+	var names []string
+	for _, version := range existing {
+		names = append(names, rules.Fold(version.Spec.Name))
+		into.add(version.Namespace, version.Spec.SourceID)
+	}
+	if err := f.groupsBy(ctx, organization.Namespace, groupByDisplayName, names, into); err != nil {
+		return err
+	}
+	return f.groupsBy(ctx, organization.Namespace, groupByOrganization, []string{organization.Name}, into)
+}
+
+// groupsOfGroup finds the groups that can now have the Organization that a deleted
+// group was linked to.
+func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
+	if old == nil || (current != nil && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero()) {
+		return nil
+	}
+	organizations := &v1alpha1.OrganizationList{}
+	if err := f.list(ctx, organizations, old.Namespace, client.MatchingFields{organizationBySource: old.Name}); err != nil {
+		return err
+	}
+	names := []string{rules.Fold(old.Spec.DisplayName)}
+	for i := range organizations.Items {
+		names = append(names, rules.Fold(organizations.Items[i].Spec.Name))
+	}
+	return f.groupsBy(ctx, old.Namespace, groupByDisplayName, names, into)
+}
+
+// usersOfPerson finds the users that are linked to a Person, those that wait for its
+// primary e-mail address, and those whose manager it is.
+func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
+	if old != nil && current != nil && !changedSpec(old, current) {
+		return nil
+	}
+	existing := versions(old, current)
+	person := existing[0]
+	var emails []string
+	for _, version := range existing {
+		into.add(version.Namespace, version.Spec.SourceID)
+		emails = append(emails, rules.Fold(version.Spec.PrimaryEmail))
+	}
+	if old != nil && current != nil && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
+		if slices.Equal(emails[:1], emails[1:]) {
+			return nil
+		}
+		return f.usersBy(ctx, person.Namespace, userByEmail, emails, into)
+	}
+	if err := f.usersBy(ctx, person.Namespace, userByEmail, emails, into); err != nil {
+		return err
+	}
+	for _, version := range existing {
+		if err := f.usersOfManager(ctx, version.Namespace, version.Spec.SourceID, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// usersOfManager finds the users whose manager is the user with this id.
+func (f finder) usersOfManager(ctx context.Context, namespace, id string, into requestSet) error {
+	if id == "" {
+		return nil
+	}
+	names := []string{rules.Fold(id)}
+	manager := &v1alpha1.ScimUser{}
+	err := f.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: id}, manager, client.UnsafeDisableDeepCopy)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if !apierrors.IsNotFound(err) {
+		names = managerNames(manager)
+	}
+	return f.usersBy(ctx, namespace, userByManager, names, into)
+}
+
+// usersOfUser finds the other users for whom it matters that a user was renamed,
+// deactivated, activated or deleted: those that wait for its e-mail address, and
+// those whose manager it is.
+func (f finder) usersOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
+	if old == nil || (current != nil && !identityChanged(old, current)) {
+		return nil
+	}
+	for _, version := range versions(old, current) {
+		if err := f.usersBy(ctx, version.Namespace, userByEmail, emailCandidates(version), into); err != nil {
+			return err
+		}
+		if err := f.usersBy(ctx, version.Namespace, userByManager, managerNames(version), into); err != nil {
+			return err
+		}
+	}
+	delete(into, requestFor(old.Namespace, old.Name))
+	return nil
+}
+
+func identityChanged(old, current *v1alpha1.ScimUser) bool {
+	return isActive(old) != isActive(current) || old.Spec.ExternalID != current.Spec.ExternalID ||
+		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero() ||
+		!slices.Equal(emailCandidates(old), emailCandidates(current))
+}
+
+// isActive reports whether the client has not deactivated the user.
+func isActive(user *v1alpha1.ScimUser) bool {
+	return user.Spec.Active == nil || *user.Spec.Active
+}

@@ -1,0 +1,103 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// requestSet collects what to reconcile, each once.
+type requestSet map[reconcile.Request]struct{}
+
+func (s requestSet) add(namespace, name string) {
+	if name != "" {
+		s[requestFor(namespace, name)] = struct{}{}
+	}
+}
+
+func requestFor(namespace, name string) reconcile.Request {
+	return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
+}
+
+// onChange reconciles, at low priority, what depends on a changed object: requests
+// that come from other objects' changes wait until what the client pushed is done.
+// old is nil for a new object and current is nil for a deleted one. Objects that
+// were there when the process started are left out, because then everything is
+// reconciled anyway.
+func onChange[T client.Object](dependents func(ctx context.Context, old, current T, into requestSet) error) handler.EventHandler {
+	enqueue := func(ctx context.Context, old, current T, q queue) {
+		found := requestSet{}
+		if err := dependents(ctx, old, current, found); err != nil {
+			logf.FromContext(ctx).Error(err, "Could not look up what depends on a changed object")
+		}
+		for request := range found {
+			addToQueue(q, request, 0)
+		}
+	}
+	var none T
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			if created, ok := e.Object.(T); ok && !e.IsInInitialList {
+				enqueue(ctx, none, created, q)
+			}
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			old, oldOK := e.ObjectOld.(T)
+			current, currentOK := e.ObjectNew.(T)
+			if oldOK && currentOK {
+				enqueue(ctx, old, current, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			if deleted, ok := e.Object.(T); ok {
+				enqueue(ctx, deleted, none, q)
+			}
+		},
+	}
+}
+
+// addToQueue adds a request at low priority, to be taken up after a delay. A request
+// that is waiting already keeps the earlier time.
+func addToQueue(q queue, request reconcile.Request, after time.Duration) {
+	low := handler.LowPriority
+	if prioritized, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+		prioritized.AddWithOpts(priorityqueue.AddOpts{Priority: &low, After: after}, request)
+		return
+	}
+	q.AddAfter(request, after)
+}
+
+// finder looks up in the cache what an event concerns. It reads the cache as it is,
+// without waiting for this process's own writes: those come as events, too.
+type finder struct{ reader client.Reader }
+
+// list lists without copying; what it returns must not be changed.
+func (f finder) list(ctx context.Context, list client.ObjectList, namespace string, options ...client.ListOption) error {
+	return f.reader.List(ctx, list, append(options, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)...)
+}
+
+// changedSpec reports whether an event is more than a change of status or metadata.
+func changedSpec(old, current client.Object) bool {
+	return old.GetGeneration() != current.GetGeneration()
+}
+
+// versions returns those of the two that exist.
+func versions[T any](old, current *T) []*T {
+	var existing []*T
+	for _, version := range []*T{old, current} {
+		if version != nil {
+			existing = append(existing, version)
+		}
+	}
+	return existing
+}
