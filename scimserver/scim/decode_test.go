@@ -12,7 +12,6 @@ import (
 const enterprise = EnterpriseURN
 
 func TestDecodeResourceAccepts(t *testing.T) {
-	type object = map[string]any
 	tests := map[string]struct {
 		rt   *ResourceType
 		body string

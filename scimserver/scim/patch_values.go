@@ -1,5 +1,7 @@
 package scim
 
+import "maps"
+
 // applyMulti applies an operation to a multi-valued complex attribute.
 func (p *patcher) applyMulti(op Op, t target, value any) error {
 	if t.filter != nil || t.sub != nil {
@@ -54,15 +56,27 @@ func (p *patcher) addValues(t target, value any) error {
 	fresh := make(map[int]bool, len(added))
 	for _, element := range added {
 		i, exists := at[t.attr.key(element)]
-		if !exists {
+		if exists {
+			out[i] = addParts(out[i], element)
+		} else {
 			i = len(out)
 			out = append(out, element)
-		} else if out[i], err = changeParts(OpAdd, target{lookup: lookup{operand: operand{attr: t.attr}}}, asMap(out[i]), element); err != nil {
-			return err
 		}
 		fresh[i] = true
 	}
 	return p.putValues(t, out, fresh)
+}
+
+// addParts returns a copy of a value with the sub-attributes that a value equal
+// to it has. What makes them equal keeps its spelling.
+func addParts(element, equal any) map[string]any {
+	out := maps.Clone(asMap(element))
+	for name, v := range asMap(equal) {
+		if name != "value" && name != "type" {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // removeValues removes the values that the client lists, as Microsoft Entra ID

@@ -1,0 +1,144 @@
+package scim
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEncodeOrdersAttributes(t *testing.T) {
+	res := mustDecode(t, User, `{"urn:b:c":{"z":1,"a":[true,null,-1.50e3,{"k":"v"}]},"urn:a:b":{"x":{}},"`+enterprise+`":{"manager":{"$ref":"r","value":"m"},"department":"D"},
+		"emails":[{"primary":true,"type":"work","value":"e"}],"title":"T","userName":"a","externalId":"x"}`)
+	created := time.Date(2025, 1, 2, 3, 4, 5, 600, time.FixedZone("", 3600))
+	Stamp(User, res, "i", "https://h/scim/v2/", Meta{Created: created, LastModified: created.Add(time.Second), Version: `W/"1"`})
+	got, err := Encode(User, res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"schemas":["` + UserURN + `","urn:a:b","urn:b:c","` + enterprise + `"],"id":"i","externalId":"x",` +
+		`"meta":{"resourceType":"User","created":"2025-01-02T02:04:05.0000006Z","lastModified":"2025-01-02T02:04:06.0000006Z",` +
+		`"location":"https://h/scim/v2/Users/i","version":"W/\"1\""},` +
+		`"userName":"a","title":"T","emails":[{"value":"e","type":"work","primary":true}],` +
+		`"` + enterprise + `":{"department":"D","manager":{"value":"m","$ref":"r"}},` +
+		`"urn:a:b":{"x":{}},"urn:b:c":{"a":[true,null,-1.50e3,{"k":"v"}],"z":1}}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("wrong JSON (-want +got):\n%s", diff)
+	}
+}
+
+func TestEncodeEscapesAsJSONNeeds(t *testing.T) {
+	var all strings.Builder
+	for r := rune(0); r < 0x3000; r++ {
+		all.WriteRune(r)
+	}
+	text := all.String() + "日本 \U0001F600 <b>&</b>"
+	var decoded string
+	if err := json.Unmarshal(appendString(nil, text), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	if decoded != text {
+		t.Error("text is read back as something else")
+	}
+	if got, want := string(appendString(nil, "a\xffb\"\\\n\x01é<")), `"a`+"\ufffd"+`b\"\\\n\u0001é<"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestEncodeRefusesTypesThatAResourceCannotHold(t *testing.T) {
+	for _, v := range []any{struct{}{}, []string{"x"}, object{"a": make(chan int)}} {
+		if out, err := Encode(User, Resource{"title": v}); err == nil {
+			t.Errorf("%T is encoded as %s", v, out)
+		}
+	}
+	for _, v := range []any{1, int64(1), float64(1), json.Number("1")} {
+		if out, err := Encode(User, Resource{"title": v}); err != nil || string(out) != `{"title":1}` {
+			t.Errorf("%T is encoded as %s, %v", v, out, err)
+		}
+	}
+}
+
+func TestEncodeOfNothingIsAnEmptyObject(t *testing.T) {
+	out, err := Encode(User, nil)
+	if err != nil || string(out) != "{}" {
+		t.Errorf("got %s, %v", out, err)
+	}
+}
+
+func TestListResponseHasIntegerCountsAndAlwaysResources(t *testing.T) {
+	list := ListResponse{TotalResults: 3, StartIndex: 2, Resources: []Resource{{"userName": "b"}, {"userName": "c"}}}
+	got, err := list.Encode(User)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"schemas":["` + ListResponseURN + `"],"totalResults":3,"startIndex":2,"itemsPerPage":2,"Resources":[{"userName":"b"},{"userName":"c"}]}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("wrong JSON (-want +got):\n%s", diff)
+	}
+	got, err = (&ListResponse{StartIndex: 1}).Encode(User)
+	if err != nil || !strings.HasSuffix(string(got), `"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`) {
+		t.Errorf("an empty list is %s, %v", got, err)
+	}
+	if _, err = (&ListResponse{Resources: []Resource{{"title": struct{}{}}}}).Encode(User); err == nil {
+		t.Error("a resource that cannot be encoded is no error")
+	}
+}
+
+func TestErrorBodyHasStatusAsString(t *testing.T) {
+	var err error = BadRequest(TypeInvalidPath, "no %q", "x")
+	var scimErr *Error
+	if !errors.As(err, &scimErr) {
+		t.Fatal("not an Error")
+	}
+	want := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidPath","detail":"no \"x\""}`
+	if diff := cmp.Diff(want, string(scimErr.Encode())); diff != "" {
+		t.Errorf("wrong body (-want +got):\n%s", diff)
+	}
+	if out, err := json.Marshal(scimErr); err != nil || string(out) != want {
+		t.Errorf("encoding/json gives %s, %v", out, err)
+	}
+	plain := string(NewError(404, "no such user").Encode())
+	if diff := cmp.Diff(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"404","detail":"no such user"}`, plain); diff != "" {
+		t.Errorf("wrong body (-want +got):\n%s", diff)
+	}
+	if c := Conflict("taken"); c.Status != 409 || c.ScimType != TypeUniqueness || !strings.Contains(c.Error(), "409 uniqueness: taken") {
+		t.Errorf("got %v", c)
+	}
+}
+
+func TestParsePage(t *testing.T) {
+	tests := map[string]struct {
+		startIndex, count string
+		want              Page
+	}{
+		"defaults":       {"", "", Page{1, 100}},
+		"as asked":       {"101", "50", Page{101, 50}},
+		"count 0":        {"1", "0", Page{1, 0}},
+		"too small":      {"0", "-5", Page{1, 0}},
+		"negative start": {"-3", "1", Page{1, 1}},
+		"too large":      {"1", "5000", Page{1, 1000}},
+		"beyond 64 bits": {"99999999999999999999", "99999999999999999999", Page{1<<31 - 1, 1000}},
+		"far below":      {"-99999999999999999999", "-99999999999999999999", Page{1, 0}},
+		"blanks around":  {" 2 ", " 3 ", Page{2, 3}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := ParsePage(tt.startIndex, tt.count)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	for _, bad := range []string{"x", "1.5", "1e2", "0x10", "1,2"} {
+		_, err := ParsePage(bad, "")
+		wantError(t, err, 400, TypeInvalidValue)
+		_, err = ParsePage("", bad)
+		wantError(t, err, 400, TypeInvalidValue)
+	}
+}

@@ -1,0 +1,107 @@
+package scim
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func number(s string) json.Number { return json.Number(s) }
+
+func TestApplyPatchToMembers(t *testing.T) {
+	tests := map[string]struct {
+		operations string
+		want       []string
+	}{
+		"add is idempotent and keeps the order":       {`[{"op":"add","path":"members","value":[{"value":"u3"},{"value":"u1"},{"value":"u3"}]}]`, []string{"u1", "u2", "u3"}},
+		"add of one object":                           {`[{"op":"Add","path":"members","value":{"value":"u3","$ref":null,"display":"x"}}]`, []string{"u1", "u2", "u3"}},
+		"add without path":                            {`[{"op":"add","value":{"members":[{"value":"u3"}]}}]`, []string{"u1", "u2", "u3"}},
+		"add of plain ids":                            {`[{"op":"add","path":"members","value":["u3"]}]`, []string{"u1", "u2", "u3"}},
+		"remove with a list":                          {`[{"op":"Remove","path":"members","value":[{"value":"u1"},{"value":"u9"}]}]`, []string{"u2"}},
+		"remove with one object":                      {`[{"op":"remove","path":"members","value":{"value":"u1"}}]`, []string{"u2"}},
+		"remove with a plain id":                      {`[{"op":"remove","path":"members","value":"u1"}]`, []string{"u2"}},
+		"remove with an empty list removes no one":    {`[{"op":"remove","path":"members","value":[]}]`, []string{"u1", "u2"}},
+		"remove without value removes all":            {`[{"op":"remove","path":"members"}]`, []string{}},
+		"remove with null removes all":                {`[{"op":"remove","path":"members","value":null}]`, []string{}},
+		"remove by filter":                            {`[{"op":"remove","path":"members[value eq \"u2\"]"}]`, []string{"u1"}},
+		"remove by a filter of several":               {`[{"op":"remove","path":"members[value eq \"u1\" or value eq \"u2\"]"}]`, []string{}},
+		"remove by another filter":                    {`[{"op":"remove","path":"members[value ne \"u1\"]"}]`, []string{"u1"}},
+		"remove of someone who is no member":          {`[{"op":"remove","path":"members[value eq \"u9\"]"}]`, []string{"u1", "u2"}},
+		"ids are case sensitive":                      {`[{"op":"remove","path":"members[value eq \"U1\"]"},{"op":"add","path":"members","value":[{"value":"U1"}]}]`, []string{"u1", "u2", "U1"}},
+		"replace":                                     {`[{"op":"replace","path":"members","value":[{"value":"u3"},{"value":"u2"}]}]`, []string{"u3", "u2"}},
+		"replace by an empty list":                    {`[{"op":"replace","path":"members","value":[]}]`, []string{}},
+		"replace without path, as Okta sends it":      {`[{"op":"replace","value":{"id":"g1","displayName":"g","members":[]}}]`, []string{}},
+		"replace of id and displayName, as Okta does": {`[{"op":"replace","value":{"id":"g1","displayName":"Renamed"}}]`, []string{"u1", "u2"}},
+		"a rename between membership changes":         {`[{"op":"add","path":"members","value":[{"value":"u3"}]},{"op":"replace","path":"displayName","value":"x"},{"op":"remove","path":"members[value eq \"u1\"]"}]`, []string{"u2", "u3"}},
+		"removed and added again":                     {`[{"op":"remove","path":"members[value eq \"u1\"]"},{"op":"add","path":"members","value":[{"value":"u1"}]}]`, []string{"u2", "u1"}},
+		"replace after changes":                       {`[{"op":"add","path":"members","value":[{"value":"u3"}]},{"op":"replace","path":"members","value":[{"value":"u4"}]},{"op":"add","path":"members","value":[{"value":"u5"}]}]`, []string{"u4", "u5"}},
+		"all removed after changes":                   {`[{"op":"add","path":"members","value":[{"value":"u3"}]},{"op":"remove","path":"members"}]`, []string{}},
+		"changes before a general filter":             {`[{"op":"add","path":"members","value":[{"value":"u3","type":"Group"}]},{"op":"remove","path":"members[type eq \"group\"]"},{"op":"add","path":"members","value":[{"value":"u4"}]}]`, []string{"u1", "u2", "u4"}},
+		"a type for a member that has none":           {`[{"op":"add","path":"members[value eq \"u1\"].type","value":"User"}]`, []string{"u1", "u2"}},
+		"a filter that creates a member":              {`[{"op":"add","path":"members[value eq \"u3\"]","value":{"type":"User"}}]`, []string{"u1", "u2", "u3"}},
+		"a member replaced by another":                {`[{"op":"replace","path":"members[value eq \"u1\"]","value":{"value":"u3"}}]`, []string{"u3", "u2"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			current := mustDecode(t, Group, `{"displayName":"g","members":[{"value":"u1"},{"value":"u2"}]}`)
+			current["id"] = "g1"
+			got, err := patchWith(Group, current, tt.operations, Standard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got.MemberIDs()); diff != "" {
+				t.Errorf("wrong members (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestApplyPatchToMembersRefuses(t *testing.T) {
+	tests := map[string]struct {
+		operations, scimType string
+	}{
+		"another id for a member":       {`[{"op":"replace","path":"members[value eq \"u1\"].value","value":"u3"}]`, TypeMutability},
+		"a member's id removed":         {`[{"op":"remove","path":"members[value eq \"u1\"].value"}]`, TypeMutability},
+		"a member's display":            {`[{"op":"replace","path":"members[value eq \"u1\"].display","value":"x"}]`, TypeMutability},
+		"a member without id":           {`[{"op":"add","path":"members","value":[{"display":"x","type":"User"}]}]`, TypeInvalidValue},
+		"a new member without id":       {`[{"op":"add","path":"members[type eq \"x\"].$ref","value":"https://x"}]`, TypeInvalidValue},
+		"the display name removed":      {`[{"op":"remove","path":"displayName"}]`, TypeMutability},
+		"an attribute of users":         {`[{"op":"add","path":"userName","value":"x"}]`, TypeInvalidPath},
+		"the core schema of users":      {`[{"op":"add","path":"` + UserURN + `:title","value":"x"}]`, TypeInvalidPath},
+		"members that are numbers":      {`[{"op":"add","path":"members","value":[1]}]`, TypeInvalidValue},
+		"an id of a member as a number": {`[{"op":"remove","path":"members","value":[{"value":1}]}]`, TypeInvalidValue},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := patchWith(Group, mustDecode(t, Group, sampleGroup), tt.operations, Standard)
+			wantError(t, err, 400, tt.scimType)
+		})
+	}
+}
+
+func TestTouchesTellsWhetherMembersAreNamed(t *testing.T) {
+	tests := map[string]bool{
+		`[{"op":"add","path":"members","value":[]}]`:                                             true,
+		`[{"op":"remove","path":"MEMBERS[value eq \"u1\"]"}]`:                                    true,
+		`[{"op":"replace","value":{"displayName":"x"}},{"op":"replace","value":{"Members":[]}}]`: true,
+		`[{"op":"add","path":"` + GroupURN + `:members","value":[]}]`:                            true,
+		`[{"op":"add","path":"` + GroupURN + `","value":{"members":[]}}]`:                        true,
+		`[{"op":"add","value":{"` + GroupURN + `":{"members":[]}}}]`:                             true,
+		`[{"op":"replace","value":{"id":"g","displayName":"members"}}]`:                          false,
+		`[{"op":"add","path":"` + GroupURN + `","value":{"displayName":"x"}}]`:                   false,
+		`[{"op":"add","path":"urn:example:members","value":"x"}]`:                                false,
+		`[]`: false,
+	}
+	for operations, want := range tests {
+		t.Run(operations, func(t *testing.T) {
+			patch, err := ParsePatch([]byte(`{"Operations":` + operations + `}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := patch.Touches(Group, "members"); got != want {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		})
+	}
+}
