@@ -15,14 +15,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	v1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
 )
 
 // FieldOwner is the field manager of every write that no rule owns.
@@ -58,7 +57,7 @@ type Options struct {
 func NewScheme() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		provisioningv1alpha1.AddToScheme, corev1.AddToScheme, coordinationv1.AddToScheme, eventsv1.AddToScheme,
+		v1alpha1.AddToScheme, corev1.AddToScheme, coordinationv1.AddToScheme, eventsv1.AddToScheme,
 	} {
 		if err := add(s); err != nil {
 			return nil, fmt.Errorf("build scheme: %w", err)
@@ -92,21 +91,21 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 			FieldValidation: metav1.FieldValidationStrict,
 			Cache: &client.CacheOptions{
 				DisableFor:                      []client.Object{&coordinationv1.Lease{}},
-				EnableReadYourWritesConsistency: ptr.To(true),
+				EnableReadYourWritesConsistency: new(true),
 			},
 		},
 		Controller: config.Controller{
-			SkipNameValidation:    ptr.To(o.SkipNameValidation),
+			SkipNameValidation:    new(o.SkipNameValidation),
 			ReconciliationTimeout: reconcileTimeout,
-			EnableWarmup:          ptr.To(true),
+			EnableWarmup:          new(true),
 		},
 		LeaderElection:                o.LeaderElection,
-		LeaderElectionID:              "scim-operator." + provisioningv1alpha1.GroupVersion.Group,
+		LeaderElectionID:              "scim-operator." + v1alpha1.GroupVersion.Group,
 		LeaderElectionNamespace:       o.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		Metrics:                       metricsserver.Options{BindAddress: o.MetricsBindAddress},
 		HealthProbeBindAddress:        o.HealthProbeBindAddress,
-		GracefulShutdownTimeout:       ptr.To(o.GracefulShutdownTimeout),
+		GracefulShutdownTimeout:       new(o.GracefulShutdownTimeout),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create manager: %w", err)
@@ -115,7 +114,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 }
 
 func cacheOptions(namespace string) (cache.Options, error) {
-	hasEndpoint, err := labels.NewRequirement(provisioningv1alpha1.LabelEndpoint, selection.Exists, nil)
+	hasEndpoint, err := labels.NewRequirement(v1alpha1.LabelEndpoint, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("select token Secrets: %w", err)
 	}

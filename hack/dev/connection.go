@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 const connectTimeout = time.Minute
@@ -61,7 +61,7 @@ func (r *runner) waitConnected(ctx context.Context) (connection, error) {
 }
 
 func (r *runner) connect(ctx context.Context) (connection, error) {
-	var endpoints provisioningv1alpha1.ScimEndpointList
+	var endpoints v1alpha1.ScimEndpointList
 	if err := r.client.List(ctx, &endpoints, client.InNamespace(r.opts.namespace)); err != nil {
 		return connection{}, fmt.Errorf("listing ScimEndpoints: %w", err)
 	}
@@ -82,9 +82,9 @@ func (r *runner) connect(ctx context.Context) (connection, error) {
 	if err := r.client.Get(ctx, client.ObjectKey{Namespace: conn.Namespace, Name: conn.secret}, &secret); err != nil {
 		return connection{}, fmt.Errorf("reading the token's Secret: %w", err)
 	}
-	conn.Token = string(secret.Data[provisioningv1alpha1.SecretKeyToken])
+	conn.Token = string(secret.Data[v1alpha1.SecretKeyToken])
 	if conn.Token == "" {
-		return connection{}, fmt.Errorf("Secret %s has no key %q", conn.secret, provisioningv1alpha1.SecretKeyToken)
+		return connection{}, fmt.Errorf("Secret %s has no key %q", conn.secret, v1alpha1.SecretKeyToken)
 	}
 	return conn, conn.probe(ctx)
 }
@@ -110,7 +110,7 @@ func (c connection) probe(ctx context.Context) error {
 }
 
 func newClient(cfg *rest.Config) (client.Client, error) {
-	if err := provisioningv1alpha1.AddToScheme(scheme.Scheme); err != nil {
+	if err := v1alpha1.AddToScheme(scheme.Scheme); err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
 	}
 	c, err := client.New(cfg, client.Options{})

@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
@@ -50,7 +50,7 @@ var _ = Describe("connect", func() {
 		_, err = r.connect(ctx)
 		Expect(err).To(MatchError(ContainSubstring("config/samples should hold one")))
 
-		endpoint := &provisioningv1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
+		endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
 		Expect(c.Create(ctx, endpoint)).To(Succeed())
 		_, err = r.connect(ctx)
 		Expect(err).To(MatchError(ContainSubstring("has no status.tokenSecretName")))
@@ -62,13 +62,13 @@ var _ = Describe("connect", func() {
 
 		secret := &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-token"},
-			StringData: map[string]string{provisioningv1alpha1.SecretKeyToken: "wrong"},
+			StringData: map[string]string{v1alpha1.SecretKeyToken: "wrong"},
 		}
 		Expect(c.Create(ctx, secret)).To(Succeed())
 		_, err = r.connect(ctx)
 		Expect(err).To(MatchError("the SCIM server answered 401 Unauthorized"))
 
-		secret.StringData = map[string]string{provisioningv1alpha1.SecretKeyToken: "right"}
+		secret.StringData = map[string]string{v1alpha1.SecretKeyToken: "right"}
 		Expect(c.Update(ctx, secret)).To(Succeed())
 		conn, err := r.connect(ctx)
 		Expect(err).NotTo(HaveOccurred())
