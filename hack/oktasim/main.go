@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
 	"rservice.dev/scim-operator/hack/oktasim/internal/report"
 	"rservice.dev/scim-operator/hack/oktasim/internal/sim"
+	"rservice.dev/scim-operator/hack/oktaspec"
 )
 
 // connection is the file that the dev runner writes.
@@ -38,6 +40,7 @@ type options struct {
 	config        sim.Config
 	retryFor      time.Duration
 	demo          bool
+	spec          bool
 	convergeFor   time.Duration
 }
 
@@ -65,6 +68,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.organizations, "organizations", "Engineering,Support", "names of the first groups, which have an Organization; empty for none")
 	flags.DurationVar(&o.retryFor, "retry-for", 60*time.Second, "how long to try a request again while the server gives no answer")
 	flags.BoolVar(&o.demo, "demo", false, "check the custom resources afterwards and show them with kubectl")
+	flags.BoolVar(&o.spec, "spec", false, "run Okta's own SPEC test afterwards; the server's first user has to be a complete one")
 	flags.DurationVar(&o.convergeFor, "converge-for", 30*time.Second, "how long the custom resources may take in -demo")
 	if err := flags.Parse(args); err != nil {
 		return o, flag.ErrHelp
@@ -116,6 +120,9 @@ func run(ctx context.Context, args []string, out io.Writer, terminal bool) error
 	fmt.Fprintf(out, "run %s against %s\n", s.Run, conn.BaseURL)
 	start := time.Now()
 	err = s.Perform(ctx)
+	if err == nil && o.spec {
+		err = runSpec(ctx, conn, rep, out)
+	}
 	if err == nil && o.demo {
 		err = showDemo(ctx, o, conn, rep, s, out)
 	}
@@ -128,6 +135,22 @@ func run(ctx context.Context, args []string, out io.Writer, terminal bool) error
 	if n := rep.Failed(); n > 0 {
 		return fmt.Errorf("%d checks failed", n)
 	}
+	return nil
+}
+
+// runSpec puts every request of Okta's SPEC test into the report as a check.
+func runSpec(ctx context.Context, conn connection, rep *report.Report, out io.Writer) error {
+	result, err := oktaspec.Run(ctx, &http.Client{Timeout: okta.Timeout}, oktaspec.Config{BaseURL: conn.BaseURL, Auth: "Bearer " + conn.Token})
+	if err != nil {
+		return fmt.Errorf("Okta's SPEC test: %w", err)
+	}
+	step := rep.Step("Okta's SPEC test", "")
+	for _, s := range result.Steps {
+		step.Answered(s.Elapsed)
+		failures := s.Failures()
+		step.Check(len(failures) == 0, "step %d, %s: %s", s.Number, s.Note, strings.Join(failures, "; "))
+	}
+	fmt.Fprintf(out, "\n%s", result)
 	return nil
 }
 

@@ -14,7 +14,7 @@ var segment = regexp.MustCompile(`^([A-Za-z$_][A-Za-z0-9$_-]*)((?:\[[0-9]+\])*)$
 
 func parsePath(s string) (path, error) {
 	var p path
-	for _, part := range strings.Split(s, ".") {
+	for part := range strings.SplitSeq(s, ".") {
 		m := segment.FindStringSubmatch(part)
 		if m == nil {
 			return nil, fmt.Errorf("unknown form of property %q", s)

@@ -52,8 +52,7 @@ func (d *Demo) kubectl(ctx context.Context, kubectl string, args []string) ([]st
 	args = append([]string{"--kubeconfig", d.Kubeconfig, "-n", d.Namespace}, args...)
 	out, err := exec.CommandContext(ctx, kubectl, args...).Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			return nil, fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, exit.Stderr)
 		}
 		return nil, fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)

@@ -15,36 +15,43 @@ import (
 	"rservice.dev/scim-operator/hack/oktasim/internal/report"
 )
 
+// attempt is what comes of one attempt: an answer, or an error.
+type attempt struct {
+	status int
+	body   string
+	header http.Header
+	err    error
+}
+
+func answer(status int, body string, header ...string) attempt {
+	a := attempt{status: status, body: body, header: http.Header{"Content-Type": {"application/scim+json"}}}
+	for i := 0; i < len(header); i += 2 {
+		a.header.Set(header[i], header[i+1])
+	}
+	return a
+}
+
+func fails(err error) attempt { return attempt{err: err} }
+
 // script answers attempts one by one; an attempt past its end is an error.
 type script struct {
-	t       *testing.T
-	answers []func() (*http.Response, error)
-	seen    []*http.Request
+	t        *testing.T
+	attempts []attempt
+	seen     []*http.Request
 }
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.seen = append(s.seen, r)
-	if len(s.answers) == 0 {
+	if len(s.attempts) == 0 {
 		s.t.Error("one attempt too many")
 		return nil, errors.New("no more answers")
 	}
-	answer := s.answers[0]
-	s.answers = s.answers[1:]
-	return answer()
-}
-
-func answer(status int, body string, header ...string) func() (*http.Response, error) {
-	return func() (*http.Response, error) {
-		r := &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/scim+json"}}, Body: io.NopCloser(strings.NewReader(body))}
-		for i := 0; i < len(header); i += 2 {
-			r.Header.Set(header[i], header[i+1])
-		}
-		return r, nil
+	a := s.attempts[0]
+	s.attempts = s.attempts[1:]
+	if a.err != nil {
+		return nil, a.err
 	}
-}
-
-func fails(err error) func() (*http.Response, error) {
-	return func() (*http.Response, error) { return nil, err }
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body))}, nil
 }
 
 var (
@@ -58,7 +65,7 @@ const (
 )
 
 func TestDo(t *testing.T) {
-	type attempts = []func() (*http.Response, error)
+	type attempts = []attempt
 	busy := answer(429, errorBody, "Retry-After", "3")
 	tests := map[string]struct {
 		answers attempts
@@ -101,7 +108,7 @@ func TestDo(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			rep := &report.Report{}
-			transport := &script{t: t, answers: tc.answers}
+			transport := &script{t: t, attempts: tc.answers}
 			c := New("http://scim.example/", "secret", 1, 5*time.Second)
 			c.HTTP.Transport = transport
 			now := time.Now()

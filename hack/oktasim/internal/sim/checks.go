@@ -53,23 +53,23 @@ func (s *Sim) checkGroupsOf(step *report.Step, what string, got okta.Resource, u
 }
 
 // checkSecret checks that no answer has the password, which Okta would send back with the next PUT.
-func checkSecret(step *report.Step, what string, answer *okta.Answer, u *User) bool {
+func checkSecret(step *report.Step, what string, answer *okta.Answer, u *User) {
 	leaked := bytes.Contains(answer.Raw, []byte(`"password"`)) || bytes.Contains(answer.Raw, []byte(u.password))
-	return step.Check(!leaked, "%s %s: the answer has the password", what, u.UserName)
+	step.Check(!leaked, "%s %s: the answer has the password", what, u.UserName)
 }
 
 // checkGroup compares a group from an answer with the model. The members have
 // to be exactly the pushed ones, whatever their order.
-func checkGroup(step *report.Step, what string, got okta.Resource, g *Group) bool {
-	ok := step.Check(got.Text("id") == g.ID, "%s %s: id is %q, want %q", what, g.DisplayName, got.Text("id"), g.ID)
-	ok = step.Check(got.Text("displayName") == g.DisplayName, "%s %s: displayName is %q", what, g.DisplayName, got.Text("displayName")) && ok
-	ok = step.Check(got.HasSchema(okta.GroupURN), "%s %s: schemas lacks the Group URN", what, g.DisplayName) && ok
-	ok = step.Check(got.Text("meta", "resourceType") == "Group", "%s %s: meta.resourceType is %q",
-		what, g.DisplayName, got.Text("meta", "resourceType")) && ok
-	return checkMembers(step, what, got, g) && ok
+func checkGroup(step *report.Step, what string, got okta.Resource, g *Group) {
+	step.Check(got.Text("id") == g.ID, "%s %s: id is %q, want %q", what, g.DisplayName, got.Text("id"), g.ID)
+	step.Check(got.Text("displayName") == g.DisplayName, "%s %s: displayName is %q", what, g.DisplayName, got.Text("displayName"))
+	step.Check(got.HasSchema(okta.GroupURN), "%s %s: schemas lacks the Group URN", what, g.DisplayName)
+	kind := got.Text("meta", "resourceType")
+	step.Check(kind == "Group", "%s %s: meta.resourceType is %q", what, g.DisplayName, kind)
+	checkMembers(step, what, got, g)
 }
 
-func checkMembers(step *report.Step, what string, got okta.Resource, g *Group) bool {
+func checkMembers(step *report.Step, what string, got okta.Resource, g *Group) {
 	have, want := map[string]bool{}, map[string]bool{}
 	list := got.List("members")
 	for _, m := range list {
@@ -78,20 +78,15 @@ func checkMembers(step *report.Step, what string, got okta.Resource, g *Group) b
 	for _, u := range g.Members {
 		want[u.ID] = true
 	}
-	ok := step.Check(len(list) == len(have), "%s %s: a member is listed twice", what, g.DisplayName)
-	var missing, extra []string
-	for _, id := range keys(want) {
-		if !have[id] {
-			missing = append(missing, id)
-		}
-	}
-	for _, id := range keys(have) {
-		if !want[id] {
-			extra = append(extra, id)
-		}
-	}
-	return step.Check(len(missing)+len(extra) == 0, "%s %s: %d members, want %d; missing %s; not pushed %s",
-		what, g.DisplayName, len(have), len(want), some(missing), some(extra)) && ok
+	missing, extra := difference(want, have), difference(have, want)
+	step.Check(len(list) == len(have), "%s %s: a member is listed twice", what, g.DisplayName)
+	step.Check(len(missing)+len(extra) == 0, "%s %s: %d members, want %d; missing %s; not pushed %s",
+		what, g.DisplayName, len(have), len(want), some(missing), some(extra))
+}
+
+// difference lists what is in a and not in b.
+func difference(a, b map[string]bool) []string {
+	return filter(keys(a), func(id string) bool { return !b[id] })
 }
 
 func keys(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
