@@ -29,15 +29,15 @@ func (a action) apply(kind *recordKind, working Record, value any) error {
 		}
 	case *[]string:
 		entries, _ := value.([]string)
-		*p = a.combine(*p, entries)
+		*p = nilIfEmpty(a.combine(*p, entries))
 		return checkCount(len(*p), MaxOtherEmails)
 	case *[]v1alpha1.PersonContact:
 		entries, _ := value.([]v1alpha1.PersonContact)
-		*p = combineFlagged(a.operation, *p, entries, func(c *v1alpha1.PersonContact) *bool { return &c.Integration })
+		*p = nilIfEmpty(combineFlagged(a.operation, *p, entries, func(c *v1alpha1.PersonContact) *bool { return &c.Integration }))
 		return checkCount(len(*p), MaxContacts)
 	case *[]v1alpha1.PersonAddress:
 		entries, _ := value.([]v1alpha1.PersonAddress)
-		*p = combineFlagged(a.operation, *p, entries, func(c *v1alpha1.PersonAddress) *bool { return &c.Integration })
+		*p = nilIfEmpty(combineFlagged(a.operation, *p, entries, func(c *v1alpha1.PersonAddress) *bool { return &c.Integration }))
 		return checkCount(len(*p), MaxContacts)
 	default:
 		return fmt.Errorf("field %s cannot be set", a.field.name)
@@ -48,6 +48,9 @@ func (a action) apply(kind *recordKind, working Record, value any) error {
 func (a action) applyCustom(members *map[string]v1alpha1.JSON, value any) error {
 	if a.operation == clearOperation {
 		delete(*members, a.customID)
+		if len(*members) == 0 {
+			*members = nil
+		}
 		return nil
 	}
 	if *members == nil {
@@ -58,6 +61,14 @@ func (a action) applyCustom(members *map[string]v1alpha1.JSON, value any) error 
 		return errors.New("the record would have too many custom fields")
 	}
 	return nil
+}
+
+// nilIfEmpty keeps an emptied list equal to one that never was.
+func nilIfEmpty[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // combine works on e-mail addresses, which are compared folded.

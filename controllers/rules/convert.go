@@ -13,9 +13,6 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-// maxCustomFieldSize is the most bytes of JSON in one custom field.
-const maxCustomFieldSize = 16_384
-
 // convert gives the Go value for a field: string (also for a reference), bool,
 // []string, []v1alpha1.PersonContact, []v1alpha1.PersonAddress or v1alpha1.JSON.
 // An error says what is wrong without telling the value.
@@ -160,8 +157,8 @@ func convertJSON(value ref.Val) (any, error) {
 	if err != nil {
 		return nil, errors.New("gives a value that JSON cannot hold")
 	}
-	if len(encoded) > maxCustomFieldSize {
-		return nil, fmt.Errorf("gives %d bytes of JSON; at most %d fit", len(encoded), maxCustomFieldSize)
+	if len(encoded) > MaxCustomFieldSize {
+		return nil, fmt.Errorf("gives %d bytes of JSON; at most %d fit", len(encoded), MaxCustomFieldSize)
 	}
 	return v1alpha1.JSON{Raw: encoded}, nil
 }

@@ -38,6 +38,8 @@ const (
 	MaxContacts = 200
 	// MaxCustomFields is the most custom fields of a person.
 	MaxCustomFields = 200
+	// MaxCustomFieldSize is the most bytes of JSON in one custom field.
+	MaxCustomFieldSize = 16_384
 	// MaxResultLength is the most characters of a value in an execution; a longer
 	// one is cut and ends with "…".
 	MaxResultLength = 1024

@@ -133,3 +133,22 @@ func organization(name string, spec v1alpha1.OrganizationSpec) *v1alpha1.Organiz
 }
 
 func reference(name string) *v1alpha1.RecordReference { return &v1alpha1.RecordReference{Name: name} }
+
+// userRule is a small rule for ScimUser, changed as the test wants.
+func userRule(change func(*v1alpha1.AutomationRule)) *v1alpha1.AutomationRule {
+	position := int32(10)
+	rule := &v1alpha1.AutomationRule{
+		ObjectMeta: metav1.ObjectMeta{Name: "rule", Generation: 3},
+		Spec: v1alpha1.AutomationRuleSpec{
+			Subject:  v1alpha1.SubjectScimUser,
+			Position: &position,
+			Update: v1alpha1.RuleUpdate{
+				Kind:   v1alpha1.RecordPerson,
+				Match:  map[string]v1alpha1.MatchExpression{"primaryEmail": "user.userName"},
+				Create: true,
+			},
+		},
+	}
+	change(rule)
+	return rule
+}

@@ -200,7 +200,7 @@ var (
 		textField("protocol", func(c *v1alpha1.PersonContact) string { return string(c.Protocol) }),
 		textField("label", func(c *v1alpha1.PersonContact) string { return c.Label }),
 		textField("uri", func(c *v1alpha1.PersonContact) string { return c.URI }),
-		boolField("integration", false, func(c *v1alpha1.PersonContact) *bool { return &c.Integration }),
+		boolField("integration", false, func(c *v1alpha1.PersonContact) *bool { return ifTrue(&c.Integration) }),
 	).builtBy(func(fields map[string]ref.Val) (any, error) {
 		return &v1alpha1.PersonContact{
 			Protocol: v1alpha1.ContactProtocol(textOf(fields["protocol"])),
@@ -215,7 +215,7 @@ var (
 		textField("state", func(a *v1alpha1.PersonAddress) string { return a.State }),
 		textField("zip", func(a *v1alpha1.PersonAddress) string { return a.Zip }),
 		textField("country", func(a *v1alpha1.PersonAddress) string { return a.Country }),
-		boolField("integration", false, func(a *v1alpha1.PersonAddress) *bool { return &a.Integration }),
+		boolField("integration", false, func(a *v1alpha1.PersonAddress) *bool { return ifTrue(&a.Integration) }),
 	).builtBy(func(fields map[string]ref.Val) (any, error) {
 		return &v1alpha1.PersonAddress{
 			Label:   textOf(fields["label"]),
@@ -236,4 +236,12 @@ func (s *structType) builtBy(build func(map[string]ref.Val) (any, error)) *struc
 func textOf(value ref.Val) string {
 	text, _ := value.(types.String)
 	return string(text)
+}
+
+// ifTrue makes false count as absent, as in the API.
+func ifTrue(b *bool) *bool {
+	if *b {
+		return b
+	}
+	return nil
 }
