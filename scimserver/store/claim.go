@@ -28,20 +28,29 @@ const (
 	claimDisplayName claimKind = "displayname"
 )
 
-const (
+// claimPoll is how often a request looks whether another one, which holds the
+// claim that it wants, has finished.
+const claimPoll = 50 * time.Millisecond
+
+// timing holds the times after which the leftovers of a crash may be reused. All
+// replicas must agree on it.
+type timing struct {
 	// claimLease is how long a fresh claim is respected although its holder does
 	// not exist: the holder may be about to be created.
-	claimLease = 10 * time.Second
-	// claimedWriteTimeout bounds the write that a fresh claim is for. It is well
-	// under claimLease, so that the write is over before anyone takes the claim.
-	claimedWriteTimeout = claimLease / 2
+	claimLease time.Duration
 	// claimForgotten is the age by which a claim without holder is certainly
 	// nobody's, whatever the clocks of two replicas say.
-	claimForgotten = 10 * claimLease
-	// claimPoll is how often a request looks whether another one, which holds the
-	// claim that it wants, has finished.
-	claimPoll = 50 * time.Millisecond
-)
+	claimForgotten time.Duration
+	// danglingAge is the age by which the creation of a group is over, so that a
+	// mention of a group that does not exist is a leftover.
+	danglingAge time.Duration
+}
+
+var defaultTiming = timing{claimLease: 10 * time.Second, claimForgotten: 100 * time.Second, danglingAge: 10 * time.Minute}
+
+// claimedWrite bounds the write that a fresh claim is for. It is well under the
+// lease, so that the write is over before anyone takes the claim over.
+func (t timing) claimedWrite() time.Duration { return t.claimLease / 2 }
 
 // errTaken means that another resource has the name.
 var errTaken = errors.New("the name is taken")
@@ -54,6 +63,9 @@ func claimName(kind claimKind, value string) string {
 	return "scim-v1-" + string(kind) + "-" + strings.ToLower(encoded)
 }
 
+// leaseSeconds is the lease for people who read it; at least a second.
+func (t timing) leaseSeconds() int32 { return max(1, int32(t.claimLease/time.Second)) }
+
 // claim is a held claim.
 type claim struct {
 	lease *coordinationv1.Lease
@@ -65,6 +77,7 @@ type claim struct {
 type claims struct {
 	client client.Client
 	live   client.Reader
+	timing timing
 }
 
 // acquire makes id the holder of the name. It returns errTaken when another
@@ -74,7 +87,7 @@ type claims struct {
 func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id string) (*claim, error) {
 	name := claimName(kind, value)
 	now := time.Now()
-	lease := newLease(kind, tenant, name, id)
+	lease := c.newLease(kind, tenant, name, id)
 	err := c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
 	if err == nil {
 		return &claim{lease: lease, renewed: now}, nil
@@ -145,7 +158,7 @@ func (c claims) holderState(
 		return holderGone, nil
 	case name != "" && claimName(kind, name) == lease.Name:
 		return holderOwns, nil
-	case unchanged >= claimLease || age(lease) >= claimForgotten:
+	case unchanged >= c.timing.claimLease || c.age(lease) >= c.timing.claimForgotten:
 		return holderGone, nil
 	default:
 		return holderPending, nil
@@ -188,7 +201,7 @@ func (c claims) takeOver(
 	held.Spec.HolderIdentity = &id
 	held.Spec.AcquireTime = ptr.To(metav1.NowMicro())
 	held.Spec.RenewTime = held.Spec.AcquireTime
-	held.Spec.LeaseDurationSeconds = ptr.To(int32(claimLease / time.Second))
+	held.Spec.LeaseDurationSeconds = ptr.To(c.timing.leaseSeconds())
 	if err := c.client.Update(ctx, held, client.DisableReadYourWritesConsistency); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
@@ -250,7 +263,7 @@ func (c claims) remove(ctx context.Context, lease *coordinationv1.Lease) error {
 	return nil
 }
 
-func newLease(kind claimKind, tenant, name, id string) *coordinationv1.Lease {
+func (c claims) newLease(kind claimKind, tenant, name, id string) *coordinationv1.Lease {
 	now := ptr.To(metav1.NowMicro())
 	return &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{
@@ -260,7 +273,7 @@ func newLease(kind claimKind, tenant, name, id string) *coordinationv1.Lease {
 			HolderIdentity:       &id,
 			AcquireTime:          now,
 			RenewTime:            now,
-			LeaseDurationSeconds: ptr.To(int32(claimLease / time.Second)),
+			LeaseDurationSeconds: ptr.To(c.timing.leaseSeconds()),
 		},
 	}
 }
@@ -268,9 +281,9 @@ func newLease(kind claimKind, tenant, name, id string) *coordinationv1.Lease {
 // holderOf is the SCIM id that a claim names.
 func holderOf(lease *coordinationv1.Lease) string { return ptr.Deref(lease.Spec.HolderIdentity, "") }
 
-func age(lease *coordinationv1.Lease) time.Duration {
+func (c claims) age(lease *coordinationv1.Lease) time.Duration {
 	if lease.Spec.RenewTime == nil {
-		return claimForgotten
+		return c.timing.claimForgotten
 	}
 	return time.Since(lease.Spec.RenewTime.Time)
 }

@@ -220,7 +220,7 @@ func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, chang
 	group.Spec.MembersRevision = newerRevision(old.MembersRevision, revision)
 	group.Spec.LastModified = now(old.LastModified)
 	stampRequest(ctx, group)
-	writeCtx, cancel := context.WithTimeout(ctx, claimedWriteTimeout)
+	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite())
 	defer cancel()
 	err := s.client.Update(writeCtx, group)
 	if err == nil {

@@ -109,7 +109,7 @@ func (s *Store) writeMembers(ctx context.Context, tenant, group string, change m
 	}
 	var newest atomic.Int64
 	for batch := range slices.Chunk(tasks, memberBatch) {
-		if held != nil && time.Since(held.renewed) > claimLease/3 {
+		if held != nil && time.Since(held.renewed) > s.timing.claimLease/3 {
 			if err := s.claims.renew(ctx, held); err != nil {
 				return newest.Load(), fmt.Errorf("keep the claim on the displayName: %w", err)
 			}

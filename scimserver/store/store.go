@@ -58,6 +58,7 @@ type Options struct {
 type Store struct {
 	client client.Client
 	live   client.Reader
+	timing timing
 	claims claims
 	users  kindIndex
 	groups kindIndex
@@ -77,7 +78,11 @@ type kindIndex struct {
 // New registers the indexes and informers that a Store needs. Call it before the
 // cache is started.
 func New(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{client: o.Client, live: o.Live, claims: claims{client: o.Client, live: o.Live}}
+	return newStore(ctx, o, defaultTiming)
+}
+
+func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
+	s := &Store{client: o.Client, live: o.Live, timing: t, claims: claims{client: o.Client, live: o.Live, timing: t}}
 	s.users.order, s.groups.order = newOrder(), newOrder()
 	if err := registerIndexes(ctx, o.Cache); err != nil {
 		return nil, err

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/scimserver/scim"
 )
 
 const (
@@ -24,9 +23,6 @@ const (
 	sweepTimeout = 5 * time.Minute
 	// sweepPage is the number of Leases read with one request.
 	sweepPage = 500
-	// danglingAge is the age by which the creation of a group is over, so that a
-	// mention of a group that does not exist is a leftover.
-	danglingAge = 10 * time.Minute
 )
 
 // Sweeper removes what crashes leave behind: claims that stand for nothing, and
@@ -114,7 +110,7 @@ func (w *Sweeper) sweepClaims(ctx context.Context, result *SweepResult) (map[str
 // stale reports whether a claim stands for nothing and is old enough that no
 // request can be at work on it.
 func (w *Sweeper) stale(ctx context.Context, lease *coordinationv1.Lease) (bool, error) {
-	if age(lease) < claimForgotten {
+	if w.store.claims.age(lease) < w.store.timing.claimForgotten {
 		return false, nil
 	}
 	kind := claimKind(lease.Labels[v1alpha1.LabelClaim])
@@ -174,8 +170,8 @@ func (w *Sweeper) tenants(index *kindIndex) map[string][]string {
 func (w *Sweeper) restore(
 	ctx context.Context, claims map[string]bool, kind claimKind, obj client.Object, name string, result *SweepResult,
 ) error {
-	lease := newLease(kind, obj.GetNamespace(), claimName(kind, name), obj.GetName())
-	if claims[lease.Namespace+"/"+lease.Name] || time.Since(obj.GetCreationTimestamp().Time) < claimForgotten {
+	lease := w.store.claims.newLease(kind, obj.GetNamespace(), claimName(kind, name), obj.GetName())
+	if claims[lease.Namespace+"/"+lease.Name] || time.Since(obj.GetCreationTimestamp().Time) < w.store.timing.claimForgotten {
 		return nil
 	}
 	err := w.store.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
@@ -193,7 +189,7 @@ func (w *Sweeper) restore(
 // old a mention can be at most is in the group's id.
 func (w *Sweeper) leaveMissing(ctx context.Context, m member, tenant string, groups []string, result *SweepResult) error {
 	for _, id := range slices.Clone(groups) {
-		if parsed, err := uuid.Parse(id); err != nil || time.Since(time.Unix(parsed.Time().UnixTime())) < danglingAge {
+		if parsed, err := uuid.Parse(id); err != nil || time.Since(time.Unix(parsed.Time().UnixTime())) < w.store.timing.danglingAge {
 			continue
 		}
 		exists, err := fetch(ctx, w.store, tenant, id, &v1alpha1.ScimGroup{}, false, client.UnsafeDisableDeepCopy)

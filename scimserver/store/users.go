@@ -108,7 +108,7 @@ func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id stri
 // claim may be taken over. When it is certain that the object was not created
 // the claim is released; else it stays until that is known.
 func (s *Store) createClaimed(ctx context.Context, kind claimKind, obj client.Object, name string, held *claim) error {
-	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(claimedWriteTimeout))
+	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite()))
 	defer cancel()
 	err := s.client.Create(writeCtx, obj)
 	if err == nil {
@@ -131,7 +131,7 @@ func definite(err error) bool {
 // releaseLogged releases a claim after the outcome of the request is settled; a
 // failure only delays the next use of the name.
 func (s *Store) releaseLogged(ctx context.Context, kind claimKind, tenant, name, id string) {
-	releaseCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimedWriteTimeout)
+	releaseCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
 	defer cancel()
 	if err := s.claims.release(releaseCtx, kind, tenant, name, id); err != nil {
 		log.FromContext(ctx).Error(err, "A claim was not released; the sweeper will remove it", "kind", kind, "holder", id)
@@ -211,7 +211,7 @@ func (s *Store) writeUser(ctx context.Context, user *v1alpha1.ScimUser, oldName 
 			return err
 		}
 		var cancel context.CancelFunc
-		writeCtx, cancel = context.WithDeadline(ctx, held.renewed.Add(claimedWriteTimeout))
+		writeCtx, cancel = context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite()))
 		defer cancel()
 	}
 	err := s.client.Update(writeCtx, user)

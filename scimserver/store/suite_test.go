@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+var (
+	env *testenv.Env
+	// direct reads and writes the API server without a cache, as kubectl does.
+	direct client.Client
+)
+
+func TestStore(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Store")
+}
+
+var _ = BeforeSuite(func() {
+	var err error
+	env, err = testenv.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(env.Stop)
+	scheme, err := kube.NewScheme()
+	Expect(err).NotTo(HaveOccurred())
+	direct, err = client.New(env.Config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+})
+
+// replica starts a Store as one replica of the operator has it.
+func replica(ctx context.Context, namespace string, t timing) *Store {
+	GinkgoHelper()
+	config := rest.CopyConfig(env.Config)
+	config.UserAgent = "store-under-test"
+	mgr, err := kube.NewManager(config, kube.Options{
+		Namespace: namespace, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
+	})
+	Expect(err).NotTo(HaveOccurred())
+	s, err := newStore(ctx, Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, t)
+	Expect(err).NotTo(HaveOccurred())
+	run, stop := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- mgr.Start(run) }()
+	DeferCleanup(func() {
+		stop()
+		Eventually(stopped).WithTimeout(time.Minute).Should(Receive(Not(HaveOccurred())))
+	})
+	Eventually(s.Synced).WithTimeout(time.Minute).WithContext(ctx).Should(BeTrue())
+	return s
+}
+
+// namespaceOf makes the namespace of a test: its tenant.
+func namespaceOf(ctx context.Context) string {
+	GinkgoHelper()
+	return env.Namespace(ctx, GinkgoT())
+}
+
+// within returns a context with the deadline that every request has.
+func within(ctx context.Context) context.Context {
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	DeferCleanup(cancel)
+	return limited
+}
+
+// quick are times that let a test see what happens after a crash.
+var quick = timing{claimLease: time.Second, claimForgotten: time.Hour}
+
+func user(name string) scim.Resource {
+	return scim.Resource{"userName": name, "active": true, "emails": []any{map[string]any{"value": name, "type": "work", "primary": true}}}
+}
+
+func group(name string, members ...string) scim.Resource {
+	r := scim.Resource{"displayName": name}
+	r["members"] = memberValues(members)
+	return r
+}
+
+func memberValues(ids []string) []any {
+	values := make([]any, len(ids))
+	for i, id := range ids {
+		values[i] = map[string]any{"value": id}
+	}
+	return values
+}
+
+// set returns a Mutate that changes one attribute, as a PATCH does.
+func set(name string, value any) Mutate {
+	return func(current scim.Resource) (scim.Resource, error) {
+		next := current.Clone()
+		next[name] = value
+		return next, nil
+	}
+}
+
+// join and leave return a Mutate that adds or removes members, as a PATCH does.
+func join(ids ...string) Mutate {
+	return func(current scim.Resource) (scim.Resource, error) {
+		next := current.Clone()
+		next["members"] = memberValues(append(current.MemberIDs(), ids...))
+		return next, nil
+	}
+}
+
+func leave(id string) Mutate {
+	return func(current scim.Resource) (scim.Resource, error) {
+		var stay []string
+		for _, member := range current.MemberIDs() {
+			if member != id {
+				stay = append(stay, member)
+			}
+		}
+		next := current.Clone()
+		next["members"] = memberValues(stay)
+		return next, nil
+	}
+}
+
+func filter(rt *scim.ResourceType, text string) Query {
+	GinkgoHelper()
+	f, err := scim.ParseFilter(rt, text)
+	Expect(err).NotTo(HaveOccurred())
+	return Query{Filter: f, Page: scim.NewPage(1, scim.DefaultCount)}
+}
+
+func all() Query { return Query{Page: scim.NewPage(1, scim.MaxCount)} }
+
+func ids(page Page) []string {
+	list := make([]string, 0, len(page.Resources))
+	for _, r := range page.Resources {
+		list = append(list, r.ID())
+	}
+	return list
+}
+
+// haveStatus matches an error that the client of a request gets with this status.
+func haveStatus(status int) OmegaMatcher {
+	return WithTransform(func(err error) int {
+		if e, ok := err.(*scim.Error); ok {
+			return e.Status
+		}
+		return 0
+	}, Equal(status))
+}

@@ -1,0 +1,325 @@
+package store
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+const everyAttribute = `{
+	"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+	"userName": "Babs@Example.com", "externalId": "00u1", "active": false, "displayName": "Babs", "nickName": "B",
+	"profileUrl": "https://example.com/babs", "title": "Guide", "userType": "VIP", "preferredLanguage": "en-GB",
+	"locale": "en-US", "timezone": "Europe/Amsterdam",
+	"name": {"formatted": "Ms. Barbara J Jensen III", "familyName": "Jensen", "givenName": "Barbara", "middleName": "J",
+		"honorificPrefix": "Ms.", "honorificSuffix": "III"},
+	"emails": [{"value": "babs@example.com", "type": "work", "primary": true, "display": "Work"}, {"value": "b@home.org", "type": "home", "primary": false}],
+	"phoneNumbers": [{"value": "+1 555", "type": "mobile"}], "ims": [{"value": "babs", "type": "xmpp"}],
+	"photos": [{"value": "https://example.com/p.png", "type": "photo"}],
+	"addresses": [{"formatted": "a\nb", "streetAddress": "100 Plaza", "locality": "Hollywood", "region": "CA", "postalCode": "91608",
+		"country": "US", "type": "work", "primary": true}],
+	"entitlements": [{"value": "e1"}], "roles": [{"value": "r1", "display": "Role"}], "x509Certificates": [{"value": "MIIDQzCC"}],
+	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"employeeNumber": "1", "costCenter": "2", "organization": "3", "division": "4",
+		"department": "5", "site": "6", "location": "7", "supportID": "8", "manager": {"value": "m1", "$ref": "../Users/m1"}},
+	"urn:example:custom": {"n": 12345678901234567, "f": 1.5, "list": [1, "two", null, {"deep": true}]}
+}`
+
+var _ = Describe("users", func() {
+	It("returns every attribute as it was stored", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		wanted, err := scim.DecodeResource(scim.User, []byte(everyAttribute))
+		Expect(err).NotTo(HaveOccurred())
+		created, err := s.Create(within(ctx), tenant, scim.User, wanted)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(scim.Equal(created, wanted)).To(BeTrue(), "created: %v", created)
+		read, err := s.Get(within(ctx), tenant, scim.User, created.ID(), false)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(scim.Equal(read, wanted)).To(BeTrue(), "read: %v", read)
+		Expect(read.Complex("meta")).To(HaveKeyWithValue("version", `W/"1"`))
+
+		By("writing nothing when the same is put again")
+		again, changed, err := s.Update(within(ctx), tenant, scim.User, created.ID(), "", func(scim.Resource) (scim.Resource, error) {
+			return scim.DecodeResource(scim.User, []byte(everyAttribute))
+		})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(changed).To(BeFalse())
+		Expect(again.Complex("meta")).To(Equal(read.Complex("meta")))
+	})
+
+	It("gives a userName to exactly one of 16 racing requests on two replicas", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		replicas := []*Store{replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)}
+		for round := range 50 {
+			var wg sync.WaitGroup
+			outcomes := make([]error, 16)
+			for i := range outcomes {
+				name := fmt.Sprintf("Racer%d@example.com", round)
+				if i%2 == 0 {
+					name = strings.ToUpper(name)
+				}
+				wg.Go(func() {
+					_, outcomes[i] = replicas[i%2].Create(within(ctx), tenant, scim.User, user(name))
+				})
+			}
+			wg.Wait()
+			won := 0
+			for _, err := range outcomes {
+				if err == nil {
+					won++
+				} else {
+					Expect(err).To(haveStatus(http.StatusConflict))
+				}
+			}
+			Expect(won).To(Equal(1), "round %d", round)
+		}
+	})
+
+	It("finds by userName what another replica has just created", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		a, b := replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
+		for i := range 50 {
+			created, err := a.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("straße%d@example.com", i)))
+			Expect(err).NotTo(HaveOccurred())
+			page, err := b.List(within(ctx), tenant, scim.User, filter(scim.User, fmt.Sprintf(`userName eq "STRASSE%d@example.com"`, i)))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(ids(page)).To(ConsistOf(created.ID()))
+			read, err := b.Get(within(ctx), tenant, scim.User, created.ID(), false)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(read.ID()).To(Equal(created.ID()))
+		}
+	})
+
+	It("never takes a change for none because a replica's cache is behind", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		a, b := replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
+		created, err := a.Create(within(ctx), tenant, scim.User, user("flip@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		for range 50 {
+			_, changed, err := a.Update(within(ctx), tenant, scim.User, created.ID(), "", set("active", false))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(changed).To(BeTrue())
+			_, changed, err = b.Update(within(ctx), tenant, scim.User, created.ID(), "", set("active", true))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(changed).To(BeTrue())
+		}
+	})
+
+	It("lists in the order of creation, including the request before", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		var wanted []string
+		for i := range 25 {
+			created, err := s.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("u%d@example.com", i)))
+			Expect(err).NotTo(HaveOccurred())
+			wanted = append(wanted, created.ID())
+			page, err := s.List(within(ctx), tenant, scim.User, all())
+			Expect(err).NotTo(HaveOccurred())
+			Expect(ids(page)).To(Equal(wanted))
+		}
+		page, err := s.List(within(ctx), tenant, scim.User, Query{Page: scim.NewPage(21, 10)})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(ids(page)).To(Equal(wanted[20:]))
+		Expect(page.Total).To(Equal(25))
+
+		By("leaving out the deleted one at once")
+		Expect(s.Delete(within(ctx), tenant, scim.User, wanted[3], "")).To(Succeed())
+		page, err = s.List(within(ctx), tenant, scim.User, all())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(ids(page)).To(Equal(append(append([]string{}, wanted[:3]...), wanted[4:]...)))
+		Expect(page.Total).To(Equal(24))
+	})
+
+	It("refuses a change of another version", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		created, err := s.Create(within(ctx), tenant, scim.User, user("v@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		_, _, err = s.Update(within(ctx), tenant, scim.User, created.ID(), `W/"7"`, set("title", "x"))
+		Expect(err).To(haveStatus(http.StatusPreconditionFailed))
+		updated, _, err := s.Update(within(ctx), tenant, scim.User, created.ID(), `W/"1"`, set("title", "x"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(updated.Complex("meta")).To(HaveKeyWithValue("version", `W/"2"`))
+		Expect(s.Delete(within(ctx), tenant, scim.User, created.ID(), `W/"1"`)).To(haveStatus(http.StatusPreconditionFailed))
+		Expect(s.Delete(within(ctx), tenant, scim.User, created.ID(), `W/"1", W/"2"`)).To(Succeed())
+		_, err = s.Get(within(ctx), tenant, scim.User, created.ID(), false)
+		Expect(err).To(haveStatus(http.StatusNotFound))
+	})
+
+	It("frees a name by rename and by delete, and keeps the others", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		first, err := s.Create(within(ctx), tenant, scim.User, user("one@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		second, err := s.Create(within(ctx), tenant, scim.User, user("two@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		_, _, err = s.Update(within(ctx), tenant, scim.User, first.ID(), "", set("userName", "TWO@example.com"))
+		Expect(err).To(haveStatus(http.StatusConflict))
+		_, _, err = s.Update(within(ctx), tenant, scim.User, first.ID(), "", set("userName", "ONE@example.com"))
+		Expect(err).NotTo(HaveOccurred(), "another spelling of its own name")
+		_, _, err = s.Update(within(ctx), tenant, scim.User, first.ID(), "", set("userName", "three@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		_, err = s.Create(within(ctx), tenant, scim.User, user("one@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(s.Delete(within(ctx), tenant, scim.User, second.ID(), "")).To(Succeed())
+		_, err = s.Create(within(ctx), tenant, scim.User, user("two@example.com"))
+		Expect(err).NotTo(HaveOccurred(), "the finalizer of the deleted user does not hold its name")
+	})
+
+	It("notes the request, and makes two writes for a new user, one for a change, none for no change", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		request := WithRequestInfo(within(ctx), RequestInfo{RequestID: "r1", TokenID: "t1"})
+		created, err := s.Create(request, tenant, scim.User, user("count@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(writes(ctx, tenant)).To(Equal([]string{"create leases", "create scimusers"}))
+		_, _, err = s.Update(request, tenant, scim.User, created.ID(), "", set("title", "x"))
+		Expect(err).NotTo(HaveOccurred())
+		_, _, err = s.Update(request, tenant, scim.User, created.ID(), "", set("title", "x"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(writes(ctx, tenant)).To(Equal([]string{"create leases", "create scimusers", "update scimusers"}))
+		stored := &v1alpha1.ScimUser{}
+		Expect(direct.Get(ctx, key(tenant, created.ID()), stored)).To(Succeed())
+		Expect(stored.Annotations).To(And(HaveKeyWithValue(v1alpha1.AnnotationRequestID, "r1"), HaveKeyWithValue(v1alpha1.AnnotationTokenID, "t1")))
+	})
+
+	It("gives the API server's refusal to the client without the value", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		long := user("long@example.com")
+		long["title"] = strings.Repeat("secret", 300)
+		_, err := s.Create(within(ctx), tenant, scim.User, long)
+		Expect(err).To(haveStatus(http.StatusBadRequest))
+		Expect(err).To(MatchError(And(ContainSubstring("spec.title"), Not(ContainSubstring("secret")))))
+		By("leaving no claim behind")
+		var leases coordinationv1.LeaseList
+		Expect(direct.List(ctx, &leases, client.InNamespace(tenant))).To(Succeed())
+		Expect(leases.Items).To(BeEmpty())
+	})
+})
+
+var _ = Describe("claims that a crash left behind", func() {
+	claimFor := func(ctx SpecContext, tenant, name, holder string, renewed metav1.MicroTime) {
+		lease := claims{timing: quick}.newLease(claimUserName, tenant, claimName(claimUserName, name), holder)
+		lease.Spec.RenewTime = &renewed
+		Expect(direct.Create(ctx, lease)).To(Succeed())
+	}
+
+	It("are taken over at once when they are old", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		holder, err := newID()
+		Expect(err).NotTo(HaveOccurred())
+		claimFor(ctx, tenant, "old@example.com", holder, metav1.NewMicroTime(metav1.Now().Add(-defaultTiming.claimForgotten)))
+		_, err = s.Create(within(ctx), tenant, scim.User, user("OLD@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("are taken over after the lease when they are fresh", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, quick)
+		holder, err := newID()
+		Expect(err).NotTo(HaveOccurred())
+		claimFor(ctx, tenant, "fresh@example.com", holder, metav1.NowMicro())
+		_, err = s.Create(within(ctx), tenant, scim.User, user("fresh@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("are refused when their holder appears while the request waits", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		holder, err := newID()
+		Expect(err).NotTo(HaveOccurred())
+		claimFor(ctx, tenant, "slow@example.com", holder, metav1.NowMicro())
+		outcome := make(chan error, 1)
+		go func() {
+			_, err := s.Create(within(ctx), tenant, scim.User, user("slow@example.com"))
+			outcome <- err
+		}()
+		late := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: holder},
+			Spec: v1alpha1.ScimUserSpec{UserName: "Slow@example.com", LastModified: metav1.NowMicro()}}
+		Expect(direct.Create(ctx, late)).To(Succeed())
+		Eventually(outcome).WithTimeout(defaultTiming.claimLease).Should(Receive(haveStatus(http.StatusConflict)))
+	})
+
+	It("of a rename are taken over after the lease", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, quick)
+		renamed, err := s.Create(within(ctx), tenant, scim.User, user("now@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		claimFor(ctx, tenant, "before@example.com", renamed.ID(), metav1.NowMicro())
+		_, err = s.Create(within(ctx), tenant, scim.User, user("before@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("are removed by the sweeper, and missing ones restored, once no request can be at work", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, timing{claimLease: defaultTiming.claimLease})
+		sweeper := NewSweeper(s, tenant)
+		kept, err := s.Create(within(ctx), tenant, scim.User, user("kept@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		lost, err := s.Create(within(ctx), tenant, scim.User, user("lost@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, claimName(claimUserName, "lost@example.com"), ""))).To(Succeed())
+		claimFor(ctx, tenant, "stale@example.com", kept.ID(), metav1.NowMicro())
+		Expect(sweeper.Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRemoved: 1, ClaimsRestored: 1}))
+		var leases coordinationv1.LeaseList
+		Expect(direct.List(ctx, &leases, client.InNamespace(tenant))).To(Succeed())
+		held := map[string]string{}
+		for _, lease := range leases.Items {
+			held[lease.Name] = ptr.Deref(lease.Spec.HolderIdentity, "")
+		}
+		Expect(held).To(Equal(map[string]string{
+			claimName(claimUserName, "kept@example.com"): kept.ID(), claimName(claimUserName, "lost@example.com"): lost.ID(),
+		}))
+		Expect(sweeper.Sweep(within(ctx))).To(Equal(SweepResult{}))
+	})
+
+	It("of a deleted user are taken over at once, although its Person is still being disabled", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		gone, err := s.Create(within(ctx), tenant, scim.User, user("gone@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		// The finalizer keeps the object, and a crash has kept the claim.
+		Expect(direct.Delete(ctx, &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: gone.ID()}})).To(Succeed())
+		again, err := s.Create(within(ctx), tenant, scim.User, user("gone@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.ID()).NotTo(Equal(gone.ID()))
+	})
+
+	It("deleted by hand do not give a name twice", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		_, err := s.Create(within(ctx), tenant, scim.User, user("hand@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, claimName(claimUserName, "hand@example.com"), ""))).To(Succeed())
+		_, err = s.Create(within(ctx), tenant, scim.User, user("hand@example.com"))
+		Expect(err).To(haveStatus(http.StatusConflict))
+	})
+})
+
+// writes lists the Store's writes in a namespace, oldest first.
+func writes(ctx SpecContext, namespace string) []string {
+	GinkgoHelper()
+	all, err := env.AuditWrites(ctx, testenv.Filter{Namespace: namespace})
+	Expect(err).NotTo(HaveOccurred())
+	var own []string
+	for _, w := range all {
+		if w.UserAgent == "store-under-test" {
+			own = append(own, w.Verb+" "+w.Resource)
+		}
+	}
+	return own
+}
