@@ -190,7 +190,7 @@ func equalsFolded(s, folded string) bool {
 	if !isASCII(s) {
 		return Fold(s) == folded
 	}
-	return len(s) == len(folded) && isASCII(folded) && strings.EqualFold(s, folded)
+	return len(s) == len(folded) && strings.EqualFold(s, folded)
 }
 
 func (c *comparison) testInstant(value string) bool {

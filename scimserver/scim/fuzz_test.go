@@ -15,7 +15,7 @@ const sampleUser = `{
   "phoneNumbers": [{"value": "555-555-5555", "type": "work"}],
   "addresses": [{"type": "work", "locality": "Hollywood", "country": "US"}],
   "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Tours", "manager": {"value": "m1"}},
-  "urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields": {"badge": 7, "tags": ["a", "b"], "car": {"plate": "X-1"}}
+  "urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields": {"badge": 7, "tags": ["a", "b"], "car": {"plate": "X-1"}, "cars": [{"plate": "A"}, {"doors": 2}], "none": []}
 }`
 
 const sampleGroup = `{"displayName": "Tour Guides", "members": [{"value": "u1"}, {"value": "u2", "type": "User"}]}`

@@ -32,8 +32,9 @@ func TestApplyPatchChanges(t *testing.T) {
 		operations string
 		want       object
 	}{
-		"add sets a single-valued attribute": {`[{"op":"ADD","path":"title","value":"U"}]`, object{"title": "U"}},
-		"add of null changes nothing":        {`[{"op":"add","path":"title","value":null}]`, object{}},
+		"add sets a single-valued attribute":          {`[{"op":"ADD","path":"title","value":"U"}]`, object{"title": "U"}},
+		"add of null changes nothing":                 {`[{"op":"add","path":"title","value":null}]`, object{}},
+		"add of a null sub-attribute changes nothing": {`[{"op":"add","path":"name","value":{"givenName":null}},{"op":"add","path":"name.familyName","value":null}]`, object{}},
 		"add of a complex attribute leaves other sub-attributes": {`[{"op":"add","path":"name","value":{"givenName":"H"}}]`,
 			object{"name": object{"givenName": "H", "familyName": "F"}}},
 		"replace of a complex attribute leaves other sub-attributes": {`[{"op":"replace","path":"name","value":{"givenName":"H"}}]`,
@@ -76,7 +77,11 @@ func TestApplyPatchChanges(t *testing.T) {
 			object{"emails": []any{object{"value": "w@x", "type": "work", "primary": false}, homeMail, object{"value": "o@x", "type": "other", "primary": true}}}},
 		"add through a filter to an absent attribute creates it": {`[{"op":"add","path":"phoneNumbers[type eq \"mobile\"].value","value":"1"}]`,
 			object{"phoneNumbers": []any{object{"value": "1", "type": "mobile"}}}},
-		"remove of a sub-attribute leaves the value":      {`[{"op":"remove","path":"emails[type eq \"work\"].primary"}]`, object{"emails": []any{object{"value": "w@x", "type": "work"}, homeMail}}},
+		"a selected value in an array of one": {`[{"op":"replace","path":"emails[type eq \"home\"]","value":[{"value":"n@x","type":"home"}]}]`,
+			object{"emails": []any{workMail, object{"value": "n@x", "type": "home"}}}},
+		"remove of a sub-attribute leaves the value": {`[{"op":"remove","path":"emails[type eq \"work\"].primary"}]`, object{"emails": []any{object{"value": "w@x", "type": "work"}, homeMail}}},
+		"a bracket within a filter's text": {`[{"op":"add","path":"emails","value":{"value":"]@x"}},{"op":"add","path":"emails[value eq \"]@x\"].display","value":"B"}]`,
+			object{"emails": []any{workMail, homeMail, object{"value": "]@x", "display": "B"}}}},
 		"remove of the last values removes the attribute": {`[{"op":"remove","path":"emails[value co \"@\"]"}]`, object{"emails": nil}},
 		"remove with a list removes what it names":        {`[{"op":"remove","path":"emails","value":[{"value":"W@x"},{"type":"home","value":"other"}]}]`, object{"emails": []any{homeMail}}},
 		"a sub-attribute of the only value":               {`[{"op":"remove","path":"emails[type eq \"home\"]"},{"op":"replace","path":"emails.value","value":"n@x"}]`, object{"emails": []any{object{"value": "n@x", "type": "work", "primary": true}}}},
@@ -100,7 +105,9 @@ func TestApplyPatchChanges(t *testing.T) {
 		"null clears an attribute of an unknown extension": {`[{"op":"replace","value":{"` + example + `":{"color":null,"car":{"seats":2},"tags":[]}}}]`, object{example: object{"tags": []any{}, "car": object{"plate": "X", "doors": number("4"), "seats": number("2")}}}},
 		"an unknown extension as a whole":                  {`[{"op":"remove","path":"` + strings.ToUpper(example) + `"}]`, object{example: nil}},
 		"a new unknown extension":                          {`[{"op":"add","path":"urn:new:ext:1.0","value":{"a.b":1}},{"op":"add","path":"urn:new:ext:1.0:c.d","value":2},{"op":"add","path":"urn:new:ext:1.0:a","value":3}]`, object{"urn:new:ext:1.0": object{"a": number("3"), "c": object{"d": number("2")}}}},
-		"custom fields by their path":                      {`[{"op":"add","path":"` + CustomFieldsURN + `:badge","value":"7"}]`, object{CustomFieldsURN: object{"badge": "7"}}},
+		"an extension whose URN begins another's": {`[{"op":"add","value":{"urn:n":{"a":1},"urn:n:e":{"b":1}}},{"op":"add","path":"urn:n:e:c","value":2},{"op":"add","path":"urn:n:f","value":3}]`,
+			object{"urn:n": object{"a": number("1"), "f": number("3")}, "urn:n:e": object{"b": number("1"), "c": number("2")}}},
+		"custom fields by their path": {`[{"op":"add","path":"` + CustomFieldsURN + `:badge","value":"7"}]`, object{CustomFieldsURN: object{"badge": "7"}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -151,6 +158,10 @@ func TestApplyPatchRefuses(t *testing.T) {
 		"an object for text":                              {`[{"op":"add","path":"title","value":{"value":"x"}}]`, TypeInvalidValue},
 		"text for e-mails":                                {`[{"op":"add","path":"emails","value":"x@y"}]`, TypeInvalidValue},
 		"a selected value replaced by nothing of use":     {`[{"op":"replace","path":"emails[type eq \"work\"]","value":{"shoe":1}}]`, TypeInvalidValue},
+		"two primary values that replace others":          {`[{"op":"replace","path":"emails","value":[{"value":"1","primary":true},{"value":"2","primary":true}]}]`, TypeInvalidValue},
+		"an empty filter":                                 {`[{"op":"remove","path":"emails[]"}]`, TypeInvalidFilter},
+		"a member for the core schema":                    {`[{"op":"add","path":"` + UserURN + `","value":"x"}]`, TypeInvalidValue},
+		"text for an unknown extension":                   {`[{"op":"add","path":"urn:example:ext:1.0","value":"x"}]`, TypeInvalidValue},
 		"two primary values in one operation":             {`[{"op":"add","path":"emails","value":[{"value":"1","primary":true},{"value":"2","primary":true}]}]`, TypeInvalidValue},
 		"two primary values through a filter":             {`[{"op":"replace","path":"emails[type pr].primary","value":true}]`, TypeInvalidValue},
 		"text that is too long":                           {`[{"op":"add","path":"title","value":"` + strings.Repeat("x", 1025) + `"}]`, TypeInvalidValue},
@@ -211,6 +222,18 @@ func TestApplyPatchRefusesMoreThan100Values(t *testing.T) {
 	}
 	_, err := patchWith(User, current, `[{"op":"add","path":"emails","value":{"value":"x"}}]`, Standard)
 	wantError(t, err, 400, TypeInvalidValue)
+}
+
+func TestApplyPatchDoesNotBoundGroupsOfAUser(t *testing.T) {
+	current := mustDecode(t, User, patchUser)
+	current["groups"] = memberList(0, MaxValues+1)
+	got, err := patchWith(User, current, `[{"op":"replace","path":"title","value":"U"}]`, Standard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(got.Values("groups")); n != MaxValues+1 {
+		t.Errorf("%d groups are left", n)
+	}
 }
 
 func TestProfilesDiffer(t *testing.T) {

@@ -102,7 +102,7 @@ func TestProjectionIncludesTellsWhatIsNeeded(t *testing.T) {
 	}{
 		"nothing asked":           {"", "", true},
 		"members excluded":        {"", "MEMBERS", false},
-		"a part excluded":         {"", "members.display", true},
+		"a part of it excluded":   {"", "members.display", true},
 		"only another asked":      {"displayName", "", false},
 		"members asked":           {"members", "", true},
 		"a part of members asked": {"members.value", "", true},
