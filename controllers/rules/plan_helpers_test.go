@@ -152,3 +152,15 @@ func userRule(change func(*v1alpha1.AutomationRule)) *v1alpha1.AutomationRule {
 	change(rule)
 	return rule
 }
+
+// groupRule is a small rule for ScimGroup, changed as the test wants.
+func groupRule(changes ...func(*v1alpha1.AutomationRule)) *v1alpha1.AutomationRule {
+	return userRule(func(r *v1alpha1.AutomationRule) {
+		r.Spec.Subject = v1alpha1.SubjectScimGroup
+		r.Spec.Update.Kind = v1alpha1.RecordOrganization
+		r.Spec.Update.Match = map[string]v1alpha1.MatchExpression{"name": "group.displayName"}
+		for _, change := range changes {
+			change(r)
+		}
+	})
+}

@@ -10,12 +10,18 @@ import (
 // maxDistance is the most letters by which a name may differ to be suggested.
 const maxDistance = 2
 
+// recordHint explains where the record is known.
+const recordHint = "the condition and the values of set, add and remove alone can use the record"
+
 // hint suggests what may have been meant by a name that CEL does not know.
 func hint(env *cel.Env, message string) string {
 	if name, ok := quoted(message, "undefined field '"); ok {
 		return didYouMean(name, fieldPaths())
 	}
 	if name, ok := quoted(message, "undeclared reference to '"); ok {
+		if name == recordVariable {
+			return recordHint
+		}
 		return didYouMean(name, knownNames(env))
 	}
 	return ""
