@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/oktasim/internal/report"
 	"rservice.dev/scim-operator/hack/oktasim/internal/sim"
 )
@@ -36,7 +36,7 @@ func New(kubeconfig, namespace string, wait time.Duration, out io.Writer) (*Demo
 		return nil, fmt.Errorf("reading the kubeconfig of the connection: %w", err)
 	}
 	scheme := runtime.NewScheme()
-	if err := provisioningv1alpha1.AddToScheme(scheme); err != nil {
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("building the scheme: %w", err)
 	}
 	c, err := client.New(cfg, client.Options{Scheme: scheme})
@@ -71,26 +71,26 @@ func (d *Demo) Verify(ctx context.Context, rep *report.Report, s *sim.Sim, faili
 
 // cluster is what the namespace holds, by what the checks look things up by.
 type cluster struct {
-	users         map[string]*provisioningv1alpha1.ScimUser
-	groups        map[string]*provisioningv1alpha1.ScimGroup
-	organizations map[string]*provisioningv1alpha1.Organization
+	users         map[string]*v1alpha1.ScimUser
+	groups        map[string]*v1alpha1.ScimGroup
+	organizations map[string]*v1alpha1.Organization
 	// persons are by sourceID, the SCIM id of their user.
-	persons map[string][]*provisioningv1alpha1.Person
+	persons map[string][]*v1alpha1.Person
 }
 
 func (d *Demo) read(ctx context.Context) (*cluster, error) {
-	var users provisioningv1alpha1.ScimUserList
-	var groups provisioningv1alpha1.ScimGroupList
-	var organizations provisioningv1alpha1.OrganizationList
-	var persons provisioningv1alpha1.PersonList
+	var users v1alpha1.ScimUserList
+	var groups v1alpha1.ScimGroupList
+	var organizations v1alpha1.OrganizationList
+	var persons v1alpha1.PersonList
 	for _, list := range []client.ObjectList{&users, &groups, &organizations, &persons} {
 		if err := d.Client.List(ctx, list, client.InNamespace(d.Namespace)); err != nil {
 			return nil, fmt.Errorf("reading the custom resources: %w", err)
 		}
 	}
 	out := &cluster{
-		users: map[string]*provisioningv1alpha1.ScimUser{}, groups: map[string]*provisioningv1alpha1.ScimGroup{},
-		organizations: map[string]*provisioningv1alpha1.Organization{}, persons: map[string][]*provisioningv1alpha1.Person{},
+		users: map[string]*v1alpha1.ScimUser{}, groups: map[string]*v1alpha1.ScimGroup{},
+		organizations: map[string]*v1alpha1.Organization{}, persons: map[string][]*v1alpha1.Person{},
 	}
 	for i := range users.Items {
 		out.users[users.Items[i].Name] = &users.Items[i]

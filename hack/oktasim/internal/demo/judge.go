@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/oktasim/internal/sim"
 )
 
@@ -123,7 +123,7 @@ func userFailure(c *cluster, id string) string {
 	if !ok {
 		return fmt.Sprintf("no ScimUser %q", id)
 	}
-	if p := conditionProblem(user.Status.Conditions, metav1.ConditionFalse, provisioningv1alpha1.ReasonPersonMissing); p != "" {
+	if p := conditionProblem(user.Status.Conditions, metav1.ConditionFalse, v1alpha1.ReasonPersonMissing); p != "" {
 		return fmt.Sprintf("ScimUser %s: %s", id, p)
 	}
 	return ""
@@ -134,7 +134,7 @@ func groupFailure(c *cluster, id string) string {
 	if !ok {
 		return fmt.Sprintf("no ScimGroup %q", id)
 	}
-	if p := conditionProblem(group.Status.Conditions, metav1.ConditionFalse, provisioningv1alpha1.ReasonOrganizationNotFound); p != "" {
+	if p := conditionProblem(group.Status.Conditions, metav1.ConditionFalse, v1alpha1.ReasonOrganizationNotFound); p != "" {
 		return fmt.Sprintf("ScimGroup %s (%s): %s", id, group.Spec.DisplayName, p)
 	}
 	return ""
@@ -142,7 +142,7 @@ func groupFailure(c *cluster, id string) string {
 
 // conditionProblem compares Ready with a status and, unless empty, a reason. A failure has to come with a message.
 func conditionProblem(conditions []metav1.Condition, status metav1.ConditionStatus, reason string) string {
-	ready := meta.FindStatusCondition(conditions, provisioningv1alpha1.ConditionReady)
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	switch {
 	case ready == nil:
 		return "no Ready condition"

@@ -7,14 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
 	"rservice.dev/scim-operator/hack/oktasim/internal/report"
 	"rservice.dev/scim-operator/hack/oktasim/internal/sim"
 )
 
 func ready(status metav1.ConditionStatus, reason string) []metav1.Condition {
-	return []metav1.Condition{{Type: provisioningv1alpha1.ConditionReady, Status: status, Reason: reason, Message: "Said so."}}
+	return []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: "Said so."}}
 }
 
 // simulated is a run with an active member of Engineering, an inactive user, and a group of no organization.
@@ -30,28 +30,28 @@ func simulated() (*sim.Sim, sim.Failing) {
 
 // settled is the cluster that the run should lead to.
 func settled(s *sim.Sim) *cluster {
-	orphan := func() *provisioningv1alpha1.ScimGroup {
-		return &provisioningv1alpha1.ScimGroup{Status: provisioningv1alpha1.ScimGroupStatus{Conditions: ready("False", provisioningv1alpha1.ReasonOrganizationNotFound)}}
+	orphan := func() *v1alpha1.ScimGroup {
+		return &v1alpha1.ScimGroup{Status: v1alpha1.ScimGroupStatus{Conditions: ready("False", v1alpha1.ReasonOrganizationNotFound)}}
 	}
 	c := &cluster{
-		users: map[string]*provisioningv1alpha1.ScimUser{
-			"badge": {Status: provisioningv1alpha1.ScimUserStatus{Conditions: ready("False", provisioningv1alpha1.ReasonPersonMissing)}},
+		users: map[string]*v1alpha1.ScimUser{
+			"badge": {Status: v1alpha1.ScimUserStatus{Conditions: ready("False", v1alpha1.ReasonPersonMissing)}},
 		},
-		groups: map[string]*provisioningv1alpha1.ScimGroup{"g1": orphan(), "orphan": orphan(), "g0": {Status: provisioningv1alpha1.ScimGroupStatus{
-			Conditions: ready("True", "Ready"), Organization: &provisioningv1alpha1.RecordReference{Name: "engineering"},
+		groups: map[string]*v1alpha1.ScimGroup{"g1": orphan(), "orphan": orphan(), "g0": {Status: v1alpha1.ScimGroupStatus{
+			Conditions: ready("True", "Ready"), Organization: &v1alpha1.RecordReference{Name: "engineering"},
 		}}},
-		organizations: map[string]*provisioningv1alpha1.Organization{"engineering": {Spec: provisioningv1alpha1.OrganizationSpec{Name: "Engineering", SourceID: "g0"}}},
-		persons:       map[string][]*provisioningv1alpha1.Person{},
+		organizations: map[string]*v1alpha1.Organization{"engineering": {Spec: v1alpha1.OrganizationSpec{Name: "Engineering", SourceID: "g0"}}},
+		persons:       map[string][]*v1alpha1.Person{},
 	}
 	for _, u := range s.AllUsers() {
-		c.users[u.ID] = &provisioningv1alpha1.ScimUser{Status: provisioningv1alpha1.ScimUserStatus{
-			Conditions: ready("True", "Ready"), Person: &provisioningv1alpha1.RecordReference{Name: "person-" + u.ID},
+		c.users[u.ID] = &v1alpha1.ScimUser{Status: v1alpha1.ScimUserStatus{
+			Conditions: ready("True", "Ready"), Person: &v1alpha1.RecordReference{Name: "person-" + u.ID},
 		}}
-		c.persons[u.ID] = []*provisioningv1alpha1.Person{{
+		c.persons[u.ID] = []*v1alpha1.Person{{
 			ObjectMeta: metav1.ObjectMeta{Name: "person-" + u.ID},
-			Spec: provisioningv1alpha1.PersonSpec{
+			Spec: v1alpha1.PersonSpec{
 				Name: u.GivenName + " " + u.FamilyName, PrimaryEmail: strings.ToUpper(u.Email), Disabled: !u.Active, SourceID: u.ID,
-				Organization: &provisioningv1alpha1.RecordReference{Name: "engineering"},
+				Organization: &v1alpha1.RecordReference{Name: "engineering"},
 			},
 		}}
 	}
