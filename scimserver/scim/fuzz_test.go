@@ -13,7 +13,7 @@ const sampleUser = `{
   "name": {"givenName": "Barbara", "familyName": "Jensen"},
   "emails": [{"value": "bjensen@example.com", "type": "work", "primary": true}, {"value": "babs@jensen.org", "type": "home"}],
   "phoneNumbers": [{"value": "555-555-5555", "type": "work"}],
-  "addresses": [{"type": "work", "locality": "Hollywood", "country": "US"}],
+  "addresses": [{"type": "work", "locality": "Hollywood", "streetAddress": "Große Straße 1", "country": "US"}],
   "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Tours", "manager": {"value": "m1"}},
   "urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields": {"badge": 7, "tags": ["a", "b"], "car": {"plate": "X-1"}, "cars": [{"plate": "A"}, {"doors": 2}], "none": []}
 }`

@@ -84,6 +84,7 @@ func TestApplyPatchChanges(t *testing.T) {
 			object{"emails": []any{workMail, homeMail, object{"value": "]@x", "display": "B"}}}},
 		"remove of the last values removes the attribute": {`[{"op":"remove","path":"emails[value co \"@\"]"}]`, object{"emails": nil}},
 		"remove with a list removes what it names":        {`[{"op":"remove","path":"emails","value":[{"value":"W@x"},{"type":"home","value":"other"}]}]`, object{"emails": []any{homeMail}}},
+		"remove with a list of nothing":                   {`[{"op":"remove","path":"emails","value":[{},{"shoe":1}]},{"op":"remove","path":"emails","value":[]}]`, object{}},
 		"a sub-attribute of the only value":               {`[{"op":"remove","path":"emails[type eq \"home\"]"},{"op":"replace","path":"emails.value","value":"n@x"}]`, object{"emails": []any{object{"value": "n@x", "type": "work", "primary": true}}}},
 		"a sub-attribute of an attribute without value":   {`[{"op":"add","path":"phoneNumbers.value","value":"1"}]`, object{"phoneNumbers": []any{object{"value": "1"}}}},
 		"remove of a sub-attribute of all values":         {`[{"op":"remove","path":"emails.type"}]`, object{"emails": []any{object{"value": "w@x", "primary": true}, object{"value": "h@x"}}}},
