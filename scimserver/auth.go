@@ -1,0 +1,71 @@
+package scimserver
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+	"rservice.dev/scim-operator/scimserver/store"
+)
+
+// realm is what a client is asked to authenticate for.
+const realm = "SCIM"
+
+// authenticator finds out whose token it is; nil stands for nobody's.
+type authenticator interface {
+	authenticate(ctx context.Context, token string) (*principal, error)
+}
+
+// authenticated lets only requests with a valid bearer token pass (RFC 6750). The
+// token decides which tenant's resources there are.
+func (s *Server) authenticated(next handler) handler {
+	return func(r *http.Request) (response, error) {
+		token, given := bearerToken(r.Header)
+		if !given {
+			return response{}, unauthorized(`Bearer realm="`+realm+`"`,
+				"send the token of a ScimEndpoint as Authorization: Bearer <token>")
+		}
+		client, err := s.auth.authenticate(r.Context(), token)
+		if err != nil {
+			return response{}, err
+		}
+		if client == nil {
+			return response{}, unauthorized(`Bearer realm="`+realm+`", error="invalid_token"`,
+				"the token is not valid, or not any more; take the current one from the ScimEndpoint's Secret")
+		}
+		c := callOf(r)
+		c.client = client
+		info := store.RequestInfo{RequestID: c.requestID, TokenID: client.tokenID}
+		return next(r.WithContext(store.WithRequestInfo(r.Context(), info)))
+	}
+}
+
+func unauthorized(challenge, detail string) error {
+	return withHeader(scim.NewError(http.StatusUnauthorized, "%s", detail), "Www-Authenticate", challenge)
+}
+
+// bearerToken returns the token of a request with exactly one Authorization
+// header. The scheme's name is case insensitive (RFC 9110 section 11.1).
+func bearerToken(h http.Header) (string, bool) {
+	values := h.Values("Authorization")
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, token, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", false
+	}
+	return token, true
+}
+
+// knownID returns an id if it can be one that the server has made.
+func knownID(id string) string {
+	if uuid.Validate(id) != nil {
+		return ""
+	}
+	return id
+}

@@ -1,0 +1,117 @@
+package scimserver
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+const serviceProviderConfigURN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+
+type supported struct {
+	Supported bool `json:"supported"`
+}
+
+type bulkConfig struct {
+	Supported      bool `json:"supported"`
+	MaxOperations  int  `json:"maxOperations"`
+	MaxPayloadSize int  `json:"maxPayloadSize"`
+}
+
+type filterConfig struct {
+	Supported  bool `json:"supported"`
+	MaxResults int  `json:"maxResults"`
+}
+
+type authenticationScheme struct {
+	Type        string `json:"type"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	SpecURI     string `json:"specUri"`
+	Primary     bool   `json:"primary"`
+}
+
+// serviceProviderConfig is RFC 7643 section 5.
+type serviceProviderConfig struct {
+	Schemas               []string               `json:"schemas"`
+	Patch                 supported              `json:"patch"`
+	Bulk                  bulkConfig             `json:"bulk"`
+	Filter                filterConfig           `json:"filter"`
+	ChangePassword        supported              `json:"changePassword"`
+	Sort                  supported              `json:"sort"`
+	ETag                  supported              `json:"etag"`
+	AuthenticationSchemes []authenticationScheme `json:"authenticationSchemes"`
+	Meta                  scim.DocumentMeta      `json:"meta"`
+}
+
+// getServiceProviderConfig tells what works, and nothing else.
+func getServiceProviderConfig(r *http.Request) (response, error) {
+	return documentAnswer(serviceProviderConfig{
+		Schemas: []string{serviceProviderConfigURN},
+		Patch:   supported{true},
+		Filter:  filterConfig{Supported: true, MaxResults: scim.MaxCount},
+		ETag:    supported{true},
+		AuthenticationSchemes: []authenticationScheme{{
+			Type: "oauthbearertoken", Name: "Bearer token",
+			Description: "The token of a ScimEndpoint, in the Authorization header.",
+			SpecURI:     "https://www.rfc-editor.org/info/rfc6750", Primary: true,
+		}},
+		Meta: scim.DocumentMeta{ResourceType: "ServiceProviderConfig", Location: baseURL(r) + "/ServiceProviderConfig"},
+	})
+}
+
+func listSchemas(r *http.Request) (response, error) {
+	return documentList(r, scim.SchemaDocuments(baseURL(r)))
+}
+
+func getSchema(r *http.Request) (response, error) {
+	document, ok := scim.FindSchemaDocument(r.PathValue("id"), baseURL(r))
+	if !ok {
+		return response{}, scim.NewError(http.StatusNotFound, "there is no schema with this URN; GET /Schemas lists them")
+	}
+	return documentAnswer(document)
+}
+
+func listResourceTypes(r *http.Request) (response, error) {
+	return documentList(r, scim.ResourceTypeDocuments(baseURL(r)))
+}
+
+func getResourceType(r *http.Request) (response, error) {
+	document, ok := scim.FindResourceTypeDocument(r.PathValue("id"), baseURL(r))
+	if !ok {
+		return response{}, scim.NewError(http.StatusNotFound, "there is no resource type with this name; GET /ResourceTypes lists them")
+	}
+	return documentAnswer(document)
+}
+
+// documentList ignores all parameters but a filter, which RFC 7644 section 4
+// wants refused.
+func documentList[D any](r *http.Request, documents []D) (response, error) {
+	q, err := parseQuery(r)
+	if err != nil {
+		return response{}, err
+	}
+	if q.has("filter") {
+		return response{}, scim.NewError(http.StatusForbidden, "this list cannot be filtered")
+	}
+	body, err := scim.EncodeDocuments(documents)
+	return response{status: http.StatusOK, body: body}, err
+}
+
+func documentAnswer(document any) (response, error) {
+	body, err := json.Marshal(document)
+	return response{status: http.StatusOK, body: body}, err
+}
+
+// notImplemented answers what SCIM defines and this server does not have.
+func notImplemented(what string) handler {
+	return func(*http.Request) (response, error) {
+		return response{}, scim.NewError(http.StatusNotImplemented, "%s is not implemented; see /ServiceProviderConfig", what)
+	}
+}
+
+func noSuchPath(*http.Request) (response, error) {
+	return response{}, scim.NewError(http.StatusNotFound,
+		"there is nothing at this address; the base URL ends with /scim/v2, followed by /Users or /Groups")
+}

@@ -1,0 +1,104 @@
+package scimserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// statusClientGone is what the log says of a client that did not wait; no client
+// ever sees it.
+const statusClientGone = 499
+
+// headerError is an error whose answer has headers of its own.
+type headerError struct {
+	cause  *scim.Error
+	header http.Header
+}
+
+// Error implements error.
+func (e *headerError) Error() string { return e.cause.Error() }
+
+// Unwrap lets errors.As find the SCIM error.
+func (e *headerError) Unwrap() error { return e.cause }
+
+// withHeader returns a SCIM error whose answer has a header.
+func withHeader(err *scim.Error, name, value string) error {
+	return &headerError{cause: err, header: http.Header{name: []string{value}}}
+}
+
+// errorResponse is the one map from errors to answers. Details never hold
+// internals: those are in the log, under the request id.
+func errorResponse(requestID string, err error) response {
+	var (
+		withHeaders *headerError
+		scimErr     *scim.Error
+		tooLarge    *http.MaxBytesError
+	)
+	switch {
+	case errors.As(err, &withHeaders):
+		return response{status: withHeaders.cause.Status, body: withHeaders.cause.Encode(), header: withHeaders.header}
+	case errors.As(err, &scimErr):
+	case errors.As(err, &tooLarge):
+		scimErr = scim.NewError(http.StatusRequestEntityTooLarge,
+			"the body is larger than %d bytes; send less at once", tooLarge.Limit)
+	case errors.Is(err, context.Canceled):
+		scimErr = scim.NewError(statusClientGone, "the client has closed the connection")
+	default:
+		seconds, passing := retryable(err)
+		if !passing {
+			scimErr = scim.NewError(http.StatusInternalServerError,
+				"internal error; the operator's log has the cause under request id %s", requestID)
+			break
+		}
+		scimErr = scim.NewError(http.StatusServiceUnavailable,
+			"the storage is not available or too slow at the moment; repeat the request in %d seconds (request id %s)", seconds, requestID)
+		// Okta understands nothing but whole seconds.
+		return response{status: scimErr.Status, body: scimErr.Encode(), header: http.Header{"Retry-After": {strconv.Itoa(seconds)}}}
+	}
+	return response{status: scimErr.Status, body: scimErr.Encode()}
+}
+
+// retryable reports whether the same request may well succeed later, and after
+// how many seconds to try: the API server is away or overloaded, a deadline has
+// passed, or writers keep getting in each other's way.
+func retryable(err error) (seconds int, ok bool) {
+	if delay, ok := apierrors.SuggestsClientDelay(err); ok && delay > 0 {
+		return delay, true
+	}
+	var (
+		status     apierrors.APIStatus
+		network    net.Error
+		notStarted *cache.ErrCacheNotStarted
+	)
+	switch {
+	case errors.As(err, &status):
+		code := status.Status().Code
+		return retryAfter, code == http.StatusConflict || code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+	case errors.As(err, &network), errors.As(err, &notStarted), errors.Is(err, context.DeadlineExceeded):
+		return retryAfter, true
+	}
+	return 0, false
+}
+
+// loggable returns an error without the values that it may quote: the API
+// server repeats in its message a value that it does not like.
+func loggable(err error) error {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		switch s := status.Status(); s.Reason {
+		case metav1.StatusReasonInvalid, metav1.StatusReasonBadRequest:
+			return fmt.Errorf("the API server refused an object as %s (code %d)", s.Reason, s.Code)
+		}
+	}
+	return err
+}

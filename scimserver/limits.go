@@ -1,0 +1,34 @@
+package scimserver
+
+import "time"
+
+// The limits of a request. README.md says why each is what it is.
+const (
+	// maxUserBody is in bytes, also for everything that is not a group.
+	maxUserBody = 1 << 20
+	// maxGroupBody lets a client send back 100,000 members as it got them, each
+	// with value, display, type and $ref.
+	maxGroupBody = 32 << 20
+	// maxHeaderBytes includes the request line, and so a filter.
+	maxHeaderBytes = 64 << 10
+
+	// requestTimeout bounds every request but those that write groups.
+	requestTimeout = 30 * time.Second
+	// groupWriteTimeout is for a write of many members. Okta gives up after 60 s.
+	groupWriteTimeout = 55 * time.Second
+
+	// readHeaderTimeout, readTimeout, writeTimeout and idleTimeout keep slow clients from
+	// holding connections. readTimeout includes the body. writeTimeout starts
+	// with the headers read, so it includes the work on the request.
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = groupWriteTimeout + 20*time.Second
+	idleTimeout       = 2 * time.Minute
+
+	// retryAfter is what a client is told when the API server is away, in seconds.
+	retryAfter = 5
+	// DefaultShutdownTimeout lets the longest request finish.
+	DefaultShutdownTimeout = groupWriteTimeout + 3*time.Second
+	// DefaultRequestsPerSecond is well above the 25 that Microsoft Entra ID asks for.
+	DefaultRequestsPerSecond = 200
+)

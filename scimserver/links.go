@@ -1,0 +1,61 @@
+package scimserver
+
+import (
+	"net/http"
+	"strings"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// baseURL returns what the addresses in an answer start with: the URL that an
+// administrator has set, or the one that the client has used.
+func baseURL(r *http.Request) string {
+	c := callOf(r)
+	if c.client != nil && c.client.publicURL != "" {
+		return c.client.publicURL
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	// An ingress that ends TLS says so; of several proxies the first one counts.
+	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	switch forwarded = strings.ToLower(strings.TrimSpace(forwarded)); forwarded {
+	case "http", "https":
+		scheme = forwarded
+	}
+	return scheme + "://" + r.Host + c.basePath
+}
+
+// link adds the addresses that the store does not know: meta.location, and $ref
+// of members and groups. It returns the location and the version. The resource
+// belongs to the caller.
+func link(base string, rt *scim.ResourceType, res scim.Resource) (location, version string) {
+	location = scim.Location(base, rt, res.ID())
+	if meta := res.Complex("meta"); meta != nil {
+		meta["location"] = location
+		version, _ = meta["version"].(string)
+	}
+	addRefs(base, res.Values("groups"))
+	addRefs(base, res.Values("members"))
+	return location, version
+}
+
+func addRefs(base string, values []any) {
+	for _, value := range values {
+		reference, ok := value.(map[string]any)
+		if !ok {
+			continue
+		}
+		id, ok := reference["value"].(string)
+		if !ok {
+			continue
+		}
+		// The type of a user's group is "direct"; only a member can be a user.
+		rt := scim.Group
+		if reference["type"] == scim.User.Name {
+			rt = scim.User
+		}
+		reference["$ref"] = scim.Location(base, rt, id)
+	}
+}

@@ -1,0 +1,32 @@
+package scimserver
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+)
+
+// The metrics of the server. Labels have few values: a route is a pattern such as
+// "/Users/{id}", never an address.
+var (
+	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "scim_http_requests_total",
+		Help: "SCIM requests answered, by route, method and HTTP status.",
+	}, []string{"route", "method", "status"})
+	requestDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "scim_http_request_duration_seconds",
+		Help:    "Time from the request's headers to the end of its answer.",
+		Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
+	}, []string{"route", "method"})
+	requestsInFlight = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "scim_http_requests_in_flight",
+		Help: "SCIM requests being served.",
+	})
+	panicsTotal = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "scim_http_panics_total",
+		Help: "SCIM requests that ended in a panic; each is a bug, and its stack is in the log.",
+	})
+)
+
+func init() {
+	metrics.Registry.MustRegister(requestsTotal, requestDuration, requestsInFlight, panicsTotal)
+}

@@ -1,0 +1,180 @@
+package scimserver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+type middleware func(http.Handler) http.Handler
+
+// chain puts a route behind everything that all requests go through, outermost
+// first. Authentication comes last but one, so that nothing is read or looked up
+// for strangers and their requests are still logged and counted.
+func (s *Server) chain(base string, rt route) http.Handler {
+	h := s.adapt(s.authenticated(s.limited(negotiated(rt.handle))))
+	for _, wrap := range slices.Backward([]middleware{
+		identify(base),
+		s.logAccess(rt.path),
+		measure(rt.path),
+		s.recoverPanics,
+		s.withDeadline(rt.timeout),
+		capBody(rt.maxBody),
+	}) {
+		h = wrap(h)
+	}
+	return h
+}
+
+// statusRecorder notes the status of the answer.
+type statusRecorder struct {
+	http.ResponseWriter
+	call *call
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusRecorder) WriteHeader(status int) {
+	w.call.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// identify gives the request its id, which goes back in the answer.
+func identify(base string) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c := &call{requestID: requestIDOf(r), basePath: base}
+			w.Header().Set(requestIDHeader, c.requestID)
+			next.ServeHTTP(&statusRecorder{ResponseWriter: w, call: c}, r.WithContext(withCall(r.Context(), c)))
+		})
+	}
+}
+
+// logAccess writes one line a request. What a client sends is never in it, save
+// the method and a request id of harmless characters.
+func (s *Server) logAccess(route string) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			next.ServeHTTP(w, r)
+			c := callOf(r)
+			tokenID, tenant := "", ""
+			if c.client != nil {
+				tokenID, tenant = c.client.tokenID, c.client.tenant
+			}
+			s.log.Info("Request", "method", methodLabel(r.Method), "route", route, "status", c.status,
+				"milliseconds", time.Since(start).Milliseconds(), "requestID", c.requestID, "tokenID", tokenID, "tenant", tenant)
+		})
+	}
+}
+
+// measure counts and times requests.
+func measure(route string) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			requestsInFlight.Inc()
+			defer requestsInFlight.Dec()
+			next.ServeHTTP(w, r)
+			method := methodLabel(r.Method)
+			requestsTotal.WithLabelValues(route, method, strconv.Itoa(callOf(r).status)).Inc()
+			requestDuration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
+		})
+	}
+}
+
+// methodLabel keeps methods that clients make up out of logs and metrics.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// recoverPanics turns a panic into a 500. It is inside of the log and the metrics,
+// so that they tell of it like of any other answer.
+func (s *Server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			panicsTotal.Inc()
+			c := callOf(r)
+			s.log.Error(panicError(cause), "A request panicked", "requestID", c.requestID, "stack", string(debug.Stack()))
+			if c.status != 0 {
+				// Part of an answer is out: only breaking the connection tells the client.
+				panic(http.ErrAbortHandler)
+			}
+			errorResponse(c.requestID, panicError(cause)).write(w)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// panicError describes a panic by what cannot hold a client's data.
+func panicError(cause any) error {
+	if err, ok := cause.(runtime.Error); ok {
+		return err
+	}
+	return fmt.Errorf("panic with a %T", cause)
+}
+
+// withDeadline bounds the work on a request. A mutation goes on when the client
+// has left: a write of many members that is finished is better than half of it.
+func (s *Server) withDeadline(timeout time.Duration) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			if r.Method != http.MethodGet && r.Method != http.MethodHead {
+				ctx = context.WithoutCancel(ctx)
+			}
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			ctx = log.IntoContext(ctx, s.log.WithValues("requestID", callOf(r).requestID))
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}
+
+// capBody bounds the body. A body that says that it is too large is not read at
+// all.
+func capBody(limit int64) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.ContentLength > limit {
+				err := &http.MaxBytesError{Limit: limit}
+				errorResponse(callOf(r).requestID, err).write(w)
+				return
+			}
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// limited bounds the requests of one endpoint's tokens.
+func (s *Server) limited(next handler) handler {
+	return func(r *http.Request) (response, error) {
+		client := callOf(r).client
+		if wait := s.rates.wait(client.tenant + "/" + client.endpoint); wait > 0 {
+			return response{}, withHeader(
+				scim.NewError(http.StatusTooManyRequests, "too many requests; repeat this one in %d seconds", wait),
+				"Retry-After", strconv.Itoa(wait))
+		}
+		return next(r)
+	}
+}

@@ -1,0 +1,100 @@
+package scimserver
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// negotiated refuses requests that cannot be answered in SCIM's own media type,
+// or whose body is in another (RFC 7644 section 3.1).
+func negotiated(next handler) handler {
+	return func(r *http.Request) (response, error) {
+		if !acceptsJSON(r.Header.Values("Accept")) {
+			return response{}, scim.NewError(http.StatusNotAcceptable, "answers are %s; accept that or application/json", contentType)
+		}
+		if hasBody(r) {
+			if err := checkBodyType(r.Header); err != nil {
+				return response{}, err
+			}
+		}
+		return next(r)
+	}
+}
+
+// acceptsJSON is lenient: no header, and what cannot be parsed, accept anything.
+func acceptsJSON(accept []string) bool {
+	excluded := false
+	for entry := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		if strings.TrimSpace(entry) == "" {
+			continue
+		}
+		mediaType, parameters, err := mime.ParseMediaType(entry)
+		if err != nil {
+			return true
+		}
+		excluded = true
+		if q, err := strconv.ParseFloat(parameters["q"], 64); err == nil && q == 0 {
+			continue
+		}
+		switch mediaType {
+		case contentType, "application/json", "application/*", "*/*":
+			return true
+		}
+	}
+	return !excluded
+}
+
+func hasBody(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+		return r.ContentLength != 0
+	}
+	return false
+}
+
+// checkBodyType accepts both JSON media types in UTF-8, and none at all.
+func checkBodyType(h http.Header) error {
+	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return scim.NewError(http.StatusUnsupportedMediaType, "bodies must not be compressed")
+	}
+	given := h.Get("Content-Type")
+	if given == "" {
+		return nil
+	}
+	mediaType, parameters, err := mime.ParseMediaType(given)
+	if err != nil || mediaType != contentType && mediaType != "application/json" {
+		return scim.NewError(http.StatusUnsupportedMediaType, "send the body as %s or application/json", contentType)
+	}
+	switch charset := parameters["charset"]; strings.ToLower(charset) {
+	case "", "utf-8", "utf8", "us-ascii":
+		return nil
+	}
+	return scim.NewError(http.StatusUnsupportedMediaType, "send the body in UTF-8")
+}
+
+// readBody reads the whole body. capBody has bounded it, and the server's read
+// timeout bounds the time.
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		return body, nil
+	}
+	var (
+		tooLarge *http.MaxBytesError
+		network  net.Error
+	)
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, err
+	case errors.As(err, &network) && network.Timeout():
+		return nil, scim.NewError(http.StatusRequestTimeout, "the body did not arrive in time")
+	}
+	return nil, scim.BadRequest(scim.TypeInvalidSyntax, "the body ended before it was complete")
+}

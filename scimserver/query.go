@@ -1,0 +1,77 @@
+package scimserver
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// query holds the query parameters by name in lower case: SCIM names are case
+// insensitive.
+type query map[string][]string
+
+// parseQuery is tolerant of what clients send (empty parameters from a trailing
+// "&", "+" for a blank, a bare ";"), but what cannot be decoded is refused:
+// leaving out a filter would answer another question.
+func parseQuery(r *http.Request) (query, error) {
+	values, err := url.ParseQuery(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B"))
+	if err != nil {
+		return nil, scim.BadRequest(scim.TypeInvalidValue, "the query string is not percent-encoded correctly")
+	}
+	q := make(query, len(values))
+	for name, list := range values {
+		name = strings.ToLower(name)
+		q[name] = append(q[name], list...)
+	}
+	return q, nil
+}
+
+// one returns a parameter that may be given once; "" if it is not.
+func (q query) one(name string) (string, error) {
+	values := q[strings.ToLower(name)]
+	switch len(values) {
+	case 0:
+		return "", nil
+	case 1:
+		return values[0], nil
+	}
+	return "", scim.BadRequest(scim.TypeInvalidValue, "the parameter %s is given more than once", name)
+}
+
+// has reports whether a parameter is given with a value.
+func (q query) has(name string) bool {
+	for _, value := range q[strings.ToLower(name)] {
+		if strings.TrimSpace(value) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// projection reads attributes and excludedAttributes.
+func (q query) projection(rt *scim.ResourceType) (*scim.Projection, error) {
+	return scim.ParseProjection(rt, q["attributes"], q["excludedattributes"])
+}
+
+func (q query) page() (scim.Page, error) {
+	startIndex, err := q.one("startIndex")
+	if err != nil {
+		return scim.Page{}, err
+	}
+	count, err := q.one("count")
+	if err != nil {
+		return scim.Page{}, err
+	}
+	return scim.ParsePage(startIndex, count)
+}
+
+// filter returns nil when there is none, or a blank one.
+func (q query) filter(rt *scim.ResourceType) (*scim.Filter, error) {
+	text, err := q.one("filter")
+	if err != nil || strings.TrimSpace(text) == "" {
+		return nil, err
+	}
+	return scim.ParseFilter(rt, text)
+}

@@ -1,0 +1,190 @@
+package scimserver
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+	"rservice.dev/scim-operator/scimserver/store"
+)
+
+// resourceStore is what the handlers need of package store.
+type resourceStore interface {
+	Create(ctx context.Context, tenant string, rt *scim.ResourceType, r scim.Resource) (scim.Resource, error)
+	Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, withMembers bool) (scim.Resource, error)
+	List(ctx context.Context, tenant string, rt *scim.ResourceType, q store.Query) (store.Page, error)
+	Update(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate store.Mutate) (scim.Resource, bool, error)
+	Delete(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string) error
+	Synced() bool
+}
+
+// resources serves one resource type (RFC 7644 sections 3.3 to 3.6).
+type resources struct {
+	rt    *scim.ResourceType
+	store resourceStore
+}
+
+func tenantOf(r *http.Request) string { return callOf(r).client.tenant }
+
+func (h *resources) create(r *http.Request) (response, error) {
+	projection, err := h.projection(r)
+	if err != nil {
+		return response{}, err
+	}
+	wanted, err := h.decode(r)
+	if err != nil {
+		return response{}, err
+	}
+	created, err := h.store.Create(r.Context(), tenantOf(r), h.rt, wanted)
+	if err != nil {
+		return response{}, err
+	}
+	return h.answer(r, http.StatusCreated, created, projection)
+}
+
+func (h *resources) get(r *http.Request) (response, error) {
+	projection, err := h.projection(r)
+	if err != nil {
+		return response{}, err
+	}
+	res, err := h.store.Get(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), h.withMembers(projection))
+	if err != nil {
+		return response{}, err
+	}
+	answer, err := h.answer(r, http.StatusOK, res, projection)
+	if err == nil && matchesETag(r.Header.Values("If-None-Match"), answer.etag) {
+		return response{status: http.StatusNotModified, etag: answer.etag}, nil
+	}
+	return answer, err
+}
+
+func (h *resources) list(r *http.Request) (response, error) {
+	q, err := parseQuery(r)
+	if err != nil {
+		return response{}, err
+	}
+	projection, err := q.projection(h.rt)
+	if err != nil {
+		return response{}, err
+	}
+	page, err := q.page()
+	if err != nil {
+		return response{}, err
+	}
+	filter, err := q.filter(h.rt)
+	if err != nil {
+		return response{}, err
+	}
+	found, err := h.store.List(r.Context(), tenantOf(r), h.rt,
+		store.Query{Filter: filter, Page: page, WithMembers: h.withMembers(projection)})
+	if err != nil {
+		return response{}, err
+	}
+	base := baseURL(r)
+	for i, res := range found.Resources {
+		link(base, h.rt, res)
+		found.Resources[i] = projection.Apply(res)
+	}
+	list := scim.ListResponse{TotalResults: found.Total, StartIndex: page.StartIndex, Resources: found.Resources}
+	body, err := list.Encode(h.rt)
+	return response{status: http.StatusOK, body: body}, err
+}
+
+func (h *resources) replace(r *http.Request) (response, error) {
+	projection, err := h.projection(r)
+	if err != nil {
+		return response{}, err
+	}
+	wanted, err := h.decode(r)
+	if err != nil {
+		return response{}, err
+	}
+	return h.update(r, projection, func(scim.Resource) (scim.Resource, error) { return wanted, nil })
+}
+
+// patch answers a user's PATCH with the user, and a group's with nothing unless
+// attributes are asked for, since groups may have many members.
+func (h *resources) patch(r *http.Request) (response, error) {
+	q, err := parseQuery(r)
+	if err != nil {
+		return response{}, err
+	}
+	projection, err := q.projection(h.rt)
+	if err != nil {
+		return response{}, err
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return response{}, err
+	}
+	patch, err := scim.ParsePatch(body)
+	if err != nil {
+		return response{}, err
+	}
+	profile := callOf(r).client.profile
+	answer, err := h.update(r, projection, func(current scim.Resource) (scim.Resource, error) {
+		return scim.ApplyPatch(h.rt, current, patch, profile)
+	})
+	if err != nil || h.rt == scim.User || q.has("attributes") {
+		return answer, err
+	}
+	answer.status, answer.body, answer.location = http.StatusNoContent, nil, ""
+	return answer, nil
+}
+
+func (h *resources) update(r *http.Request, projection *scim.Projection, mutate store.Mutate) (response, error) {
+	res, changed, err := h.store.Update(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), ifMatch(r), mutate)
+	if err != nil {
+		return response{}, err
+	}
+	answer, err := h.answer(r, http.StatusOK, res, projection)
+	answer.unchanged = !changed
+	return answer, err
+}
+
+func (h *resources) remove(r *http.Request) (response, error) {
+	if err := h.store.Delete(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), ifMatch(r)); err != nil {
+		return response{}, err
+	}
+	return response{status: http.StatusNoContent}, nil
+}
+
+func (h *resources) answer(r *http.Request, status int, res scim.Resource, projection *scim.Projection) (response, error) {
+	location, version := link(baseURL(r), h.rt, res)
+	body, err := scim.Encode(h.rt, projection.Apply(res))
+	return response{status: status, body: body, location: location, etag: version, resourceID: res.ID()}, err
+}
+
+func (h *resources) projection(r *http.Request) (*scim.Projection, error) {
+	q, err := parseQuery(r)
+	if err != nil {
+		return nil, err
+	}
+	return q.projection(h.rt)
+}
+
+func (h *resources) withMembers(projection *scim.Projection) bool {
+	return h.rt == scim.Group && projection.Includes("members")
+}
+
+func (h *resources) decode(r *http.Request) (scim.Resource, error) {
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	return scim.DecodeResource(h.rt, body)
+}
+
+func ifMatch(r *http.Request) string { return strings.Join(r.Header.Values("If-Match"), ", ") }
+
+// matchesETag compares weakly, as a GET does (RFC 9110 section 13.1.2).
+func matchesETag(header []string, etag string) bool {
+	for tag := range strings.SplitSeq(strings.Join(header, ","), ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == "*" || tag != "" && strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(etag, "W/") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,72 @@
+package scimserver
+
+import (
+	"net/http"
+	"strconv"
+)
+
+const contentType = "application/scim+json"
+
+// response is what a handler answers.
+type response struct {
+	status int
+	// body is a SCIM message; nil for none.
+	body []byte
+	// location is the URI of the resource in the body.
+	location string
+	// etag is the version of the resource.
+	etag string
+	// header holds what only a few answers have; nil for none.
+	header http.Header
+	// resourceID and unchanged tell the audit log what became of a mutation.
+	resourceID string
+	unchanged  bool
+}
+
+// handler answers a request. Handlers write nothing themselves: adapt writes what
+// they return, and every error goes through errorResponse.
+type handler func(*http.Request) (response, error)
+
+// adapt is the one adapter between handlers and net/http.
+func (s *Server) adapt(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, err := h(r)
+		if err != nil {
+			answer = s.failure(r, err)
+		}
+		answer.write(w)
+	})
+}
+
+// failure returns the answer to an error, and logs errors that are ours.
+func (s *Server) failure(r *http.Request, err error) response {
+	c := callOf(r)
+	answer := errorResponse(c.requestID, err)
+	if answer.status >= http.StatusInternalServerError && answer.status != http.StatusNotImplemented {
+		s.log.Error(loggable(err), "A request failed", "requestID", c.requestID, "status", answer.status)
+	}
+	return answer
+}
+
+func (a response) write(w http.ResponseWriter) {
+	h := w.Header()
+	for name, values := range a.header {
+		h[name] = values
+	}
+	// Answers hold personal data.
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if a.location != "" {
+		h.Set("Location", a.location)
+	}
+	if a.etag != "" {
+		h.Set("Etag", a.etag)
+	}
+	if a.body != nil {
+		h.Set("Content-Type", contentType)
+		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	w.WriteHeader(a.status)
+	// A client that is gone cannot be told so.
+	_, _ = w.Write(a.body)
+}

@@ -1,0 +1,174 @@
+package scimserver
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+
+	"rservice.dev/scim-operator/scimserver/store"
+)
+
+// syncPoll is how often a starting server looks whether the store is complete.
+const syncPoll = 50 * time.Millisecond
+
+// Options are the settings of a Server.
+type Options struct {
+	// BindAddress is where SCIM requests are served, such as ":8080".
+	BindAddress string
+	// TLSCertDir is a folder with tls.crt and tls.key, which are read again when they
+	// change. Empty means plain HTTP, for an ingress that ends TLS.
+	TLSCertDir string
+	// RequestsPerSecond limits the requests of one ScimEndpoint to this replica; 0 means no
+	// limit. Clients above it get 429 with Retry-After.
+	RequestsPerSecond int
+	// ShutdownTimeout is how long a stop waits for requests being served; 0 means
+	// DefaultShutdownTimeout.
+	ShutdownTimeout time.Duration
+	// Logger gets the access log, the audit log and errors.
+	Logger logr.Logger
+}
+
+// Server serves SCIM on every replica. It is a manager.Runnable.
+type Server struct {
+	options Options
+	store   resourceStore
+	auth    authenticator
+	rates   *rates
+	certs   *certwatcher.CertWatcher
+	log     logr.Logger
+	address atomic.Pointer[string]
+}
+
+// SetupWithManager makes a Server and adds it to the manager, with a readiness
+// check. The context is for registering informers.
+func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s *store.Store, o Options) (*Server, error) {
+	auth, err := newTokens(ctx, mgr.GetCache(), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	server := newServer(s, auth, o)
+	if o.TLSCertDir != "" {
+		server.certs, err = certwatcher.New(filepath.Join(o.TLSCertDir, "tls.crt"), filepath.Join(o.TLSCertDir, "tls.key"))
+		if err != nil {
+			return nil, fmt.Errorf("read tls.crt and tls.key from %s: %w", o.TLSCertDir, err)
+		}
+		if err := mgr.Add(server.certs); err != nil {
+			return nil, fmt.Errorf("watch the TLS certificate: %w", err)
+		}
+	}
+	if err := mgr.AddReadyzCheck("scim", server.Ready); err != nil {
+		return nil, fmt.Errorf("add a readiness check: %w", err)
+	}
+	if err := mgr.Add(server); err != nil {
+		return nil, fmt.Errorf("add the SCIM server: %w", err)
+	}
+	return server, nil
+}
+
+func newServer(s resourceStore, auth authenticator, o Options) *Server {
+	if o.ShutdownTimeout == 0 {
+		o.ShutdownTimeout = DefaultShutdownTimeout
+	}
+	return &Server{
+		options: o, store: s, auth: auth, log: o.Logger.WithName("scim"),
+		rates: newRates(o.RequestsPerSecond, time.Now),
+	}
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable: every replica serves.
+func (s *Server) NeedLeaderElection() bool { return false }
+
+// Ready is a healthz.Checker: nil once requests are served, which is when the
+// caches are complete.
+func (s *Server) Ready(*http.Request) error {
+	if s.Address() == "" {
+		return errors.New("the SCIM server is not serving: the caches are not complete yet, or it is stopping")
+	}
+	return nil
+}
+
+// Address is where the server listens, with the port that the system chose for
+// port 0; "" while it does not serve.
+func (s *Server) Address() string {
+	if address := s.address.Load(); address != nil {
+		return *address
+	}
+	return ""
+}
+
+// Handler returns the routes with all middleware, without a listener.
+func (s *Server) Handler() http.Handler { return normalized(s.newMux()) }
+
+// Start implements manager.Runnable. It serves until ctx ends, then takes no new
+// requests and returns when those being served are finished, or with an error
+// when they do not finish within the shutdown timeout.
+func (s *Server) Start(ctx context.Context) error {
+	err := wait.PollUntilContextCancel(ctx, syncPoll, true, func(context.Context) (bool, error) { return s.store.Synced(), nil })
+	if err != nil {
+		return nil //nolint:nilerr // stopped before the caches were complete
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.BindAddress)
+	if err != nil {
+		return fmt.Errorf("serve SCIM: %w", err)
+	}
+	address := listener.Addr().String()
+	s.log.Info("Serving SCIM", "address", address, "tls", s.certs != nil)
+	server := s.httpServer()
+	ended := make(chan error, 1)
+	go func() {
+		if s.certs != nil {
+			ended <- server.ServeTLS(listener, "", "")
+			return
+		}
+		ended <- server.Serve(listener)
+	}()
+	s.address.Store(&address)
+	defer s.address.Store(nil)
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve SCIM: %w", err)
+	case <-ctx.Done():
+	}
+	s.address.Store(nil)
+	return s.shutDown(ctx, server)
+}
+
+func (s *Server) shutDown(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.options.ShutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("SCIM requests were cut off: they did not finish within %s: %w", s.options.ShutdownTimeout, err), server.Close())
+	}
+	s.log.Info("All SCIM requests are finished")
+	return nil
+}
+
+// httpServer bounds what a client can hold: see limits.go.
+func (s *Server) httpServer() *http.Server {
+	server := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// These are about connections, such as TLS handshakes that fail.
+		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(s.log), slog.LevelDebug),
+	}
+	if s.certs != nil {
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certs.GetCertificate}
+	}
+	return server
+}

@@ -1,0 +1,150 @@
+package scimserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// indexTokenHash finds Secrets by the SHA-256 of a token that they hold, so that
+// the look-up itself tells nothing of a token by the time that it takes.
+const indexTokenHash = "scimserver.tokenHash"
+
+// tokens authenticates against the token Secrets in the cache.
+type tokens struct {
+	reader client.Reader
+	now    func() time.Time
+}
+
+// newTokens registers the index and the informers. Call it before the cache is
+// started.
+func newTokens(ctx context.Context, c cache.Cache, now func() time.Time) (*tokens, error) {
+	err := c.IndexField(ctx, &corev1.Secret{}, indexTokenHash, func(obj client.Object) []string {
+		secret, ok := obj.(*corev1.Secret)
+		if !ok {
+			return nil
+		}
+		var hashes []string
+		for _, key := range []string{provisioningv1alpha1.SecretKeyToken, provisioningv1alpha1.SecretKeyPreviousToken} {
+			if token := storedToken(secret, key); len(token) > 0 {
+				hashes = append(hashes, hashOf(token))
+			}
+		}
+		return hashes
+	})
+	if err != nil {
+		return nil, fmt.Errorf("index token Secrets: %w", err)
+	}
+	for _, obj := range []client.Object{&corev1.Secret{}, &provisioningv1alpha1.ScimEndpoint{}} {
+		if _, err := c.GetInformer(ctx, obj, cache.BlockUntilSynced(false)); err != nil {
+			return nil, fmt.Errorf("watch %T: %w", obj, err)
+		}
+	}
+	return &tokens{reader: c, now: now}, nil
+}
+
+// storedToken leaves out the line break at the end that a Secret made from a
+// file has.
+func storedToken(secret *corev1.Secret, key string) []byte { return bytes.TrimSpace(secret.Data[key]) }
+
+func hashOf(token []byte) string {
+	sum := sha256.Sum256(token)
+	return hex.EncodeToString(sum[:])
+}
+
+// authenticate implements authenticator. A token that several endpoints have is
+// nobody's: it could not be told whose data is meant.
+func (t *tokens) authenticate(ctx context.Context, token string) (*principal, error) {
+	var secrets corev1.SecretList
+	err := t.reader.List(ctx, &secrets, client.MatchingFields{indexTokenHash: hashOf([]byte(token))}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, fmt.Errorf("look up a token: %w", err)
+	}
+	var found *principal
+	for i := range secrets.Items {
+		secret := &secrets.Items[i]
+		if !t.valid(secret, []byte(token)) {
+			continue
+		}
+		endpoint, err := t.endpoint(ctx, secret)
+		if err != nil {
+			return nil, err
+		}
+		if endpoint == nil {
+			continue
+		}
+		if found != nil {
+			return nil, nil
+		}
+		found = &principal{
+			tokenID:   provisioningv1alpha1.TokenID(token),
+			tenant:    endpoint.Namespace,
+			endpoint:  endpoint.Name,
+			publicURL: endpoint.Spec.PublicURL,
+			profile:   profileOf(endpoint),
+		}
+	}
+	return found, nil
+}
+
+// valid reports whether the Secret holds the token and lets it be used now.
+func (t *tokens) valid(secret *corev1.Secret, token []byte) bool {
+	if subtle.ConstantTimeCompare(storedToken(secret, provisioningv1alpha1.SecretKeyToken), token) == 1 {
+		return true
+	}
+	if subtle.ConstantTimeCompare(storedToken(secret, provisioningv1alpha1.SecretKeyPreviousToken), token) != 1 {
+		return false
+	}
+	expiry, err := time.Parse(time.RFC3339, secret.Annotations[provisioningv1alpha1.AnnotationPreviousTokenExpiresAt])
+	return err == nil && t.now().Before(expiry)
+}
+
+// endpoint returns the ScimEndpoint that the Secret belongs to, or nil. The
+// label alone is not enough: the endpoint must name the Secret, too.
+func (t *tokens) endpoint(ctx context.Context, secret *corev1.Secret) (*provisioningv1alpha1.ScimEndpoint, error) {
+	name := secret.Labels[provisioningv1alpha1.LabelEndpoint]
+	endpoint := &provisioningv1alpha1.ScimEndpoint{}
+	err := t.reader.Get(ctx, types.NamespacedName{Namespace: secret.Namespace, Name: name}, endpoint, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) || name == "" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a ScimEndpoint: %w", err)
+	}
+	if endpoint.DeletionTimestamp != nil || secretName(endpoint) != secret.Name {
+		return nil, nil
+	}
+	return endpoint, nil
+}
+
+func secretName(endpoint *provisioningv1alpha1.ScimEndpoint) string {
+	switch {
+	case endpoint.Status.TokenSecretName != "":
+		return endpoint.Status.TokenSecretName
+	case endpoint.Spec.TokenSecretName != "":
+		return endpoint.Spec.TokenSecretName
+	}
+	return endpoint.Name + "-token"
+}
+
+func profileOf(endpoint *provisioningv1alpha1.ScimEndpoint) scim.Profile {
+	// The CRD allows only names that are known; one that is not means a newer CRD.
+	profile, ok := scim.ParseProfile(string(endpoint.Spec.ClientProfile))
+	if !ok {
+		return scim.Standard
+	}
+	return profile
+}
