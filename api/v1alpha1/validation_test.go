@@ -1,0 +1,212 @@
+package v1alpha1_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/hack/testenv"
+)
+
+var (
+	env    *testenv.Env
+	direct client.Client
+)
+
+func TestAPI(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "API validation")
+}
+
+var _ = BeforeSuite(func() {
+	var err error
+	env, err = testenv.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(env.Stop)
+	scheme, err := kube.NewScheme()
+	Expect(err).NotTo(HaveOccurred())
+	direct, err = client.New(env.Config, client.Options{Scheme: scheme, FieldValidation: "Strict"})
+	Expect(err).NotTo(HaveOccurred())
+})
+
+const (
+	userID  = "0193f5c0-0000-7000-8000-000000000001"
+	groupID = "0193f5c0-0000-7000-8000-000000000002"
+)
+
+// valid has one object of each kind that the API server accepts.
+var valid = map[string]string{
+	"ScimUser": `
+metadata: {name: ` + userID + `}
+spec:
+  userName: babs@example.com
+  lastModified: "2026-01-02T03:04:05.000006Z"
+  emails: [{value: a@example.com, primary: true}, {value: b@example.com, primary: false}]
+  phoneNumbers: [{value: "1", primary: true}, {value: "2"}]
+  addresses: [{locality: Bern, primary: true}, {locality: Basel}]
+  extensions: {"urn:example": {any: [1, two, null]}, "urn:example:text": plain}`,
+	"ScimGroup": `
+metadata: {name: ` + groupID + `}
+spec: {displayName: Engineering, lastModified: "2026-01-02T03:04:05.000006Z", membersRevision: "42"}`,
+	"ScimEndpoint": `
+metadata: {name: okta}
+spec: {publicURL: "https://scim.example.com/scim/v2", tokenGeneration: 3, tokenOverlapSeconds: 0}`,
+	"AutomationRule": `
+metadata: {name: ` + strings.Repeat("r", 63) + `}
+spec:
+  subject: ScimUser
+  position: 0
+  expressions: [{name: email, value: user.userName}]
+  update: {kind: Person, match: {primaryEmail: email}, set: [{field: name, value: email, when: created}]}`,
+	"AutomationRuleExecution": `
+metadata: {name: rule-` + userID + `}
+spec: {rule: rule, subject: {kind: ScimUser, name: ` + userID + `}}
+status: {ruleGeneration: 1}`,
+	"Person": `
+metadata: {name: babs}
+spec: {primaryEmail: babs@example.com, customFields: {badge: "x", floor: 3}}`,
+	"Organization": `
+metadata: {name: engineering}
+spec: {name: Engineering}`,
+}
+
+// object decodes a manifest and applies changes of the form "path.to.field = YAML".
+func object(kind, namespace string, changes ...string) *unstructured.Unstructured {
+	GinkgoHelper()
+	obj := &unstructured.Unstructured{}
+	Expect(yaml.Unmarshal([]byte(valid[kind]), &obj.Object)).To(Succeed())
+	obj.SetAPIVersion("provisioning.rservice.dev/v1alpha1")
+	obj.SetKind(kind)
+	obj.SetNamespace(namespace)
+	change(obj, changes...)
+	return obj
+}
+
+func change(obj *unstructured.Unstructured, changes ...string) {
+	GinkgoHelper()
+	for _, text := range changes {
+		path, value, ok := strings.Cut(text, " = ")
+		Expect(ok).To(BeTrue(), text)
+		var decoded any
+		Expect(yaml.Unmarshal([]byte(value), &decoded)).To(Succeed())
+		if decoded == nil {
+			unstructured.RemoveNestedField(obj.Object, strings.Split(path, ".")...)
+			continue
+		}
+		Expect(unstructured.SetNestedField(obj.Object, decoded, strings.Split(path, ".")...)).To(Succeed())
+	}
+}
+
+func haveCause(text string) OmegaMatcher {
+	return And(WithTransform(apierrors.IsInvalid, BeTrue()), MatchError(ContainSubstring(text)))
+}
+
+var _ = DescribeTable("the API server accepts", func(ctx SpecContext, kind string, changes ...string) {
+	Expect(direct.Create(ctx, object(kind, namespace(ctx), changes...))).To(Succeed())
+},
+	Entry("a user with one primary value of each list", "ScimUser"),
+	Entry("a user whose lists have no primary value", "ScimUser", `spec.emails = [{value: a}, {value: b}]`,
+		`spec.phoneNumbers = [{value: "1"}]`, `spec.addresses = [{locality: Bern}]`),
+	Entry("a user without lists", "ScimUser", `spec.emails = null`, `spec.phoneNumbers = null`, `spec.addresses = null`),
+	Entry("a group", "ScimGroup"),
+	Entry("an endpoint", "ScimEndpoint"),
+	Entry("an endpoint with a port and no path", "ScimEndpoint", `spec.publicURL = "http://localhost:8080"`),
+	Entry("an endpoint without settings", "ScimEndpoint", `spec = null`),
+	Entry("a rule for users with the longest name", "AutomationRule"),
+	Entry("a rule for groups", "AutomationRule", `spec.subject = ScimGroup`, `spec.update.kind = Organization`, `spec.update.match = {name: group.displayName}`),
+	Entry("an execution", "AutomationRuleExecution"),
+	Entry("a person", "Person"),
+	Entry("an organization", "Organization"),
+)
+
+var _ = DescribeTable("the API server refuses", func(ctx SpecContext, cause, kind string, changes ...string) {
+	Expect(direct.Create(ctx, object(kind, namespace(ctx), changes...))).To(haveCause(cause))
+},
+	Entry("a user whose name is no UUID", "must be a UUID", "ScimUser", `metadata.name = babs`),
+	Entry("a user whose name is a UUID in capitals", "Invalid value", "ScimUser", `metadata.name = "0193F5C0-0000-7000-8000-000000000001"`),
+	Entry("a user without userName", "spec.userName", "ScimUser", `spec.userName = null`),
+	Entry("a user with an empty userName", "spec.userName", "ScimUser", `spec.userName = ""`),
+	Entry("a user with a long title", "spec.title", "ScimUser", `spec.title = `+strings.Repeat("x", 1025)),
+	Entry("two primary e-mail addresses", "at most one e-mail address", "ScimUser", `spec.emails = [{value: a, primary: true}, {value: b, primary: true}]`),
+	Entry("two primary phone numbers", "at most one phone number", "ScimUser", `spec.phoneNumbers = [{value: a, primary: true}, {value: b, primary: true}]`),
+	Entry("two primary addresses", "at most one address", "ScimUser", `spec.addresses = [{country: a, primary: true}, {country: b, primary: true}]`),
+	Entry("the same group twice", "Duplicate", "ScimUser", `spec.groups = [`+groupID+`, `+groupID+`]`),
+	Entry("a group whose name is no UUID", "must be a UUID", "ScimGroup", `metadata.name = engineering`),
+	Entry("a group without displayName", "spec.displayName", "ScimGroup", `spec.displayName = null`),
+	Entry("a members revision that is no number", "spec.membersRevision", "ScimGroup", `spec.membersRevision = new`),
+	Entry("a URL with a trailing slash", "without query, fragment or trailing slash", "ScimEndpoint", `spec.publicURL = "https://scim.example.com/"`),
+	Entry("a URL with a query", "without query, fragment or trailing slash", "ScimEndpoint", `spec.publicURL = "https://scim.example.com/scim?x=1"`),
+	Entry("another scheme", "must be an http or https URL", "ScimEndpoint", `spec.publicURL = "ftp://scim.example.com"`),
+	Entry("a negative token generation", "spec.tokenGeneration", "ScimEndpoint", `spec.tokenGeneration = -1`),
+	Entry("an unknown client profile", "spec.clientProfile", "ScimEndpoint", `spec.clientProfile = okta`),
+	Entry("a rule with a name too long for a label", "at most 63 characters", "AutomationRule", `metadata.name = `+strings.Repeat("r", 64)),
+	Entry("a rule for users that updates an organization", "a rule for ScimUser updates a Person", "AutomationRule", `spec.update.kind = Organization`),
+	Entry("a rule for groups that updates a person", "a rule for ScimUser updates a Person", "AutomationRule", `spec.subject = ScimGroup`),
+	Entry("a rule without position", "spec.position", "AutomationRule", `spec.position = null`),
+	Entry("a rule that matches by two fields", "spec.update.match", "AutomationRule", `spec.update.match = {primaryEmail: a, name: b}`),
+	Entry("an expression name that CEL could not read", "spec.expressions", "AutomationRule", `spec.expressions = [{name: "e-mail", value: x}]`),
+	Entry("two expressions of one name", "Duplicate", "AutomationRule", `spec.expressions = [{name: a, value: x}, {name: a, value: y}]`),
+	Entry("an unknown moment to set a field", "spec.update.set", "AutomationRule", `spec.update.set = [{field: name, value: x, when: always}]`),
+	Entry("an execution of another kind of subject", "spec.subject.kind", "AutomationRuleExecution", `spec.subject.kind = Person`),
+	Entry("a person whose primary e-mail is none", "primaryEmail must be an e-mail address", "Person", `spec.primaryEmail = babs`),
+	Entry("a contact by another protocol", "spec.contacts", "Person", `spec.contacts = [{protocol: pigeon, uri: x}]`),
+	Entry("an organization without name", "spec.name", "Organization", `spec.name = null`),
+)
+
+var _ = DescribeTable("the API server refuses to change", func(ctx SpecContext, cause, kind string, changes ...string) {
+	obj := object(kind, namespace(ctx))
+	Expect(direct.Create(ctx, obj)).To(Succeed())
+	change(obj, changes...)
+	Expect(direct.Update(ctx, obj)).To(haveCause(cause))
+},
+	Entry("a rule's subject", "subject cannot be changed", "AutomationRule",
+		`spec.subject = ScimGroup`, `spec.update.kind = Organization`, `spec.update.match = {name: group.displayName}`),
+	Entry("an execution's rule", "cannot be changed", "AutomationRuleExecution", `spec.rule = other`),
+	Entry("a token generation to a lower one", "can only be raised", "ScimEndpoint", `spec.tokenGeneration = 2`),
+)
+
+var _ = DescribeTable("the API server lets change", func(ctx SpecContext, kind string, changes ...string) {
+	obj := object(kind, namespace(ctx))
+	Expect(direct.Create(ctx, obj)).To(Succeed())
+	change(obj, changes...)
+	Expect(direct.Update(ctx, obj)).To(Succeed())
+},
+	Entry("a rule's position", "AutomationRule", `spec.position = 7`),
+	Entry("an execution's status together with the object", "AutomationRuleExecution", `status.ruleGeneration = 2`),
+	Entry("a token generation to a higher one", "ScimEndpoint", `spec.tokenGeneration = 4`),
+	Entry("a userName", "ScimUser", `spec.userName = other@example.com`),
+)
+
+var _ = DescribeTable("an object that no controller has seen says so", func(ctx SpecContext, kind string) {
+	obj := object(kind, namespace(ctx))
+	Expect(direct.Create(ctx, obj)).To(Succeed())
+	conditions, _, err := unstructured.NestedSlice(obj.Object, "status", "conditions")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(conditions).To(ConsistOf(And(
+		HaveKeyWithValue("type", "Ready"), HaveKeyWithValue("status", "Unknown"), HaveKeyWithValue("reason", "Pending"))))
+},
+	Entry("ScimUser", "ScimUser"), Entry("ScimGroup", "ScimGroup"), Entry("ScimEndpoint", "ScimEndpoint"),
+	Entry("AutomationRule", "AutomationRule"), Entry("Person", "Person"), Entry("Organization", "Organization"),
+)
+
+var _ = It("any JSON in an extension comes back as it was", func(ctx SpecContext) {
+	obj := object("ScimUser", namespace(ctx))
+	Expect(direct.Create(ctx, obj)).To(Succeed())
+	extensions, _, err := unstructured.NestedMap(obj.Object, "spec", "extensions")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(fmt.Sprint(extensions)).To(Equal(`map[urn:example:map[any:[1 two <nil>]] urn:example:text:plain]`))
+})
+
+func namespace(ctx context.Context) string {
+	GinkgoHelper()
+	return env.Namespace(ctx, GinkgoT())
+}
