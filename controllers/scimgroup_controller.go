@@ -32,7 +32,12 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return ctrl.Result{}, nil
 	}
 	before := group.DeepCopy()
-	done, err := r.runner.run(ctx, group, v1alpha1.SubjectScimGroup, rules.Input{Group: before})
+	organization, err := directory{reader: r.client, namespace: group.Namespace}.defaultOrganization(ctx)
+	if err != nil {
+		return r.status.fail(ctx, group, before, &group.Status.Conditions, err)
+	}
+	input := rules.Input{Group: before, DefaultOrganization: organization}
+	done, err := r.runner.run(ctx, group, v1alpha1.SubjectScimGroup, input)
 	if err != nil {
 		return r.status.fail(ctx, group, before, &group.Status.Conditions, err)
 	}

@@ -33,6 +33,8 @@ type run struct {
 	log       *executionLog
 	// outcomes are what the rules did, in their order.
 	outcomes []rules.Outcome
+	// rejected is the last rule whose record the API server did not accept.
+	rejected string
 	// record is the subject's record at the end, nil if it has none.
 	record rules.Record
 }
@@ -101,8 +103,12 @@ func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Ru
 		run.record = plan.Record
 	}
 	for i, outcome := range plan.Outcomes {
+		if outcome.Create && run.rejected != "" {
+			return i + 1, run.finish(ctx, notCreated(outcome, run.rejected))
+		}
 		written, err := applyOutcome(ctx, r.client, run.subject.GetNamespace(), outcome, current)
 		if fields, rejected := rejectedFields(err); rejected {
+			run.rejected = outcome.Rule
 			return i + 1, run.finish(ctx, rejectedOutcome(outcome, fields))
 		}
 		if err != nil {
@@ -153,7 +159,15 @@ func (run *run) finish(ctx context.Context, outcome rules.Outcome) error {
 // can happen with fields that only its schema limits.
 func rejectedOutcome(outcome rules.Outcome, fields string) rules.Outcome {
 	outcome.Reason = v1alpha1.ReasonInvalidValue
-	outcome.Message = fmt.Sprintf("rule %q: the API server rejects %s", outcome.Rule, fields)
+	outcome.Message = fmt.Sprintf("rule %s: the API server rejects %s", outcome.Rule, fields)
+	return outcome
+}
+
+// notCreated is the outcome of a rule that would create a record without what a
+// rejected one was to set.
+func notCreated(outcome rules.Outcome, rejected string) rules.Outcome {
+	outcome.Reason = v1alpha1.ReasonTargetNotFound
+	outcome.Message = fmt.Sprintf("rule %s: no record is created, because rule %s failed before", outcome.Rule, rejected)
 	return outcome
 }
 
@@ -177,7 +191,7 @@ func (run *run) failure() (verdict, bool) {
 	}
 	for _, broken := range run.set.broken {
 		failures = append(failures, failed{broken.position, broken.name, v1alpha1.ReasonInvalidRule,
-			fmt.Sprintf("rule %q does not compile: %s", broken.name, broken.err)})
+			fmt.Sprintf("rule %s does not compile: %s", broken.name, broken.err)})
 	}
 	if len(failures) == 0 {
 		return verdict{}, false

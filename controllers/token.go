@@ -119,6 +119,10 @@ func (s tokenSecret) previousExpiry() *metav1.Time {
 // one that has expired.
 func (s tokenSecret) bringUpToDate(endpoint *v1alpha1.ScimEndpoint, now time.Time) {
 	generation, known := s.generation()
+	if endpoint.Status.ObservedGeneration == 0 && generation > endpoint.Spec.TokenGeneration {
+		// The Secret is from an earlier endpoint, whose rotations do not count for this one.
+		known = false
+	}
 	switch {
 	case !known:
 		// The token of somebody else counts as the one asked for.

@@ -1,0 +1,209 @@
+package controllers_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/yaml"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/hack/testenv"
+)
+
+var env *testenv.Env
+
+func TestControllers(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	RunSpecs(t, "Controllers")
+}
+
+var _ = BeforeSuite(func() {
+	logf.SetLogger(GinkgoLogr)
+	var err error
+	env, err = testenv.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(env.Stop)
+})
+
+// world is a namespace with the default rules, seen by an administrator. Nothing
+// runs in it until start is called.
+type world struct {
+	client.Client
+	namespace string
+	// operator is the user name of the controllers' requests.
+	operator string
+}
+
+// newWorld makes a namespace. At the test's end every object's conditions are
+// checked.
+func newWorld(ctx SpecContext) *world {
+	GinkgoHelper()
+	scheme, err := kube.NewScheme()
+	Expect(err).NotTo(HaveOccurred())
+	admin, err := client.New(env.Config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	namespace := env.Namespace(ctx, GinkgoT())
+	w := &world{
+		Client:    client.NewNamespacedClient(admin, namespace),
+		namespace: namespace,
+		operator:  "system:serviceaccount:" + namespace + ":scim-operator",
+	}
+	DeferCleanup(func(ctx SpecContext) { w.checkConditions(ctx) })
+	return w
+}
+
+// newWorldWithRules also creates the default rules.
+func newWorldWithRules(ctx SpecContext) *world {
+	GinkgoHelper()
+	w := newWorld(ctx)
+	Expect(w.Create(ctx, defaultUserRule())).To(Succeed())
+	Expect(w.Create(ctx, defaultGroupRule())).To(Succeed())
+	return w
+}
+
+func (w *world) config() *rest.Config {
+	GinkgoHelper()
+	cfg, err := env.User(w.operator, "system:masters")
+	Expect(err).NotTo(HaveOccurred())
+	return cfg
+}
+
+// start runs the controllers until the returned function is called, or the test ends.
+func (w *world) start(ctx SpecContext, options ...func(*controllers.Options)) (stop func()) {
+	GinkgoHelper()
+	mgr, err := kube.NewManager(w.config(), kube.Options{
+		Namespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
+		GracefulShutdownTimeout: 20 * time.Second, Logger: GinkgoLogr,
+	})
+	Expect(err).NotTo(HaveOccurred())
+	var o controllers.Options
+	for _, set := range options {
+		set(&o)
+	}
+	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	Expect(controllers.Setup(runCtx, mgr, o)).To(Succeed())
+	done := make(chan error, 1)
+	go func() {
+		defer GinkgoRecover()
+		done <- mgr.Start(runCtx)
+	}()
+	stopped := false
+	stop = func() {
+		GinkgoHelper()
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		Eventually(done).Should(Receive(Succeed()))
+	}
+	DeferCleanup(stop)
+	return stop
+}
+
+// writes are the controllers' writes so far, Events aside.
+func (w *world) writes(ctx SpecContext) []testenv.Write {
+	GinkgoHelper()
+	writes, err := env.AuditWrites(ctx, testenv.Filter{Namespace: w.namespace, User: w.operator})
+	Expect(err).NotTo(HaveOccurred())
+	return writes
+}
+
+// get reads an object as it is now.
+func get[T client.Object](ctx context.Context, w *world, object T, name string) T {
+	GinkgoHelper()
+	Expect(w.Get(ctx, client.ObjectKey{Name: name}, object)).To(Succeed())
+	return object
+}
+
+// update changes an object, whatever the controllers do to it at the same time.
+func update[T client.Object](ctx context.Context, w *world, object T, change func(T)) {
+	GinkgoHelper()
+	Eventually(func() error {
+		if err := w.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+		change(object)
+		return w.Update(ctx, object)
+	}).Should(Succeed())
+}
+
+func loadRule(file string) *v1alpha1.AutomationRule {
+	GinkgoHelper()
+	data, err := os.ReadFile(filepath.Join("..", "config", "rules", file))
+	Expect(err).NotTo(HaveOccurred())
+	rule := &v1alpha1.AutomationRule{}
+	Expect(yaml.UnmarshalStrict(data, rule)).To(Succeed())
+	return rule
+}
+
+func defaultUserRule() *v1alpha1.AutomationRule {
+	GinkgoHelper()
+	return loadRule("default-user-mapping.yaml")
+}
+
+func defaultGroupRule() *v1alpha1.AutomationRule {
+	GinkgoHelper()
+	return loadRule("default-organization-mapping.yaml")
+}
+
+// newUser is a ScimUser as the SCIM server makes it.
+func newUser(userName, displayName string, options ...func(*v1alpha1.ScimUser)) *v1alpha1.ScimUser {
+	user := &v1alpha1.ScimUser{
+		ObjectMeta: metav1.ObjectMeta{Name: uuid.Must(uuid.NewV7()).String(), Finalizers: []string{v1alpha1.FinalizerDeprovision}},
+		Spec: v1alpha1.ScimUserSpec{
+			UserName: userName, DisplayName: displayName, Active: new(true), LastModified: metav1.NowMicro(),
+		},
+	}
+	for _, option := range options {
+		option(user)
+	}
+	return user
+}
+
+func inGroups(ids ...string) func(*v1alpha1.ScimUser) {
+	return func(user *v1alpha1.ScimUser) { user.Spec.Groups = ids }
+}
+
+func inOrganization(name string) func(*v1alpha1.ScimUser) {
+	return func(user *v1alpha1.ScimUser) {
+		user.Spec.Enterprise = &v1alpha1.ScimEnterprise{Organization: name}
+	}
+}
+
+func managedBy(value string) func(*v1alpha1.ScimUser) {
+	return func(user *v1alpha1.ScimUser) {
+		user.Spec.Enterprise = &v1alpha1.ScimEnterprise{Manager: &v1alpha1.ScimManager{Value: value}}
+	}
+}
+
+func newGroup(displayName string) *v1alpha1.ScimGroup {
+	return &v1alpha1.ScimGroup{
+		ObjectMeta: metav1.ObjectMeta{Name: uuid.Must(uuid.NewV7()).String()},
+		Spec:       v1alpha1.ScimGroupSpec{DisplayName: displayName, LastModified: metav1.NowMicro()},
+	}
+}
+
+func newOrganization(name, displayName string) *v1alpha1.Organization {
+	return &v1alpha1.Organization{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.OrganizationSpec{Name: displayName},
+	}
+}
+
+func newPerson(name, email string) *v1alpha1.Person {
+	return &v1alpha1.Person{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.PersonSpec{PrimaryEmail: email}}
+}
