@@ -1,7 +1,6 @@
 package scimserver
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -22,6 +21,10 @@ import (
 // indexTokenHash finds Secrets by the SHA-256 of a token that they hold, so that
 // the look-up itself tells nothing of a token by the time that it takes.
 const indexTokenHash = "scimserver.tokenHash"
+
+// minTokenLength is what the controllers also demand of a token that somebody
+// else made, in characters.
+const minTokenLength = 32
 
 // tokens authenticates against the token Secrets in the cache.
 type tokens struct {
@@ -56,9 +59,14 @@ func newTokens(ctx context.Context, c cache.Cache, now func() time.Time) (*token
 	return &tokens{reader: c, now: now}, nil
 }
 
-// storedToken leaves out the line break at the end that a Secret made from a
-// file has.
-func storedToken(secret *corev1.Secret, key string) []byte { return bytes.TrimSpace(secret.Data[key]) }
+// storedToken returns nil for a token that is too short to be safe, which makes the
+// ScimEndpoint not ready.
+func storedToken(secret *corev1.Secret, key string) []byte {
+	if token := secret.Data[key]; len(token) >= minTokenLength {
+		return token
+	}
+	return nil
+}
 
 func hashOf(token []byte) string {
 	sum := sha256.Sum256(token)

@@ -1,0 +1,147 @@
+// Command manager is the operator: the SCIM server, which every replica runs, and
+// the controllers, which one of them runs.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/scimserver"
+	"rservice.dev/scim-operator/scimserver/store"
+)
+
+// shutdownReserve is left for the controllers after the last SCIM request.
+const shutdownReserve = 5 * time.Second
+
+type options struct {
+	manager   kube.Options
+	server    scimserver.Options
+	logLevel  string
+	logFormat string
+	version   bool
+}
+
+func main() {
+	o := options{}
+	o.bind(flag.CommandLine) // which has --kubeconfig already
+	flag.Parse()
+	if o.version {
+		fmt.Fprintln(os.Stdout, version())
+		return
+	}
+	logger, err := newLogger(o.logLevel, o.logFormat)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	if err := run(ctrl.SetupSignalHandler(), o, logger); err != nil {
+		logger.Error(o.explain(err), "The operator has stopped")
+		os.Exit(1)
+	}
+}
+
+func (o *options) bind(flags *flag.FlagSet) {
+	flags.StringVar(&o.server.BindAddress, "scim-bind-address", ":8080", "where SCIM requests are served")
+	flags.StringVar(&o.server.TLSCertDir, "scim-tls-cert-dir", "", "folder with tls.crt and tls.key; unset: plain HTTP, for an ingress that ends TLS")
+	flags.IntVar(&o.server.RequestsPerSecond, "scim-requests-per-second", scimserver.DefaultRequestsPerSecond,
+		"limit of each ScimEndpoint's requests to this replica; 0: none")
+	flags.StringVar(&o.manager.MetricsBindAddress, "metrics-bind-address", ":8081", "where Prometheus metrics are served; 0: nowhere")
+	flags.StringVar(&o.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8082", "where /healthz and /readyz are served; 0: nowhere")
+	flags.BoolVar(&o.manager.LeaderElection, "leader-elect", true, "let one of several replicas run the controllers")
+	flags.StringVar(&o.manager.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the election's Lease; unset: the pod's own")
+	flags.StringVar(&o.manager.Namespace, "namespace", "", "the only namespace to work in; unset: all")
+	flags.StringVar(&o.logLevel, "log-level", "info", "info or debug")
+	flags.StringVar(&o.logFormat, "log-format", "json", "json or text")
+	flags.BoolVar(&o.version, "version", false, "print the version and exit")
+}
+
+func run(ctx context.Context, o options, logger logr.Logger) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster (set --kubeconfig or KUBECONFIG outside of one): %w", err)
+	}
+	o.manager.Logger, o.server.Logger = logger, logger
+	o.manager.GracefulShutdownTimeout = scimserver.DefaultShutdownTimeout + shutdownReserve
+	mgr, err := kube.NewManager(config, o.manager)
+	if err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add the health check: %w", err)
+	}
+	resources, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()})
+	if err != nil {
+		return fmt.Errorf("set up the store: %w", err)
+	}
+	if err := mgr.Add(store.NewSweeper(resources, o.manager.Namespace)); err != nil {
+		return fmt.Errorf("set up the sweeper: %w", err)
+	}
+	if _, err := scimserver.SetupWithManager(ctx, mgr, resources, o.server); err != nil {
+		return fmt.Errorf("set up the SCIM server: %w", err)
+	}
+	if err := controllers.Setup(ctx, mgr, controllers.Options{}); err != nil {
+		return fmt.Errorf("set up the controllers: %w", err)
+	}
+	logger.Info("Starting", "version", version())
+	return mgr.Start(ctx)
+}
+
+// explain says which flag changes an address that another program has taken.
+func (o *options) explain(err error) error {
+	var failed *net.OpError
+	if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &failed) || failed.Addr == nil {
+		return err
+	}
+	_, taken, _ := net.SplitHostPort(failed.Addr.String())
+	for name, address := range map[string]string{
+		"scim-bind-address":         o.server.BindAddress,
+		"metrics-bind-address":      o.manager.MetricsBindAddress,
+		"health-probe-bind-address": o.manager.HealthProbeBindAddress,
+	} {
+		if _, port, splitErr := net.SplitHostPort(address); splitErr == nil && port == taken {
+			return fmt.Errorf("%s is taken by another program; choose another address with --%s: %w", address, name, err)
+		}
+	}
+	return err
+}
+
+func newLogger(level, format string) (logr.Logger, error) {
+	var slogLevel slog.Level
+	if err := slogLevel.UnmarshalText([]byte(level)); err != nil {
+		return logr.Logger{}, fmt.Errorf("--log-level %q is neither info nor debug", level)
+	}
+	handlerOptions := &slog.HandlerOptions{Level: slogLevel}
+	switch format {
+	case "json":
+		return logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, handlerOptions)), nil
+	case "text":
+		return logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, handlerOptions)), nil
+	}
+	return logr.Logger{}, fmt.Errorf("--log-format %q is neither json nor text", format)
+}
+
+// version is the version that the binary was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version + " " + info.GoVersion
+}
