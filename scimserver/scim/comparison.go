@@ -163,11 +163,12 @@ func (c *comparison) test(v any) bool {
 
 func (c *comparison) testText(value string, exact bool) bool {
 	literal := c.folded
-	if exact {
+	switch {
+	case exact:
 		literal, _ = c.literal.(string)
-	} else if c.op == opEq || c.op == opNe {
+	case c.op == opEq || c.op == opNe:
 		return equalsFolded(value, literal) == (c.op == opEq)
-	} else {
+	default:
 		value = Fold(value)
 	}
 	switch c.op {

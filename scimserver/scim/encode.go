@@ -2,7 +2,7 @@ package scim
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -73,7 +73,7 @@ func (e *encoder) rest(object map[string]any, first *bool, wanted func(key strin
 			keys = append(keys, key)
 		}
 	}
-	sort.Strings(keys)
+	slices.Sort(keys)
 	for _, key := range keys {
 		e.name(key, first)
 		e.value(object[key])

@@ -32,7 +32,7 @@ func TestEncodeOrdersAttributes(t *testing.T) {
 
 func TestEncodeEscapesAsJSONNeeds(t *testing.T) {
 	var all strings.Builder
-	for r := rune(0); r < 0x3000; r++ {
+	for r := range rune(0x3000) {
 		all.WriteRune(r)
 	}
 	text := all.String() + "日本 \U0001F600 <b>&</b>"

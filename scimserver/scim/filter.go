@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -199,12 +200,7 @@ func present(v any) bool {
 	case string:
 		return v != ""
 	case []any:
-		for _, e := range v {
-			if present(e) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(v, present)
 	case map[string]any:
 		for _, e := range v {
 			if present(e) {

@@ -36,7 +36,7 @@ func EqualFold(a, b string) bool {
 }
 
 func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false
 		}
@@ -46,7 +46,7 @@ func isASCII(s string) bool {
 
 // lowerASCII is for names that the standard limits to ASCII: attribute names, operators, URNs.
 func lowerASCII(s string) string {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; 'A' <= c && c <= 'Z' {
 			return lowerASCIIFrom(s, i)
 		}

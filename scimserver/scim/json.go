@@ -47,9 +47,8 @@ func decodeObject(body []byte) (map[string]any, error) {
 }
 
 func syntaxError(err error, offset int64) error {
-	var scimErr *Error
-	if errors.As(err, &scimErr) {
-		return err
+	if scimErr, ok := errors.AsType[*Error](err); ok {
+		return scimErr
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return invalidSyntax("the body ends within its JSON value")

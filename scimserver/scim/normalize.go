@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"maps"
 	"strings"
 	"unicode/utf8"
 )
@@ -211,9 +212,7 @@ func countPrimaries(list []any) int {
 func withMember(element any, name string, v any) map[string]any {
 	object, _ := element.(map[string]any)
 	out := make(map[string]any, len(object)+1)
-	for k, member := range object {
-		out[k] = member
-	}
+	maps.Copy(out, object)
 	if v == nil {
 		delete(out, name)
 	} else {

@@ -1,6 +1,9 @@
 package scim
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // operand names the values that a filter or a projection looks at.
 type operand struct {
@@ -93,12 +96,7 @@ func eachDynamic(v any, test func(any) bool) bool {
 		}
 		return test(v)
 	}
-	for _, element := range list {
-		if test(element) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, test)
 }
 
 // dynamicValue finds the value at a path whose schema is not known. An

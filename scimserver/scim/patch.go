@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -139,7 +140,7 @@ func member(object map[string]any, name string) any {
 
 // inOperation says in which operation an error lies.
 func inOperation(i int, err error) error {
-	scimErr, ok := err.(*Error)
+	scimErr, ok := errors.AsType[*Error](err)
 	if !ok {
 		return err
 	}

@@ -6,7 +6,7 @@ import "strings"
 // "$ref", which the grammar there forgets.
 func validName(name string) bool {
 	name = strings.TrimPrefix(name, "$")
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		switch c := name[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
 		case i > 0 && (c == '-' || c == '_' || '0' <= c && c <= '9'):

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,9 +45,7 @@ func TestProjectSelectsAttributes(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := Resource(tt.want)
-			for key, v := range always {
-				want[key] = v
-			}
+			maps.Copy(want, always)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("wrong attributes (-want +got):\n%s", diff)
 			}

@@ -3,7 +3,6 @@ package scim
 import (
 	"encoding/json"
 	"slices"
-	"sort"
 	"strconv"
 )
 
@@ -104,7 +103,7 @@ func (r Resource) extensionURNs() []string {
 			urns = append(urns, key)
 		}
 	}
-	sort.Strings(urns)
+	slices.Sort(urns)
 	return urns
 }
 

@@ -143,8 +143,10 @@ func TestResourceTypeDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	var list struct {
-		TotalResults, ItemsPerPage, StartIndex int
-		Resources                              []ResourceTypeDocument
+		TotalResults int                    `json:"totalResults"`
+		ItemsPerPage int                    `json:"itemsPerPage"`
+		StartIndex   int                    `json:"startIndex"`
+		Resources    []ResourceTypeDocument `json:"Resources"`
 	}
 	if err := json.Unmarshal(body, &list); err != nil {
 		t.Fatal(err)
