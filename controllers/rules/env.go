@@ -137,7 +137,7 @@ func (sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 		if path := node.Path(); len(path) > 0 && path[len(path)-1] == "extensions" {
 			most = maxExtensions
 		}
-	case types.DynKind, types.AnyKind, types.BytesKind, types.OpaqueKind:
+	case types.DynKind, types.AnyKind, types.BytesKind, types.OpaqueKind, types.StructKind, types.TypeKind:
 	default:
 		return nil // CEL knows the size of the others
 	}

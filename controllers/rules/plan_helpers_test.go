@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -163,4 +164,13 @@ func groupRule(changes ...func(*v1alpha1.AutomationRule)) *v1alpha1.AutomationRu
 			change(r)
 		}
 	})
+}
+
+func jsonOf(t testing.TB, value any) string {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
