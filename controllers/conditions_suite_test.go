@@ -100,7 +100,7 @@ func isReady() types.GomegaMatcher { return ready(metav1.ConditionTrue, v1alpha1
 func isFalse(reason string) types.GomegaMatcher { return ready(metav1.ConditionFalse, reason) }
 
 // readyMessage is the message of the Ready condition.
-func readyMessage(object client.Object) string {
+func readyMessage[T client.Object](object T) string {
 	condition := meta.FindStatusCondition(conditionsOf(object).conditions, v1alpha1.ConditionReady)
 	if condition == nil {
 		return ""

@@ -30,7 +30,7 @@ type endpointReconciler struct {
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints;organizations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints/status,verbs=patch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
 
 // Reconcile implements reconcile.Reconciler.
 func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
@@ -88,6 +88,7 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 			secret.Labels = map[string]string{}
 		}
 		secret.Labels[v1alpha1.LabelEndpoint] = endpoint.Name
+		secret.disown(endpoint)
 	}
 	found := stalledVerdict(v1alpha1.ReasonInvalidSecret, checkToken(secret.Data[v1alpha1.SecretKeyToken]))
 	if found.message == "" {
@@ -163,9 +164,9 @@ func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1al
 	return readyVerdict(v1alpha1.ReasonReady, "The token is in the Secret that status.tokenSecretName names."), nil
 }
 
-// release lets go of Secrets that the endpoint has used under another
-// spec.tokenSecretName, so that their tokens end to be valid: a Secret that was made
-// for the endpoint is deleted, another only loses the label.
+// release takes the label off Secrets that the endpoint has used under another
+// spec.tokenSecretName: without it their tokens are not valid. They are not deleted,
+// so the operator needs no permission for that.
 func (r *endpointReconciler) release(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) error {
 	secrets := &corev1.SecretList{}
 	err := r.client.List(ctx, secrets, client.InNamespace(endpoint.Namespace), client.MatchingLabels{v1alpha1.LabelEndpoint: endpoint.Name})
@@ -177,16 +178,11 @@ func (r *endpointReconciler) release(ctx context.Context, endpoint *v1alpha1.Sci
 		if secret.Name == secretName(endpoint) {
 			continue
 		}
-		if metav1.IsControlledBy(secret, endpoint) {
-			if err := r.client.Delete(ctx, secret); client.IgnoreNotFound(err) != nil {
-				return failedTo("delete the former token Secret", err)
-			}
-			continue
-		}
 		before := secret.DeepCopy()
 		delete(secret.Labels, v1alpha1.LabelEndpoint)
 		// The cache will not see this Secret again, so there is nothing to wait for.
-		err := r.client.Patch(ctx, secret, client.MergeFrom(before), client.DisableReadYourWritesConsistency)
+		err := r.client.Patch(ctx, secret, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}),
+			client.DisableReadYourWritesConsistency)
 		if client.IgnoreNotFound(err) != nil {
 			return failedTo("release the former token Secret", err)
 		}

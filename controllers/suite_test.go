@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,12 +49,13 @@ type world struct {
 	operator string
 }
 
-// newWorld makes a namespace. At the test's end every object's conditions are
-// checked.
+// newWorld makes a namespace in which the operator may do what config/rbac allows it.
+// At the test's end every object's conditions are checked.
 func newWorld(ctx SpecContext) *world {
 	GinkgoHelper()
 	scheme, err := kube.NewScheme()
 	Expect(err).NotTo(HaveOccurred())
+	Expect(rbacv1.AddToScheme(scheme)).To(Succeed())
 	admin, err := client.New(env.Config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	namespace := env.Namespace(ctx, GinkgoT())
@@ -62,6 +64,7 @@ func newWorld(ctx SpecContext) *world {
 		namespace: namespace,
 		operator:  "system:serviceaccount:" + namespace + ":scim-operator",
 	}
+	w.authorize(ctx)
 	DeferCleanup(func(ctx SpecContext) { w.checkConditions(ctx) })
 	return w
 }
@@ -77,7 +80,7 @@ func newWorldWithRules(ctx SpecContext) *world {
 
 func (w *world) config() *rest.Config {
 	GinkgoHelper()
-	cfg, err := env.User(w.operator, "system:masters")
+	cfg, err := env.User(w.operator)
 	Expect(err).NotTo(HaveOccurred())
 	return cfg
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -150,4 +151,11 @@ func (s tokenSecret) tokens() []v1alpha1.TokenStatus {
 		})
 	}
 	return tokens
+}
+
+// disown takes away what makes the Secret go with another endpoint.
+func (s tokenSecret) disown(endpoint *v1alpha1.ScimEndpoint) {
+	s.OwnerReferences = slices.DeleteFunc(s.OwnerReferences, func(owner metav1.OwnerReference) bool {
+		return owner.Kind == "ScimEndpoint" && owner.UID != endpoint.UID
+	})
 }

@@ -1,0 +1,69 @@
+package controllers_test
+
+import (
+	"os"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const roleName = "scim-operator"
+
+// authorize gives the operator the permissions of config/rbac/role.yaml in the
+// test's namespace, and waits until the API server knows of them.
+func (w *world) authorize(ctx SpecContext) {
+	GinkgoHelper()
+	data, err := os.ReadFile(filepath.Join("..", "config", "rbac", "role.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	generated := &rbacv1.ClusterRole{}
+	Expect(yaml.UnmarshalStrict(data, generated)).To(Succeed())
+	meta := metav1.ObjectMeta{Name: roleName}
+	Expect(w.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: generated.Rules})).To(Succeed())
+	Expect(w.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: meta,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: roleName},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: w.operator}},
+	})).To(Succeed())
+	scheme, err := kube.NewScheme()
+	Expect(err).NotTo(HaveOccurred())
+	operator, err := client.New(w.config(), client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	Eventually(func() error { return operator.List(ctx, &v1alpha1.PersonList{}, client.InNamespace(w.namespace)) }).Should(Succeed())
+}
+
+// forbid takes a permission from the operator and returns the function that gives it
+// back.
+func (w *world) forbid(ctx SpecContext, resource string) (allow func()) {
+	GinkgoHelper()
+	role := get(ctx, w, &rbacv1.Role{}, roleName)
+	complete := role.DeepCopy()
+	for i := range role.Rules {
+		var kept []string
+		for _, r := range role.Rules[i].Resources {
+			if r != resource {
+				kept = append(kept, r)
+			}
+		}
+		if len(kept) < len(role.Rules[i].Resources) {
+			readOnly := rbacv1.PolicyRule{APIGroups: role.Rules[i].APIGroups, Resources: []string{resource}, Verbs: []string{"get", "list", "watch"}}
+			role.Rules[i].Resources = kept
+			role.Rules = append(role.Rules, readOnly)
+			break
+		}
+	}
+	Expect(role.Rules).To(HaveLen(len(complete.Rules)+1), "no rule mentions %s", resource)
+	Expect(w.Update(ctx, role)).To(Succeed())
+	return func() {
+		GinkgoHelper()
+		complete.ResourceVersion = role.ResourceVersion
+		Expect(w.Update(ctx, complete)).To(Succeed())
+	}
+}

@@ -1,0 +1,196 @@
+package controllers_test
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const ownToken = "a-token-that-the-account-owner-has-made-himself"
+
+func newEndpoint(name string) *v1alpha1.ScimEndpoint {
+	return &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+func newSecret(name, token string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string][]byte{v1alpha1.SecretKeyToken: []byte(token)},
+	}
+}
+
+var _ = Describe("A ScimEndpoint", func() {
+	var w *world
+	BeforeEach(func(ctx SpecContext) { w = newWorld(ctx) })
+
+	secret := func(ctx SpecContext, name string) *corev1.Secret {
+		GinkgoHelper()
+		return get(ctx, w, &corev1.Secret{}, name)
+	}
+
+	It("gets a Secret with a token of its own, and its status tells of it without giving it away", func(ctx SpecContext) {
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		made := secret(ctx, "okta-token")
+		token := string(made.Data[v1alpha1.SecretKeyToken])
+		Expect(token).To(MatchRegexp(`^scim_[A-Za-z0-9_-]{43}$`))
+		Expect(made.Labels).To(HaveKeyWithValue(v1alpha1.LabelEndpoint, "okta"))
+		Expect(metav1.IsControlledBy(made, endpoint)).To(BeTrue())
+		Expect(endpoint.Status.TokenSecretName).To(Equal("okta-token"))
+		Expect(endpoint.Status.Tokens).To(HaveLen(1))
+		Expect(endpoint.Status.Tokens[0].ID).To(Equal(v1alpha1.TokenID(token)))
+		Expect(endpoint.Status.Tokens[0].State).To(Equal(v1alpha1.TokenCurrent))
+		Expect(endpoint.Status.Tokens[0].IssuedAt).NotTo(BeNil())
+		Expect(readyMessage(endpoint)).NotTo(ContainSubstring(token))
+	})
+
+	It("rotates its token when tokenGeneration is raised, and keeps the old one for 30 days", func(ctx SpecContext) {
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		old := secret(ctx, "okta-token").Data[v1alpha1.SecretKeyToken]
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration = 1 })
+		eventually(ctx, w, endpoint, And(isReady(), WithTransform(func(e *v1alpha1.ScimEndpoint) int64 {
+			return e.Status.TokenGeneration
+		}, Equal(int64(1)))))
+		rotated := secret(ctx, "okta-token")
+		Expect(rotated.Data[v1alpha1.SecretKeyPreviousToken]).To(Equal(old))
+		Expect(rotated.Data[v1alpha1.SecretKeyToken]).NotTo(Equal(old))
+		Expect(endpoint.Status.Tokens).To(HaveLen(2))
+		previous := endpoint.Status.Tokens[1]
+		Expect(previous.ID).To(Equal(v1alpha1.TokenID(string(old))))
+		Expect(previous.State).To(Equal(v1alpha1.TokenPrevious))
+		Expect(previous.ExpiresAt.Sub(endpoint.Status.Tokens[0].IssuedAt.Time).Hours()).To(BeNumerically("~", 30*24, 0.1))
+	})
+
+	It("ends the old token at once when the overlap is 0", func(ctx SpecContext) {
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.TokenOverlapSeconds = new(int32(0))
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration = 3 })
+		eventually(ctx, w, endpoint, And(isReady(), WithTransform(func(e *v1alpha1.ScimEndpoint) int64 {
+			return e.Status.TokenGeneration
+		}, Equal(int64(3)))))
+		Expect(endpoint.Status.Tokens).To(HaveLen(1))
+		Expect(secret(ctx, "okta-token").Data).NotTo(HaveKey(v1alpha1.SecretKeyPreviousToken))
+	})
+
+	It("removes the old token when it has expired", func(ctx SpecContext) {
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.TokenOverlapSeconds = new(int32(1))
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration = 1 })
+		eventually(ctx, w, endpoint, And(isReady(), WithTransform(func(e *v1alpha1.ScimEndpoint) int {
+			return int(e.Status.TokenGeneration)*10 + len(e.Status.Tokens)
+		}, Equal(11))))
+		Expect(secret(ctx, "okta-token").Data).NotTo(HaveKey(v1alpha1.SecretKeyPreviousToken))
+	})
+
+	It("uses a Secret that somebody else has made as it is", func(ctx SpecContext) {
+		Expect(w.Create(ctx, newSecret("mine", ownToken))).To(Succeed())
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.TokenSecretName = "mine"
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		adopted := secret(ctx, "mine")
+		Expect(adopted.Data).To(Equal(map[string][]byte{v1alpha1.SecretKeyToken: []byte(ownToken)}))
+		Expect(adopted.Labels).To(HaveKeyWithValue(v1alpha1.LabelEndpoint, "okta"))
+		Expect(adopted.OwnerReferences).To(BeEmpty(), "it would go with the endpoint")
+		Expect(endpoint.Status.Tokens[0].ID).To(Equal(v1alpha1.TokenID(ownToken)))
+
+		By("following the token when it is replaced")
+		adopted.Data[v1alpha1.SecretKeyToken] = []byte(strings.ToUpper(ownToken))
+		Expect(w.Update(ctx, adopted)).To(Succeed())
+		eventually(ctx, w, endpoint, WithTransform(func(e *v1alpha1.ScimEndpoint) string { return e.Status.Tokens[0].ID },
+			Equal(v1alpha1.TokenID(strings.ToUpper(ownToken)))))
+	})
+
+	DescribeTable("says what is wrong with a Secret, until it is repaired", func(ctx SpecContext, token, complaint string) {
+		Expect(w.Create(ctx, newSecret("mine", token))).To(Succeed())
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.TokenSecretName = "mine"
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isFalse(v1alpha1.ReasonInvalidSecret))
+		Expect(readyMessage(endpoint)).To(ContainSubstring(complaint))
+		Expect(endpoint.Status.Tokens).To(BeEmpty())
+		mine := secret(ctx, "mine")
+		mine.Data[v1alpha1.SecretKeyToken] = []byte(ownToken)
+		Expect(w.Update(ctx, mine)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+	},
+		Entry("that is too short", "secret", "at least 32 characters"),
+		Entry("that ends with a line end", ownToken+"\n", "without blanks or line ends"),
+	)
+
+	It("makes a deleted Secret anew, and warns that the client needs the new token", func(ctx SpecContext) {
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		old := endpoint.Status.Tokens[0].ID
+		Expect(w.Delete(ctx, secret(ctx, "okta-token"))).To(Succeed())
+		eventually(ctx, w, endpoint, WithTransform(func(e *v1alpha1.ScimEndpoint) string { return e.Status.Tokens[0].ID }, Not(Equal(old))))
+		Eventually(func(g Gomega) {
+			events := &eventsv1.EventList{}
+			g.Expect(w.List(ctx, events)).To(Succeed())
+			g.Expect(events.Items).To(ContainElement(WithTransform(func(e eventsv1.Event) string { return e.Type + " " + e.Reason },
+				Equal("Warning TokenReplaced"))))
+		}).Should(Succeed())
+	})
+
+	It("does not share a Secret with another one", func(ctx SpecContext) {
+		w.start(ctx)
+		first, second := newEndpoint("first"), newEndpoint("second")
+		first.Spec.TokenSecretName, second.Spec.TokenSecretName = "shared", "shared"
+		Expect(w.Create(ctx, first)).To(Succeed())
+		eventually(ctx, w, first, isReady())
+		Expect(w.Create(ctx, second)).To(Succeed())
+		eventually(ctx, w, second, isFalse(v1alpha1.ReasonInvalidSecret))
+		Expect(readyMessage(second)).To(ContainSubstring(`"first"`))
+		Expect(secret(ctx, "shared").Labels).To(HaveKeyWithValue(v1alpha1.LabelEndpoint, "first"))
+
+		By("letting the other one have it")
+		update(ctx, w, first, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenSecretName = "" })
+		eventually(ctx, w, second, isReady())
+		eventually(ctx, w, first, isReady())
+	})
+
+	It("ends the token of the Secret that it has used before", func(ctx SpecContext) {
+		Expect(w.Create(ctx, newSecret("mine", ownToken))).To(Succeed())
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenSecretName = "mine" })
+		eventually(ctx, w, endpoint, isReady())
+		Expect(secret(ctx, "okta-token").Labels).NotTo(HaveKey(v1alpha1.LabelEndpoint))
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenSecretName = "" })
+		eventually(ctx, w, endpoint, isReady())
+		Expect(secret(ctx, "mine").Labels).NotTo(HaveKey(v1alpha1.LabelEndpoint))
+	})
+
+	It("says when its default Organization does not exist", func(ctx SpecContext) {
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.DefaultOrganization = &v1alpha1.RecordReference{Name: "own"}
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isFalse(v1alpha1.ReasonReferenceNotFound))
+		Expect(endpoint.Status.Tokens).To(HaveLen(1), "the connection works all the same")
+		Expect(w.Create(ctx, newOrganization("own", "Own"))).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+	})
+})

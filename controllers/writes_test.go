@@ -1,0 +1,195 @@
+package controllers_test
+
+import (
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/hack/testenv"
+)
+
+// reconciles is how many reconciles of a controller have ended so far. The tests of
+// a process run one after the other and share the metrics.
+func reconciles(controller string) int {
+	GinkgoHelper()
+	families, err := metrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	total := 0
+	for _, family := range families {
+		if family.GetName() != "controller_runtime_reconcile_total" {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				if label.GetName() == "controller" && label.GetValue() == controller {
+					total += int(metric.GetCounter().GetValue())
+				}
+			}
+		}
+	}
+	return total
+}
+
+// reconcileCounter tells how many reconciles have ended since it was made: how a step
+// ends that writes nothing.
+type reconcileCounter map[string]int
+
+func countReconciles(controllers ...string) reconcileCounter {
+	GinkgoHelper()
+	counter := reconcileCounter{}
+	for _, controller := range controllers {
+		counter[controller] = reconciles(controller)
+	}
+	return counter
+}
+
+func (c reconcileCounter) waitFor(controller string, more int) {
+	GinkgoHelper()
+	start, known := c[controller]
+	Expect(known).To(BeTrue())
+	Eventually(func() int { return reconciles(controller) - start }).Should(BeNumerically(">=", more), "reconciles of %s", controller)
+}
+
+// kinds are the writes without the objects' names, sorted.
+func kinds(writes []testenv.Write) []string {
+	var lines []string
+	for _, write := range writes {
+		line := write.Verb + " " + write.Resource
+		if write.Subresource != "" {
+			line += "/" + write.Subresource
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// concerning are the writes of objects that belong to a user.
+func concerning(writes []testenv.Write, user *v1alpha1.ScimUser) []testenv.Write {
+	return slices.DeleteFunc(slices.Clone(writes), func(write testenv.Write) bool {
+		return !strings.Contains(write.Name, user.Name) && write.Name != user.Status.Person.Name
+	})
+}
+
+var _ = Describe("The number of API writes", func() {
+	var w *world
+	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
+
+	It("is four for a new user, three for a changed one and none where nothing changed", func(ctx SpecContext) {
+		w.start(ctx)
+		done := countReconciles("scimuser", "person")
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		person := eventually(ctx, w, w.personOf(ctx, user), isReady())
+		// Once for the user and once for the Person, which is an event for both.
+		done.waitFor("scimuser", 2)
+		done.waitFor("person", 1)
+		Expect(kinds(concerning(w.writes(ctx), user))).To(Equal([]string{
+			"create automationruleexecutions", "create persons", "patch persons/status", "patch scimusers/status",
+		}))
+
+		before := len(w.writes(ctx))
+		done = countReconciles("scimuser", "person")
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Engineer" })
+		eventually(ctx, w, user, isReady())
+		done.waitFor("scimuser", 2)
+		done.waitFor("person", 1)
+		eventually(ctx, w, person, jobTitle("Engineer"))
+		Expect(kinds(w.writes(ctx)[before:])).To(Equal([]string{
+			"patch persons", "patch scimusers/status", "update automationruleexecutions",
+		}))
+
+		before = len(w.writes(ctx))
+		done = countReconciles("scimuser")
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Enterprise = &v1alpha1.ScimEnterprise{Organization: "Sales"} })
+		eventually(ctx, w, user, isReady())
+		organization := newOrganization("sales", "Sales")
+		organization.Spec.Disabled = true
+		Expect(kinds(w.writes(ctx)[before:])).To(Equal([]string{"patch scimusers/status", "update automationruleexecutions"}))
+
+		before = len(w.writes(ctx))
+		Expect(w.Create(ctx, organization)).To(Succeed())
+		eventually(ctx, w, organization, isReady())
+		done.waitFor("scimuser", 2)
+		Expect(kinds(w.writes(ctx)[before:])).To(Equal([]string{"patch organizations/status"}))
+	})
+
+	It("is none after a restart", func(ctx SpecContext) {
+		stop := w.start(ctx, countOften)
+		Expect(w.Create(ctx, newOrganization("sales", "Sales"))).To(Succeed())
+		Expect(w.Create(ctx, newEndpoint("okta"))).To(Succeed())
+		group, lost := newGroup("Sales"), newGroup("Nobody knows it")
+		Expect(w.Create(ctx, group)).To(Succeed())
+		Expect(w.Create(ctx, lost)).To(Succeed())
+		eventually(ctx, w, group, isReady())
+		eventually(ctx, w, lost, isFalse(v1alpha1.ReasonOrganizationNotFound))
+		eventually(ctx, w, newEndpoint("okta"), isReady())
+		boss := w.createReady(ctx, newUser("boss@example.com", "The Boss", inGroups(group.Name)))
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe", managedBy(boss.Name)))
+		nameless := newUser("nobody@example.com", "")
+		Expect(w.Create(ctx, nameless)).To(Succeed())
+		eventually(ctx, w, nameless, isFalse(v1alpha1.ReasonPersonMissing))
+		for _, linked := range []*v1alpha1.ScimUser{boss, user} {
+			eventually(ctx, w, w.personOf(ctx, linked), isReady())
+		}
+		eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping"), processed(3))
+		eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, "default-organization-mapping"), And(processed(2), isFalse(v1alpha1.ReasonSubjectsFailed)))
+		stop()
+
+		before := w.writes(ctx)
+		done := countReconciles("scimuser", "scimgroup", "person", "organization", "automationrule", "scimendpoint")
+		w.start(ctx, countOften)
+		for controller, objects := range map[string]int{
+			"scimuser": 3, "scimgroup": 2, "person": 2, "organization": 1, "automationrule": 2, "scimendpoint": 1,
+		} {
+			done.waitFor(controller, objects)
+		}
+		Expect(w.writes(ctx)).To(Equal(before))
+	})
+})
+
+var _ = Describe("A write that fails for a passing cause", func() {
+	It("is shown as Retrying and repeated", func(ctx SpecContext) {
+		w := newWorldWithRules(ctx)
+		allow := w.forbid(ctx, "persons")
+		w.start(ctx)
+		user := newUser("jane@example.com", "Jane Roe")
+		Expect(w.Create(ctx, user)).To(Succeed())
+		eventually(ctx, w, user, WithTransform(readyMessage[*v1alpha1.ScimUser], ContainSubstring("Forbidden")))
+		Expect(user.Status.ObservedGeneration).To(BeZero(), "the user has not been processed yet")
+		allow()
+		eventually(ctx, w, user, isReady())
+	})
+})
+
+var _ = Describe("Two operators at work at the same time", func() {
+	It("make one Person for each e-mail address and lose nothing", func(ctx SpecContext) {
+		const count = 20
+		w := newWorldWithRules(ctx)
+		one := func(o *controllers.Options) { o.Concurrency = 4 }
+		w.start(ctx, one)
+		w.start(ctx, one)
+		for range count {
+			user := newUser("", "Jane Roe")
+			user.Spec.UserName = user.Name + "@example.com"
+			Expect(w.Create(ctx, user)).To(Succeed())
+		}
+		Eventually(func(g Gomega) {
+			users, persons := &v1alpha1.ScimUserList{}, &v1alpha1.PersonList{}
+			g.Expect(w.List(ctx, users)).To(Succeed())
+			g.Expect(w.List(ctx, persons)).To(Succeed())
+			g.Expect(persons.Items).To(HaveLen(count))
+			for i := range users.Items {
+				g.Expect(&users.Items[i]).To(isReady())
+			}
+		}).Should(Succeed())
+		executions := &v1alpha1.AutomationRuleExecutionList{}
+		Expect(w.List(ctx, executions, client.MatchingLabels{v1alpha1.LabelResult: "succeeded"})).To(Succeed())
+		Expect(executions.Items).To(HaveLen(count))
+	})
+})
