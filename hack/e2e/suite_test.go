@@ -1,0 +1,255 @@
+// Package e2e runs the operator's binary as users do: as a process of its own,
+// with the rights of config/rbac and nothing more.
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/assets"
+	"rservice.dev/scim-operator/hack/testenv/manifests"
+)
+
+var (
+	env      *testenv.Env
+	direct   client.Client
+	binaries string
+	// config is the folder of manifests.
+	config string
+)
+
+func TestOperator(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	RunSpecs(t, "Operator")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	var err error
+	env, err = testenv.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(env.Stop)
+	scheme, err := kube.NewScheme()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(rbacv1.AddToScheme(scheme)).To(Succeed())
+	direct, err = client.New(env.Config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	binaries = GinkgoT().TempDir()
+	root, err := assets.RepositoryRoot()
+	Expect(err).NotTo(HaveOccurred())
+	config = filepath.Join(root, "config")
+	for name, pkg := range map[string]string{"manager": "rservice.dev/scim-operator", "oktasim": "rservice.dev/scim-operator/hack/oktasim"} {
+		output, err := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(binaries, name), pkg).CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(output))
+	}
+})
+
+// tenant is a namespace with the default rules, the sample Organizations and one
+// ScimEndpoint, and the operator that serves it.
+type tenant struct {
+	namespace  string
+	identity   string
+	kubeconfig string
+	address    string
+	token      string
+}
+
+// newTenant prepares a namespace and the operator's identity. The operator's port
+// is chosen once, so that it has the same address after a restart.
+func newTenant(ctx SpecContext) *tenant {
+	GinkgoHelper()
+	t := &tenant{namespace: env.Namespace(ctx, GinkgoT())}
+	t.identity = "system:serviceaccount:" + t.namespace + ":scim-operator"
+	grantRole(ctx, t)
+	cfg, err := env.User(t.identity)
+	Expect(err).NotTo(HaveOccurred())
+	t.kubeconfig = filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+	writeKubeconfig(t.kubeconfig, cfg)
+	_, err = manifests.Apply(ctx, direct, manifests.Options{FieldManager: "test", Namespace: t.namespace},
+		filepath.Join(config, "rules"), filepath.Join(config, "samples"))
+	Expect(err).NotTo(HaveOccurred())
+	return t
+}
+
+// grantRole binds the ClusterRole of config/rbac to the tenant's operator.
+func grantRole(ctx SpecContext, t *tenant) {
+	GinkgoHelper()
+	objects, err := manifests.Read(filepath.Join(config, "rbac"))
+	Expect(err).NotTo(HaveOccurred())
+	for _, object := range objects {
+		if object.GetKind() != "ClusterRole" || object.GetName() != "scim-operator" {
+			continue
+		}
+		object.SetName(t.namespace)
+		Expect(direct.Create(ctx, object)).To(Succeed())
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: t.namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: t.namespace},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: t.identity}},
+	}
+	Expect(direct.Create(ctx, binding)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) {
+		Expect(direct.Delete(ctx, binding)).To(Succeed())
+		Expect(direct.Delete(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: t.namespace}})).To(Succeed())
+	})
+}
+
+func writeKubeconfig(path string, cfg *rest.Config) {
+	GinkgoHelper()
+	kubeconfig := clientcmdapi.NewConfig()
+	kubeconfig.Clusters["test"] = &clientcmdapi.Cluster{Server: cfg.Host, CertificateAuthorityData: cfg.CAData, CertificateAuthority: cfg.CAFile}
+	kubeconfig.AuthInfos["test"] = &clientcmdapi.AuthInfo{
+		ClientCertificateData: cfg.CertData, ClientCertificate: cfg.CertFile, ClientKeyData: cfg.KeyData, ClientKey: cfg.KeyFile,
+	}
+	kubeconfig.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
+	kubeconfig.CurrentContext = "test"
+	Expect(clientcmd.WriteToFile(*kubeconfig, path)).To(Succeed())
+}
+
+// operator is a running process of the operator.
+type operator struct {
+	command *exec.Cmd
+	ended   chan error
+}
+
+// start runs the operator and waits until it serves. The first start chooses the port.
+func (t *tenant) start(ctx SpecContext) *operator {
+	GinkgoHelper()
+	address := t.address
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	// The process outlives the context of a step, and ends with the test.
+	command := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "manager"), "--namespace="+t.namespace,
+		"--leader-elect=false", "--scim-bind-address="+address, "--metrics-bind-address=0", "--health-probe-bind-address=0",
+		"--scim-requests-per-second=0")
+	command.Env = append(os.Environ(), "KUBECONFIG="+t.kubeconfig)
+	output, err := command.StderrPipe()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(command.Start()).To(Succeed())
+	o := &operator{command: command, ended: make(chan error, 1)}
+	serving := make(chan string, 1)
+	go func() {
+		o.follow(output, serving)
+		o.ended <- command.Wait()
+	}()
+	DeferCleanup(func() { o.stop(os.Kill) })
+	Eventually(serving).WithTimeout(time.Minute).Should(Receive(&t.address), "the operator has not begun to serve")
+	t.readToken(ctx)
+	return o
+}
+
+// follow passes the log on to the test's output and tells the address once.
+func (o *operator) follow(output io.Reader, serving chan<- string) {
+	lines := bufio.NewScanner(output)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var line struct{ Msg, Address string }
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "Serving SCIM" {
+			serving <- line.Address
+		}
+		fmt.Fprintln(GinkgoWriter, lines.Text())
+	}
+}
+
+// stop ends the process with a signal and waits for it.
+func (o *operator) stop(signal os.Signal) {
+	GinkgoHelper()
+	if o.command == nil {
+		return
+	}
+	Expect(o.command.Process.Signal(signal)).To(Succeed())
+	Eventually(o.ended).WithTimeout(time.Minute).Should(Receive())
+	o.command = nil
+}
+
+func (t *tenant) readToken(ctx SpecContext) {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	Eventually(func() error {
+		return direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "okta-token"}, secret)
+	}).Should(Succeed())
+	t.token = string(secret.Data[v1alpha1.SecretKeyToken])
+	// The server's own cache learns of the token a moment later.
+	Eventually(func() int { return t.send(ctx, http.MethodGet, "/Users?count=0", "").status }).Should(Equal(http.StatusOK))
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+}
+
+func (a answer) id() string {
+	id, _ := a.body["id"].(string)
+	return id
+}
+
+// send makes a request as the tenant's SCIM client.
+func (t *tenant) send(ctx context.Context, method, path, body string) answer {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+t.address+"/scim/v2"+path, strings.NewReader(body))
+	Expect(err).NotTo(HaveOccurred())
+	request.Header.Set("Authorization", "Bearer "+t.token)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/scim+json")
+	}
+	response, err := http.DefaultClient.Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	Expect(err).NotTo(HaveOccurred())
+	got := answer{status: response.StatusCode, header: response.Header}
+	if len(data) > 0 {
+		Expect(json.Unmarshal(data, &got.body)).To(Succeed(), string(data))
+	}
+	return got
+}
+
+func (t *tenant) expect(ctx context.Context, status int, method, path, body string) answer {
+	GinkgoHelper()
+	got := t.send(ctx, method, path, body)
+	Expect(got.status).To(Equal(status), "%s %s: %v", method, path, got.body)
+	return got
+}
+
+// writes lists the operator's writes since the first n, as "verb resource/subresource".
+func (t *tenant) writes(ctx context.Context, since int) []string {
+	GinkgoHelper()
+	all, err := env.AuditWrites(ctx, testenv.Filter{Namespace: t.namespace, User: t.identity})
+	Expect(err).NotTo(HaveOccurred())
+	var texts []string
+	for _, write := range all[since:] {
+		text := write.Verb + " " + write.Resource
+		if write.Subresource != "" {
+			text += "/" + write.Subresource
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
