@@ -54,3 +54,12 @@ func benchmarkInput(i int) Input {
 		Groups: []Group{{ID: "g", DisplayName: "Support", Organization: "support"}},
 	}
 }
+
+// BenchmarkCompile compiles the default rule, as happens once a generation.
+func BenchmarkCompile(b *testing.B) {
+	var rule v1alpha1.AutomationRule
+	loadYAML(b, "../../config/rules/default-user-mapping.yaml", &rule)
+	for b.Loop() {
+		compiled(b, &rule)
+	}
+}

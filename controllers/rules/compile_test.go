@@ -103,6 +103,10 @@ func TestCompileErrorsSayWhereAndWhat(t *testing.T) {
 			changed(withExpression("x", "'éé' + user.titel")),
 			CompileError{`expression "x"`, 1, 12, "undefined field 'titel'", "did you mean user.title?"},
 		},
+		"the first of two errors in the text": {
+			changed(withCondition("user.titel == usr.title")),
+			CompileError{"condition", 1, 5, "undefined field 'titel'", "did you mean user.title?"},
+		},
 		"a type that the operator does not take": {
 			changed(withCondition("user.active == 'True'")),
 			CompileError{"condition", 1, 13, "found no matching overload for '_==_' applied to '(bool, string)'", ""},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -313,4 +314,22 @@ func snapshot(t *testing.T, value any) string {
 	}
 	m := value.(memory)
 	return jsonOf(t, m.persons) + jsonOf(t, m.organizations) + jsonOf(t, m.users)
+}
+
+// TestARuleServesManyPlansAtOnce is for the race detector.
+func TestARuleServesManyPlansAtOnce(t *testing.T) {
+	in, dir := loadExample(t)
+	rules := []*Rule{defaultRule(t, "default-user-mapping")}
+	want := planned(t, rules, in, dir)
+	results := make([]Result, 16)
+	var group sync.WaitGroup
+	for i := range results {
+		group.Go(func() { results[i], _ = Plan(context.Background(), rules, in, dir) })
+	}
+	group.Wait()
+	for _, got := range results {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	}
 }
