@@ -10,6 +10,8 @@ CONTROLLER_GEN := bin/tools/controller-gen
 GOLANGCI_LINT := bin/tools/golangci-lint
 # Arguments for `go test`, such as TESTARGS='-run TestStore ./scimserver/...'.
 TESTARGS ?= ./...
+# Arguments for the simulated Okta, such as DEMOARGS='-users 1000 -workers 16'.
+DEMOARGS ?=
 # Arguments for the dev runner, such as RUNARGS='--scim-port 9080'.
 RUNARGS ?=
 
@@ -29,8 +31,8 @@ run: ## Run a control plane and the operator on this machine; Ctrl-C stops them,
 	@exec bin/scim-dev $(RUNARGS)
 
 .PHONY: demo
-demo: ## Act as Okta against a running `make run`: push users and groups.
-	@go run ./hack/oktasim -connection bin/dev/connection.json
+demo: ## Act as Okta against a running `make run`: push 200 users and 10 groups, run Okta's SPEC test, show the result.
+	@go run ./hack/oktasim -connection bin/dev/connection.json -demo -spec $(DEMOARGS)
 
 ##@ Develop
 
@@ -49,8 +51,8 @@ test-race: ## Run all tests with the race detector.
 	@exec bin/testrun -- go test -race $(TESTARGS)
 
 .PHONY: bench
-bench: ## Measure the operator against a real control plane.
-	@go run ./hack/bench
+bench: ## Measure the protocol and the rule engine, in memory on one core.
+	go test -run '^$$' -bench . -benchmem -cpu 1 ./scimserver/scim ./controllers/rules
 
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions and the RBAC role.

@@ -217,6 +217,8 @@ func (r *runner) operatorArgs() []string {
 		"--metrics-bind-address=" + loopback(r.opts.metricsPort),
 		"--health-probe-bind-address=" + loopback(r.opts.probePort),
 		"--leader-elect=false",
+		// One person trying things out, and load generators, are not to be slowed down.
+		"--scim-requests-per-second=0",
 	}
 }
 
