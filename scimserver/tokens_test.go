@@ -1,0 +1,139 @@
+package scimserver_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+)
+
+func withPublicURL(url string) func(*provisioningv1alpha1.ScimEndpoint, *corev1.Secret) {
+	return func(endpoint *provisioningv1alpha1.ScimEndpoint, _ *corev1.Secret) { endpoint.Spec.PublicURL = url }
+}
+
+// previous adds the token before the last rotation; "" as expiry leaves that out.
+func previous(token, expiry string) func(*provisioningv1alpha1.ScimEndpoint, *corev1.Secret) {
+	return func(_ *provisioningv1alpha1.ScimEndpoint, secret *corev1.Secret) {
+		secret.Data[provisioningv1alpha1.SecretKeyPreviousToken] = []byte(token)
+		if expiry != "" {
+			secret.Annotations = map[string]string{provisioningv1alpha1.AnnotationPreviousTokenExpiresAt: expiry}
+		}
+	}
+}
+
+var _ = Describe("Tokens", func() {
+	// status is what a request with the token is answered with.
+	status := func(ctx SpecContext, r replica, token string) func() int {
+		return func() int {
+			return scimClient{base: r.url + "/scim/v2", token: token}.do(ctx, "GET", "/Users?count=1", nil).Status
+		}
+	}
+	later, earlier := time.Now().Add(time.Hour).Format(time.RFC3339), time.Now().Add(-time.Hour).Format(time.RFC3339)
+
+	It("open only the tenant whose ScimEndpoint they belong to", func(ctx SpecContext) {
+		namespace, other := env.Namespace(ctx, GinkgoT()), env.Namespace(ctx, GinkgoT())
+		newEndpoint(ctx, namespace, "okta", tokenFor(namespace))
+		newEndpoint(ctx, other, "okta", tokenFor(other))
+		r := startReplica(ctx, "")
+		mine, theirs := scimClient{base: r.url + "/scim/v2", token: tokenFor(namespace)}, scimClient{base: r.url + "/scim/v2", token: tokenFor(other)}
+		id := mine.create(ctx, "/Users", user("babs@example.com"))
+		Expect(theirs.do(ctx, "GET", "/Users", nil).ids()).To(BeEmpty())
+		Expect(theirs.do(ctx, "GET", "/Users/"+id, nil)).To(beError(404, ""))
+		Expect(theirs.do(ctx, "DELETE", "/Users/"+id, nil)).To(beError(404, ""))
+		Expect(theirs.do(ctx, "POST", "/Groups", group("Guides", id))).To(beError(400, "invalidValue"))
+		theirs.create(ctx, "/Users", user("babs@example.com"))
+		Expect(mine.do(ctx, "GET", "/Users", nil).ids()).To(Equal([]string{id}))
+	})
+
+	It("are refused unless everything about them is right", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		token := func(name string) string { return tokenFor(namespace) + "-" + name }
+		newEndpoint(ctx, namespace, "good", token("good"))
+		newEndpoint(ctx, namespace, "rotated", token("rotated"), previous(token("still-valid"), later))
+		newEndpoint(ctx, namespace, "expired", token("expired-current"), previous(token("expired"), earlier))
+		newEndpoint(ctx, namespace, "endless", token("endless-current"), previous(token("endless"), ""))
+		newEndpoint(ctx, namespace, "garbled", token("garbled-current"), previous(token("garbled"), "tomorrow"))
+		newEndpoint(ctx, namespace, "short", "too-short")
+		newEndpoint(ctx, namespace, "elsewhere", token("elsewhere"), func(e *provisioningv1alpha1.ScimEndpoint, _ *corev1.Secret) {
+			e.Spec.TokenSecretName = "another"
+		})
+		newEndpoint(ctx, namespace, "own-secret", token("own-secret"), func(e *provisioningv1alpha1.ScimEndpoint, s *corev1.Secret) {
+			e.Spec.TokenSecretName, s.Name = "my-token", "my-token"
+		})
+		newEndpoint(ctx, namespace, "orphan", token("orphan"), func(_ *provisioningv1alpha1.ScimEndpoint, s *corev1.Secret) {
+			s.Labels[provisioningv1alpha1.LabelEndpoint] = "nobody"
+		})
+		newEndpoint(ctx, namespace, "unlabelled", token("unlabelled"), func(_ *provisioningv1alpha1.ScimEndpoint, s *corev1.Secret) {
+			s.Labels = nil
+		})
+		newEndpoint(ctx, namespace, "twin-a", token("twin"))
+		newEndpoint(ctx, namespace, "twin-b", token("twin"))
+		r := startReplica(ctx, namespace)
+
+		for _, valid := range []string{"good", "rotated", "still-valid", "expired-current", "endless-current", "own-secret"} {
+			Expect(status(ctx, r, token(valid))()).To(Equal(200), valid)
+		}
+		for _, invalid := range []string{"expired", "endless", "garbled", "elsewhere", "orphan", "unlabelled", "twin", "unknown"} {
+			Expect(status(ctx, r, token(invalid))()).To(Equal(401), invalid)
+		}
+		Expect(status(ctx, r, "too-short")()).To(Equal(401))
+		Expect(r.logs.String()).NotTo(ContainSubstring(tokenFor(namespace)))
+	})
+
+	It("can be rotated without an interruption", func(ctx SpecContext) {
+		c, r, namespace := connect(ctx)
+		next := c.token + "-rotated"
+		Expect(status(ctx, r, next)()).To(Equal(401))
+		secret := &corev1.Secret{}
+		Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "okta-token"}, secret)).To(Succeed())
+		secret.Data[provisioningv1alpha1.SecretKeyToken] = []byte(next)
+		previous(c.token, later)(nil, secret)
+		Expect(direct.Update(ctx, secret)).To(Succeed())
+		Eventually(status(ctx, r, next)).Should(Equal(200))
+		Expect(status(ctx, r, c.token)()).To(Equal(200))
+
+		By("ending the overlap")
+		delete(secret.Data, provisioningv1alpha1.SecretKeyPreviousToken)
+		Expect(direct.Update(ctx, secret)).To(Succeed())
+		Eventually(status(ctx, r, c.token)).Should(Equal(401))
+		Expect(status(ctx, r, next)()).To(Equal(200))
+	})
+
+	It("end with their ScimEndpoint", func(ctx SpecContext) {
+		c, r, namespace := connect(ctx)
+		Expect(status(ctx, r, c.token)()).To(Equal(200))
+		endpoint := &provisioningv1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
+		Expect(direct.Delete(ctx, endpoint)).To(Succeed())
+		Eventually(status(ctx, r, c.token)).Should(Equal(401))
+	})
+
+	It("follow the Secret that the status names", func(ctx SpecContext) {
+		c, r, namespace := connect(ctx)
+		endpoint := &provisioningv1alpha1.ScimEndpoint{}
+		Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "okta"}, endpoint)).To(Succeed())
+		endpoint.Status.TokenSecretName = "other"
+		Expect(direct.Status().Update(ctx, endpoint)).To(Succeed())
+		Eventually(status(ctx, r, c.token)).Should(Equal(401))
+	})
+
+	It("select the client's profile", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		newEndpoint(ctx, namespace, "standard", tokenFor(namespace))
+		newEndpoint(ctx, namespace, "entra", tokenFor(namespace)+"-entra", func(e *provisioningv1alpha1.ScimEndpoint, _ *corev1.Secret) {
+			e.Spec.ClientProfile = provisioningv1alpha1.ClientProfileEntra
+		})
+		r := startReplica(ctx, namespace)
+		standard := scimClient{base: r.url + "/scim/v2", token: tokenFor(namespace)}
+		entra := scimClient{base: r.url + "/scim/v2", token: tokenFor(namespace) + "-entra"}
+		id := standard.create(ctx, "/Users", user("babs@example.com"))
+		patch := operations(map[string]any{"op": "replace", "path": `phoneNumbers[type eq "work"].value`, "value": "555"})
+		Expect(standard.do(ctx, "PATCH", "/Users/"+id, patch)).To(beError(400, "noTarget"))
+		Expect(entra.do(ctx, "PATCH", "/Users/"+id, patch).Body).To(
+			HaveKeyWithValue("phoneNumbers", []any{map[string]any{"type": "work", "value": "555"}}))
+	})
+})
