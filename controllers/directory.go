@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -119,7 +120,7 @@ func (d directory) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Pe
 	if exists, err := d.get(ctx, value, &v1alpha1.ScimUser{}); exists || err != nil {
 		return nil, err
 	}
-	for _, by := range []struct{ index, key string }{{userByExternalID, value}, {userByUserName, rules.Fold(value)}} {
+	for _, by := range []struct{ index, key string }{{userByExternalID, value}, {userByUserName, fold.String(value)}} {
 		users := &v1alpha1.ScimUserList{}
 		if err := d.list(ctx, users, by.index, by.key); err != nil {
 			return nil, err

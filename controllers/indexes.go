@@ -7,8 +7,8 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers/rules"
 )
 
 // Names of the cache's indexes. Names and e-mail addresses are folded, ids are not.
@@ -61,24 +61,24 @@ func indexes() []index {
 	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
 	execution := &v1alpha1.AutomationRuleExecution{}
 	return []index{
-		indexOf(person, personByEmail, func(p *v1alpha1.Person) []string { return []string{rules.Fold(p.Spec.PrimaryEmail)} }),
+		indexOf(person, personByEmail, func(p *v1alpha1.Person) []string { return []string{fold.String(p.Spec.PrimaryEmail)} }),
 		indexOf(person, personBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
 		indexOf(person, personByManager, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Manager)} }),
 		indexOf(person, personByOrganization, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Organization)} }),
 
-		indexOf(organization, organizationByName, func(o *v1alpha1.Organization) []string { return []string{rules.Fold(o.Spec.Name)} }),
+		indexOf(organization, organizationByName, func(o *v1alpha1.Organization) []string { return []string{fold.String(o.Spec.Name)} }),
 		indexOf(organization, organizationBySource, func(o *v1alpha1.Organization) []string { return []string{o.Spec.SourceID} }),
 		indexOf(organization, organizationByParent, func(o *v1alpha1.Organization) []string { return []string{nameOf(o.Spec.Parent)} }),
 		indexOf(organization, organizationByManager, func(o *v1alpha1.Organization) []string { return []string{nameOf(o.Spec.Manager)} }),
 
 		indexOf(user, userByGroup, func(u *v1alpha1.ScimUser) []string { return slices.Clone(u.Spec.Groups) }),
-		indexOf(user, userByUserName, func(u *v1alpha1.ScimUser) []string { return []string{rules.Fold(u.Spec.UserName)} }),
+		indexOf(user, userByUserName, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(u.Spec.UserName)} }),
 		indexOf(user, userByExternalID, func(u *v1alpha1.ScimUser) []string { return []string{u.Spec.ExternalID} }),
-		indexOf(user, userByManager, func(u *v1alpha1.ScimUser) []string { return []string{rules.Fold(managerValue(u))} }),
-		indexOf(user, userByOrganization, func(u *v1alpha1.ScimUser) []string { return []string{rules.Fold(organizationValue(u))} }),
+		indexOf(user, userByManager, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(managerValue(u))} }),
+		indexOf(user, userByOrganization, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(organizationValue(u))} }),
 		indexOf(user, userByEmail, emailCandidates),
 
-		indexOf(group, groupByDisplayName, func(g *v1alpha1.ScimGroup) []string { return []string{rules.Fold(g.Spec.DisplayName)} }),
+		indexOf(group, groupByDisplayName, func(g *v1alpha1.ScimGroup) []string { return []string{fold.String(g.Spec.DisplayName)} }),
 		indexOf(group, groupByOrganization, func(g *v1alpha1.ScimGroup) []string { return []string{nameOf(g.Status.Organization)} }),
 
 		indexOf(execution, executionBySubject, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Subject.Name} }),
@@ -121,9 +121,9 @@ func organizationValue(user *v1alpha1.ScimUser) string {
 // emailCandidates are the folded values of a user that a mapping can make the
 // primary e-mail address of a Person.
 func emailCandidates(user *v1alpha1.ScimUser) []string {
-	candidates := []string{rules.Fold(user.Spec.UserName)}
+	candidates := []string{fold.String(user.Spec.UserName)}
 	for _, email := range user.Spec.Emails {
-		if folded := rules.Fold(email.Value); !slices.Contains(candidates, folded) {
+		if folded := fold.String(email.Value); !slices.Contains(candidates, folded) {
 			candidates = append(candidates, folded)
 		}
 	}
@@ -133,5 +133,5 @@ func emailCandidates(user *v1alpha1.ScimUser) []string {
 // managerNames are the folded values by which other users can name this one as
 // their manager.
 func managerNames(user *v1alpha1.ScimUser) []string {
-	return []string{rules.Fold(user.Name), rules.Fold(user.Spec.ExternalID), rules.Fold(user.Spec.UserName)}
+	return []string{fold.String(user.Name), fold.String(user.Spec.ExternalID), fold.String(user.Spec.UserName)}
 }

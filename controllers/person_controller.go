@@ -10,8 +10,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers/rules"
 )
 
 // personReconciler says of each Person whether its e-mail address is its own and
@@ -43,7 +43,7 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 
 func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person) (verdict, error) {
 	same := &v1alpha1.PersonList{}
-	email := rules.Fold(person.Spec.PrimaryEmail)
+	email := fold.String(person.Spec.PrimaryEmail)
 	err := r.client.List(ctx, same, client.InNamespace(person.Namespace), client.MatchingFields{personByEmail: email}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return verdict{}, fmt.Errorf("look for the same e-mail address: %w", err)
@@ -72,12 +72,12 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 // personsOfPerson finds the Persons for which it matters that one has come, gone or
 // got another e-mail address.
 func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
-	if old != nil && current != nil && rules.Fold(old.Spec.PrimaryEmail) == rules.Fold(current.Spec.PrimaryEmail) {
+	if old != nil && current != nil && fold.String(old.Spec.PrimaryEmail) == fold.String(current.Spec.PrimaryEmail) {
 		return nil
 	}
 	existing := versions(old, current)
 	for _, version := range existing {
-		if err := f.personsBy(ctx, version.Namespace, personByEmail, rules.Fold(version.Spec.PrimaryEmail), into); err != nil {
+		if err := f.personsBy(ctx, version.Namespace, personByEmail, fold.String(version.Spec.PrimaryEmail), into); err != nil {
 			return err
 		}
 	}

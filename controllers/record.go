@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -37,9 +38,9 @@ type identity struct {
 func identityOf(record rules.Record) identity {
 	switch typed := record.(type) {
 	case *v1alpha1.Person:
-		return identity{kind: v1alpha1.RecordPerson, value: rules.Fold(typed.Spec.PrimaryEmail)}
+		return identity{kind: v1alpha1.RecordPerson, value: fold.String(typed.Spec.PrimaryEmail)}
 	case *v1alpha1.Organization:
-		return identity{kind: v1alpha1.RecordOrganization, value: rules.Fold(typed.Spec.Name)}
+		return identity{kind: v1alpha1.RecordOrganization, value: fold.String(typed.Spec.Name)}
 	}
 	return identity{}
 }

@@ -7,8 +7,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers/rules"
 )
 
 // usersBy adds the users under any of the keys of an index.
@@ -103,7 +103,7 @@ func (f finder) usersOfOrganization(ctx context.Context, old, current *v1alpha1.
 	organization := existing[0]
 	var names []string
 	for _, version := range existing {
-		names = append(names, rules.Fold(version.Spec.Name))
+		names = append(names, fold.String(version.Spec.Name))
 	}
 	if err := f.usersBy(ctx, organization.Namespace, userByOrganization, names, into); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (f finder) groupsOfOrganization(ctx context.Context, old, current *v1alpha1
 	organization := existing[0]
 	var names []string
 	for _, version := range existing {
-		names = append(names, rules.Fold(version.Spec.Name))
+		names = append(names, fold.String(version.Spec.Name))
 		into.add(version.Namespace, version.Spec.SourceID)
 	}
 	if err := f.groupsBy(ctx, organization.Namespace, groupByDisplayName, names, into); err != nil {
@@ -152,9 +152,9 @@ func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGr
 	if err := f.list(ctx, organizations, old.Namespace, client.MatchingFields{organizationBySource: old.Name}); err != nil {
 		return err
 	}
-	names := []string{rules.Fold(old.Spec.DisplayName)}
+	names := []string{fold.String(old.Spec.DisplayName)}
 	for i := range organizations.Items {
-		names = append(names, rules.Fold(organizations.Items[i].Spec.Name))
+		names = append(names, fold.String(organizations.Items[i].Spec.Name))
 	}
 	return f.groupsBy(ctx, old.Namespace, groupByDisplayName, names, into)
 }
@@ -170,7 +170,7 @@ func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person
 	var emails []string
 	for _, version := range existing {
 		into.add(version.Namespace, version.Spec.SourceID)
-		emails = append(emails, rules.Fold(version.Spec.PrimaryEmail))
+		emails = append(emails, fold.String(version.Spec.PrimaryEmail))
 	}
 	if old != nil && current != nil && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
 		if slices.Equal(emails[:1], emails[1:]) {
@@ -194,7 +194,7 @@ func (f finder) usersOfManager(ctx context.Context, namespace, id string, into r
 	if id == "" {
 		return nil
 	}
-	names := []string{rules.Fold(id)}
+	names := []string{fold.String(id)}
 	manager := &v1alpha1.ScimUser{}
 	err := f.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: id}, manager, client.UnsafeDisableDeepCopy)
 	if client.IgnoreNotFound(err) != nil {

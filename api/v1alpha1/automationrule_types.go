@@ -28,7 +28,7 @@ const (
 // +kubebuilder:validation:Enum=created
 type SetWhen string
 
-// SetWhenCreated sets the field only on a record that this rule creates.
+// SetWhenCreated sets the field only on a record that the same run creates.
 const SetWhenCreated SetWhen = "created"
 
 // AutomationRuleSpec says how subjects become records. All expressions are CEL;
@@ -148,8 +148,8 @@ type FieldAssignment struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=10240
 	Value string `json:"value,omitempty"`
-	// when limits the assignment: "created" only when the rule creates the record.
-	// Unset: always.
+	// when limits the assignment: "created" only to a record that this run creates,
+	// by this rule or by one before it. Unset: always.
 	// +optional
 	When SetWhen `json:"when,omitempty"`
 }

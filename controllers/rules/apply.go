@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -74,8 +75,8 @@ func nilIfEmpty[T any](list []T) []T {
 // combine works on e-mail addresses, which are compared folded.
 func (a action) combine(have, entries []string) []string {
 	same := func(text string) func(string) bool {
-		folded := Fold(text)
-		return func(other string) bool { return Fold(other) == folded }
+		folded := fold.String(text)
+		return func(other string) bool { return fold.String(other) == folded }
 	}
 	switch a.operation {
 	case setOperation:

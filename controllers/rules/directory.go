@@ -16,12 +16,12 @@ import (
 // that the same plan comes out every time.
 type Directory interface {
 	// OrganizationByName returns the Organization, enabled or not, whose
-	// Fold(spec.name) is name.
+	// fold.String(spec.name) is name.
 	OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error)
 	// OrganizationBySource returns the Organization whose spec.sourceID is this
 	// SCIM id of a group.
 	OrganizationBySource(ctx context.Context, id string) (*v1alpha1.Organization, error)
-	// PersonByEmail returns the Person whose Fold(spec.primaryEmail) is email.
+	// PersonByEmail returns the Person whose fold.String(spec.primaryEmail) is email.
 	PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error)
 	// PersonBySource returns the Person whose spec.sourceID is this SCIM id of a
 	// user.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -34,7 +35,7 @@ func (l *lookups) organization(name string) ref.Val {
 	if isBlank(name) {
 		return types.OptionalNone
 	}
-	organization, err := l.directory.OrganizationByName(l.ctx, Fold(name))
+	organization, err := l.directory.OrganizationByName(l.ctx, fold.String(name))
 	if err != nil {
 		return l.fail(err)
 	}
@@ -113,11 +114,11 @@ func primaryOrFirst(entries []*v1alpha1.ScimValue) string {
 }
 
 func otherEmails(entries []*v1alpha1.ScimValue, email string) ref.Val {
-	seen := map[string]bool{Fold(strings.TrimSpace(email)): true}
+	seen := map[string]bool{fold.String(strings.TrimSpace(email)): true}
 	others := []string{}
 	for _, entry := range entries {
 		value := strings.TrimSpace(entry.Value)
-		if folded := Fold(value); value != "" && !seen[folded] {
+		if folded := fold.String(value); value != "" && !seen[folded] {
 			seen[folded] = true
 			others = append(others, value)
 		}

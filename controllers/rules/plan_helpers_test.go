@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -24,7 +25,7 @@ type memory struct {
 }
 
 func (m *memory) OrganizationByName(_ context.Context, name string) (*v1alpha1.Organization, error) {
-	return first(m.organizations, func(o *v1alpha1.Organization) bool { return Fold(o.Spec.Name) == name }), m.err
+	return first(m.organizations, func(o *v1alpha1.Organization) bool { return fold.String(o.Spec.Name) == name }), m.err
 }
 
 func (m *memory) OrganizationBySource(_ context.Context, id string) (*v1alpha1.Organization, error) {
@@ -32,7 +33,7 @@ func (m *memory) OrganizationBySource(_ context.Context, id string) (*v1alpha1.O
 }
 
 func (m *memory) PersonByEmail(_ context.Context, email string) (*v1alpha1.Person, error) {
-	return first(m.persons, func(p *v1alpha1.Person) bool { return Fold(p.Spec.PrimaryEmail) == email }), m.err
+	return first(m.persons, func(p *v1alpha1.Person) bool { return fold.String(p.Spec.PrimaryEmail) == email }), m.err
 }
 
 func (m *memory) PersonBySource(_ context.Context, id string) (*v1alpha1.Person, error) {
@@ -43,7 +44,7 @@ func (m *memory) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Pers
 	for _, fits := range []func(u *v1alpha1.ScimUser) bool{
 		func(u *v1alpha1.ScimUser) bool { return u.Name == value },
 		func(u *v1alpha1.ScimUser) bool { return u.Spec.ExternalID == value },
-		func(u *v1alpha1.ScimUser) bool { return Fold(u.Spec.UserName) == Fold(value) },
+		func(u *v1alpha1.ScimUser) bool { return fold.String(u.Spec.UserName) == fold.String(value) },
 	} {
 		if u := first(m.users, fits); u != nil {
 			person, _ := m.PersonBySource(ctx, u.Name)

@@ -179,7 +179,7 @@ func withNumbers(value any) any {
 func customFields(extensions map[string]v1alpha1.JSON) ref.Val {
 	values := map[string]any{}
 	for _, urn := range slices.Sorted(maps.Keys(extensions)) {
-		if !strings.HasSuffix(lowerASCII(urn), customFieldsSuffix) {
+		if !strings.HasSuffix(strings.ToLower(urn), customFieldsSuffix) {
 			continue
 		}
 		var members map[string]v1alpha1.JSON

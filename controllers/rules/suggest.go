@@ -80,7 +80,7 @@ func isWord(name string) bool {
 func didYouMean(name string, candidates map[string]string) string {
 	nearest, best := "", maxDistance+1
 	for candidate := range candidates {
-		d := distance(lowerASCII(name), lowerASCII(candidate))
+		d := distance(strings.ToLower(name), strings.ToLower(candidate))
 		if d < best || d == best && candidate < nearest {
 			nearest, best = candidate, d
 		}

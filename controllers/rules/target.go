@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/cel-go/common/types"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -64,7 +65,7 @@ func (r *run) search() (Record, error) {
 		return nil, err
 	}
 	kind := r.subject.record
-	record, err := kind.byMatch(r.ctx, r.lookups.directory, Fold(value))
+	record, err := kind.byMatch(r.ctx, r.lookups.directory, fold.String(value))
 	if err != nil || record == nil {
 		return nil, err
 	}
@@ -106,8 +107,8 @@ func (r *run) matchValue() (string, error) {
 // checkMatch refuses a match value that another record has.
 func (r *run) checkMatch(before, after Record) error {
 	kind := r.subject.record
-	value := Fold(kind.text(after, kind.match))
-	if value == Fold(kind.text(before, kind.match)) {
+	value := fold.String(kind.text(after, kind.match))
+	if value == fold.String(kind.text(before, kind.match)) {
 		return nil
 	}
 	other, err := kind.byMatch(r.ctx, r.lookups.directory, value)

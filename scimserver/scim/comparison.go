@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"rservice.dev/scim-operator/api/fold"
 )
 
 // operator is a comparison operator in lower case.
@@ -44,7 +46,7 @@ type comparison struct {
 func newComparison(target operand, op operator, literal any) (*comparison, error) {
 	c := &comparison{target: target, op: op, literal: literal}
 	if s, ok := literal.(string); ok {
-		c.folded = Fold(s)
+		c.folded = fold.String(s)
 	}
 	if literal == nil {
 		if op != opEq && op != opNe {
@@ -169,7 +171,7 @@ func (c *comparison) testText(value string, exact bool) bool {
 	case c.op == opEq || c.op == opNe:
 		return equalsFolded(value, literal) == (c.op == opEq)
 	default:
-		value = Fold(value)
+		value = fold.String(value)
 	}
 	switch c.op {
 	case opCo:
@@ -183,13 +185,13 @@ func (c *comparison) testText(value string, exact bool) bool {
 	}
 }
 
-// equalsFolded reports whether Fold(s) equals folded, without allocating for ASCII.
+// equalsFolded reports whether fold.String(s) equals folded, without allocating for ASCII.
 func equalsFolded(s, folded string) bool {
 	if s == folded {
 		return true
 	}
 	if !isASCII(s) {
-		return Fold(s) == folded
+		return fold.String(s) == folded
 	}
 	return len(s) == len(folded) && strings.EqualFold(s, folded)
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"strings"
 	"unicode/utf8"
+
+	"rservice.dev/scim-operator/api/fold"
 )
 
 // normalize checks a value from a client against the table and returns its
@@ -164,10 +166,10 @@ func (a *Attribute) key(element any) string {
 		return value
 	}
 	if !a.Sub("value").CaseExact {
-		value = Fold(value)
+		value = fold.String(value)
 	}
 	kind, _ := object["type"].(string)
-	return Fold(kind) + "\x00" + value
+	return fold.String(kind) + "\x00" + value
 }
 
 // dedupe removes values that count as the same as an earlier one. If the later

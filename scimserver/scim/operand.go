@@ -3,6 +3,8 @@ package scim
 import (
 	"slices"
 	"strings"
+
+	"rservice.dev/scim-operator/api/fold"
 )
 
 // operand names the values that a filter or a projection looks at.
@@ -38,7 +40,7 @@ func (o operand) String() string {
 // names reports whether the operand is, or is part of, the attribute with that canonical name.
 func (o operand) names(name string) bool {
 	if o.attr == nil {
-		return EqualFold(o.dynamic, name)
+		return fold.Equal(o.dynamic, name)
 	}
 	if o.urn != "" {
 		return name == o.urn+":"+o.attr.Name

@@ -1,6 +1,10 @@
 package scim
 
-import "maps"
+import (
+	"maps"
+
+	"rservice.dev/scim-operator/api/fold"
+)
 
 // applyMulti applies an operation to a multi-valued complex attribute.
 func (p *patcher) applyMulti(op Op, t target, value any) error {
@@ -160,7 +164,7 @@ func (a *Attribute) same(x, y any) bool {
 	s, okS := x.(string)
 	t, okT := y.(string)
 	if okS && okT && !a.CaseExact {
-		return EqualFold(s, t)
+		return fold.Equal(s, t)
 	}
 	return x == y
 }

@@ -79,33 +79,3 @@ func TestCloneSharesNothing(t *testing.T) {
 		t.Error("the clone of nothing is something")
 	}
 }
-
-func TestFoldComparesAsUnicodeDoes(t *testing.T) {
-	same := [][2]string{
-		{"Alice@Example.COM", "alice@example.com"}, {"Straße", "STRASSE"}, {"ÉCOLE", "école"},
-		{"e\u0301cole", "\u00c9cole"}, {"ΣΊΣΥΦΟΣ", "σίσυφος"}, {"ﬁn", "FIN"}, {"\u212a", "k"}, {"Ǆ", "ǆ"},
-		{"\u1fb3\u0301", "\u0391\u0301\u0345"},
-	}
-	for _, pair := range same {
-		if Fold(pair[0]) != Fold(pair[1]) || !EqualFold(pair[0], pair[1]) {
-			t.Errorf("%q and %q differ: %q, %q", pair[0], pair[1], Fold(pair[0]), Fold(pair[1]))
-		}
-		if again := Fold(Fold(pair[0])); again != Fold(pair[0]) {
-			t.Errorf("folding %q twice gives %q", pair[0], again)
-		}
-	}
-	for _, pair := range [][2]string{{"a", "b"}, {"a", "á"}, {"a ", "a"}, {"I", "ı"}, {"ab", "a"}} {
-		if EqualFold(pair[0], pair[1]) {
-			t.Errorf("%q and %q are equal", pair[0], pair[1])
-		}
-	}
-}
-
-func TestFoldIsStableForEveryCharacter(t *testing.T) {
-	for r := range rune(0x20000) {
-		s := Fold(string(r))
-		if again := Fold(s); again != s {
-			t.Fatalf("%U folds to %q and then to %q", r, s, again)
-		}
-	}
-}

@@ -16,8 +16,8 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/scimserver/scim"
 )
 
 // claimKind is what a claim makes unique within a tenant.
@@ -58,7 +58,7 @@ var errTaken = errors.New("the name is taken")
 // claimName derives the Lease's name from the folded value. The version prefix
 // allows for another derivation later; the zero bytes keep the parts apart.
 func claimName(kind claimKind, value string) string {
-	sum := sha256.Sum256([]byte("rservice.dev/scim-operator/claim\x00" + string(kind) + "\x00" + scim.Fold(value)))
+	sum := sha256.Sum256([]byte("rservice.dev/scim-operator/claim\x00" + string(kind) + "\x00" + fold.String(value)))
 	encoded := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
 	return "scim-v1-" + string(kind) + "-" + strings.ToLower(encoded)
 }

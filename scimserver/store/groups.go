@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -162,7 +163,7 @@ func (c *groupChange) none() bool {
 	return c.same && len(c.members.add) == 0 && len(c.members.remove) == 0
 }
 
-func (c *groupChange) renamed() bool { return !scim.EqualFold(c.oldName, c.spec.DisplayName) }
+func (c *groupChange) renamed() bool { return !fold.Equal(c.oldName, c.spec.DisplayName) }
 
 func (s *Store) groupChange(
 	ctx context.Context, tenant, id string, group *v1alpha1.ScimGroup, current groupState, next scim.Resource,

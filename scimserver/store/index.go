@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -28,11 +29,11 @@ func registerIndexes(ctx context.Context, c cache.Cache) error {
 		name    string
 		extract client.IndexerFunc
 	}{
-		{&v1alpha1.ScimUser{}, indexName, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return []string{scim.Fold(s.UserName)} })},
+		{&v1alpha1.ScimUser{}, indexName, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return []string{fold.String(s.UserName)} })},
 		{&v1alpha1.ScimUser{}, indexExternalID, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return assigned(s.ExternalID) })},
 		{&v1alpha1.ScimUser{}, indexEmail, userIndex(foldedEmails)},
 		{&v1alpha1.ScimUser{}, indexMemberOf, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return s.Groups })},
-		{&v1alpha1.ScimGroup{}, indexName, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return []string{scim.Fold(s.DisplayName)} })},
+		{&v1alpha1.ScimGroup{}, indexName, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return []string{fold.String(s.DisplayName)} })},
 		{&v1alpha1.ScimGroup{}, indexExternalID, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return assigned(s.ExternalID) })},
 		{&v1alpha1.ScimGroup{}, indexMemberOf, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return s.Groups })},
 	} {
@@ -74,7 +75,7 @@ func foldedEmails(spec *v1alpha1.ScimUserSpec) []string {
 	emails := make([]string, 0, len(spec.Emails))
 	for _, email := range spec.Emails {
 		if email.Value != "" {
-			emails = append(emails, scim.Fold(email.Value))
+			emails = append(emails, fold.String(email.Value))
 		}
 	}
 	return emails
@@ -131,7 +132,7 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 		if (rt == scim.User) != (c.Path == "userName") {
 			return nil, false, nil
 		}
-		ids, err := s.idsBy(ctx, tenant, rt, indexName, scim.Fold(c.Value))
+		ids, err := s.idsBy(ctx, tenant, rt, indexName, fold.String(c.Value))
 		if err == nil && len(ids) == 0 {
 			ids, err = s.askClaim(ctx, tenant, rt, c.Value)
 		}
@@ -140,7 +141,7 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 		ids, err := s.idsBy(ctx, tenant, rt, indexExternalID, c.Value)
 		return ids, true, err
 	case "emails.value":
-		ids, err := s.idsBy(ctx, tenant, rt, indexEmail, scim.Fold(c.Value))
+		ids, err := s.idsBy(ctx, tenant, rt, indexEmail, fold.String(c.Value))
 		return ids, true, err
 	case "groups.value":
 		ids, err := s.idsBy(ctx, tenant, rt, indexMemberOf, c.Value)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -91,7 +92,7 @@ func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id stri
 	if err != nil {
 		return nil, err
 	}
-	ids, err := s.idsBy(ctx, tenant, rt, indexName, scim.Fold(name))
+	ids, err := s.idsBy(ctx, tenant, rt, indexName, fold.String(name))
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +204,7 @@ func (s *Store) applyToUser(
 // writeUser updates a user and moves its claim when the name has changed.
 func (s *Store) writeUser(ctx context.Context, user *v1alpha1.ScimUser, oldName string) error {
 	name, tenant, id := user.Spec.UserName, user.Namespace, user.Name
-	renamed := !scim.EqualFold(oldName, name)
+	renamed := !fold.Equal(oldName, name)
 	writeCtx := ctx
 	if renamed {
 		held, err := s.claim(ctx, claimUserName, tenant, name, id)

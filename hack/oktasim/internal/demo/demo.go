@@ -50,7 +50,7 @@ func New(kubeconfig, namespace string, wait time.Duration, out io.Writer) (*Demo
 func (d *Demo) Verify(ctx context.Context, rep *report.Report, s *sim.Sim, failing sim.Failing) error {
 	giveUp := time.Now().Add(d.Wait)
 	for {
-		cluster, err := d.read(ctx)
+		cluster, err := patiently(ctx, d, func() (*cluster, error) { return d.read(ctx) })
 		if err != nil {
 			return err
 		}
@@ -64,6 +64,23 @@ func (d *Demo) Verify(ctx context.Context, rep *report.Report, s *sim.Sim, faili
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// patiently tries again while the API server is away, at most Wait: it may be
+// restarting just then.
+func patiently[T any](ctx context.Context, d *Demo, try func() (T, error)) (T, error) {
+	giveUp := time.Now().Add(d.Wait)
+	for {
+		result, err := try()
+		if err == nil || time.Now().After(giveUp) {
+			return result, err
+		}
+		select {
+		case <-ctx.Done():
+			return result, err
 		case <-time.After(pollInterval):
 		}
 	}

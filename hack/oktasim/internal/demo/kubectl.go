@@ -39,7 +39,7 @@ func (d *Demo) Show(ctx context.Context, failing sim.Failing) error {
 		if slices.Contains(v.args, "") {
 			continue // The object was not accepted; that is a failed check already.
 		}
-		lines, err := d.kubectl(ctx, kubectl, v.args)
+		lines, err := patiently(ctx, d, func() ([]string, error) { return d.kubectl(ctx, kubectl, v.args) })
 		if err != nil {
 			return err
 		}
