@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -44,7 +45,7 @@ func main() {
 		fmt.Fprintln(os.Stdout, version())
 		return
 	}
-	logger, err := newLogger(o.logLevel, o.logFormat)
+	logger, err := newLogger(os.Stderr, o.logLevel, o.logFormat)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -122,7 +123,7 @@ func (o *options) explain(err error) error {
 	return err
 }
 
-func newLogger(level, format string) (logr.Logger, error) {
+func newLogger(w io.Writer, level, format string) (logr.Logger, error) {
 	var slogLevel slog.Level
 	if err := slogLevel.UnmarshalText([]byte(level)); err != nil {
 		return logr.Logger{}, fmt.Errorf("--log-level %q is neither info nor debug", level)
@@ -130,9 +131,9 @@ func newLogger(level, format string) (logr.Logger, error) {
 	handlerOptions := &slog.HandlerOptions{Level: slogLevel}
 	switch format {
 	case "json":
-		return logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, handlerOptions)), nil
+		return logr.FromSlogHandler(slog.NewJSONHandler(w, handlerOptions)), nil
 	case "text":
-		return logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, handlerOptions)), nil
+		return logr.FromSlogHandler(slog.NewTextHandler(w, handlerOptions)), nil
 	}
 	return logr.Logger{}, fmt.Errorf("--log-format %q is neither json nor text", format)
 }
