@@ -183,9 +183,11 @@ type AutomationRuleStatus struct {
 	// processed is the number of subjects that the rule has an execution for. It
 	// follows with a delay of up to a minute.
 	// +optional
+	// +kubebuilder:default=0
 	Processed int64 `json:"processed"`
 	// failed is the number of subjects for which the rule failed.
 	// +optional
+	// +kubebuilder:default=0
 	Failed int64 `json:"failed"`
 	// failures names the first subjects that failed, in the order of their ids.
 	// +optional
