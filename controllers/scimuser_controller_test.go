@@ -173,7 +173,7 @@ var _ = Describe("A ScimUser", func() {
 		user.Finalizers = nil
 		w.createReady(ctx, user)
 		Expect(user.Finalizers).To(ConsistOf(v1alpha1.FinalizerDeprovision))
-		Expect(w.writes(ctx)[0].String()).To(Equal("patch scimusers " + user.Name + ": 200"))
+		Expect(concerning(w.writes(ctx), user)[0].String()).To(Equal("patch scimusers " + user.Name + ": 200"))
 	})
 
 	It("without a name is reported with the condition that was not met", func(ctx SpecContext) {

@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"slices"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -82,7 +83,10 @@ var _ = Describe("The number of API writes", func() {
 	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 
 	It("is four for a new user, three for a changed one and none where nothing changed", func(ctx SpecContext) {
-		w.start(ctx)
+		w.start(ctx, func(o *controllers.Options) { o.CountInterval = time.Hour })
+		for _, rule := range []string{"default-user-mapping", "default-organization-mapping"} {
+			eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, rule), isReady())
+		}
 		done := countReconciles("scimuser", "person")
 		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
 		person := eventually(ctx, w, w.personOf(ctx, user), isReady())
