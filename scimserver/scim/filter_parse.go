@@ -11,7 +11,7 @@ import (
 // boolean attributes, and attr[filter].sub op value, all of which clients send.
 // Errors are 400 invalidFilter.
 func ParseFilter(rt *ResourceType, filter string) (*Filter, error) {
-	root, err := parseFilter(filter, func(path string) (operand, error) { return filterOperand(rt, path) })
+	root, err := parseFilter(filter, func(path string) (operand, error) { return filterOperand(rt.resolve, path) })
 	if err != nil {
 		return nil, err
 	}

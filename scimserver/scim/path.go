@@ -92,8 +92,8 @@ func resolveIn(attribute func(string) *Attribute, path string) lookup {
 }
 
 // filterOperand resolves a path in a filter.
-func filterOperand(rt *ResourceType, path string) (operand, error) {
-	found := rt.resolve(path)
+func filterOperand(resolve func(string) lookup, path string) (operand, error) {
+	found := resolve(path)
 	switch {
 	case found.problem != "":
 		return operand{}, invalidFilter("%s", found.problem)
