@@ -10,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -71,7 +70,7 @@ func (s tokenSecret) timeOf(annotation string) *metav1.Time {
 	if err != nil {
 		return nil
 	}
-	return ptr.To(metav1.NewTime(parsed))
+	return new(metav1.NewTime(parsed))
 }
 
 // issue puts a new token into the Secret.

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -195,7 +196,7 @@ func TestLivePushesGoBeforeWhatOtherObjectsCause(t *testing.T) {
 }
 
 func TestTokensAreLongAndPrintable(t *testing.T) {
-	if a, b := newToken(), newToken(); string(a) == string(b) || checkToken(a) != "" {
+	if a, b := newToken(), newToken(); bytes.Equal(a, b) || checkToken(a) != "" {
 		t.Errorf("two tokens are equal, or a new one is not good enough: %s", checkToken(a))
 	}
 	for name, token := range map[string]string{
