@@ -176,7 +176,7 @@ func TestCompileErrorsSayWhereAndWhat(t *testing.T) {
 			CompileError{"clear[1] primaryEmail", 0, 0, "the field must not be empty", ""},
 		},
 		"the same field twice": {
-			changed(withSet("name", "user.title"), withSet("name", "user.title")),
+			changed(withSet("name", "user.title"), withSet("name", "user.displayName")),
 			CompileError{"set[1] name", 0, 0, "the rule has this field in set before", ""},
 		},
 		"the same name twice": {

@@ -31,8 +31,6 @@ func manager(value string) func(*v1alpha1.ScimUserSpec) {
 	return enterprise(v1alpha1.ScimEnterprise{Manager: &v1alpha1.ScimManager{Value: value}})
 }
 
-func flag(b bool) *bool { return &b }
-
 // jane is a known Person with the fields that the test is about.
 func jane(change func(*v1alpha1.PersonSpec)) *v1alpha1.PersonSpec {
 	spec := &v1alpha1.PersonSpec{Name: "Jane", PrimaryEmail: "jane@example.com"}
@@ -98,21 +96,21 @@ func runUserCase(t *testing.T, rules []*Rule, c userCase) {
 var emailCases = map[string]userCase{
 	"a user name that is an e-mail address is the primary one, even before the one flagged primary": {
 		user: func(u *v1alpha1.ScimUserSpec) {
-			u.Emails = []v1alpha1.ScimValue{{Value: "other@example.com", Primary: flag(true)}}
+			u.Emails = []v1alpha1.ScimValue{{Value: "other@example.com", Primary: new(true)}}
 		},
 		want: func(p *v1alpha1.PersonSpec) { p.OtherEmails = []string{"other@example.com"} },
 	},
 	"otherwise the entry flagged primary is": {
 		user: func(u *v1alpha1.ScimUserSpec) {
 			u.UserName = "jane"
-			u.Emails = []v1alpha1.ScimValue{{Value: "home@example.com"}, {Value: "jane@example.com", Primary: flag(true)}}
+			u.Emails = []v1alpha1.ScimValue{{Value: "home@example.com"}, {Value: "jane@example.com", Primary: new(true)}}
 		},
 		want: func(p *v1alpha1.PersonSpec) { p.OtherEmails = []string{"home@example.com"} },
 	},
 	"otherwise the first entry is": {
 		user: func(u *v1alpha1.ScimUserSpec) {
 			u.UserName = "jane"
-			u.Emails = []v1alpha1.ScimValue{{Value: " "}, {Value: "jane@example.com"}, {Value: "home@example.com", Primary: flag(false)}}
+			u.Emails = []v1alpha1.ScimValue{{Value: " "}, {Value: "jane@example.com"}, {Value: "home@example.com", Primary: new(false)}}
 		},
 		want: func(p *v1alpha1.PersonSpec) { p.OtherEmails = []string{"home@example.com"} },
 	},
@@ -319,17 +317,17 @@ var textCases = map[string]userCase{
 		want:  unchanged,
 	},
 	"an inactive user disables the person and keeps its data": {
-		user:  func(u *v1alpha1.ScimUserSpec) { u.Active = flag(false) },
+		user:  func(u *v1alpha1.ScimUserSpec) { u.Active = new(false) },
 		known: jane(func(p *v1alpha1.PersonSpec) { p.JobTitle = "Chef" }),
 		want:  func(p *v1alpha1.PersonSpec) { p.Disabled = true },
 	},
 	"an active user enables the same person again": {
-		user:  func(u *v1alpha1.ScimUserSpec) { u.Active = flag(true) },
+		user:  func(u *v1alpha1.ScimUserSpec) { u.Active = new(true) },
 		known: jane(func(p *v1alpha1.PersonSpec) { p.Disabled, p.SourceID = true, userID }),
 		want:  func(p *v1alpha1.PersonSpec) { p.Disabled = false },
 	},
 	"a user created inactive makes a disabled person": {
-		user: func(u *v1alpha1.ScimUserSpec) { u.Active = flag(false) },
+		user: func(u *v1alpha1.ScimUserSpec) { u.Active = new(false) },
 		want: func(p *v1alpha1.PersonSpec) { p.Disabled = true },
 	},
 	"a user whose active was not sent is active": {

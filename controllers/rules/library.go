@@ -17,6 +17,7 @@ import (
 // lookups is the value of variable find: the directory for one plan. An error of
 // the directory is kept, because CEL's || and && can swallow one.
 type lookups struct {
+	//nolint:containedctx // a CEL function has no parameter for it; lookups live for one plan
 	ctx       context.Context
 	directory Directory
 	err       error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/cel-go/common/types/ref"
 
@@ -42,6 +43,7 @@ func Plan(ctx context.Context, rules []*Rule, in Input, dir Directory) (Result, 
 
 // planner is what the rules of one plan share.
 type planner struct {
+	//nolint:containedctx // a planner is the parameters of one call
 	ctx     context.Context
 	in      Input
 	subject *subject
@@ -133,12 +135,9 @@ func copyOf(r Record) Record { return r.DeepCopyObject().(Record) }
 
 // changedFields names the fields, not their values.
 func changedFields(changes []v1alpha1.FieldChange) string {
-	text := ""
+	fields := make([]string, len(changes))
 	for i, change := range changes {
-		if i > 0 {
-			text += ", "
-		}
-		text += change.Field
+		fields[i] = change.Field
 	}
-	return text
+	return strings.Join(fields, ", ")
 }

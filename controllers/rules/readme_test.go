@@ -213,6 +213,7 @@ func recordFieldsTable() string {
 }
 
 func exampleBlock(t *testing.T) string {
+	t.Helper()
 	data, err := os.ReadFile("testdata/example-user.yaml")
 	if err != nil {
 		t.Fatal(err)

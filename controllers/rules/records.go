@@ -77,8 +77,8 @@ func organizationField(name string, pointer func(*v1alpha1.OrganizationSpec) any
 func (f specField) asRequired() specField { f.required = true; return f }
 func (f specField) asEmail() specField    { f.email = true; return f }
 func (f specField) ofEngine() specField   { f.engine = true; return f }
-func (f specField) upTo(max int) specField {
-	f.max = max
+func (f specField) upTo(limit int) specField {
+	f.max = limit
 	return f
 }
 

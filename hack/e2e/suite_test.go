@@ -169,7 +169,10 @@ func (o *operator) follow(output io.Reader, serving chan<- string) {
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var line struct{ Msg, Address string }
+		var line struct {
+			Msg     string `json:"msg"`
+			Address string `json:"address"`
+		}
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "Serving SCIM" {
 			serving <- line.Address
 		}

@@ -199,9 +199,9 @@ func (c claims) takeOver(
 	old := holderOf(held)
 	now := time.Now()
 	held.Spec.HolderIdentity = &id
-	held.Spec.AcquireTime = ptr.To(metav1.NowMicro())
+	held.Spec.AcquireTime = new(metav1.NowMicro())
 	held.Spec.RenewTime = held.Spec.AcquireTime
-	held.Spec.LeaseDurationSeconds = ptr.To(c.timing.leaseSeconds())
+	held.Spec.LeaseDurationSeconds = new(c.timing.leaseSeconds())
 	if err := c.client.Update(ctx, held, client.DisableReadYourWritesConsistency); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
@@ -227,7 +227,7 @@ func (c claims) takeOver(
 // renew begins the lease anew. It returns errTaken when the claim has been taken over.
 func (c claims) renew(ctx context.Context, held *claim) error {
 	now := time.Now()
-	held.lease.Spec.RenewTime = ptr.To(metav1.NowMicro())
+	held.lease.Spec.RenewTime = new(metav1.NowMicro())
 	if err := c.client.Update(ctx, held.lease, client.DisableReadYourWritesConsistency); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return errTaken
 	} else if err != nil {
@@ -264,7 +264,7 @@ func (c claims) remove(ctx context.Context, lease *coordinationv1.Lease) error {
 }
 
 func (c claims) newLease(kind claimKind, tenant, name, id string) *coordinationv1.Lease {
-	now := ptr.To(metav1.NowMicro())
+	now := new(metav1.NowMicro())
 	return &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: tenant, Name: name, Labels: map[string]string{v1alpha1.LabelClaim: string(kind)},
@@ -273,7 +273,7 @@ func (c claims) newLease(kind claimKind, tenant, name, id string) *coordinationv
 			HolderIdentity:       &id,
 			AcquireTime:          now,
 			RenewTime:            now,
-			LeaseDurationSeconds: ptr.To(c.timing.leaseSeconds()),
+			LeaseDurationSeconds: new(c.timing.leaseSeconds()),
 		},
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -49,7 +50,7 @@ func replica(ctx context.Context, namespace string, t timing) *Store {
 	Expect(err).NotTo(HaveOccurred())
 	s, err := newStore(ctx, Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, t)
 	Expect(err).NotTo(HaveOccurred())
-	run, stop := context.WithCancel(context.Background())
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(run) }()
 	DeferCleanup(func() {
@@ -146,7 +147,7 @@ func ids(page Page) []string {
 // haveStatus matches an error that the client of a request gets with this status.
 func haveStatus(status int) OmegaMatcher {
 	return WithTransform(func(err error) int {
-		if e, ok := err.(*scim.Error); ok {
+		if e, ok := errors.AsType[*scim.Error](err); ok {
 			return e.Status
 		}
 		return 0

@@ -123,15 +123,11 @@ func (w *Sweeper) sweepObjects(ctx context.Context, claims map[string]bool, resu
 	for tenant, ids := range w.tenants(&w.store.users) {
 		for _, id := range ids {
 			user := &v1alpha1.ScimUser{}
-			if found, err := w.store.peek(ctx, tenant, id, user, false); err != nil {
-				return err
-			} else if !found {
-				continue
+			found, err := w.store.peek(ctx, tenant, id, user, false)
+			if err == nil && found {
+				err = w.sweepObject(ctx, claims, claimUserName, user, user.Spec.UserName, user.Spec.Groups, result)
 			}
-			if err := w.restore(ctx, claims, claimUserName, user, user.Spec.UserName, result); err != nil {
-				return err
-			}
-			if err := w.leaveMissing(ctx, member{id: id}, tenant, user.Spec.Groups, result); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -139,20 +135,26 @@ func (w *Sweeper) sweepObjects(ctx context.Context, claims map[string]bool, resu
 	for tenant, ids := range w.tenants(&w.store.groups) {
 		for _, id := range ids {
 			group := &v1alpha1.ScimGroup{}
-			if found, err := w.store.peek(ctx, tenant, id, group, false); err != nil {
-				return err
-			} else if !found {
-				continue
+			found, err := w.store.peek(ctx, tenant, id, group, false)
+			if err == nil && found {
+				err = w.sweepObject(ctx, claims, claimDisplayName, group, group.Spec.DisplayName, group.Spec.Groups, result)
 			}
-			if err := w.restore(ctx, claims, claimDisplayName, group, group.Spec.DisplayName, result); err != nil {
-				return err
-			}
-			if err := w.leaveMissing(ctx, member{id: id, isGroup: true}, tenant, group.Spec.Groups, result); err != nil {
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (w *Sweeper) sweepObject(
+	ctx context.Context, claims map[string]bool, kind claimKind, obj client.Object, name string, groups []string, result *SweepResult,
+) error {
+	if err := w.restore(ctx, claims, kind, obj, name, result); err != nil {
+		return err
+	}
+	m := member{id: obj.GetName(), isGroup: kind == claimDisplayName}
+	return w.leaveMissing(ctx, m, obj.GetNamespace(), groups, result)
 }
 
 // tenants returns a copy of the ids by namespace.
