@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/kube"
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
@@ -118,7 +118,7 @@ func TestOperatorServesAnEndpointThatIsCreatedAndStopsCleanly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoint := &provisioningv1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
+	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
 	if err := c.Create(ctx, endpoint); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestOperatorServesAnEndpointThatIsCreatedAndStopsCleanly(t *testing.T) {
 		if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: endpoint.Status.TokenSecretName}, secret); err != nil {
 			return err
 		}
-		return status(ctx, "http://"+scimAddress+"/scim/v2/Users", string(secret.Data[provisioningv1alpha1.SecretKeyToken]))
+		return status(ctx, "http://"+scimAddress+"/scim/v2/Users", string(secret.Data[v1alpha1.SecretKeyToken]))
 	})
 	if err := status(ctx, "http://"+metricsAddress+"/metrics", ""); err != nil {
 		t.Errorf("metrics: %v", err)

@@ -44,7 +44,7 @@ func (s *Server) authenticated(next handler) handler {
 }
 
 func unauthorized(challenge, detail string) error {
-	return withHeader(scim.NewError(http.StatusUnauthorized, "%s", detail), "Www-Authenticate", challenge)
+	return withHeader(scim.NewError(http.StatusUnauthorized, "%s", detail), "WWW-Authenticate", challenge)
 }
 
 // bearerToken returns the token of a request with exactly one Authorization

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	requestIDHeader = "X-Request-Id"
+	requestIDHeader = "X-Request-ID"
 	maxRequestID    = 128
 )
 

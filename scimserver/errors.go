@@ -33,7 +33,9 @@ func (e *headerError) Unwrap() error { return e.cause }
 
 // withHeader returns a SCIM error whose answer has a header.
 func withHeader(err *scim.Error, name, value string) error {
-	return &headerError{cause: err, header: http.Header{name: []string{value}}}
+	header := make(http.Header, 1)
+	header.Set(name, value)
+	return &headerError{cause: err, header: header}
 }
 
 // errorResponse is the one map from errors to answers. Details never hold

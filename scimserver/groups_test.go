@@ -28,7 +28,7 @@ var _ = Describe("Groups", func() {
 		patched := c.do(ctx, "PATCH", "/Groups/"+created.id(),
 			operations(map[string]any{"op": "add", "path": "members", "value": []any{map[string]any{"value": anna}}}))
 		Expect(patched).To(And(haveStatus(204), HaveField("Raw", "")))
-		Expect(patched.Header.Get("Etag")).NotTo(Or(BeEmpty(), Equal(created.Header.Get("Etag"))))
+		Expect(patched.Header.Get("ETag")).NotTo(Or(BeEmpty(), Equal(created.Header.Get("ETag"))))
 		Expect(c.do(ctx, "GET", "/Groups/"+created.id(), nil).members()).To(ConsistOf(babs, anna))
 		asked := c.do(ctx, "PATCH", "/Groups/"+created.id()+"?attributes=members", operations(
 			map[string]any{"op": "remove", "path": `members[value eq "` + babs + `"]`},
@@ -96,8 +96,8 @@ var _ = Describe("Groups", func() {
 		babs := c.create(ctx, "/Users", user("babs@example.com"))
 		created := c.do(ctx, "POST", "/Groups", group("Guides"))
 		join := operations(map[string]any{"op": "add", "path": "members", "value": []any{map[string]any{"value": babs}}})
-		Expect(c.do(ctx, "PATCH", "/Groups/"+created.id(), join, "If-Match", created.Header.Get("Etag"))).To(haveStatus(204))
-		Expect(c.do(ctx, "PUT", "/Groups/"+created.id(), group("Guides"), "If-Match", created.Header.Get("Etag"))).To(beError(412, ""))
+		Expect(c.do(ctx, "PATCH", "/Groups/"+created.id(), join, "If-Match", created.Header.Get("ETag"))).To(haveStatus(204))
+		Expect(c.do(ctx, "PUT", "/Groups/"+created.id(), group("Guides"), "If-Match", created.Header.Get("ETag"))).To(beError(412, ""))
 		Expect(c.do(ctx, "GET", "/Groups/"+created.id(), nil).members()).To(Equal([]string{babs}))
 	})
 })

@@ -126,9 +126,10 @@ func wantSCIMError(t *testing.T, w *httptest.ResponseRecorder, status int, scimT
 		t.Errorf("Content-Type is %q", got)
 	}
 	var message struct {
-		Schemas          []string
-		Status, ScimType string
-		Detail           string
+		Schemas  []string `json:"schemas"`
+		Status   string   `json:"status"`
+		ScimType string   `json:"scimType"`
+		Detail   string   `json:"detail"`
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &message); err != nil {
 		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
@@ -139,7 +140,7 @@ func wantSCIMError(t *testing.T, w *httptest.ResponseRecorder, status int, scimT
 	if message.Detail == "" || !cmp.Equal(message.Schemas, []string{scim.ErrorURN}) {
 		t.Errorf("not a SCIM error: %s", w.Body)
 	}
-	if w.Header().Get("X-Request-Id") == "" {
+	if w.Header().Get("X-Request-ID") == "" {
 		t.Error("no X-Request-Id")
 	}
 }
@@ -170,7 +171,7 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := testServer(func(context.Context) (scim.Resource, error) { return nil, test.err })
-			w := serve(s, request("GET", "/scim/v2/Users/"+someID, "", "X-Request-Id", "req-1"))
+			w := serve(s, request("GET", "/scim/v2/Users/"+someID, "", "X-Request-ID", "req-1"))
 			wantSCIMError(t, w, test.wantStatus, test.wantScimType)
 			if got := w.Header().Get("Retry-After"); got != test.wantRetryAfter {
 				t.Errorf("Retry-After is %q, want %q", got, test.wantRetryAfter)
@@ -198,7 +199,7 @@ func TestLogOfAFailureHoldsItsCauseButNoValues(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, logs := testServer(func(context.Context) (scim.Resource, error) { return nil, test.err })
-			serve(s, request("GET", "/scim/v2/Users/"+someID, "", "X-Request-Id", "req-1"))
+			serve(s, request("GET", "/scim/v2/Users/"+someID, "", "X-Request-ID", "req-1"))
 			lines := logs.lines("A request failed")
 			if len(lines) != 1 || lines[0]["requestID"] != "req-1" || !strings.Contains(fmt.Sprint(lines[0]["err"]), test.want) {
 				t.Errorf("the log lacks %q: %s", test.want, logs)
@@ -216,17 +217,17 @@ func TestPanicIsAnsweredAndLoggedWithoutData(t *testing.T) {
 		wantText string
 	}{
 		"a value may hold data, so only its type is logged": {"babs@example.com", "panic with a string"},
-		"an error of the runtime is logged":                 {nil, "nil pointer"},
+		"an error of the runtime is logged":                 {nil, "index out of range"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, logs := testServer(func(context.Context) (scim.Resource, error) {
 				if test.cause != nil {
 					panic(test.cause)
 				}
-				var none *principal
-				return scim.Resource{"id": none.tenant}, nil
+				none := make([]scim.Resource, 1)
+				return none[len(test.wantText)], nil
 			})
-			w := serve(s, request("GET", "/scim/v2/Users/"+someID, "", "X-Request-Id", "req-1"))
+			w := serve(s, request("GET", "/scim/v2/Users/"+someID, "", "X-Request-ID", "req-1"))
 			wantSCIMError(t, w, 500, "")
 			lines := logs.lines("A request panicked")
 			if len(lines) != 1 || !strings.Contains(fmt.Sprint(lines[0]["stack"]), "handler_test.go") {
@@ -248,7 +249,7 @@ func TestAnswerHeaders(t *testing.T) {
 	want := map[string]string{
 		"Content-Type":           "application/scim+json",
 		"Location":               "https://scim.example.com/scim/Users/" + someID,
-		"Etag":                   `W/"3"`,
+		"ETag":                   `W/"3"`,
 		"Cache-Control":          "private, no-cache",
 		"X-Content-Type-Options": "nosniff",
 		"Content-Length":         fmt.Sprint(w.Body.Len()),
@@ -260,7 +261,9 @@ func TestAnswerHeaders(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || w.Code != 200 {
 		t.Errorf("status %d, headers (-want +got):\n%s", w.Code, diff)
 	}
-	var body struct{ Meta struct{ Location string } }
+	var body struct {
+		Meta scim.DocumentMeta `json:"meta"`
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.Meta.Location != want["Location"] {
 		t.Errorf("meta.location is %q (%v)", body.Meta.Location, err)
 	}
@@ -272,7 +275,7 @@ func TestNotModified(t *testing.T) {
 		`W/"3"`: 304, `"3"`: 304, `W/"1", W/"3"`: 304, "*": 304, `W/"2"`: 200, "": 200,
 	} {
 		w := serve(s, request("GET", "/scim/v2/Users/"+someID, "", "If-None-Match", header))
-		if w.Code != want || want == 304 && (w.Body.Len() > 0 || w.Header().Get("Etag") != `W/"3"`) {
+		if w.Code != want || want == 304 && (w.Body.Len() > 0 || w.Header().Get("ETag") != `W/"3"`) {
 			t.Errorf("If-None-Match: %s is answered with %d %q", header, w.Code, w.Body)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 const secretPassword = "t0p-Secret-Passw0rd"
@@ -70,7 +70,7 @@ var _ = It("answers hostile input with SCIM errors, stores nothing and logs no s
 	}
 
 	for _, list := range []client.ObjectList{
-		&provisioningv1alpha1.ScimUserList{}, &provisioningv1alpha1.ScimGroupList{}, &coordinationv1.LeaseList{},
+		&v1alpha1.ScimUserList{}, &v1alpha1.ScimGroupList{}, &coordinationv1.LeaseList{},
 	} {
 		Expect(direct.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
 		Expect(list).To(HaveField("Items", BeEmpty()))
@@ -80,7 +80,7 @@ var _ = It("answers hostile input with SCIM errors, stores nothing and logs no s
 	created := c.do(ctx, "POST", "/Users", good)
 	Expect(created).To(haveStatus(201))
 	Expect(created.Raw).NotTo(ContainSubstring(secretPassword))
-	users := &provisioningv1alpha1.ScimUserList{}
+	users := &v1alpha1.ScimUserList{}
 	Expect(direct.List(ctx, users, client.InNamespace(namespace))).To(Succeed())
 	Expect(users.Items).To(HaveLen(1))
 	Expect(fmt.Sprintf("%+v", users.Items[0])).NotTo(Or(ContainSubstring(secretPassword), ContainSubstring(c.token)))

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"unicode"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -21,8 +22,8 @@ const (
 // mixedCase returns the name with some letters in the other case.
 func mixedCase(name string) string {
 	return strings.Map(func(r rune) rune {
-		if rand.IntN(2) == 0 { //nolint:gosec // spelling, not security
-			return []rune(strings.ToUpper(string(r)))[0]
+		if rand.IntN(2) == 0 {
+			return unicode.ToUpper(r)
 		}
 		return r
 	}, name)

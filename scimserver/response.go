@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -50,9 +51,7 @@ func (s *Server) failure(r *http.Request, err error) response {
 
 func (a response) write(w http.ResponseWriter) {
 	h := w.Header()
-	for name, values := range a.header {
-		h[name] = values
-	}
+	maps.Copy(h, a.header)
 	// Answers hold personal data.
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -60,7 +59,7 @@ func (a response) write(w http.ResponseWriter) {
 		h.Set("Location", a.location)
 	}
 	if a.etag != "" {
-		h.Set("Etag", a.etag)
+		h.Set("ETag", a.etag)
 	}
 	if a.body != nil {
 		h.Set("Content-Type", contentType)

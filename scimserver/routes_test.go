@@ -148,12 +148,9 @@ func TestDiscoveryLists(t *testing.T) {
 	} {
 		w := serve(s, request("GET", "http://example.com/scim/v2"+path, ""))
 		var list struct {
-			Schemas      []string
-			TotalResults int
-			Resources    []struct {
-				ID   string
-				Meta struct{ Location string }
-			}
+			Schemas      []string              `json:"schemas"`
+			TotalResults int                   `json:"totalResults"`
+			Resources    []scim.SchemaDocument `json:"Resources"`
 		}
 		if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
 			t.Fatal(err)
@@ -191,8 +188,8 @@ func TestRequestID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, logs := testServer(found)
-			w := serve(s, request("GET", "/scim/v2/Users/"+someID, "", "X-Request-Id", test.given))
-			got := w.Header().Get("X-Request-Id")
+			w := serve(s, request("GET", "/scim/v2/Users/"+someID, "", "X-Request-ID", test.given))
+			got := w.Header().Get("X-Request-ID")
 			if (got == test.given) != test.kept || got == "" {
 				t.Errorf("%q became %q", test.given, got)
 			}

@@ -117,7 +117,7 @@ func (s *Server) Handler() http.Handler { return normalized(s.newMux()) }
 func (s *Server) Start(ctx context.Context) error {
 	err := wait.PollUntilContextCancel(ctx, syncPoll, true, func(context.Context) (bool, error) { return s.store.Synced(), nil })
 	if err != nil {
-		return nil //nolint:nilerr // stopped before the caches were complete
+		return nil // stopped before the caches were complete
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.BindAddress)
 	if err != nil {

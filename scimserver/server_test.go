@@ -92,7 +92,9 @@ func TestShutdownFinishesWhatIsBeingServed(t *testing.T) {
 	waitFor(t, "the server to refuse connections", func() bool {
 		connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 		if err == nil {
-			connection.Close()
+			if err := connection.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 		return errors.Is(err, syscall.ECONNREFUSED)
 	})

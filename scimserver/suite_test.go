@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/kube"
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/scimserver"
 	"rservice.dev/scim-operator/scimserver/store"
@@ -89,12 +89,15 @@ type replica struct {
 }
 
 // startReplica starts a server as one replica of the operator has it.
-func startReplica(ctx context.Context, namespace string) replica {
+func startReplica(ctx context.Context, namespace string, change ...func(*rest.Config)) replica {
 	GinkgoHelper()
 	captured := &logs{}
 	logger := logr.FromSlogHandler(slog.NewJSONHandler(captured, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config := rest.CopyConfig(env.Config)
 	config.UserAgent = "scimserver-under-test"
+	for _, apply := range change {
+		apply(config)
+	}
 	mgr, err := kube.NewManager(config, kube.Options{
 		Namespace: namespace, MetricsBindAddress: "0", Logger: logger, SkipNameValidation: true, GracefulShutdownTimeout: time.Minute,
 	})
@@ -103,7 +106,7 @@ func startReplica(ctx context.Context, namespace string) replica {
 	Expect(err).NotTo(HaveOccurred())
 	server, err := scimserver.SetupWithManager(ctx, mgr, s, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: logger})
 	Expect(err).NotTo(HaveOccurred())
-	run, stop := context.WithCancel(context.Background())
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(run) }()
 	DeferCleanup(func() {
@@ -115,14 +118,14 @@ func startReplica(ctx context.Context, namespace string) replica {
 }
 
 // newEndpoint makes a ScimEndpoint with a token.
-func newEndpoint(ctx context.Context, namespace, name, token string, change ...func(*provisioningv1alpha1.ScimEndpoint, *corev1.Secret)) {
+func newEndpoint(ctx context.Context, namespace, name, token string, change ...func(*v1alpha1.ScimEndpoint, *corev1.Secret)) {
 	GinkgoHelper()
-	endpoint := &provisioningv1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: name + "-token", Labels: map[string]string{provisioningv1alpha1.LabelEndpoint: name},
+			Namespace: namespace, Name: name + "-token", Labels: map[string]string{v1alpha1.LabelEndpoint: name},
 		},
-		Data: map[string][]byte{provisioningv1alpha1.SecretKeyToken: []byte(token)},
+		Data: map[string][]byte{v1alpha1.SecretKeyToken: []byte(token)},
 	}
 	for _, apply := range change {
 		apply(endpoint, secret)
@@ -218,6 +221,8 @@ func (c scimClient) create(ctx context.Context, path string, body any) string {
 	return a.id()
 }
 
+func (a answer) requestID() string { return a.Header.Get("X-Request-ID") }
+
 func (a answer) id() string { return fmt.Sprint(a.Body["id"]) }
 
 // ids are those of the resources on a page.
@@ -243,7 +248,7 @@ func (a answer) members() []string {
 }
 
 func haveStatus(status int) types.GomegaMatcher {
-	return And(HaveField("Status", status), Not(HaveField("Header", HaveKeyWithValue("X-Request-Id", []string{""}))))
+	return And(HaveField("Status", status), WithTransform(answer.requestID, Not(BeEmpty())))
 }
 
 // beError matches a SCIM error with this status and scimType ("" for none).
@@ -258,7 +263,7 @@ func beError(status int, scimType string) types.GomegaMatcher {
 	} else {
 		body = And(body, HaveKeyWithValue("scimType", scimType))
 	}
-	return And(HaveField("Status", status), HaveField("Body", body))
+	return And(haveStatus(status), HaveField("Body", body))
 }
 
 func user(name string) map[string]any {

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -41,7 +41,7 @@ func newTokens(ctx context.Context, c cache.Cache, now func() time.Time) (*token
 			return nil
 		}
 		var hashes []string
-		for _, key := range []string{provisioningv1alpha1.SecretKeyToken, provisioningv1alpha1.SecretKeyPreviousToken} {
+		for _, key := range []string{v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken} {
 			if token := storedToken(secret, key); len(token) > 0 {
 				hashes = append(hashes, hashOf(token))
 			}
@@ -51,7 +51,7 @@ func newTokens(ctx context.Context, c cache.Cache, now func() time.Time) (*token
 	if err != nil {
 		return nil, fmt.Errorf("index token Secrets: %w", err)
 	}
-	for _, obj := range []client.Object{&corev1.Secret{}, &provisioningv1alpha1.ScimEndpoint{}} {
+	for _, obj := range []client.Object{&corev1.Secret{}, &v1alpha1.ScimEndpoint{}} {
 		if _, err := c.GetInformer(ctx, obj, cache.BlockUntilSynced(false)); err != nil {
 			return nil, fmt.Errorf("watch %T: %w", obj, err)
 		}
@@ -98,7 +98,7 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 			return nil, nil
 		}
 		found = &principal{
-			tokenID:   provisioningv1alpha1.TokenID(token),
+			tokenID:   v1alpha1.TokenID(token),
 			tenant:    endpoint.Namespace,
 			endpoint:  endpoint.Name,
 			publicURL: endpoint.Spec.PublicURL,
@@ -110,21 +110,21 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 
 // valid reports whether the Secret holds the token and lets it be used now.
 func (t *tokens) valid(secret *corev1.Secret, token []byte) bool {
-	if subtle.ConstantTimeCompare(storedToken(secret, provisioningv1alpha1.SecretKeyToken), token) == 1 {
+	if subtle.ConstantTimeCompare(storedToken(secret, v1alpha1.SecretKeyToken), token) == 1 {
 		return true
 	}
-	if subtle.ConstantTimeCompare(storedToken(secret, provisioningv1alpha1.SecretKeyPreviousToken), token) != 1 {
+	if subtle.ConstantTimeCompare(storedToken(secret, v1alpha1.SecretKeyPreviousToken), token) != 1 {
 		return false
 	}
-	expiry, err := time.Parse(time.RFC3339, secret.Annotations[provisioningv1alpha1.AnnotationPreviousTokenExpiresAt])
+	expiry, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.AnnotationPreviousTokenExpiresAt])
 	return err == nil && t.now().Before(expiry)
 }
 
 // endpoint returns the ScimEndpoint that the Secret belongs to, or nil. The
 // label alone is not enough: the endpoint must name the Secret, too.
-func (t *tokens) endpoint(ctx context.Context, secret *corev1.Secret) (*provisioningv1alpha1.ScimEndpoint, error) {
-	name := secret.Labels[provisioningv1alpha1.LabelEndpoint]
-	endpoint := &provisioningv1alpha1.ScimEndpoint{}
+func (t *tokens) endpoint(ctx context.Context, secret *corev1.Secret) (*v1alpha1.ScimEndpoint, error) {
+	name := secret.Labels[v1alpha1.LabelEndpoint]
+	endpoint := &v1alpha1.ScimEndpoint{}
 	err := t.reader.Get(ctx, types.NamespacedName{Namespace: secret.Namespace, Name: name}, endpoint, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) || name == "" {
 		return nil, nil
@@ -138,7 +138,7 @@ func (t *tokens) endpoint(ctx context.Context, secret *corev1.Secret) (*provisio
 	return endpoint, nil
 }
 
-func secretName(endpoint *provisioningv1alpha1.ScimEndpoint) string {
+func secretName(endpoint *v1alpha1.ScimEndpoint) string {
 	switch {
 	case endpoint.Status.TokenSecretName != "":
 		return endpoint.Status.TokenSecretName
@@ -148,7 +148,7 @@ func secretName(endpoint *provisioningv1alpha1.ScimEndpoint) string {
 	return endpoint.Name + "-token"
 }
 
-func profileOf(endpoint *provisioningv1alpha1.ScimEndpoint) scim.Profile {
+func profileOf(endpoint *v1alpha1.ScimEndpoint) scim.Profile {
 	// The CRD allows only names that are known; one that is not means a newer CRD.
 	profile, ok := scim.ParseProfile(string(endpoint.Spec.ClientProfile))
 	if !ok {

@@ -9,19 +9,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-func withPublicURL(url string) func(*provisioningv1alpha1.ScimEndpoint, *corev1.Secret) {
-	return func(endpoint *provisioningv1alpha1.ScimEndpoint, _ *corev1.Secret) { endpoint.Spec.PublicURL = url }
+func withPublicURL(url string) func(*v1alpha1.ScimEndpoint, *corev1.Secret) {
+	return func(endpoint *v1alpha1.ScimEndpoint, _ *corev1.Secret) { endpoint.Spec.PublicURL = url }
 }
 
 // previous adds the token before the last rotation; "" as expiry leaves that out.
-func previous(token, expiry string) func(*provisioningv1alpha1.ScimEndpoint, *corev1.Secret) {
-	return func(_ *provisioningv1alpha1.ScimEndpoint, secret *corev1.Secret) {
-		secret.Data[provisioningv1alpha1.SecretKeyPreviousToken] = []byte(token)
+func previous(token, expiry string) func(*v1alpha1.ScimEndpoint, *corev1.Secret) {
+	return func(_ *v1alpha1.ScimEndpoint, secret *corev1.Secret) {
+		secret.Data[v1alpha1.SecretKeyPreviousToken] = []byte(token)
 		if expiry != "" {
-			secret.Annotations = map[string]string{provisioningv1alpha1.AnnotationPreviousTokenExpiresAt: expiry}
+			secret.Annotations = map[string]string{v1alpha1.AnnotationPreviousTokenExpiresAt: expiry}
 		}
 	}
 }
@@ -59,16 +59,16 @@ var _ = Describe("Tokens", func() {
 		newEndpoint(ctx, namespace, "endless", token("endless-current"), previous(token("endless"), ""))
 		newEndpoint(ctx, namespace, "garbled", token("garbled-current"), previous(token("garbled"), "tomorrow"))
 		newEndpoint(ctx, namespace, "short", "too-short")
-		newEndpoint(ctx, namespace, "elsewhere", token("elsewhere"), func(e *provisioningv1alpha1.ScimEndpoint, _ *corev1.Secret) {
+		newEndpoint(ctx, namespace, "elsewhere", token("elsewhere"), func(e *v1alpha1.ScimEndpoint, _ *corev1.Secret) {
 			e.Spec.TokenSecretName = "another"
 		})
-		newEndpoint(ctx, namespace, "own-secret", token("own-secret"), func(e *provisioningv1alpha1.ScimEndpoint, s *corev1.Secret) {
+		newEndpoint(ctx, namespace, "own-secret", token("own-secret"), func(e *v1alpha1.ScimEndpoint, s *corev1.Secret) {
 			e.Spec.TokenSecretName, s.Name = "my-token", "my-token"
 		})
-		newEndpoint(ctx, namespace, "orphan", token("orphan"), func(_ *provisioningv1alpha1.ScimEndpoint, s *corev1.Secret) {
-			s.Labels[provisioningv1alpha1.LabelEndpoint] = "nobody"
+		newEndpoint(ctx, namespace, "orphan", token("orphan"), func(_ *v1alpha1.ScimEndpoint, s *corev1.Secret) {
+			s.Labels[v1alpha1.LabelEndpoint] = "nobody"
 		})
-		newEndpoint(ctx, namespace, "unlabelled", token("unlabelled"), func(_ *provisioningv1alpha1.ScimEndpoint, s *corev1.Secret) {
+		newEndpoint(ctx, namespace, "unlabelled", token("unlabelled"), func(_ *v1alpha1.ScimEndpoint, s *corev1.Secret) {
 			s.Labels = nil
 		})
 		newEndpoint(ctx, namespace, "twin-a", token("twin"))
@@ -91,14 +91,14 @@ var _ = Describe("Tokens", func() {
 		Expect(status(ctx, r, next)()).To(Equal(401))
 		secret := &corev1.Secret{}
 		Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "okta-token"}, secret)).To(Succeed())
-		secret.Data[provisioningv1alpha1.SecretKeyToken] = []byte(next)
+		secret.Data[v1alpha1.SecretKeyToken] = []byte(next)
 		previous(c.token, later)(nil, secret)
 		Expect(direct.Update(ctx, secret)).To(Succeed())
 		Eventually(status(ctx, r, next)).Should(Equal(200))
 		Expect(status(ctx, r, c.token)()).To(Equal(200))
 
 		By("ending the overlap")
-		delete(secret.Data, provisioningv1alpha1.SecretKeyPreviousToken)
+		delete(secret.Data, v1alpha1.SecretKeyPreviousToken)
 		Expect(direct.Update(ctx, secret)).To(Succeed())
 		Eventually(status(ctx, r, c.token)).Should(Equal(401))
 		Expect(status(ctx, r, next)()).To(Equal(200))
@@ -107,14 +107,14 @@ var _ = Describe("Tokens", func() {
 	It("end with their ScimEndpoint", func(ctx SpecContext) {
 		c, r, namespace := connect(ctx)
 		Expect(status(ctx, r, c.token)()).To(Equal(200))
-		endpoint := &provisioningv1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
+		endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
 		Expect(direct.Delete(ctx, endpoint)).To(Succeed())
 		Eventually(status(ctx, r, c.token)).Should(Equal(401))
 	})
 
 	It("follow the Secret that the status names", func(ctx SpecContext) {
 		c, r, namespace := connect(ctx)
-		endpoint := &provisioningv1alpha1.ScimEndpoint{}
+		endpoint := &v1alpha1.ScimEndpoint{}
 		Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "okta"}, endpoint)).To(Succeed())
 		endpoint.Status.TokenSecretName = "other"
 		Expect(direct.Status().Update(ctx, endpoint)).To(Succeed())
@@ -124,8 +124,8 @@ var _ = Describe("Tokens", func() {
 	It("select the client's profile", func(ctx SpecContext) {
 		namespace := env.Namespace(ctx, GinkgoT())
 		newEndpoint(ctx, namespace, "standard", tokenFor(namespace))
-		newEndpoint(ctx, namespace, "entra", tokenFor(namespace)+"-entra", func(e *provisioningv1alpha1.ScimEndpoint, _ *corev1.Secret) {
-			e.Spec.ClientProfile = provisioningv1alpha1.ClientProfileEntra
+		newEndpoint(ctx, namespace, "entra", tokenFor(namespace)+"-entra", func(e *v1alpha1.ScimEndpoint, _ *corev1.Secret) {
+			e.Spec.ClientProfile = v1alpha1.ClientProfileEntra
 		})
 		r := startReplica(ctx, namespace)
 		standard := scimClient{base: r.url + "/scim/v2", token: tokenFor(namespace)}

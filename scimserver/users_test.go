@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	provisioningv1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 const noID = "0190a0b0-0000-7000-8000-0000000000ff"
@@ -20,27 +20,27 @@ var _ = Describe("Users", func() {
 			c, r, namespace := connect(ctx)
 			c.base = r.url + base
 
-			created := c.do(ctx, "POST", "/Users", user("Babs@Example.com"), "X-Request-Id", "create-1")
+			created := c.do(ctx, "POST", "/Users", user("Babs@Example.com"), "X-Request-ID", "create-1")
 			Expect(created).To(haveStatus(201))
 			location := c.base + "/Users/" + created.id()
 			Expect(created.Header.Get("Location")).To(Equal(location))
-			Expect(created.Header.Get("Etag")).To(Equal(`W/"1"`))
+			Expect(created.Header.Get("ETag")).To(Equal(`W/"1"`))
 			Expect(created.Body).To(And(
 				HaveKeyWithValue("userName", "Babs@Example.com"),
 				HaveKeyWithValue("meta", And(HaveKeyWithValue("location", location), HaveKeyWithValue("version", `W/"1"`),
 					HaveKeyWithValue("resourceType", "User")))))
 
 			By("noting the request on the object")
-			stored := &provisioningv1alpha1.ScimUser{}
+			stored := &v1alpha1.ScimUser{}
 			Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: created.id()}, stored)).To(Succeed())
 			Expect(stored.Annotations).To(And(
-				HaveKeyWithValue(provisioningv1alpha1.AnnotationRequestID, "create-1"),
-				HaveKeyWithValue(provisioningv1alpha1.AnnotationTokenID, provisioningv1alpha1.TokenID(c.token))))
+				HaveKeyWithValue(v1alpha1.AnnotationRequestID, "create-1"),
+				HaveKeyWithValue(v1alpha1.AnnotationTokenID, v1alpha1.TokenID(c.token))))
 
 			read := c.do(ctx, "GET", "/Users/"+created.id(), nil)
 			Expect(read).To(haveStatus(200))
 			Expect(read.Body).To(Equal(created.Body))
-			Expect(c.do(ctx, "GET", "/Users/"+created.id(), nil, "If-None-Match", read.Header.Get("Etag"))).To(haveStatus(304))
+			Expect(c.do(ctx, "GET", "/Users/"+created.id(), nil, "If-None-Match", read.Header.Get("ETag"))).To(haveStatus(304))
 
 			By("replacing: what is left out is cleared, read-only attributes are ignored")
 			replaced := c.do(ctx, "PUT", "/Users/"+created.id(), map[string]any{
@@ -48,7 +48,7 @@ var _ = Describe("Users", func() {
 			Expect(replaced).To(haveStatus(200))
 			Expect(replaced.Body).To(And(HaveKeyWithValue("id", created.id()), HaveKeyWithValue("active", false),
 				Not(HaveKey("emails")), Not(HaveKey("password"))))
-			Expect(replaced.Header.Get("Etag")).To(Equal(`W/"2"`))
+			Expect(replaced.Header.Get("ETag")).To(Equal(`W/"2"`))
 
 			patched := c.do(ctx, "PATCH", "/Users/"+created.id(), operations(map[string]any{"op": "replace", "value": map[string]any{"active": true}}))
 			Expect(patched).To(haveStatus(200))
@@ -139,7 +139,7 @@ var _ = Describe("Users", func() {
 		Expect(c.do(ctx, "DELETE", "/Users/"+id, nil, "If-Match", `W/"7"`)).To(beError(412, ""))
 		changed := c.do(ctx, "PUT", "/Users/"+id, change, "If-Match", `W/"1"`)
 		Expect(changed).To(haveStatus(200))
-		Expect(changed.Header.Get("Etag")).To(Equal(`W/"2"`))
+		Expect(changed.Header.Get("ETag")).To(Equal(`W/"2"`))
 		Expect(c.do(ctx, "PUT", "/Users/"+id, change, "If-Match", "*")).To(haveStatus(200))
 		Expect(c.do(ctx, "DELETE", "/Users/"+id, nil, "If-Match", `W/"1", W/"2"`)).To(haveStatus(204))
 	})
@@ -156,7 +156,7 @@ var _ = Describe("Users", func() {
 		var trail []string
 		for _, line := range r.logs.lines("Audit") {
 			trail = append(trail, fmt.Sprintf("%v %v %v %v %v", line["action"], line["resourceType"], line["id"], line["outcome"], line["status"]))
-			Expect(line).To(And(HaveKeyWithValue("tokenID", provisioningv1alpha1.TokenID(c.token)), HaveKeyWithValue("tenant", namespace),
+			Expect(line).To(And(HaveKeyWithValue("tokenID", v1alpha1.TokenID(c.token)), HaveKeyWithValue("tenant", namespace),
 				HaveKeyWithValue("requestID", Not(BeEmpty()))))
 		}
 		Expect(trail).To(Equal([]string{
