@@ -114,15 +114,15 @@ func TestParsePage(t *testing.T) {
 		startIndex, count string
 		want              Page
 	}{
-		"defaults":       {"", "", Page{1, 100}},
-		"as asked":       {"101", "50", Page{101, 50}},
-		"count 0":        {"1", "0", Page{1, 0}},
-		"too small":      {"0", "-5", Page{1, 0}},
-		"negative start": {"-3", "1", Page{1, 1}},
-		"too large":      {"1", "5000", Page{1, 1000}},
-		"beyond 64 bits": {"99999999999999999999", "99999999999999999999", Page{1<<31 - 1, 1000}},
-		"far below":      {"-99999999999999999999", "-99999999999999999999", Page{1, 0}},
-		"blanks around":  {" 2 ", " 3 ", Page{2, 3}},
+		"defaults":       {"", "", Page{StartIndex: 1, Count: 100}},
+		"as asked":       {"101", "50", Page{StartIndex: 101, Count: 50}},
+		"count 0":        {"1", "0", Page{StartIndex: 1, Count: 0}},
+		"too small":      {"0", "-5", Page{StartIndex: 1, Count: 0}},
+		"negative start": {"-3", "1", Page{StartIndex: 1, Count: 1}},
+		"too large":      {"1", "5000", Page{StartIndex: 1, Count: 1000}},
+		"beyond 64 bits": {"99999999999999999999", "99999999999999999999", Page{StartIndex: 1<<31 - 1, Count: 1000}},
+		"far below":      {"-99999999999999999999", "-99999999999999999999", Page{StartIndex: 1, Count: 0}},
+		"blanks around":  {" 2 ", " 3 ", Page{StartIndex: 2, Count: 3}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

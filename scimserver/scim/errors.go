@@ -20,6 +20,13 @@ const (
 	TypeSensitive     = "sensitive"
 )
 
+// The scimType values of RFC 9865 section 2.1, for paging by cursor.
+const (
+	TypeInvalidCursor = "invalidCursor"
+	TypeExpiredCursor = "expiredCursor"
+	TypeInvalidCount  = "invalidCount"
+)
+
 // Error is what a client is told when its request cannot be carried out
 // (RFC 7644 section 3.12).
 type Error struct {

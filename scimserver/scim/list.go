@@ -12,35 +12,57 @@ const (
 	MaxCount     = 1000
 )
 
-// Page is a request for part of a list (RFC 7644 section 3.4.2.4).
+// Page is a request for part of a list, by index (RFC 7644 section 3.4.2.4) or
+// by cursor (RFC 9865).
 type Page struct {
-	// StartIndex is the 1-based index of the first resource.
+	// StartIndex is the 1-based index of the first resource. With ByCursor it has no meaning.
 	StartIndex int
 	// Count is the number of resources wanted, 0 to MaxCount. With 0 only the total is wanted.
 	Count int
+	// ByCursor asks for cursor paging.
+	ByCursor bool
+	// Cursor is the token for DecodeCursor, or "" for the first page.
+	Cursor string
 }
 
 // ParsePage reads the query parameters startIndex and count, where "" means that
 // the client did not give one. Values out of range are moved into it, as the
 // RFC asks; what is not an integer is 400 invalidValue.
 func ParsePage(startIndex, count string) (Page, error) {
-	start, err := parsePageNumber("startIndex", startIndex, 1)
+	start, err := parsePageNumber("startIndex", startIndex, 1, TypeInvalidValue)
 	if err != nil {
 		return Page{}, err
 	}
-	number, err := parsePageNumber("count", count, DefaultCount)
+	number, err := parsePageNumber("count", count, DefaultCount, TypeInvalidValue)
 	if err != nil {
 		return Page{}, err
 	}
 	return NewPage(start, number), nil
 }
 
-// NewPage returns a page with its numbers moved into range.
+// ParseCursorPage reads the query parameters cursor, startIndex and count of a
+// request that has the parameter cursor, which is empty for the first page. A count
+// out of range is moved into it; what is not an integer is 400 invalidCount. A
+// startIndex other than 1 is 400 invalidValue.
+func ParseCursorPage(cursor, startIndex, count string) (Page, error) {
+	if startIndex = strings.TrimSpace(startIndex); startIndex != "" && startIndex != "1" {
+		return Page{}, invalidValue("give startIndex or cursor, not both")
+	}
+	number, err := parsePageNumber("count", count, DefaultCount, TypeInvalidCount)
+	if err != nil {
+		return Page{}, err
+	}
+	page := NewPage(1, number)
+	page.ByCursor, page.Cursor = true, strings.TrimSpace(cursor)
+	return page, nil
+}
+
+// NewPage returns a page by index with its numbers moved into range.
 func NewPage(startIndex, count int) Page {
 	return Page{StartIndex: max(startIndex, 1), Count: min(max(count, 0), MaxCount)}
 }
 
-func parsePageNumber(name, text string, missing int) (int, error) {
+func parsePageNumber(name, text string, missing int, scimType string) (int, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return missing, nil
@@ -48,7 +70,7 @@ func parsePageNumber(name, text string, missing int) (int, error) {
 	// Out of range, ParseInt returns the nearest number that fits.
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil && n != math.MaxInt32 && n != math.MinInt32 {
-		return 0, invalidValue("%s must be an integer", name)
+		return 0, BadRequest(scimType, "%s must be an integer", name)
 	}
 	return int(n), nil
 }
@@ -57,20 +79,34 @@ func parsePageNumber(name, text string, missing int) (int, error) {
 type ListResponse struct {
 	// TotalResults counts all matches, not only those on this page.
 	TotalResults int
-	// StartIndex is the 1-based index of the first resource of this page.
+	// StartIndex is the 1-based index of the first resource of this page; 0, for
+	// cursor paging, leaves it out.
 	StartIndex int
-	Resources  []Resource
+	// NextCursor and PreviousCursor get the pages around this one (RFC 9865); ""
+	// leaves them out. Only the last page has no NextCursor.
+	NextCursor     string
+	PreviousCursor string
+	Resources      []Resource
 }
 
 // Encode returns the message as JSON. itemsPerPage is the number of resources on this page.
 func (l *ListResponse) Encode(rt *ResourceType) ([]byte, error) {
+	return l.encode(func(int) *ResourceType { return rt })
+}
+
+// EncodeMixed is Encode for resources of several types; types has the type of each.
+func (l *ListResponse) EncodeMixed(types []*ResourceType) ([]byte, error) {
+	return l.encode(func(i int) *ResourceType { return types[i] })
+}
+
+func (l *ListResponse) encode(typeOf func(int) *ResourceType) ([]byte, error) {
 	out := l.appendHead(make([]byte, 0, 256+1024*len(l.Resources)), len(l.Resources))
 	var err error
 	for i, res := range l.Resources {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		if out, err = AppendEncode(out, rt, res); err != nil {
+		if out, err = AppendEncode(out, typeOf(i), res); err != nil {
 			return nil, err
 		}
 	}
@@ -80,9 +116,17 @@ func (l *ListResponse) Encode(rt *ResourceType) ([]byte, error) {
 func (l *ListResponse) appendHead(out []byte, items int) []byte {
 	out = append(out, `{"schemas":["`+ListResponseURN+`"],"totalResults":`...)
 	out = strconv.AppendInt(out, int64(l.TotalResults), 10)
-	out = append(out, `,"startIndex":`...)
-	out = strconv.AppendInt(out, int64(l.StartIndex), 10)
+	if l.StartIndex > 0 {
+		out = append(out, `,"startIndex":`...)
+		out = strconv.AppendInt(out, int64(l.StartIndex), 10)
+	}
 	out = append(out, `,"itemsPerPage":`...)
 	out = strconv.AppendInt(out, int64(items), 10)
+	if l.PreviousCursor != "" {
+		out = appendString(append(out, `,"previousCursor":`...), l.PreviousCursor)
+	}
+	if l.NextCursor != "" {
+		out = appendString(append(out, `,"nextCursor":`...), l.NextCursor)
+	}
 	return append(out, `,"Resources":[`...)
 }

@@ -4,15 +4,18 @@ import "strings"
 
 // URNs of the schemas and messages of RFC 7643 and RFC 7644.
 const (
-	UserURN          = "urn:ietf:params:scim:schemas:core:2.0:User"
-	GroupURN         = "urn:ietf:params:scim:schemas:core:2.0:Group"
-	EnterpriseURN    = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-	SchemaURN        = "urn:ietf:params:scim:schemas:core:2.0:Schema"
-	ResourceTypeURN  = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
-	ErrorURN         = "urn:ietf:params:scim:api:messages:2.0:Error"
-	ListResponseURN  = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-	PatchOpURN       = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-	SearchRequestURN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+	UserURN                  = "urn:ietf:params:scim:schemas:core:2.0:User"
+	GroupURN                 = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	EnterpriseURN            = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	SchemaURN                = "urn:ietf:params:scim:schemas:core:2.0:Schema"
+	ResourceTypeURN          = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+	ServiceProviderConfigURN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+	ErrorURN                 = "urn:ietf:params:scim:api:messages:2.0:Error"
+	ListResponseURN          = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+	PatchOpURN               = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+	SearchRequestURN         = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+	BulkRequestURN           = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+	BulkResponseURN          = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
 	// CustomFieldsURN is the product's extension for custom fields. It is kept
 	// as JSON like any extension whose schema is not known.
