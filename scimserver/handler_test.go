@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -319,103 +318,6 @@ func TestContentNegotiation(t *testing.T) {
 				scimType = scim.TypeInvalidSyntax
 			}
 			wantSCIMError(t, w, test.want, scimType)
-		})
-	}
-}
-
-func TestBodyLimits(t *testing.T) {
-	for name, test := range map[string]struct {
-		path    string
-		size    int
-		chunked bool
-		want    int
-	}{
-		"a user of two megabytes":               {"/scim/v2/Users", 2 << 20, false, 413},
-		"a user of two megabytes, unannounced":  {"/scim/v2/Users", 2 << 20, true, 413},
-		"a group of two megabytes":              {"/scim/v2/Groups", 2 << 20, false, 201},
-		"a group of more than the limit":        {"/scim/v2/Groups", maxGroupBody + 1, false, 413},
-		"a group of more than it, unannounced":  {"/scim/v2/Groups", maxGroupBody + 1, true, 413},
-		"a user just under the limit":           {"/scim/v2/Users", maxUserBody, false, 201},
-		"a user just over the limit":            {"/scim/v2/Users", maxUserBody + 1, false, 413},
-		"a user just over the limit, unannounc": {"/scim/v2/Users", maxUserBody + 1, true, 413},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, _ := testServer(found)
-			body := `{"userName":"babs","displayName":"x"` + strings.Repeat(" ", test.size-len(`{"userName":"babs","displayName":"x"}`)) + "}"
-			r := request("POST", test.path, body)
-			if test.chunked {
-				r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), -1
-			}
-			w := serve(s, r)
-			if test.want == 413 {
-				wantSCIMError(t, w, 413, "")
-			} else if w.Code != test.want {
-				t.Errorf("got %d %s", w.Code, w.Body)
-			}
-		})
-	}
-}
-
-// stalled is a body that stops arriving.
-type stalled struct{ err error }
-
-func (s stalled) Read([]byte) (int, error) { return 0, s.err }
-func (s stalled) Close() error             { return nil }
-
-func TestBodiesThatDoNotArrive(t *testing.T) {
-	for name, test := range map[string]struct {
-		err      error
-		want     int
-		scimType string
-	}{
-		"the connection is too slow": {&net.OpError{Op: "read", Err: context.DeadlineExceeded}, 408, ""},
-		"the connection breaks":      {io.ErrUnexpectedEOF, 400, scim.TypeInvalidSyntax},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, _ := testServer(found)
-			r := request("POST", "/scim/v2/Users", "")
-			r.Body, r.ContentLength = stalled{test.err}, 100
-			wantSCIMError(t, serve(s, r), test.want, test.scimType)
-		})
-	}
-}
-
-func TestEveryRequestHasADeadline(t *testing.T) {
-	for name, test := range map[string]struct {
-		method        string
-		clientLeaves  bool
-		wantCancelled bool
-	}{
-		"a read ends with its client":       {"GET", true, true},
-		"a write goes on without it":        {"POST", true, false},
-		"a read of a client that waits":     {"GET", false, false},
-		"a write of a client that waits on": {"POST", false, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx, leave := context.WithCancel(t.Context())
-			defer leave()
-			called := false
-			s, _ := testServer(func(ctx context.Context) (scim.Resource, error) {
-				called = true
-				if _, ok := ctx.Deadline(); !ok {
-					t.Error("no deadline")
-				}
-				if test.clientLeaves {
-					leave()
-				}
-				if cancelled := ctx.Err() != nil; cancelled != test.wantCancelled {
-					t.Errorf("cancelled: %v", cancelled)
-				}
-				return found(ctx)
-			})
-			path := "/scim/v2/Users"
-			if test.method == "GET" {
-				path += "/" + someID
-			}
-			serve(s, request(test.method, path, `{"userName":"babs"}`).WithContext(ctx))
-			if !called {
-				t.Error("the store was not reached")
-			}
 		})
 	}
 }
