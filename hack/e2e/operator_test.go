@@ -108,7 +108,7 @@ var _ = Describe("the operator with the rights of config/rbac", func() {
 		simulation := t.simulate(ctx, "-users", "40", "-groups", "6", "-workers", "4", "-demo")
 		// Whenever another few dozen writes are done, the operator is killed.
 		for next := 40; t.reached(ctx, next, simulation); next += 60 {
-			process.stop(syscall.SIGKILL)
+			Expect(process.stop(syscall.SIGKILL)).To(MatchError(ContainSubstring("killed")))
 			process = t.start(ctx)
 		}
 		Expect(simulation.err).NotTo(HaveOccurred())

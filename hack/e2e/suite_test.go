@@ -138,16 +138,18 @@ type operator struct {
 }
 
 // start runs the operator and waits until it serves. The first start chooses the port.
-func (t *tenant) start(ctx SpecContext) *operator {
+// Later arguments override the earlier ones.
+func (t *tenant) start(ctx SpecContext, arguments ...string) *operator {
 	GinkgoHelper()
 	address := t.address
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
 	// The process outlives the context of a step, and ends with the test.
-	command := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "manager"), "--namespace="+t.namespace,
-		"--leader-elect=false", "--scim-bind-address="+address, "--metrics-bind-address=0", "--health-probe-bind-address=0",
-		"--scim-requests-per-second=0")
+	command := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "manager"), append([]string{
+		"--namespace=" + t.namespace, "--leader-elect=false", "--scim-bind-address=" + address, "--metrics-bind-address=0",
+		"--health-probe-bind-address=0", "--scim-requests-per-second=0",
+	}, arguments...)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+t.kubeconfig)
 	output, err := command.StderrPipe()
 	Expect(err).NotTo(HaveOccurred())
@@ -158,7 +160,7 @@ func (t *tenant) start(ctx SpecContext) *operator {
 		o.follow(output, serving)
 		o.ended <- command.Wait()
 	}()
-	DeferCleanup(func() { o.stop(os.Kill) })
+	DeferCleanup(func() { _ = o.stop(os.Kill) })
 	Eventually(serving).WithTimeout(time.Minute).Should(Receive(&t.address), "the operator has not begun to serve")
 	t.readToken(ctx)
 	return o
@@ -180,15 +182,18 @@ func (o *operator) follow(output io.Reader, serving chan<- string) {
 	}
 }
 
-// stop ends the process with a signal and waits for it.
-func (o *operator) stop(signal os.Signal) {
+// stop ends the process with a signal and waits for it. The error is the one that
+// the process ended with.
+func (o *operator) stop(signal os.Signal) error {
 	GinkgoHelper()
 	if o.command == nil {
-		return
+		return nil
 	}
 	Expect(o.command.Process.Signal(signal)).To(Succeed())
-	Eventually(o.ended).WithTimeout(time.Minute).Should(Receive())
 	o.command = nil
+	var err error
+	Eventually(o.ended).WithTimeout(time.Minute).Should(Receive(&err))
+	return err
 }
 
 func (t *tenant) readToken(ctx SpecContext) {
