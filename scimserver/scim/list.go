@@ -29,11 +29,11 @@ type Page struct {
 // the client did not give one. Values out of range are moved into it, as the
 // RFC asks; what is not an integer is 400 invalidValue.
 func ParsePage(startIndex, count string) (Page, error) {
-	start, err := parsePageNumber("startIndex", startIndex, 1, TypeInvalidValue)
+	start, err := parseInteger("startIndex", startIndex, 1, TypeInvalidValue)
 	if err != nil {
 		return Page{}, err
 	}
-	number, err := parsePageNumber("count", count, DefaultCount, TypeInvalidValue)
+	number, err := parseInteger("count", count, DefaultCount, TypeInvalidValue)
 	if err != nil {
 		return Page{}, err
 	}
@@ -48,7 +48,7 @@ func ParseCursorPage(cursor, startIndex, count string) (Page, error) {
 	if startIndex = strings.TrimSpace(startIndex); startIndex != "" && startIndex != "1" {
 		return Page{}, invalidValue("give startIndex or cursor, not both")
 	}
-	number, err := parsePageNumber("count", count, DefaultCount, TypeInvalidCount)
+	number, err := parseInteger("count", count, DefaultCount, TypeInvalidCount)
 	if err != nil {
 		return Page{}, err
 	}
@@ -62,7 +62,7 @@ func NewPage(startIndex, count int) Page {
 	return Page{StartIndex: max(startIndex, 1), Count: min(max(count, 0), MaxCount)}
 }
 
-func parsePageNumber(name, text string, missing int, scimType string) (int, error) {
+func parseInteger(name, text string, missing int, scimType string) (int, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return missing, nil

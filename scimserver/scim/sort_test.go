@@ -78,7 +78,7 @@ func TestSortOrdersResources(t *testing.T) {
 	resources := sortedUsers(t)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			for sortOrder, want := range map[string]string{"": tt.ascending, " Ascending": tt.ascending, "DESCENDING": tt.descending} {
+			for sortOrder, want := range map[string]string{"": tt.ascending, "Ascending": tt.ascending, "DESCENDING": tt.descending} {
 				s, err := ParseSort(User, tt.sortBy, sortOrder)
 				if err != nil {
 					t.Fatal(err)
