@@ -19,8 +19,6 @@ const (
 	tokenPrefix = "scim_"
 	// tokenBytes is the size of a token in random bytes.
 	tokenBytes = 32
-	// minTokenLength is the fewest characters of a token that somebody else made.
-	minTokenLength = 32
 	// defaultTokenOverlap is how long the old token stays valid after a rotation.
 	defaultTokenOverlap = 30 * 24 * time.Hour
 )
@@ -35,8 +33,8 @@ func newToken() []byte {
 // checkToken says what is wrong with a token, "" when nothing is. What it allows fits
 // into an HTTP header and cannot be guessed by its length.
 func checkToken(token []byte) string {
-	if len(token) < minTokenLength {
-		return fmt.Sprintf("The Secret's key %q must hold at least %d characters.", v1alpha1.SecretKeyToken, minTokenLength)
+	if len(token) < v1alpha1.MinTokenLength {
+		return fmt.Sprintf("The Secret's key %q must hold at least %d characters.", v1alpha1.SecretKeyToken, v1alpha1.MinTokenLength)
 	}
 	for _, c := range token {
 		if c <= ' ' || c > '~' {

@@ -200,10 +200,10 @@ func TestTokensAreLongAndPrintable(t *testing.T) {
 		t.Errorf("two tokens are equal, or a new one is not good enough: %s", checkToken(a))
 	}
 	for name, token := range map[string]string{
-		"too short":        strings.Repeat("a", minTokenLength-1),
-		"with a blank":     strings.Repeat("a", minTokenLength) + " a",
-		"with a line end":  strings.Repeat("a", minTokenLength) + "\n",
-		"outside of ASCII": strings.Repeat("é", minTokenLength),
+		"too short":        strings.Repeat("a", v1alpha1.MinTokenLength-1),
+		"with a blank":     strings.Repeat("a", v1alpha1.MinTokenLength) + " a",
+		"with a line end":  strings.Repeat("a", v1alpha1.MinTokenLength) + "\n",
+		"outside of ASCII": strings.Repeat("é", v1alpha1.MinTokenLength),
 	} {
 		if checkToken([]byte(token)) == "" {
 			t.Errorf("a token %s is accepted", name)

@@ -5,6 +5,10 @@ import (
 	"encoding/hex"
 )
 
+// MinTokenLength is the fewest characters of a bearer token. The controllers call a
+// ScimEndpoint with a shorter one not ready, and the server lets nobody in with it.
+const MinTokenLength = 32
+
 // tokenIDLength is the length of a token's id in hexadecimal digits.
 const tokenIDLength = 12
 
