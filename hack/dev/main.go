@@ -25,8 +25,8 @@ type options struct {
 
 func (o *options) bind(flags *flag.FlagSet) {
 	flags.IntVar(&o.scimPort, "scim-port", 8080, "port of the SCIM server")
-	flags.IntVar(&o.probePort, "probe-port", 8081, "port of the operator's health probes")
-	flags.IntVar(&o.metricsPort, "metrics-port", 8082, "port of the operator's metrics")
+	flags.IntVar(&o.probePort, "probe-port", 8082, "port of the operator's health probes")
+	flags.IntVar(&o.metricsPort, "metrics-port", 8081, "port of the operator's metrics")
 	flags.IntVar(&o.apiPort, "api-port", 16443, "port of the Kubernetes API server")
 	flags.IntVar(&o.etcdPort, "etcd-port", 12379, "port of etcd")
 	flags.StringVar(&o.data, "data", filepath.Join("bin", "dev"), "folder of data, certificates and logs")
