@@ -89,17 +89,19 @@ func (v verdict) matches(conditions []metav1.Condition) bool {
 		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling) == (v.outlook == retrying)
 }
 
-// truncate cuts a message to maxMessage bytes, between two characters.
-func truncate(message string) string {
+// truncate cuts a message to maxMessage bytes, between two characters. What it ends
+// with is kept.
+func truncate(message string, end ...string) string {
 	const ellipsis = "…"
-	if len(message) <= maxMessage {
-		return message
+	last := strings.Join(end, "")
+	if len(message)+len(last) <= maxMessage {
+		return message + last
 	}
-	cut := maxMessage - len(ellipsis)
+	cut := maxMessage - len(last) - len(ellipsis)
 	for !utf8.RuneStart(message[cut]) {
 		cut--
 	}
-	return message[:cut] + ellipsis
+	return message[:cut] + ellipsis + last
 }
 
 // firstOf lists names for a message: the first few, and how many there are.

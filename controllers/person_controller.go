@@ -15,13 +15,16 @@ import (
 )
 
 // personReconciler says of each Person whether its e-mail address is its own and
-// what it refers to exists.
+// what it refers to exists, and disables one whose user is gone.
 type personReconciler struct {
 	client client.Client
+	// live reads from the API server.
+	live   client.Reader
 	status *statusWriter
 }
 
-// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=persons,verbs=get;list;watch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=persons,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimusers,verbs=get;list;watch
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=persons/status,verbs=patch
 
 // Reconcile implements reconcile.Reconciler.
@@ -29,6 +32,9 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	person := &v1alpha1.Person{}
 	if err := r.client.Get(ctx, req.NamespacedName, person); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if err := r.disableOrphan(ctx, person); err != nil {
+		return r.status.fail(ctx, person, person.DeepCopy(), &person.Status.Conditions, err)
 	}
 	before := person.DeepCopy()
 	found, err := r.verdict(ctx, person)

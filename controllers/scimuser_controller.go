@@ -2,13 +2,11 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
@@ -53,9 +51,13 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err != nil {
 		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
 	}
+	instead, err := r.disableUndecided(ctx, user, done)
+	if err != nil {
+		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+	}
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.Person = referenceTo(done.record)
-	return ctrl.Result{}, r.status.write(ctx, user, before, &user.Status.Conditions, userVerdict(done))
+	return ctrl.Result{}, r.status.write(ctx, user, before, &user.Status.Conditions, userVerdict(done, instead))
 }
 
 // input gathers what the rules read. It holds a copy of the user, because the
@@ -88,28 +90,13 @@ func (r *userReconciler) ensureFinalizer(ctx context.Context, user *v1alpha1.Sci
 }
 
 // deprovision disables the Person of a user that is being deleted, keeps its data,
-// and lets the user go. A Person that another user has taken over is left alone.
+// and lets the user go.
 func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUser) error {
 	if !controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerDeprovision) {
 		return nil
 	}
-	persons := &v1alpha1.PersonList{}
-	err := r.client.List(ctx, persons, client.InNamespace(user.Namespace), client.MatchingFields{personBySource: user.Name})
-	if err != nil {
-		return fmt.Errorf("list the user's Persons: %w", err)
-	}
-	for i := range persons.Items {
-		person := &persons.Items[i]
-		if person.Spec.Disabled {
-			continue
-		}
-		enabled := person.DeepCopy()
-		person.Spec.Disabled = true
-		patch := client.MergeFromWithOptions(enabled, client.MergeFromWithOptimisticLock{})
-		if err := r.client.Patch(ctx, person, patch); err != nil {
-			return failedTo("disable Person", err)
-		}
-		logf.FromContext(ctx).Info("Disabled the Person of a deleted user", "record", person.Name)
+	if _, err := disablePersons(ctx, r.client, user, "the user is being deleted"); err != nil {
+		return err
 	}
 	kept := user.DeepCopy()
 	controllerutil.RemoveFinalizer(user, v1alpha1.FinalizerDeprovision)
@@ -117,9 +104,13 @@ func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUse
 	return client.IgnoreNotFound(failedTo("remove finalizer", r.client.Patch(ctx, user, patch)))
 }
 
-// userVerdict says what the rules' outcomes mean for a user.
-func userVerdict(done *run) verdict {
+// userVerdict says what the rules' outcomes mean for a user, whose Person was disabled
+// instead of by them or not.
+func userVerdict(done *run, instead bool) verdict {
 	if failure, failed := done.failure(); failed {
+		if instead {
+			failure.message = truncate(failure.message, disabledAllTheSame)
+		}
 		return failure
 	}
 	if done.record != nil {
@@ -129,8 +120,11 @@ func userVerdict(done *run) verdict {
 	for _, outcome := range done.outcomes {
 		unmet = append(unmet, outcome.Message)
 	}
-	return stalledVerdict(v1alpha1.ReasonPersonMissing, "No Person came of this user. "+strings.Join(unmet, " "))
+	return stalledVerdict(v1alpha1.ReasonPersonMissing, "No Person came of this user, because "+strings.Join(unmet, "; "))
 }
+
+// disabledAllTheSame ends the message of an inactive user whose rules fail.
+const disabledAllTheSame = " The user is inactive, so its Person is disabled all the same."
 
 // referenceTo refers to a record, nil for none.
 func referenceTo(record rules.Record) *v1alpha1.RecordReference {

@@ -112,10 +112,11 @@ func (s *setup) automationRules() error {
 }
 
 func (s *setup) persons() error {
-	return s.complete("person", s.options.Concurrency, &personReconciler{client: s.client, status: s.status},
+	return s.complete("person", s.options.Concurrency, &personReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status},
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.Person{}, specChanges).
 				Watches(&v1alpha1.Person{}, onChange(s.find.personsOfPerson)).
+				Watches(&v1alpha1.ScimUser{}, onChange(s.find.personsOfUser)).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.personsOfOrganization))
 		})
 }

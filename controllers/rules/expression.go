@@ -17,7 +17,9 @@ import (
 
 // expression is a compiled CEL expression at its place in a rule.
 type expression struct {
-	place   string
+	place string
+	// text is the expression as it is written in the rule.
+	text    string
 	ast     *cel.Ast
 	program cel.Program
 	// typ is the type of the value, an optional where emptyIsNone is set.
@@ -32,7 +34,7 @@ func compileExpression(env *cel.Env, place, text string, withShorthand bool) (*e
 	if utf8.RuneCountInString(text) > MaxExpressionLength {
 		return nil, &CompileError{Place: place, Message: fmt.Sprintf("an expression holds at most %d characters", MaxExpressionLength)}
 	}
-	e := &expression{place: place}
+	e := &expression{place: place, text: text}
 	source, shorthand := withoutShorthand(text)
 	if shorthand && !withShorthand {
 		return nil, compileErrorAt(place, text, strings.IndexByte(text, '?'),

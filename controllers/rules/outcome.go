@@ -81,6 +81,10 @@ type Outcome struct {
 	// Before is a copy of the record as this rule found it, with the changes of the
 	// rules before. Nil where none was found, so also when Create is set.
 	Before Record
+	// Assigned names the fields to which the rule gave a value, or which it cleared,
+	// whether that changed them or not. A value that was none assigns nothing. Nil
+	// where the rule failed or its condition was not met.
+	Assigned []string
 	// After is the record as this rule leaves it, equal to Before where nothing
 	// changes. Nil where the rule failed or its condition was not met.
 	After Record

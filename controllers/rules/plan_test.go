@@ -210,7 +210,7 @@ func TestConditionGuardsMatchAndValues(t *testing.T) {
 	rule := compiled(t, changed(
 		withCondition("size(user.emails) > 0"), withMatch("primaryEmail", "user.emails[0].value"), withSet("jobTitle", "user.emails[0].type")))
 	outcome := planned(t, []*Rule{rule}, Input{User: activeUser(userID, true)}, &memory{}).Outcomes[0]
-	if outcome.Reason != v1alpha1.ReasonConditionNotMet || outcome.Message != "the condition of rule rule is not met" {
+	if outcome.Reason != v1alpha1.ReasonConditionNotMet || outcome.Message != "the condition of rule rule is not met: size(user.emails) > 0" {
 		t.Errorf("outcome %+v", outcome)
 	}
 }

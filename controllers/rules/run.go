@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
@@ -80,7 +81,7 @@ func (r *run) carryOut(outcome *Outcome) error {
 	}
 	if !met {
 		outcome.Reason = v1alpha1.ReasonConditionNotMet
-		outcome.Message = fmt.Sprintf("the condition of rule %s is not met", r.rule.name)
+		outcome.Message = unmet(r.rule)
 		return nil
 	}
 	return r.update(outcome)
@@ -110,9 +111,14 @@ func (r *run) update(outcome *Outcome) error {
 	}
 	kind := r.subject.record
 	after := copyOf(before)
+	var assigned []string
 	for _, a := range r.rule.actions {
-		if err := r.carryOutAction(a, after, created || r.created); err != nil {
+		done, err := r.carryOutAction(a, after, created || r.created)
+		if err != nil {
 			return err
+		}
+		if done {
+			assigned = append(assigned, a.field.name)
 		}
 	}
 	kind.setText(after, "source", v1alpha1.SourceSCIM)
@@ -125,7 +131,7 @@ func (r *run) update(outcome *Outcome) error {
 		empty = kind.newRecord()
 	}
 	outcome.Changes = kind.differences(empty, after, created)
-	outcome.After, outcome.Create = after, created
+	outcome.After, outcome.Create, outcome.Assigned = after, created, assigned
 	if !created {
 		outcome.Before = copyOf(before)
 	}
@@ -144,26 +150,34 @@ func (r *run) update(outcome *Outcome) error {
 	return nil
 }
 
-func (r *run) carryOutAction(a action, working Record, created bool) error {
+// carryOutAction changes the working copy. It reports whether there was a value to
+// assign.
+func (r *run) carryOutAction(a action, working Record, created bool) (assigned bool, err error) {
 	if a.createdOnly && !created {
-		return nil
+		return false, nil
 	}
 	var goValue any
 	if a.value != nil {
 		value, err := r.evaluate(a.value)
 		if err != nil {
-			return err
+			return false, err
 		}
 		value, ok := unwrap(value)
 		if !ok {
-			return nil // none: keep what is there
+			return false, nil // none: keep what is there
 		}
 		if goValue, err = a.field.convert(value); err != nil {
-			return &fault{v1alpha1.ReasonInvalidValue, a.value.place + ": " + err.Error()}
+			return false, &fault{v1alpha1.ReasonInvalidValue, a.value.place + ": " + err.Error()}
 		}
 	}
 	if err := a.apply(r.subject.record, working, goValue); err != nil {
-		return &fault{v1alpha1.ReasonInvalidValue, fmt.Sprintf("%s %s: %s", a.operation, a.field.name, err)}
+		return false, &fault{v1alpha1.ReasonInvalidValue, fmt.Sprintf("%s %s: %s", a.operation, a.field.name, err)}
 	}
-	return nil
+	return true, nil
+}
+
+// unmet says which condition is not met, in the rule's own words on one line.
+func unmet(rule *Rule) string {
+	text := strings.Join(strings.Fields(rule.condition.text), " ")
+	return cut(fmt.Sprintf("the condition of rule %s is not met: %s", rule.name, text), MaxMessageLength)
 }

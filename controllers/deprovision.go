@@ -1,0 +1,120 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// fieldDisabled is the field of a Person that says whether it is in use.
+const fieldDisabled = "disabled"
+
+// linkedPersons are the Persons of a user: those that are linked to it, and the one
+// that was last seen to be if somebody has taken the link off by hand since. One
+// that is linked to another user by now is not among them.
+func linkedPersons(ctx context.Context, reader client.Reader, user *v1alpha1.ScimUser) ([]v1alpha1.Person, error) {
+	linked := &v1alpha1.PersonList{}
+	err := reader.List(ctx, linked, client.InNamespace(user.Namespace), client.MatchingFields{personBySource: user.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list the user's Persons: %w", err)
+	}
+	if user.Status.Person == nil {
+		return linked.Items, nil
+	}
+	last := &v1alpha1.Person{}
+	err = reader.Get(ctx, client.ObjectKey{Namespace: user.Namespace, Name: user.Status.Person.Name}, last)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("get the user's last Person: %w", err)
+	}
+	if err == nil && last.Spec.SourceID == "" {
+		return append(linked.Items, *last), nil
+	}
+	return linked.Items, nil
+}
+
+// disablePerson disables a Person as it was read, if it is enabled, and keeps all its
+// other data.
+func disablePerson(ctx context.Context, c client.Client, person *v1alpha1.Person, because string) error {
+	if person.Spec.Disabled {
+		return nil
+	}
+	enabled := person.DeepCopy()
+	person.Spec.Disabled = true
+	patch := client.MergeFromWithOptions(enabled, client.MergeFromWithOptimisticLock{})
+	if err := c.Patch(ctx, person, patch); err != nil {
+		return failedTo("disable Person", err)
+	}
+	logf.FromContext(ctx).Info("Disabled a Person", "record", person.Name, "because", because)
+	return nil
+}
+
+// disablePersons disables all Persons of a user and returns how many the user has.
+func disablePersons(ctx context.Context, c client.Client, user *v1alpha1.ScimUser, because string) (int, error) {
+	persons, err := linkedPersons(ctx, c, user)
+	if err != nil {
+		return 0, err
+	}
+	for i := range persons {
+		if err := disablePerson(ctx, c, &persons[i], because); err != nil {
+			return 0, err
+		}
+	}
+	return len(persons), nil
+}
+
+// disableUndecided disables the Persons of an inactive user unless a rule has decided
+// about that in this run, one way or the other: a rule that fails, does not apply,
+// does not compile or is gone must not keep somebody enabled who has left. It
+// reports whether it stands in for the rules.
+func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.ScimUser, done *run) (bool, error) {
+	if isActive(user) || done.assigned(fieldDisabled) {
+		return false, nil
+	}
+	persons, err := disablePersons(ctx, r.client, user, "the user is inactive and no rule decided")
+	return persons > 0, err
+}
+
+// assigned reports whether a rule that was carried out gave the field a value.
+func (run *run) assigned(field string) bool {
+	for _, outcome := range run.outcomes {
+		if !outcome.Failed() && slices.Contains(outcome.Assigned, field) {
+			return true
+		}
+	}
+	return false
+}
+
+// disableOrphan disables a Person that a SCIM client pushed and whose user is gone.
+// Usually the user's finalizer has seen to that. It cannot where it was taken off by
+// hand, or where a process that was no longer the leader wrote the Person last.
+func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.Person) error {
+	if person.Spec.Disabled || person.Spec.Source != v1alpha1.SourceSCIM || person.Spec.SourceID == "" {
+		return nil
+	}
+	key := client.ObjectKey{Namespace: person.Namespace, Name: person.Spec.SourceID}
+	// The API server has the last word, since the cache may not have a new user yet.
+	for _, reader := range []client.Reader{r.client, r.live} {
+		err := reader.Get(ctx, key, &v1alpha1.ScimUser{})
+		if err == nil {
+			return nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("look up the Person's user: %w", err)
+		}
+	}
+	return disablePerson(ctx, r.client, person, "its user is gone")
+}
+
+// personsOfUser finds the Persons of a user that is gone.
+func (f finder) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
+	if current != nil {
+		return nil
+	}
+	return f.personsBy(ctx, old.Namespace, personBySource, old.Name, into)
+}
