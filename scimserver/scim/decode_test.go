@@ -61,7 +61,7 @@ func TestDecodeResourceAccepts(t *testing.T) {
 			`{"displayName":"g","urn:okta:custom:group:1.0:description":"d"}`,
 			Resource{"displayName": "g", "urn:okta:custom:group:1.0": object{"description": "d"}}},
 		"custom fields": {User, `{"userName":"a","` + CustomFieldsURN + `":{"custom_fields":[{"id":"x","value":1}]}}`,
-			Resource{"userName": "a", CustomFieldsURN: object{"custom_fields": []any{object{"id": "x", "value": json.Number("1")}}}}},
+			Resource{"userName": "a", CustomFieldsURN: object{"x": json.Number("1")}}},
 		"values that repeat, of which the first is kept": {User,
 			`{"userName":"a","emails":[{"value":"A@x","type":"work","display":"1"},{"value":"a@X","type":"Work"},{"value":"a@x","type":"home"}]}`,
 			Resource{"userName": "a", "emails": []any{object{"value": "A@x", "type": "work", "display": "1"}, object{"value": "a@x", "type": "home"}}}},

@@ -80,6 +80,7 @@ func FuzzParsePatch(f *testing.F) {
 		`{"Operations":[{"op":"add","path":"members[value eq \"u9\"]","value":{"type":"User"}}]}`,
 		`{"Operations":[{"op":"add","path":"urn:example:ext:1.0:color","value":[1,{"a":null}]}]}`,
 		`{"Operations":[{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields","value":{"badge":null,"car":{"doors":4}}}]}`,
+		`{"Operations":[{"op":"replace","path":"urn:x:custom_fields:custom_fields","value":[{"id":"a.b","value":1},{"id":"a","value":{"c":2}}]},{"op":"remove","path":"urn:x:custom_fields[id eq \"a\"].value"}]}`,
 		`{"Operations":[{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":[{"$ref":null,"value":"m2"}]}]}`,
 	} {
 		f.Add([]byte(seed))
@@ -113,6 +114,7 @@ func FuzzDecodeResource(f *testing.F) {
 		sampleUser, sampleGroup,
 		`{"USERNAME":"a","Active":"TRUE","emails":{"value":"b"},"urn:x:y":{"a":{"b":[null,{}]}},"urn:x:y:c":1e3}`,
 		`{"userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:2.0User":{"manager":"m"},"roles":["r","r"]}`,
+		`{"userName":"a","urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields":{"x":1,"custom_fields":[{"id":"y","value":null},{"id":"z.q","value":[{}]}]},"urn:b:Custom_Fields:f":{"a":1}}`,
 		`{"userName":"a","urn:ietf:params:scim:schemas:core:2.0:User":{"title":"t"},"groups":[1],"password":"p","nick.name":{}}`,
 		`{"displayName":"g","members":["u1",{"value":"u1","$ref":null},{"VALUE":"u2"}]}`,
 	} {

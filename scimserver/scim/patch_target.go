@@ -9,6 +9,8 @@ type target struct {
 	filter node
 	// keyed is set when the target was a key of an object of attributes, not a path.
 	keyed bool
+	// entry is set when the target is a custom field with its id, not the value alone.
+	entry bool
 }
 
 // parseTarget parses a PATH of RFC 7644 section 3.5.2: attrPath, or
@@ -24,6 +26,9 @@ func parseTarget(rt *ResourceType, path string) (target, error) {
 	}
 	if len(head) == len(path) {
 		return t, nil
+	}
+	if t.dynamic != "" {
+		return t, selectCustomField(&t, filter, sub)
 	}
 	if t.attr == nil || t.sub != nil || !t.attr.MultiValued || t.attr.Type != Complex {
 		return t, invalidPath("brackets can follow a multi-valued complex attribute only, not %s", head)

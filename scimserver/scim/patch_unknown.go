@@ -17,9 +17,18 @@ const (
 // applyUnknown applies an operation to an extension whose schema is not known,
 // or to an attribute in it.
 func (p *patcher) applyUnknown(op Op, t target, value any) error {
+	urn, rest := p.splitUnknown(t.dynamic, t.keyed, value)
+	if _, _, ok := splitCustomFields(urn); ok {
+		if entry, ok := value.(map[string]any); ok && t.entry {
+			value = member(entry, "value")
+		}
+		var err error
+		if op, rest, value, err = p.customFields(op, urn, rest, value); err != nil {
+			return err
+		}
+	}
 	given, _ := value.(map[string]any)
 	value = withoutNulls(value)
-	urn, rest := p.splitUnknown(t.dynamic, t.keyed, value)
 	object, isObject := value.(map[string]any)
 	switch {
 	case rest == "" && op == OpRemove || rest == "" && value == nil && op == OpReplace:
@@ -53,13 +62,16 @@ func (p *patcher) applyUnknown(op Op, t target, value any) error {
 // is given for a path, always is the extension itself.
 func (p *patcher) splitUnknown(path string, keyed bool, value any) (urn, rest string) {
 	_, isObject := value.(map[string]any)
-	urn, rest, _ = splitKnownURN(path)
+	urn, rest, custom := splitCustomFields(path)
+	if urn = canonicalURN(urn); !custom {
+		urn, rest, _ = splitKnownURN(path)
+	}
 	for key := range p.res {
-		if after, ok := cutURN(path, key); ok && IsURN(key) && len(key) > len(urn) {
+		if after, ok := cutURN(path, key); ok && IsURN(key) && len(key) >= len(urn) {
 			urn, rest = key, after
 		}
 	}
-	if urn != "" && (rest == "" || !keyed || !isObject) {
+	if custom || urn != "" && (rest == "" || !keyed || !isObject) {
 		return urn, rest
 	}
 	if isObject {

@@ -17,8 +17,7 @@ const (
 	BulkRequestURN           = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 	BulkResponseURN          = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
-	// CustomFieldsURN is the product's extension for custom fields. It is kept
-	// as JSON like any extension whose schema is not known.
+	// CustomFieldsURN is the product's extension for custom fields, whose ids are not known here.
 	CustomFieldsURN = "urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields"
 )
 
