@@ -1,13 +1,14 @@
 package scim
 
 // Type is the data type of an attribute (RFC 7643 section 2.3). The schemas
-// served here have no decimal or integer attribute.
+// served here have no decimal attribute, and resources no integer.
 type Type string
 
 // The data types in use.
 const (
 	String    Type = "string"
 	Boolean   Type = "boolean"
+	Integer   Type = "integer"
 	DateTime  Type = "dateTime"
 	Binary    Type = "binary"
 	Reference Type = "reference"

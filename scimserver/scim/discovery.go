@@ -59,7 +59,7 @@ type DocumentMeta struct {
 	Location     string `json:"location"`
 }
 
-// SchemaDocuments returns all schemas. baseURL is the URL of the SCIM endpoint, such as https://host/scim/v2.
+// SchemaDocuments returns the schemas of all resource types. baseURL is the URL of the SCIM endpoint, such as https://host/scim/v2.
 func SchemaDocuments(baseURL string) []SchemaDocument {
 	var out []SchemaDocument
 	for _, rt := range ResourceTypes() {
@@ -70,11 +70,17 @@ func SchemaDocuments(baseURL string) []SchemaDocument {
 	return out
 }
 
-// FindSchemaDocument returns the schema with that URN, in any spelling.
+// FindSchemaDocument returns the schema with that URN, in any spelling, also one of
+// those that describe the discovery documents.
 func FindSchemaDocument(urn, baseURL string) (SchemaDocument, bool) {
 	for _, d := range SchemaDocuments(baseURL) {
 		if strings.EqualFold(d.ID, urn) {
 			return d, true
+		}
+	}
+	for _, s := range discoverySchemas {
+		if strings.EqualFold(s.ID, urn) {
+			return schemaDocument(s, baseURL), true
 		}
 	}
 	return SchemaDocument{}, false

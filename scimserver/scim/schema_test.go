@@ -9,25 +9,25 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// allAttributes calls f for every attribute and sub-attribute, by its full name.
+// allAttributes calls f for every attribute and sub-attribute of a resource, by its full name.
 func allAttributes(f func(name string, a *Attribute)) {
-	var walk func(prefix string, attributes []*Attribute)
-	walk = func(prefix string, attributes []*Attribute) {
-		for _, a := range attributes {
-			f(prefix+a.Name, a)
-			walk(prefix+a.Name+".", a.SubAttributes)
-		}
-	}
 	for _, rt := range ResourceTypes() {
-		walk(rt.Name+":", rt.core)
+		walkAttributes(rt.Name+":", rt.core, f)
 		for _, s := range rt.Extensions {
-			walk(s.Name+":", s.Attributes)
+			walkAttributes(s.Name+":", s.Attributes, f)
 		}
 	}
 }
 
+func walkAttributes(prefix string, attributes []*Attribute, f func(name string, a *Attribute)) {
+	for _, a := range attributes {
+		f(prefix+a.Name, a)
+		walkAttributes(prefix+a.Name+".", a.SubAttributes, f)
+	}
+}
+
 func TestAttributeTableIsConsistent(t *testing.T) {
-	allAttributes(func(name string, a *Attribute) {
+	check := func(name string, a *Attribute) {
 		switch {
 		case a.Description == "":
 			t.Errorf("%s has no description", name)
@@ -44,7 +44,11 @@ func TestAttributeTableIsConsistent(t *testing.T) {
 		case !validName(a.Name):
 			t.Errorf("%s is no attribute name", name)
 		}
-	})
+	}
+	allAttributes(check)
+	for _, s := range discoverySchemas {
+		walkAttributes(s.Name+":", s.Attributes, check)
+	}
 }
 
 func TestAttributeTableFollowsTheRFC(t *testing.T) {
