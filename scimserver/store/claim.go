@@ -60,8 +60,11 @@ var errTaken = errors.New("the name is taken")
 func claimName(kind claimKind, value string) string {
 	sum := sha256.Sum256([]byte("rservice.dev/scim-operator/claim\x00" + string(kind) + "\x00" + fold.String(value)))
 	encoded := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
-	return "scim-v1-" + string(kind) + "-" + strings.ToLower(encoded)
+	return claimPrefix(kind) + strings.ToLower(encoded)
 }
+
+// claimPrefix begins the names of this version's claims.
+func claimPrefix(kind claimKind) string { return "scim-v1-" + string(kind) + "-" }
 
 // leaseSeconds is the lease for people who read it; at least a second.
 func (t timing) leaseSeconds() int32 { return max(1, int32(t.claimLease/time.Second)) }
@@ -71,6 +74,9 @@ type claim struct {
 	lease *coordinationv1.Lease
 	// renewed is when the lease began, by this process's monotonic clock.
 	renewed time.Time
+	// shared says that the claim was this holder's before: another request of the same
+	// resource may rely on it, so it is not given up when this request fails.
+	shared bool
 }
 
 // claims takes and releases claims.
@@ -171,23 +177,32 @@ func (c claims) holderName(ctx context.Context, kind claimKind, tenant, holder s
 		return "", false, nil
 	}
 	key := types.NamespacedName{Namespace: tenant, Name: holder}
-	var obj client.Object
-	if kind == claimUserName {
-		obj = &v1alpha1.ScimUser{}
-	} else {
-		obj = &v1alpha1.ScimGroup{}
-	}
+	obj := kind.newHolder()
 	if err := c.live.Get(ctx, key, obj); apierrors.IsNotFound(err) {
 		return "", false, nil
 	} else if err != nil {
 		return "", false, fmt.Errorf("read the holder of a claim: %w", err)
 	}
-	if user, ok := obj.(*v1alpha1.ScimUser); ok {
-		name = user.Spec.UserName
-	} else if group, ok := obj.(*v1alpha1.ScimGroup); ok {
-		name = group.Spec.DisplayName
+	return claimedName(obj), obj.GetDeletionTimestamp() != nil, nil
+}
+
+// newHolder returns an empty object of the kind that holds such claims.
+func (k claimKind) newHolder() client.Object {
+	if k == claimUserName {
+		return &v1alpha1.ScimUser{}
 	}
-	return name, obj.GetDeletionTimestamp() != nil, nil
+	return &v1alpha1.ScimGroup{}
+}
+
+// claimedName is the name that an object has a claim on.
+func claimedName(obj client.Object) string {
+	switch typed := obj.(type) {
+	case *v1alpha1.ScimUser:
+		return typed.Spec.UserName
+	case *v1alpha1.ScimGroup:
+		return typed.Spec.DisplayName
+	}
+	return ""
 }
 
 // takeOver makes id the holder of a claim that stands for nothing. It returns
@@ -208,7 +223,7 @@ func (c claims) takeOver(
 		return nil, fmt.Errorf("take over claim: %w", err)
 	}
 	if old == "" || old == id {
-		return &claim{lease: held, renewed: now}, nil
+		return &claim{lease: held, renewed: now, shared: old == id}, nil
 	}
 	name, deleting, err := c.holderName(ctx, kind, tenant, old)
 	if err != nil {
@@ -237,20 +252,19 @@ func (c claims) renew(ctx context.Context, held *claim) error {
 	return nil
 }
 
-// release gives up the claim on a name if id still holds it. A claim that is
-// left behind by an error here is removed by the Sweeper.
-func (c claims) release(ctx context.Context, kind claimKind, tenant, value, id string) error {
+// heldBy returns the claim on a name as it is now if id holds it, and nil if not.
+func (c claims) heldBy(ctx context.Context, kind claimKind, tenant, value, id string) (*coordinationv1.Lease, error) {
 	lease := &coordinationv1.Lease{}
 	key := types.NamespacedName{Namespace: tenant, Name: claimName(kind, value)}
 	if err := c.live.Get(ctx, key, lease); apierrors.IsNotFound(err) {
-		return nil
+		return nil, nil
 	} else if err != nil {
-		return fmt.Errorf("read claim: %w", err)
+		return nil, fmt.Errorf("read claim: %w", err)
 	}
 	if holderOf(lease) != id {
-		return nil
+		return nil, nil
 	}
-	return c.remove(ctx, lease)
+	return lease, nil
 }
 
 // remove deletes a lease as it was read, not one that has changed since.

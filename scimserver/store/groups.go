@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -39,18 +41,18 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 	}
 	revision, err := s.writeMembers(ctx, tenant, id, membership{add: added}, held)
 	if err != nil {
-		s.releaseLogged(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id)
-		return nil, err
+		s.giveUp(ctx, held)
+		return nil, lostClaim(err)
 	}
 	group.Spec.MembersRevision = formatRevision(revision)
 	group.Spec.LastModified = metav1.NowMicro()
 	stampRequest(ctx, group)
 	if len(added) > 0 {
 		if err := s.claims.renew(ctx, held); err != nil {
-			return nil, fmt.Errorf("keep the claim on the displayName: %w", err)
+			return nil, lostClaim(err)
 		}
 	}
-	if err := s.createClaimed(ctx, claimDisplayName, group, group.Spec.DisplayName, held); err != nil {
+	if err := s.createClaimed(ctx, group, held); err != nil {
 		return nil, err
 	}
 	s.groups.noteWrite(group)
@@ -59,6 +61,15 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 		res["members"] = membersAttribute(added)
 	}
 	return res, err
+}
+
+// lostClaim is the error of a new group that lost its claim while its members were
+// written, because that took longer than the lease.
+func lostClaim(err error) error {
+	if errors.Is(err, errTaken) {
+		return displayNameTaken()
+	}
+	return err
 }
 
 // updateGroup changes a group and its membership. The members are written
@@ -94,7 +105,8 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mut
 		if err == nil {
 			err = s.writeGroup(ctx, group, change, written)
 		}
-		if apierrors.IsConflict(err) {
+		// Whether a claim that was lost on the way is somebody else's, the next round says.
+		if apierrors.IsConflict(err) || errors.Is(err, errTaken) {
 			if err := backoff(ctx, try); err != nil {
 				return nil, false, err
 			}
@@ -157,6 +169,10 @@ type groupChange struct {
 	spec    v1alpha1.ScimGroupSpec
 	oldName string
 	same    bool
+	// oldClaim is the claim on the old name, and held the one on the new name, of a
+	// group that is renamed.
+	oldClaim *coordinationv1.Lease
+	held     *claim
 }
 
 func (c *groupChange) none() bool {
@@ -197,16 +213,17 @@ func (s *Store) groupChange(
 // carryOut writes what must be there before the group itself: the claim on a new
 // name, and the members. It returns the newest revision of a member.
 func (s *Store) carryOut(ctx context.Context, group *v1alpha1.ScimGroup, change *groupChange) (int64, error) {
-	var held *claim
 	if change.renamed() {
 		var err error
-		if held, err = s.claim(ctx, claimDisplayName, group.Namespace, change.spec.DisplayName, group.Name); err != nil {
+		change.oldClaim, change.held, err = s.moveClaim(ctx, claimDisplayName, group.Namespace, change.oldName, change.spec.DisplayName, group.Name)
+		if err != nil {
 			return 0, err
 		}
 	}
+	held := change.held
 	revision, err := s.writeMembers(ctx, group.Namespace, group.Name, change.members, held)
-	if err != nil && held != nil {
-		s.releaseLogged(ctx, claimDisplayName, group.Namespace, change.spec.DisplayName, group.Name)
+	if err != nil {
+		s.giveUp(ctx, held)
 	}
 	if err != nil || held == nil || change.members.empty() {
 		return revision, err
@@ -226,13 +243,11 @@ func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, chang
 	err := s.client.Update(writeCtx, group)
 	if err == nil {
 		s.groups.noteWrite(group)
-		if change.renamed() {
-			s.releaseLogged(ctx, claimDisplayName, group.Namespace, change.oldName, group.Name)
-		}
+		s.removeLogged(ctx, change.oldClaim)
 		return nil
 	}
-	if change.renamed() && definite(err) {
-		s.releaseLogged(ctx, claimDisplayName, group.Namespace, change.spec.DisplayName, group.Name)
+	if definite(err) {
+		s.giveUp(ctx, change.held)
 	}
 	if apierrors.IsConflict(err) {
 		return err
@@ -263,7 +278,7 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 			return fmt.Errorf("delete: %w", err)
 		}
 		s.groups.order.remove(tenant, id)
-		s.releaseLogged(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id)
+		s.releaseDeleted(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id)
 		if _, err := s.writeMembers(ctx, tenant, id, membership{remove: state.members}, nil); err != nil {
 			log.FromContext(ctx).Error(err, "Members still mention a deleted group; the sweeper will clean up", "group", id)
 		}

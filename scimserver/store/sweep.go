@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -108,12 +109,22 @@ func (w *Sweeper) sweepClaims(ctx context.Context, result *SweepResult) (map[str
 }
 
 // stale reports whether a claim stands for nothing and is old enough that no
-// request can be at work on it.
+// request can be at work on it. The API server is asked only where the cache
+// does not explain the claim: there are as many claims as users. Claims of another
+// version, whose names are made in another way, are not ours to judge.
 func (w *Sweeper) stale(ctx context.Context, lease *coordinationv1.Lease) (bool, error) {
 	if w.store.claims.age(lease) < w.store.timing.claimForgotten {
 		return false, nil
 	}
 	kind := claimKind(lease.Labels[v1alpha1.LabelClaim])
+	if !strings.HasPrefix(lease.Name, claimPrefix(kind)) {
+		return false, nil
+	}
+	holder := kind.newHolder()
+	found, err := w.store.peek(ctx, lease.Namespace, holderOf(lease), holder, false)
+	if err != nil || (found && claimName(kind, claimedName(holder)) == lease.Name) {
+		return false, err
+	}
 	state, err := w.store.claims.holderState(ctx, kind, lease.Namespace, lease, "", 0)
 	return state == holderGone, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -70,7 +71,7 @@ func (s *Store) createUser(ctx context.Context, tenant string, r scim.Resource) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.createClaimed(ctx, claimUserName, user, user.Spec.UserName, held); err != nil {
+	if err := s.createClaimed(ctx, user, held); err != nil {
 		return nil, err
 	}
 	s.users.noteWrite(user)
@@ -98,17 +99,29 @@ func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id stri
 	}
 	for _, other := range ids {
 		if other != id {
-			s.releaseLogged(ctx, kind, tenant, name, id)
+			s.giveUp(ctx, held)
 			return nil, taken()
 		}
 	}
 	return held, nil
 }
 
+// moveClaim takes the claim on a new name. It also returns the one on the old name, as
+// it is before the object has the new one, to be removed after that: should another
+// request rename the object back meanwhile, it takes that claim anew, and it stays.
+func (s *Store) moveClaim(ctx context.Context, kind claimKind, tenant, from, to, id string) (*coordinationv1.Lease, *claim, error) {
+	old, err := s.claims.heldBy(ctx, kind, tenant, from, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	held, err := s.claim(ctx, kind, tenant, to, id)
+	return old, held, err
+}
+
 // createClaimed creates the object that a fresh claim is for, well before the
 // claim may be taken over. When it is certain that the object was not created
 // the claim is released; else it stays until that is known.
-func (s *Store) createClaimed(ctx context.Context, kind claimKind, obj client.Object, name string, held *claim) error {
+func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *claim) error {
 	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite()))
 	defer cancel()
 	err := s.client.Create(writeCtx, obj)
@@ -116,7 +129,7 @@ func (s *Store) createClaimed(ctx context.Context, kind claimKind, obj client.Ob
 		return nil
 	}
 	if definite(err) {
-		s.releaseLogged(ctx, kind, obj.GetNamespace(), name, obj.GetName())
+		s.giveUp(ctx, held)
 	}
 	return refused(err, "create")
 }
@@ -129,14 +142,37 @@ func definite(err error) bool {
 		apierrors.IsConflict(err) || apierrors.IsUnauthorized(err)
 }
 
-// releaseLogged releases a claim after the outcome of the request is settled; a
-// failure only delays the next use of the name.
-func (s *Store) releaseLogged(ctx context.Context, kind claimKind, tenant, name, id string) {
-	releaseCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
-	defer cancel()
-	if err := s.claims.release(releaseCtx, kind, tenant, name, id); err != nil {
-		log.FromContext(ctx).Error(err, "A claim was not released; the sweeper will remove it", "kind", kind, "holder", id)
+// giveUp removes the claim of a request that has certainly failed, unless another
+// request of the same resource may rely on it by now.
+func (s *Store) giveUp(ctx context.Context, held *claim) {
+	if held != nil && !held.shared {
+		s.removeLogged(ctx, held.lease)
 	}
+}
+
+// removeLogged removes a claim, as it was read, after the outcome of the request is
+// settled; a failure only delays the next use of the name. nil is no claim.
+func (s *Store) removeLogged(ctx context.Context, lease *coordinationv1.Lease) {
+	if lease == nil {
+		return
+	}
+	removeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
+	defer cancel()
+	if err := s.claims.remove(removeCtx, lease); err != nil {
+		log.FromContext(ctx).Error(err, "A claim was not released; the sweeper will remove it", "claim", lease.Name, "holder", holderOf(lease))
+	}
+}
+
+// releaseDeleted releases the claim of a resource that has just been deleted.
+func (s *Store) releaseDeleted(ctx context.Context, kind claimKind, tenant, name, id string) {
+	readCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
+	defer cancel()
+	lease, err := s.claims.heldBy(readCtx, kind, tenant, name, id)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "The claim of a deleted resource was not released; the sweeper will remove it", "kind", kind, "holder", id)
+		return
+	}
+	s.removeLogged(ctx, lease)
 }
 
 func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (scim.Resource, bool, error) {
@@ -204,11 +240,12 @@ func (s *Store) applyToUser(
 // writeUser updates a user and moves its claim when the name has changed.
 func (s *Store) writeUser(ctx context.Context, user *v1alpha1.ScimUser, oldName string) error {
 	name, tenant, id := user.Spec.UserName, user.Namespace, user.Name
-	renamed := !fold.Equal(oldName, name)
+	var old *coordinationv1.Lease
+	var held *claim
 	writeCtx := ctx
-	if renamed {
-		held, err := s.claim(ctx, claimUserName, tenant, name, id)
-		if err != nil {
+	if !fold.Equal(oldName, name) {
+		var err error
+		if old, held, err = s.moveClaim(ctx, claimUserName, tenant, oldName, name, id); err != nil {
 			return err
 		}
 		var cancel context.CancelFunc
@@ -219,12 +256,10 @@ func (s *Store) writeUser(ctx context.Context, user *v1alpha1.ScimUser, oldName 
 	switch {
 	case err == nil:
 		s.users.noteWrite(user)
-		if renamed {
-			s.releaseLogged(ctx, claimUserName, tenant, oldName, id)
-		}
+		s.removeLogged(ctx, old)
 		return nil
-	case renamed && definite(err):
-		s.releaseLogged(ctx, claimUserName, tenant, name, id)
+	case definite(err):
+		s.giveUp(ctx, held)
 	}
 	if apierrors.IsConflict(err) {
 		return err
@@ -254,7 +289,7 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 			return err
 		}
 		s.users.order.remove(tenant, id)
-		s.releaseLogged(ctx, claimUserName, tenant, user.Spec.UserName, id)
+		s.releaseDeleted(ctx, claimUserName, tenant, user.Spec.UserName, id)
 		for _, group := range user.Spec.Groups {
 			if err := s.touchGroup(ctx, tenant, group); err != nil {
 				log.FromContext(ctx).Error(err, "A group's version does not tell of a deleted member", "group", group, "user", id)
