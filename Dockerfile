@@ -1,5 +1,6 @@
 # The operator alone: a static binary, no shell, not root.
-FROM golang:1.26 AS build
+# The same version as in go.mod: the image's Go does not fetch another one.
+FROM golang:1.26.8 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -7,7 +8,9 @@ COPY main.go ./
 COPY api api
 COPY controllers controllers
 COPY scimserver scimserver
-RUN CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /manager .
+# What `manager --version` and the log say, since there is no repository here to take it from.
+ARG VERSION=unreleased
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=${VERSION}" -o /manager .
 
 FROM scratch
 # Kubernetes' runAsNonRoot needs a number.

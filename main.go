@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -87,7 +88,9 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
-	resources, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()})
+	resources, err := store.New(ctx, store.Options{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: o.manager.Namespace,
+	})
 	if err != nil {
 		return fmt.Errorf("set up the store: %w", err)
 	}
@@ -138,11 +141,15 @@ func newLogger(w io.Writer, level, format string) (logr.Logger, error) {
 	return logr.Logger{}, fmt.Errorf("--log-format %q is neither json nor text", format)
 }
 
-// version is the version that the binary was built from.
+// release is set by builds without a repository, such as the Dockerfile's, with
+// -ldflags "-X main.release=...".
+var release string
+
+// version is the version that the binary was built from, and of Go.
 func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	name := release
+	if info, ok := debug.ReadBuildInfo(); ok && name == "" {
+		name = info.Main.Version
 	}
-	return info.Main.Version + " " + info.GoVersion
+	return name + " " + runtime.Version()
 }
