@@ -44,14 +44,11 @@ func run(args []string) (int, error) {
 		return 1, err
 	}
 	fmt.Fprintf(os.Stderr, "testrun: control plane ready after %s\n", time.Since(began).Round(100*time.Millisecond))
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), testenv.ConnectionEnv+"="+controlPlane.ConnectionFile)
-	// A command that was told to stop may finish its own cleaning up; after that it is killed.
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	err = cmd.Run()
+	err = runCommand(ctx, args, []string{testenv.ConnectionEnv + "=" + controlPlane.ConnectionFile}, commandGrace)
 	stopErr := controlPlane.Stop()
+	if ctx.Err() != nil {
+		return 1, errors.Join(err, stopErr)
+	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(exit.ExitCode(), 1), stopErr
 	}
