@@ -79,6 +79,7 @@ verify: generate tidy fmt lint ## Fail when generated files, modules, format or 
 
 .PHONY: clean
 clean: ## Delete bin, with the control plane and the data of `make run`.
+	@if [ -e bin/dev/lock ] && ! flock -n bin/dev/lock true; then echo "clean: a \`make run\` is using bin/dev; stop it first"; exit 1; fi
 	rm -rf bin
 
 # Tools are built when needed, and again when their pinned versions change.

@@ -182,8 +182,9 @@ type PersonStatus struct {
 // +kubebuilder:printcolumn:name="VIP",type=boolean,JSONPath=`.spec.vip`
 // +kubebuilder:printcolumn:name="Organization",type=string,JSONPath=`.spec.organization.name`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Job Title",type=string,priority=1,JSONPath=`.spec.jobTitle`
 // +kubebuilder:printcolumn:name="Manager",type=string,priority=1,JSONPath=`.spec.manager.name`
 // +kubebuilder:printcolumn:name="Source ID",type=string,priority=1,JSONPath=`.spec.sourceID`

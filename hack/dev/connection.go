@@ -60,6 +60,29 @@ func (r *runner) waitConnected(ctx context.Context) (connection, error) {
 	}
 }
 
+// followToken keeps connection.json up to date when the token is rotated or its
+// Secret is made anew.
+func (r *runner) followToken(ctx context.Context, known connection) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		// While something is restarting, the connection that is known stays.
+		conn, err := r.connect(ctx)
+		if err != nil || conn.Token == known.Token {
+			continue
+		}
+		if err := conn.write(r.connectionFile()); err != nil {
+			fmt.Fprintf(r.out, "dev: the new token is not in %s: %v\n", r.connectionFile(), err)
+			continue
+		}
+		known = conn
+		fmt.Fprintf(r.out, "dev: the token has changed; %s has the new one\n", r.connectionFile())
+	}
+}
+
 func (r *runner) connect(ctx context.Context) (connection, error) {
 	var endpoints v1alpha1.ScimEndpointList
 	if err := r.client.List(ctx, &endpoints, client.InNamespace(r.opts.namespace)); err != nil {

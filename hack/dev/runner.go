@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -97,6 +98,7 @@ func (r *runner) startAll(ctx context.Context, fail context.CancelCauseFunc) err
 	if err := conn.write(r.connectionFile()); err != nil {
 		return err
 	}
+	go r.followToken(ctx, conn)
 	r.print(conn)
 	return nil
 }
@@ -165,19 +167,50 @@ func (r *runner) startControlPlane(ctx context.Context) error {
 
 // applyManifests installs what a cluster would get from config/default, but for the Deployment and what is around it.
 func (r *runner) applyManifests(ctx context.Context) error {
-	for _, name := range []string{operatorNamespace, r.opts.namespace} {
-		namespace := corev1ac.Namespace(name)
-		if err := r.client.Apply(ctx, namespace, client.FieldOwner(fieldManager), client.ForceOwnership); err != nil {
-			return fmt.Errorf("creating namespace %s: %w", name, err)
-		}
+	var existing corev1.Namespace
+	if err := r.client.Get(ctx, client.ObjectKey{Name: r.opts.namespace}, &existing); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading namespace %s: %w", r.opts.namespace, err)
 	}
-	folders := []struct{ path, namespace string }{
+	if err := r.applyNamespace(ctx, corev1ac.Namespace(operatorNamespace)); err != nil {
+		return err
+	}
+	folders := []folder{
 		{"crd/bases", operatorNamespace},
 		{"rbac", operatorNamespace},
 		{"policy", operatorNamespace},
-		{"rules", r.opts.namespace},
-		{"samples", r.opts.namespace},
 	}
+	seeded := existing.Annotations[seededAnnotation] != ""
+	if !seeded {
+		if err := r.applyNamespace(ctx, corev1ac.Namespace(r.opts.namespace)); err != nil {
+			return err
+		}
+		folders = append(folders, folder{"rules", r.opts.namespace}, folder{"samples", r.opts.namespace})
+	}
+	if err := r.applyFolders(ctx, folders); err != nil {
+		return err
+	}
+	if seeded {
+		fmt.Fprintf(r.out, "dev: kept the rules and samples of namespace %s as they are\n", r.opts.namespace)
+		return nil
+	}
+	return r.applyNamespace(ctx, corev1ac.Namespace(r.opts.namespace).WithAnnotations(map[string]string{seededAnnotation: "true"}))
+}
+
+// seededAnnotation is on a namespace that has got rules and samples: from then on
+// they are the user's to edit and delete.
+const seededAnnotation = "provisioning.rservice.dev/seeded"
+
+// folder is a folder of config and the namespace of objects that name none.
+type folder struct{ path, namespace string }
+
+func (r *runner) applyNamespace(ctx context.Context, namespace *corev1ac.NamespaceApplyConfiguration) error {
+	if err := r.client.Apply(ctx, namespace, client.FieldOwner(fieldManager), client.ForceOwnership); err != nil {
+		return fmt.Errorf("applying namespace %s: %w", *namespace.Name, err)
+	}
+	return nil
+}
+
+func (r *runner) applyFolders(ctx context.Context, folders []folder) error {
 	total := 0
 	for _, folder := range folders {
 		applied, err := manifests.Apply(ctx, r.client, manifests.Options{FieldManager: fieldManager, Namespace: folder.namespace},

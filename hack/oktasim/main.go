@@ -105,6 +105,28 @@ func readConnection(path string) (connection, error) {
 	return c, nil
 }
 
+// check finds out at once that a run would be pointless: with a token that is not
+// valid every step fails. A server that does not answer is waited for later.
+func (c connection) check(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.BaseURL+"/Users?count=0", http.NoBody)
+	if err != nil {
+		return fmt.Errorf("the connection's baseURL: %w", err)
+	}
+	request.Header.Set("Authorization", "Bearer "+c.Token)
+	response, err := (&http.Client{Timeout: okta.Timeout}).Do(request)
+	if err != nil {
+		return nil //nolint:nilerr // the simulation tries again
+	}
+	if err := response.Body.Close(); err != nil {
+		return nil //nolint:nilerr // the simulation tries again
+	}
+	if response.StatusCode == http.StatusUnauthorized {
+		return errors.New("the server does not accept the connection's token; take the current one from the ScimEndpoint's Secret " +
+			"(`make run` writes it to connection.json within seconds)")
+	}
+	return nil
+}
+
 func run(ctx context.Context, args []string, out io.Writer, terminal bool) error {
 	o, err := parse(args)
 	if err != nil {
@@ -117,6 +139,9 @@ func run(ctx context.Context, args []string, out io.Writer, terminal bool) error
 	rep := &report.Report{}
 	s := sim.New(o.config, okta.New(conn.BaseURL, conn.Token, o.config.Workers, o.retryFor), rep,
 		&report.Progress{Out: out, Terminal: terminal})
+	if err := conn.check(ctx); err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "run %s against %s\n", s.Run, conn.BaseURL)
 	start := time.Now()
 	err = s.Perform(ctx)
