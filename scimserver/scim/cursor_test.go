@@ -3,6 +3,9 @@ package scim
 import (
 	"bytes"
 	"encoding/base64"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,4 +163,68 @@ func TestListResponseOfSeveralTypes(t *testing.T) {
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("wrong message (-want +got):\n%s", diff)
 	}
+}
+
+// TestCursorsFindEveryResourceThatStays reads a list page by page while others
+// change it. A page is what comes after the position in the list as it then is.
+func TestCursorsFindEveryResourceThatStays(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		s, err := ParseSort(User, pick(random, []string{"", "title", "active"}), pick(random, []string{"", "descending"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := map[string]Resource{}
+		write := func() (id string) {
+			id = string(rune('a' + random.IntN(26)))
+			list[id] = Resource{"id": id, "title": pick(random, modelTexts), "active": maybe(random)}
+			return id
+		}
+		for range 20 {
+			write()
+		}
+		stays, seen := maps.Clone(list), map[string]int{}
+		for token := ""; ; {
+			page := nextPage(t, s, list, token, 3)
+			for _, key := range page {
+				seen[key.ID]++
+			}
+			if len(page) < 3 {
+				break
+			}
+			token = EncodeCursor(cursorKey, Cursor{Position: page[2], Issued: time.Now()})
+			for range random.IntN(4) {
+				id := write()
+				delete(stays, id)
+				if maybe(random) {
+					delete(list, id)
+				}
+			}
+		}
+		for id := range stays {
+			if seen[id] != 1 {
+				t.Fatalf("%s was there all the time and came %d times", id, seen[id])
+			}
+		}
+	}
+}
+
+func nextPage(t *testing.T, s *Sort, list map[string]Resource, token string, count int) []SortKey {
+	t.Helper()
+	var after *SortKey
+	if token != "" {
+		c, err := DecodeCursor(cursorKey, token, time.Now(), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after = &c.Position
+	}
+	var keys []SortKey
+	for _, res := range list {
+		if key := s.Key(res); after == nil || s.Compare(key, *after) > 0 {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, s.Compare)
+	return keys[:min(count, len(keys))]
 }

@@ -31,7 +31,7 @@ func TestCustomFieldsAreKeptAsAnObject(t *testing.T) {
 				"urn:other:Brand:Custom_Fields":  "urn:other:Brand:Custom_Fields",
 			} {
 				res := mustDecode(t, User, `{"userName":"a","`+urn+`":`+tt.extension+`}`)
-				if diff := cmp.Diff(map[string]any(tt.want), res.Complex(want)); diff != "" {
+				if diff := cmp.Diff(tt.want, res.Complex(want)); diff != "" {
 					t.Errorf("wrong fields of %s (-want +got):\n%s", urn, diff)
 				}
 				checkCanonical(t, User, res)
@@ -78,7 +78,7 @@ func TestCustomFieldsArePatched(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(map[string]any(tt.want), got.Complex(urn)); diff != "" {
+				if diff := cmp.Diff(tt.want, got.Complex(urn)); diff != "" {
 					t.Errorf("wrong fields when created as %s (-want +got):\n%s", form, diff)
 				}
 			}

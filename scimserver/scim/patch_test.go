@@ -67,6 +67,8 @@ func TestApplyPatchChanges(t *testing.T) {
 		"add of a value that is there changes nothing": {`[{"op":"add","path":"emails","value":[{"value":"H@X","type":"HOME"}]}]`, object{}},
 		"add of the same value as primary moves the mark": {`[{"op":"add","path":"emails","value":[{"value":"h@x","type":"home","primary":true}]}]`,
 			object{"emails": []any{object{"value": "w@x", "type": "work", "primary": false}, object{"value": "h@x", "type": "home", "primary": true}}}},
+		"add of the primary value beside a new primary one moves the mark": {`[{"op":"add","path":"emails","value":[{"value":"w@x","type":"work"},{"value":"o@x","primary":true}]}]`,
+			object{"emails": []any{object{"value": "w@x", "type": "work", "primary": false}, homeMail, object{"value": "o@x", "primary": true}}}},
 		"a primary set through a filter moves the mark": {`[{"op":"replace","path":"emails[type eq \"home\"].primary","value":"True"}]`,
 			object{"emails": []any{object{"value": "w@x", "type": "work", "primary": false}, object{"value": "h@x", "type": "home", "primary": true}}}},
 		"replace by an empty array clears":          {`[{"op":"replace","path":"emails","value":[]}]`, object{"emails": nil}},

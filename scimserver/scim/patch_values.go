@@ -66,7 +66,8 @@ func (p *patcher) addValues(t target, value any) error {
 			i = len(out)
 			out = append(out, element)
 		}
-		fresh[i] = true
+		// A value that was there and is named again without its mark may lose it to one that comes with it.
+		fresh[i] = isPrimary(element)
 	}
 	return p.putValues(t, out, fresh)
 }

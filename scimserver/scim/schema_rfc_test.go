@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
 	"strings"
@@ -15,25 +14,20 @@ var rfcFacts = []string{"type", "number of values", "required", "case", "mutabil
 
 func readRFCTable(t *testing.T) map[string][]string {
 	t.Helper()
-	file, err := os.Open("testdata/rfc7643.txt")
+	text, err := os.ReadFile("testdata/rfc7643.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
 	table := map[string][]string{}
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if strings.HasPrefix(lines.Text(), "#") {
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		fields := strings.Fields(lines.Text())
+		fields := strings.Fields(line)
 		if len(fields) != 2+len(rfcFacts) {
-			t.Fatalf("%q has %d columns", lines.Text(), len(fields))
+			t.Fatalf("%q has %d columns", line, len(fields))
 		}
 		table[fields[0]+":"+fields[1]] = fields[2:]
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 	return table
 }
