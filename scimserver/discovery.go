@@ -24,6 +24,16 @@ type filterConfig struct {
 	MaxResults int  `json:"maxResults"`
 }
 
+// paginationConfig is RFC 9865 section 4. cursorTimeout is in seconds.
+type paginationConfig struct {
+	Cursor                  bool   `json:"cursor"`
+	Index                   bool   `json:"index"`
+	DefaultPaginationMethod string `json:"defaultPaginationMethod"`
+	DefaultPageSize         int    `json:"defaultPageSize"`
+	MaxPageSize             int    `json:"maxPageSize"`
+	CursorTimeout           int    `json:"cursorTimeout"`
+}
+
 type authenticationScheme struct {
 	Type        string `json:"type"`
 	Name        string `json:"name"`
@@ -41,6 +51,7 @@ type serviceProviderConfig struct {
 	ChangePassword        supported              `json:"changePassword"`
 	Sort                  supported              `json:"sort"`
 	ETag                  supported              `json:"etag"`
+	Pagination            paginationConfig       `json:"pagination"`
 	AuthenticationSchemes []authenticationScheme `json:"authenticationSchemes"`
 	Meta                  scim.DocumentMeta      `json:"meta"`
 }
@@ -51,7 +62,12 @@ func getServiceProviderConfig(r *http.Request) (response, error) {
 		Schemas: []string{serviceProviderConfigURN},
 		Patch:   supported{true},
 		Filter:  filterConfig{Supported: true, MaxResults: scim.MaxCount},
+		Sort:    supported{true},
 		ETag:    supported{true},
+		Pagination: paginationConfig{
+			Cursor: true, Index: true, DefaultPaginationMethod: "index",
+			DefaultPageSize: scim.DefaultCount, MaxPageSize: scim.MaxCount, CursorTimeout: int(cursorTimeout.Seconds()),
+		},
 		AuthenticationSchemes: []authenticationScheme{{
 			Type: "oauthbearertoken", Name: "Bearer token",
 			Description: "The token of a ScimEndpoint, in the Authorization header.",

@@ -72,7 +72,7 @@ func (onlyGood) authenticate(_ context.Context, token string) (*principal, error
 	if token != goodToken {
 		return nil, nil
 	}
-	return &principal{tokenID: "0123456789ab", tenant: "acme", endpoint: "okta"}, nil
+	return &principal{tokenID: "0123456789ab", tenant: "acme", endpoint: "okta", cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
 }
 
 // brokenStore does with every request what a test injects.
@@ -85,6 +85,11 @@ func (b brokenStore) Synced() bool { return true }
 
 func (b brokenStore) Get(ctx context.Context, _ string, _ *scim.ResourceType, _ string, _ bool) (scim.Resource, error) {
 	return b.get(ctx)
+}
+
+func (b brokenStore) List(ctx context.Context, _ string, _ *scim.ResourceType, _ store.Query) (store.Page, error) {
+	res, err := b.get(ctx)
+	return store.Page{Resources: []scim.Resource{res}, Types: []*scim.ResourceType{scim.User}, Total: 1}, err
 }
 
 func (b brokenStore) Create(ctx context.Context, _ string, _ *scim.ResourceType, _ scim.Resource) (scim.Resource, error) {

@@ -27,7 +27,7 @@ func (s *Server) chain(base string, rt route) http.Handler {
 		s.logAccess(rt.path),
 		measure(rt.path),
 		s.recoverPanics,
-		s.withDeadline(rt.timeout),
+		s.withDeadline(rt.timeout, rt.reads),
 		capBody(rt.maxBody),
 	}) {
 		h = wrap(h)
@@ -135,11 +135,11 @@ func panicError(cause any) error {
 
 // withDeadline bounds the work on a request. A mutation goes on when the client
 // has left: a write of many members that is finished is better than half of it.
-func (s *Server) withDeadline(timeout time.Duration) middleware {
+func (s *Server) withDeadline(timeout time.Duration, reads bool) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx := r.Context()
-			if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			if !reads {
 				ctx = context.WithoutCancel(ctx)
 			}
 			ctx, cancel := context.WithTimeout(ctx, timeout)

@@ -55,23 +55,25 @@ func (q query) projection(rt *scim.ResourceType) (*scim.Projection, error) {
 	return scim.ParseProjection(rt, q["attributes"], q["excludedattributes"])
 }
 
-func (q query) page() (scim.Page, error) {
-	startIndex, err := q.one("startIndex")
-	if err != nil {
-		return scim.Page{}, err
+// search reads the parameters of a query. A parameter cursor, also an empty one,
+// asks for cursor paging (RFC 9865).
+func (q query) search() (*scim.SearchRequest, error) {
+	request := &scim.SearchRequest{Attributes: q["attributes"], ExcludedAttributes: q["excludedattributes"]}
+	var startIndex, count, cursor string
+	for name, into := range map[string]*string{
+		"filter": &request.Filter, "sortBy": &request.SortBy, "sortOrder": &request.SortOrder,
+		"startIndex": &startIndex, "count": &count, "cursor": &cursor,
+	} {
+		var err error
+		if *into, err = q.one(name); err != nil {
+			return nil, err
+		}
 	}
-	count, err := q.one("count")
-	if err != nil {
-		return scim.Page{}, err
+	var err error
+	if _, byCursor := q["cursor"]; byCursor {
+		request.Page, err = scim.ParseCursorPage(cursor, startIndex, count)
+	} else {
+		request.Page, err = scim.ParsePage(startIndex, count)
 	}
-	return scim.ParsePage(startIndex, count)
-}
-
-// filter returns nil when there is none, or a blank one.
-func (q query) filter(rt *scim.ResourceType) (*scim.Filter, error) {
-	text, err := q.one("filter")
-	if err != nil || strings.TrimSpace(text) == "" {
-		return nil, err
-	}
-	return scim.ParseFilter(rt, text)
+	return request, err
 }

@@ -59,38 +59,6 @@ func (h *resources) get(r *http.Request) (response, error) {
 	return answer, err
 }
 
-func (h *resources) list(r *http.Request) (response, error) {
-	q, err := parseQuery(r)
-	if err != nil {
-		return response{}, err
-	}
-	projection, err := q.projection(h.rt)
-	if err != nil {
-		return response{}, err
-	}
-	page, err := q.page()
-	if err != nil {
-		return response{}, err
-	}
-	filter, err := q.filter(h.rt)
-	if err != nil {
-		return response{}, err
-	}
-	found, err := h.store.List(r.Context(), tenantOf(r), h.rt,
-		store.Query{Filter: filter, Page: page, WithMembers: h.withMembers(projection)})
-	if err != nil {
-		return response{}, err
-	}
-	base := baseURL(r)
-	for i, res := range found.Resources {
-		link(base, h.rt, res)
-		found.Resources[i] = projection.Apply(res)
-	}
-	list := scim.ListResponse{TotalResults: found.Total, StartIndex: page.StartIndex, Resources: found.Resources}
-	body, err := list.Encode(h.rt)
-	return response{status: http.StatusOK, body: body}, err
-}
-
 func (h *resources) replace(r *http.Request) (response, error) {
 	projection, err := h.projection(r)
 	if err != nil {

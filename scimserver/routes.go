@@ -21,10 +21,13 @@ type route struct {
 	handle  handler
 	timeout time.Duration
 	maxBody int64
+	// reads says that the request changes nothing, so that it ends when its client leaves.
+	reads bool
 }
 
 // routes lists all addresses.
 func (s *Server) routes() []route {
+	root := &searches{store: s.store, now: s.now}
 	list := []route{
 		{method: http.MethodGet, path: "/ServiceProviderConfig", handle: getServiceProviderConfig},
 		{method: http.MethodGet, path: "/Schemas", handle: listSchemas},
@@ -32,12 +35,14 @@ func (s *Server) routes() []route {
 		{method: http.MethodGet, path: "/ResourceTypes", handle: listResourceTypes},
 		{method: http.MethodGet, path: "/ResourceTypes/{id}", handle: getResourceType},
 		{method: http.MethodPost, path: "/Bulk", handle: notImplemented("Bulk")},
-		{method: http.MethodPost, path: "/.search", handle: notImplemented("Search by POST")},
+		{method: http.MethodGet, path: "/", handle: root.get},
+		{method: http.MethodPost, path: "/.search", handle: root.post, reads: true},
 	}
 	for _, rt := range scim.ResourceTypes() {
 		list = append(list, s.resourceRoutes(rt)...)
 	}
 	for i := range list {
+		list[i].reads = list[i].reads || list[i].method == http.MethodGet
 		if list[i].timeout == 0 {
 			list[i].timeout, list[i].maxBody = requestTimeout, maxUserBody
 		}
@@ -47,6 +52,7 @@ func (s *Server) routes() []route {
 
 func (s *Server) resourceRoutes(rt *scim.ResourceType) []route {
 	h := &resources{rt: rt, store: s.store}
+	all := &searches{rt: rt, store: s.store, now: s.now}
 	one := rt.Endpoint + "/{id}"
 	write := func(method, path, action string, handle handler) route {
 		r := route{method: method, path: path, handle: s.audited(action, rt, handle), timeout: requestTimeout, maxBody: maxUserBody}
@@ -56,9 +62,9 @@ func (s *Server) resourceRoutes(rt *scim.ResourceType) []route {
 		return r
 	}
 	return []route{
-		{method: http.MethodGet, path: rt.Endpoint, handle: h.list},
+		{method: http.MethodGet, path: rt.Endpoint, handle: all.get},
 		{method: http.MethodGet, path: one, handle: h.get},
-		{method: http.MethodPost, path: rt.Endpoint + "/.search", handle: notImplemented("Search by POST")},
+		{method: http.MethodPost, path: rt.Endpoint + "/.search", handle: all.post, reads: true},
 		write(http.MethodPost, rt.Endpoint, "create", h.create),
 		write(http.MethodPut, one, "replace", h.replace),
 		write(http.MethodPatch, one, "patch", h.patch),
@@ -80,19 +86,26 @@ func (s *Server) newMux() *http.ServeMux {
 	}
 	for _, base := range basePaths {
 		for _, r := range routes {
-			mux.Handle(r.method+" "+base+r.path, s.chain(base, r))
+			mux.Handle(r.method+" "+base+strings.TrimSuffix(r.path, "/"), s.chain(base, r))
 		}
 		for path, allowed := range methods {
-			if strings.HasSuffix(path, "/.search") {
-				// For other methods ".search" is an id, which nothing has.
-				continue
+			for _, method := range refused(path) {
+				mux.Handle(method+base+strings.TrimSuffix(path, "/"), s.chain(base, other(path, wrongMethod(allowed))))
 			}
-			mux.Handle(base+path, s.chain(base, other(path, wrongMethod(allowed))))
 		}
 		mux.Handle(base+"/Me", s.chain(base, other("/Me", notImplemented("/Me"))))
 	}
 	mux.Handle("/", s.chain(basePaths[0], other("unknown", noSuchPath)))
 	return mux
+}
+
+// refused returns the prefixes of patterns for methods that an address does not have.
+func refused(path string) []string {
+	if !strings.HasSuffix(path, "/.search") || path == "/.search" {
+		return []string{""}
+	}
+	// A pattern for every method would be in conflict with those of one resource.
+	return []string{http.MethodGet + " ", http.MethodPut + " ", http.MethodPatch + " ", http.MethodDelete + " "}
 }
 
 func other(path string, handle handler) route {

@@ -46,6 +46,7 @@ type Server struct {
 	store   resourceStore
 	auth    authenticator
 	rates   *rates
+	now     func() time.Time
 	certs   *certwatcher.CertWatcher
 	log     logr.Logger
 	address atomic.Pointer[string]
@@ -83,7 +84,7 @@ func newServer(s resourceStore, auth authenticator, o Options) *Server {
 	}
 	return &Server{
 		options: o, store: s, auth: auth, log: o.Logger.WithName("scim"),
-		rates: newRates(o.RequestsPerSecond, time.Now),
+		rates: newRates(o.RequestsPerSecond, time.Now), now: time.Now,
 	}
 }
 

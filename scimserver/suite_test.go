@@ -102,7 +102,7 @@ func startReplica(ctx context.Context, namespace string, change ...func(*rest.Co
 		Namespace: namespace, MetricsBindAddress: "0", Logger: logger, SkipNameValidation: true, GracefulShutdownTimeout: time.Minute,
 	})
 	Expect(err).NotTo(HaveOccurred())
-	s, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()})
+	s, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace})
 	Expect(err).NotTo(HaveOccurred())
 	server, err := scimserver.SetupWithManager(ctx, mgr, s, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: logger})
 	Expect(err).NotTo(HaveOccurred())

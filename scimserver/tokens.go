@@ -98,11 +98,12 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 			return nil, nil
 		}
 		found = &principal{
-			tokenID:   v1alpha1.TokenID(token),
-			tenant:    endpoint.Namespace,
-			endpoint:  endpoint.Name,
-			publicURL: endpoint.Spec.PublicURL,
-			profile:   profileOf(endpoint),
+			tokenID:    v1alpha1.TokenID(token),
+			tenant:     endpoint.Namespace,
+			endpoint:   endpoint.Name,
+			publicURL:  endpoint.Spec.PublicURL,
+			profile:    profileOf(endpoint),
+			cursorKeys: t.cursorKeys(secret, token),
 		}
 	}
 	return found, nil
@@ -118,6 +119,20 @@ func (t *tokens) valid(secret *corev1.Secret, token []byte) bool {
 	}
 	expiry, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.AnnotationPreviousTokenExpiresAt])
 	return err == nil && t.now().Before(expiry)
+}
+
+// cursorKeys returns the keys of the token in use and of the Secret's other one, while
+// that is valid: a client goes on with its cursors when it changes its token.
+// The first is that of the token in use, because every replica that lets the
+// client in has it, also one that does not know yet of a rotation.
+func (t *tokens) cursorKeys(secret *corev1.Secret, token string) [][]byte {
+	keys := [][]byte{cursorKey([]byte(token))}
+	for _, key := range []string{v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken} {
+		if other := storedToken(secret, key); other != nil && string(other) != token && t.valid(secret, other) {
+			keys = append(keys, cursorKey(other))
+		}
+	}
+	return keys
 }
 
 // endpoint returns the ScimEndpoint that the Secret belongs to, or nil. The

@@ -142,10 +142,8 @@ func (s *Store) currentGroup(ctx context.Context, tenant, id, ifMatch string) (*
 	if err := checkVersion(ifMatch, group); err != nil {
 		return nil, groupState{}, err
 	}
-	if revision, err := strconv.ParseInt(group.Spec.MembersRevision, 10, 64); err == nil {
-		if err := s.users.order.wait(ctx, revision); err != nil {
-			return nil, groupState{}, fmt.Errorf("wait for the newest members: %w", err)
-		}
+	if err := s.waitForMembers(ctx, group); err != nil {
+		return nil, groupState{}, err
 	}
 	if err := s.waitForWrites(ctx); err != nil {
 		return nil, groupState{}, err
@@ -161,6 +159,19 @@ func (s *Store) currentGroup(ctx context.Context, tenant, id, ifMatch string) (*
 		state.resource["members"] = membersAttribute(state.members)
 	}
 	return group, state, nil
+}
+
+// waitForMembers returns when the cache has every change of membership that the group's
+// version tells of, so that nobody gets a new version with old members.
+func (s *Store) waitForMembers(ctx context.Context, group *v1alpha1.ScimGroup) error {
+	revision, err := strconv.ParseInt(group.Spec.MembersRevision, 10, 64)
+	if err != nil {
+		return nil //nolint:nilerr // it never had a member
+	}
+	if err := s.users.order.wait(ctx, revision); err != nil {
+		return fmt.Errorf("wait for the newest members: %w", err)
+	}
+	return nil
 }
 
 // groupChange is what a request changes of a group.
@@ -282,9 +293,20 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 		if _, err := s.writeMembers(ctx, tenant, id, membership{remove: state.members}, nil); err != nil {
 			log.FromContext(ctx).Error(err, "Members still mention a deleted group; the sweeper will clean up", "group", id)
 		}
+		s.touchGroups(ctx, tenant, group.Spec.Groups, id)
 		return nil
 	}
 	return errContended
+}
+
+// touchGroups is touchGroup for all groups of a member that has been deleted. The
+// deletion is done, so an error is only logged.
+func (s *Store) touchGroups(ctx context.Context, tenant string, groups []string, member string) {
+	for _, group := range groups {
+		if err := s.touchGroup(ctx, tenant, group); err != nil {
+			log.FromContext(ctx).Error(err, "A group's version does not tell of a deleted member", "group", group, "member", member)
+		}
+	}
 }
 
 // touchGroup moves the version of a group whose membership has changed by the

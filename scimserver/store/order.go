@@ -14,9 +14,11 @@ import (
 // without sorting or copying the whole set. Ids are UUIDv7, so new ones go to the
 // end. It is fed by an informer and knows how far that has come.
 type order struct {
-	mu   sync.RWMutex
-	ids  map[string][]string
-	seen int64
+	mu  sync.RWMutex
+	ids map[string][]string
+	// seen is a revision that the informer has come to, newest that of its newest event. Only
+	// the latter is one that every replica comes to.
+	seen, newest int64
 	// moved is closed and replaced when seen grows.
 	moved chan struct{}
 }
@@ -54,11 +56,24 @@ func (o *order) observe(event any, deleted bool) {
 	} else {
 		o.add(obj.GetNamespace(), obj.GetName())
 	}
+	o.newest = max(o.newest, revision)
+	o.moveTo(revision)
+}
+
+// moveTo is called with the lock held.
+func (o *order) moveTo(revision int64) {
 	if revision > o.seen {
 		o.seen = revision
 		close(o.moved)
 		o.moved = make(chan struct{})
 	}
+}
+
+// reach notes that the informer is known to have come to the revision.
+func (o *order) reach(revision int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.moveTo(revision)
 }
 
 func (o *order) add(tenant, id string) {
@@ -82,21 +97,27 @@ func (o *order) remove(tenant, id string) {
 	o.drop(tenant, id)
 }
 
-// page returns up to count ids from the 0-based offset, and how many there are.
-func (o *order) page(tenant string, offset, count int) (ids []string, total int) {
+// cut returns the ids between the bounds that the function chooses, where the
+// first of them is, and how many ids there are.
+func (o *order) cut(tenant string, bounds func(ids []string) (from, to int)) (ids []string, from, total int) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	all := o.ids[tenant]
-	if offset >= len(all) {
-		return nil, len(all)
-	}
-	return slices.Clone(all[offset:min(offset+count, len(all))]), len(all)
+	from, to := bounds(all)
+	return slices.Clone(all[from:to]), from, len(all)
 }
 
 // all returns every id of a tenant, in order.
 func (o *order) all(tenant string) []string {
-	ids, _ := o.page(tenant, 0, int(^uint(0)>>2))
+	ids, _, _ := o.cut(tenant, func(ids []string) (from, to int) { return 0, len(ids) })
 	return ids
+}
+
+// newestEvent returns the revision of the informer's newest event.
+func (o *order) newestEvent() int64 {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.newest
 }
 
 // wait returns when the informer has seen the revision.

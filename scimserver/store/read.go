@@ -10,23 +10,6 @@ import (
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-// Query asks for part of the resources of a kind.
-type Query struct {
-	// Filter limits the resources; nil means all.
-	Filter *scim.Filter
-	// Page is the part wanted.
-	Page scim.Page
-	// WithMembers asks for the members of groups.
-	WithMembers bool
-}
-
-// Page is the answer to a Query.
-type Page struct {
-	Resources []scim.Resource
-	// Total is the number of matches on all pages.
-	Total int
-}
-
 // Get returns a resource, or a 404. Users carry their groups, groups their
 // members if asked for. $ref and meta.location are relative to no base URL; the
 // HTTP layer sets them.
@@ -44,71 +27,6 @@ func (s *Store) Get(ctx context.Context, tenant string, rt *scim.ResourceType, i
 		return nil, notFound(rt, id)
 	}
 	return r, nil
-}
-
-// List returns a page, ordered by id, which is the order of creation. With an
-// equality on an indexed attribute (id, userName, displayName, externalId,
-// emails.value, groups.value, members.value) in every match only the index's
-// candidates are read; other filters are evaluated over all resources of the
-// tenant in the cache, one after the other.
-func (s *Store) List(ctx context.Context, tenant string, rt *scim.ResourceType, q Query) (Page, error) {
-	if err := s.waitForWrites(ctx); err != nil {
-		return Page{}, err
-	}
-	if q.Filter == nil {
-		return s.listAll(ctx, tenant, rt, q)
-	}
-	ids, indexed, err := s.candidates(ctx, tenant, rt, q.Filter)
-	if err != nil {
-		return Page{}, err
-	}
-	if !indexed {
-		ids = s.index(rt).order.all(tenant)
-	}
-	return s.listMatches(ctx, tenant, rt, q, ids)
-}
-
-func (s *Store) listAll(ctx context.Context, tenant string, rt *scim.ResourceType, q Query) (Page, error) {
-	ids, total := s.index(rt).order.page(tenant, q.Page.StartIndex-1, q.Page.Count)
-	page := Page{Total: total, Resources: make([]scim.Resource, 0, len(ids))}
-	for _, id := range ids {
-		r, err := s.load(ctx, tenant, rt, id, q.WithMembers)
-		if err != nil {
-			return Page{}, err
-		}
-		if r != nil {
-			page.Resources = append(page.Resources, r)
-		}
-	}
-	return page, nil
-}
-
-func (s *Store) listMatches(ctx context.Context, tenant string, rt *scim.ResourceType, q Query, ids []string) (Page, error) {
-	page := Page{Resources: []scim.Resource{}}
-	needsMembers := rt == scim.Group && q.Filter.Uses("members")
-	for _, id := range ids {
-		if err := ctx.Err(); err != nil {
-			return Page{}, err
-		}
-		r, err := s.load(ctx, tenant, rt, id, needsMembers)
-		if err != nil {
-			return Page{}, err
-		}
-		if r == nil || !q.Filter.Match(r) {
-			continue
-		}
-		page.Total++
-		if page.Total < q.Page.StartIndex || len(page.Resources) >= q.Page.Count {
-			continue
-		}
-		if rt == scim.Group && q.WithMembers && !needsMembers {
-			if err := s.addMembers(ctx, tenant, r); err != nil {
-				return Page{}, err
-			}
-		}
-		page.Resources = append(page.Resources, r)
-	}
-	return page, nil
 }
 
 func (s *Store) index(rt *scim.ResourceType) *kindIndex {
@@ -140,10 +58,13 @@ func (s *Store) load(ctx context.Context, tenant string, rt *scim.ResourceType, 
 		return nil, err
 	}
 	r, err := groupResource(group)
-	if err == nil && withMembers {
-		err = s.addMembers(ctx, tenant, r)
+	if err != nil || !withMembers {
+		return r, err
 	}
-	return r, err
+	if err := s.waitForMembers(ctx, group); err != nil {
+		return nil, err
+	}
+	return r, s.addMembers(ctx, tenant, r)
 }
 
 // userResource returns a stored user as a resource.

@@ -48,6 +48,8 @@ type Options struct {
 	Live client.Reader
 	// Cache is the cache behind Client.
 	Cache cache.Cache
+	// Namespace is the only one that Cache has; empty means all.
+	Namespace string
 }
 
 // Store keeps the users and groups of all tenants; a tenant is a namespace. It is
@@ -73,6 +75,8 @@ type kindIndex struct {
 	order   *order
 	synced  toolscache.InformerSynced
 	written atomic.Int64
+	// floor is a revision that the informer's first list includes.
+	floor int64
 }
 
 // New registers the indexes and informers that a Store needs. Call it before the
@@ -90,7 +94,12 @@ func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 	for _, k := range []struct {
 		index *kindIndex
 		obj   client.Object
-	}{{&s.users, &v1alpha1.ScimUser{}}, {&s.groups, &v1alpha1.ScimGroup{}}} {
+		list  client.ObjectList
+	}{{&s.users, &v1alpha1.ScimUser{}, &v1alpha1.ScimUserList{}}, {&s.groups, &v1alpha1.ScimGroup{}, &v1alpha1.ScimGroupList{}}} {
+		var err error
+		if k.index.floor, err = currentRevision(ctx, o, k.list); err != nil {
+			return nil, err
+		}
 		informer, err := o.Cache.GetInformer(ctx, k.obj, cache.BlockUntilSynced(false))
 		if err != nil {
 			return nil, fmt.Errorf("watch %T: %w", k.obj, err)
@@ -106,7 +115,14 @@ func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 
 // Synced reports whether the Store knows all users and groups that existed when
 // it started. Until then it must not serve.
-func (s *Store) Synced() bool { return s.users.synced() && s.groups.synced() }
+func (s *Store) Synced() bool {
+	if !s.users.synced() || !s.groups.synced() {
+		return false
+	}
+	s.users.order.reach(s.users.floor)
+	s.groups.order.reach(s.groups.floor)
+	return true
+}
 
 // noteWrite remembers a write, so that later pages include it.
 func (k *kindIndex) noteWrite(obj client.Object) {

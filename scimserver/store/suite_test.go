@@ -48,7 +48,7 @@ func replica(ctx context.Context, namespace string, t timing) *Store {
 		Namespace: namespace, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
 	})
 	Expect(err).NotTo(HaveOccurred())
-	s, err := newStore(ctx, Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, t)
+	s, err := newStore(ctx, Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace}, t)
 	Expect(err).NotTo(HaveOccurred())
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stopped := make(chan error, 1)

@@ -290,11 +290,7 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 		}
 		s.users.order.remove(tenant, id)
 		s.releaseDeleted(ctx, claimUserName, tenant, user.Spec.UserName, id)
-		for _, group := range user.Spec.Groups {
-			if err := s.touchGroup(ctx, tenant, group); err != nil {
-				log.FromContext(ctx).Error(err, "A group's version does not tell of a deleted member", "group", group, "user", id)
-			}
-		}
+		s.touchGroups(ctx, tenant, user.Spec.Groups, id)
 		return nil
 	}
 	return errContended

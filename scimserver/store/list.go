@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// Query asks for part of the resources of a kind, or of all kinds.
+type Query struct {
+	// Filter limits the resources; nil means all.
+	Filter *scim.Filter
+	// Sort is the order; nil means by id, which is the order of creation.
+	Sort *scim.Sort
+	// Page is the part wanted. With ByCursor it is relative to From.
+	Page scim.Page
+	// From is where a page by cursor begins; nil means at the first match.
+	From *Position
+	// WithMembers asks for the members of groups.
+	WithMembers bool
+}
+
+// Position is a place between two pages of a cursor.
+type Position struct {
+	// Key is the place of the resource next to the page wanted. It need not exist any more.
+	Key scim.SortKey
+	// Backward asks for the page before Key, not for the one behind it.
+	Backward bool
+	// Seen is Page.Seen of the page that the position is from: this page is cut out
+	// of a set that is not older, whichever replica does it.
+	Seen Revision
+}
+
+// Page is the answer to a Query.
+type Page struct {
+	Resources []scim.Resource
+	// Types has the type of each resource.
+	Types []*scim.ResourceType
+	// Total is the number of matches on all pages.
+	Total int
+	// First and Last are the places of the first and the last resource; they are
+	// only set if there are any.
+	First, Last scim.SortKey
+	// Before and After say whether there are matches before First and behind Last.
+	Before, After bool
+	// Seen is how much of the tenant's history the page includes at least.
+	Seen Revision
+}
+
+// List returns a page of the resources of a type, or with rt nil of all types.
+//
+// Without filter and order a page is cut out of an index. With an equality on an
+// indexed attribute (id, userName, displayName, externalId, emails.value,
+// groups.value, members.value) in every match only the index's candidates are read. Any
+// other filter, and every order, looks at all resources of the tenant in the
+// cache, one after the other, and keeps of each match only what decides its place.
+func (s *Store) List(ctx context.Context, tenant string, rt *scim.ResourceType, q Query) (Page, error) {
+	if err := s.waitForWrites(ctx); err != nil {
+		return Page{}, err
+	}
+	if q.From != nil {
+		if err := s.waitFor(ctx, q.From.Seen); err != nil {
+			return Page{}, err
+		}
+	}
+	// Before anything is read: the page may include more, but never less.
+	seen := s.seen()
+	page, err := s.list(ctx, tenant, rt, q)
+	page.Seen = seen
+	return page, err
+}
+
+func (s *Store) list(ctx context.Context, tenant string, rt *scim.ResourceType, q Query) (Page, error) {
+	if rt != nil && q.Filter == nil && q.Sort == nil {
+		return s.cutIndex(ctx, tenant, rt, q)
+	}
+	types := scim.ResourceTypes()
+	if rt != nil {
+		types = []*scim.ResourceType{rt}
+	}
+	var matches []match
+	for _, rt := range types {
+		if q.Filter != nil && !q.Filter.CanMatch(rt) {
+			continue
+		}
+		var err error
+		if matches, err = s.appendMatches(ctx, matches, tenant, rt, q); err != nil {
+			return Page{}, err
+		}
+	}
+	if q.Sort != nil || len(types) > 1 {
+		slices.SortFunc(matches, func(a, b match) int { return q.Sort.Compare(a.key, b.key) })
+	}
+	return s.cutMatches(ctx, tenant, q, matches)
+}
+
+// cutIndex cuts a page out of the ordered index of a kind.
+func (s *Store) cutIndex(ctx context.Context, tenant string, rt *scim.ResourceType, q Query) (Page, error) {
+	ids, from, total := s.index(rt).order.cut(tenant, func(ids []string) (from, to int) {
+		return q.bounds(len(ids), func(i int) scim.SortKey { return scim.SortKey{ID: ids[i]} })
+	})
+	page := newPage(len(ids), from, total)
+	for i, id := range ids {
+		r, err := s.load(ctx, tenant, rt, id, q.WithMembers)
+		if err != nil {
+			return Page{}, err
+		}
+		page.add(match{rt: rt, key: scim.SortKey{ID: id}, resource: r}, i == 0)
+	}
+	return page, nil
+}
+
+// match is a resource that belongs to the answer, on whatever page.
+type match struct {
+	rt  *scim.ResourceType
+	key scim.SortKey
+	// resource is nil if it is to be loaded again.
+	resource scim.Resource
+}
+
+// appendMatches appends the matches of one type, in order of ids. The first ones, as many as a
+// page has, keep their resources, so that a look-up by an index loads nothing twice.
+func (s *Store) appendMatches(ctx context.Context, matches []match, tenant string, rt *scim.ResourceType, q Query) ([]match, error) {
+	ids, err := s.examinees(ctx, tenant, rt, q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		m := match{rt: rt, key: scim.SortKey{ID: id}}
+		if q.Filter != nil || q.Sort != nil {
+			if m, err = s.examine(ctx, tenant, rt, id, q); err != nil {
+				return nil, err
+			}
+			if m.rt == nil {
+				continue
+			}
+		}
+		if len(matches) >= q.Page.Count {
+			m.resource = nil
+		}
+		matches = append(matches, m)
+	}
+	return matches, nil
+}
+
+// examinees returns ids that include every match, in order.
+func (s *Store) examinees(ctx context.Context, tenant string, rt *scim.ResourceType, filter *scim.Filter) ([]string, error) {
+	if filter != nil {
+		if ids, indexed, err := s.candidates(ctx, tenant, rt, filter); indexed || err != nil {
+			return ids, err
+		}
+	}
+	return s.index(rt).order.all(tenant), nil
+}
+
+// examine returns a match without a type if the resource is none.
+func (s *Store) examine(ctx context.Context, tenant string, rt *scim.ResourceType, id string, q Query) (match, error) {
+	members := rt == scim.Group && (q.Sort.Uses("members") || q.Filter != nil && q.Filter.Uses("members"))
+	r, err := s.load(ctx, tenant, rt, id, members)
+	if err != nil || r == nil || q.Filter != nil && !q.Filter.Match(r) {
+		return match{}, err
+	}
+	key := q.Sort.Key(r)
+	if rt == scim.Group && q.WithMembers && !members {
+		r = nil
+	}
+	return match{rt: rt, key: key, resource: r}, nil
+}
+
+// cutMatches cuts a page out of all matches, which are in order.
+func (s *Store) cutMatches(ctx context.Context, tenant string, q Query, matches []match) (Page, error) {
+	from, to := q.bounds(len(matches), func(i int) scim.SortKey { return matches[i].key })
+	page := newPage(to-from, from, len(matches))
+	for i, m := range matches[from:to] {
+		if m.resource == nil {
+			members := q.WithMembers || q.Filter != nil && q.Filter.Uses("members")
+			r, err := s.load(ctx, tenant, m.rt, m.key.ID, m.rt == scim.Group && members)
+			if err != nil {
+				return Page{}, err
+			}
+			// It may have changed since it was examined.
+			if r != nil && (q.Filter == nil || q.Filter.Match(r)) {
+				m.resource = r
+			}
+		}
+		page.add(m, i == 0)
+	}
+	return page, nil
+}
+
+func newPage(count, from, total int) Page {
+	return Page{
+		Resources: make([]scim.Resource, 0, count), Types: make([]*scim.ResourceType, 0, count),
+		Total: total, Before: from > 0, After: from+count < total,
+	}
+}
+
+// add adds the next match. One whose resource has just gone still marks the place.
+func (p *Page) add(m match, first bool) {
+	if first {
+		p.First = m.key
+	}
+	p.Last = m.key
+	if m.resource != nil {
+		p.Resources, p.Types = append(p.Resources, m.resource), append(p.Types, m.rt)
+	}
+}
+
+// bounds returns the part that is wanted of n places in order.
+func (q *Query) bounds(n int, at func(int) scim.SortKey) (from, to int) {
+	if q.From == nil {
+		from = min(q.Page.StartIndex-1, n)
+		return from, min(from+q.Page.Count, n)
+	}
+	// Binary search for the first place behind Key, or going backward for the first that is not before it.
+	low, high := 0, n
+	for low < high {
+		middle := low + (high-low)/2
+		order := q.Sort.Compare(at(middle), q.From.Key)
+		if order < 0 || order == 0 && !q.From.Backward {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if q.From.Backward {
+		return max(0, low-q.Page.Count), low
+	}
+	return low, min(low+q.Page.Count, n)
+}
