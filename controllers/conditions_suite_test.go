@@ -113,7 +113,7 @@ func eventually[T client.Object](ctx context.Context, w *world, object T, matche
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		g.Expect(w.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
-		g.Expect(object).To(matcher)
+		g.Expect(object).To(matcher, readyMessage(object))
 	}).Should(Succeed())
 	return object
 }

@@ -123,6 +123,34 @@ var _ = Describe("The number of API writes", func() {
 		Expect(kinds(w.writes(ctx)[before:])).To(Equal([]string{"patch organizations/status"}))
 	})
 
+	It("is no more for a rule that overrides another one", func(ctx SpecContext) {
+		base := get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping")
+		update(ctx, w, base, func(r *v1alpha1.AutomationRule) { setValue(r, "costCenter", `"all"`) })
+		override := locationRule()
+		override.Spec.Expressions = nil
+		override.Spec.Update.Set = []v1alpha1.FieldAssignment{{Field: "costCenter", Value: `"mine"`}}
+		Expect(w.Create(ctx, override)).To(Succeed())
+		w.start(ctx, func(o *controllers.Options) { o.CountInterval = time.Hour })
+		for _, rule := range []string{"default-user-mapping", "default-organization-mapping", override.Name} {
+			eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, rule), isReady())
+		}
+		done := countReconciles("scimuser", "person")
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		done.waitFor("scimuser", 2)
+		person := eventually(ctx, w, w.personOf(ctx, user), isReady())
+		Expect(person.Spec.CostCenter).To(Equal("mine"))
+
+		before := len(w.writes(ctx))
+		done = countReconciles("scimuser", "person")
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Engineer" })
+		eventually(ctx, w, user, isReady())
+		done.waitFor("scimuser", 2)
+		Expect(kinds(w.writes(ctx)[before:])).To(Equal([]string{
+			"patch persons", "patch scimusers/status", "update automationruleexecutions", "update automationruleexecutions",
+		}))
+		Expect(get(ctx, w, person, person.Name).Spec.CostCenter).To(Equal("mine"))
+	})
+
 	It("is none after a restart", func(ctx SpecContext) {
 		stop := w.start(ctx, countOften)
 		Expect(w.Create(ctx, newOrganization("sales", "Sales"))).To(Succeed())

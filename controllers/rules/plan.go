@@ -35,6 +35,7 @@ func Plan(ctx context.Context, rules []*Rule, in Input, dir Directory) (Result, 
 		}
 		result.Outcomes = append(result.Outcomes, outcome)
 	}
+	leaveOutUndone(p.subject.record, result.Outcomes)
 	if p.record != nil {
 		result.Record = copyOf(p.record)
 	}
@@ -132,6 +133,11 @@ func (p *planner) run(rule *Rule) (Outcome, error) {
 }
 
 func copyOf(r Record) Record { return r.DeepCopyObject().(Record) }
+
+// appliedMessage says what a rule changes.
+func appliedMessage(rule string, changes []v1alpha1.FieldChange) string {
+	return cut(fmt.Sprintf("rule %s changes %s", rule, changedFields(changes)), MaxMessageLength)
+}
 
 // changedFields names the fields, not their values.
 func changedFields(changes []v1alpha1.FieldChange) string {

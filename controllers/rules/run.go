@@ -145,7 +145,7 @@ func (r *run) update(outcome *Outcome) error {
 		outcome.Message = fmt.Sprintf("the %s already is as rule %s wants it", kind.kind, r.rule.name)
 	default:
 		outcome.Reason = v1alpha1.ReasonApplied
-		outcome.Message = cut(fmt.Sprintf("rule %s changes %s", r.rule.name, changedFields(outcome.Changes)), MaxMessageLength)
+		outcome.Message = appliedMessage(r.rule.name, outcome.Changes)
 	}
 	return nil
 }
