@@ -36,7 +36,9 @@ func (c connection) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("encoding the connection: %w", err)
 	}
-	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
+	// In one step, so that a script that waits for the file never reads half of it.
+	file := path + ".new"
+	if err := errors.Join(os.WriteFile(file, append(data, '\n'), 0o600), os.Chmod(file, 0o600), os.Rename(file, path)); err != nil {
 		return fmt.Errorf("writing the connection: %w", err)
 	}
 	return nil

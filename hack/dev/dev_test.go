@@ -2,12 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"rservice.dev/scim-operator/hack/testenv/assets"
 )
 
 // listen takes a free port until the test ends.
@@ -68,6 +72,11 @@ func TestASecondRunnerIsKeptAwayFromTheData(t *testing.T) {
 
 func TestTheConnectionFileIsForItsOwnerOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "connection.json")
+	for _, earlier := range []string{path, path + ".new"} { // of a runner that was killed, or copied by hand
+		if err := os.WriteFile(earlier, []byte("an earlier one that is longer than the new one, and open to all\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	conn := connection{BaseURL: "http://127.0.0.1:1/scim/v2", Token: "a-token", Kubeconfig: "k", Namespace: "n"}
 	if err := conn.write(path); err != nil {
 		t.Fatal(err)
@@ -103,5 +112,20 @@ func TestWhatIsPrintedDoesNotHoldTheToken(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in what is printed:\n%s", want, out.String())
 		}
+	}
+}
+
+func TestTheConnectionOfAKilledRunnerIsRemovedAtTheStart(t *testing.T) {
+	data := t.TempDir()
+	r := &runner{data: data, out: io.Discard}
+	if err := os.WriteFile(r.connectionFile(), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(assets.DirEnv, filepath.Join(data, "missing")) // so that the start ends here
+	if err := r.run(t.Context()); err == nil {
+		t.Fatal("started without programs")
+	}
+	if _, err := os.Stat(r.connectionFile()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the connection is still there: %v", err)
 	}
 }

@@ -48,6 +48,10 @@ type runner struct {
 func (r *runner) run(ctx context.Context) (err error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
+	// A runner that was killed has left its connection, which is not true any more.
+	if err := removeIfThere(r.connectionFile()); err != nil {
+		return err
+	}
 	defer func() {
 		r.stopErr = r.stop()
 		err = errors.Join(err, r.stopErr)
@@ -113,9 +117,7 @@ func watch(process *controlplane.Process, fail context.CancelCauseFunc) {
 
 func (r *runner) stop() error {
 	var errs []error
-	if err := os.Remove(r.connectionFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		errs = append(errs, err)
-	}
+	errs = append(errs, removeIfThere(r.connectionFile()))
 	if r.operator != nil {
 		fmt.Fprintln(r.out, "dev: stopping the operator")
 		errs = append(errs, r.operator.Stop(operatorGrace))
@@ -125,6 +127,13 @@ func (r *runner) stop() error {
 		errs = append(errs, r.cp.Stop())
 	}
 	return errors.Join(errs...)
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing an old file: %w", err)
+	}
+	return nil
 }
 
 func (r *runner) build(ctx context.Context) error {
@@ -251,7 +260,6 @@ func (r *runner) operatorArgs() []string {
 		"--health-probe-bind-address=" + loopback(r.opts.probePort),
 		"--leader-elect=false",
 		// One person trying things out, and load generators, are not to be slowed down.
-		"--scim-requests-per-second=0",
 	}
 }
 
