@@ -33,6 +33,7 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		return r.status.fail(ctx, organization, before, &organization.Status.Conditions, err)
 	}
 	if found.matches(organization.Status.Conditions) {
+		r.status.done(organization)
 		return ctrl.Result{}, nil
 	}
 	return ctrl.Result{}, r.status.write(ctx, organization, before, &organization.Status.Conditions, found)

@@ -42,6 +42,7 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 		return r.status.fail(ctx, person, before, &person.Status.Conditions, err)
 	}
 	if found.matches(person.Status.Conditions) {
+		r.status.done(person)
 		return ctrl.Result{}, nil
 	}
 	return ctrl.Result{}, r.status.write(ctx, person, before, &person.Status.Conditions, found)

@@ -38,6 +38,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		if err := r.deprovision(ctx, user); err != nil {
 			return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
 		}
+		r.status.done(user)
 		return ctrl.Result{}, nil
 	}
 	if err := r.ensureFinalizer(ctx, user, &before); err != nil {

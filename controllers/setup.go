@@ -64,7 +64,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		client:  mgr.GetClient(),
 		find:    finder{reader: mgr.GetCache()},
 		rules:   newRuleCache(),
-		status:  &statusWriter{client: mgr.GetClient(), recorder: mgr.GetEventRecorder(recorderName), clock: o.Clock},
+		status:  newStatusWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
 	}
 	s.runner = &ruleRunner{client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock()}
 	return errors.Join(s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.endpoints())

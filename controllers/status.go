@@ -10,8 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,9 +21,16 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-// staleDelay is how long a reconcile waits for the cache to catch up with a change
-// that somebody else made.
-const staleDelay = 100 * time.Millisecond
+const (
+	// staleDelay is how long a reconcile waits for the cache to catch up with a change
+	// that somebody else made, the first time; then twice that, and so on.
+	staleDelay = 100 * time.Millisecond
+	// maxStale is how many times in a row that is nothing to speak of.
+	maxStale = 6
+	// failureTimeout bounds the write that says that a reconcile failed. It has time of
+	// its own, because the reconcile may have failed for having none left.
+	failureTimeout = 10 * time.Second
+)
 
 // eventAction is the action of every Event: what the controller was doing.
 const eventAction = "Reconcile"
@@ -31,12 +40,27 @@ type statusWriter struct {
 	client   client.Client
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
+	// stale counts, by object, how often in a row its plan was stale.
+	stale workqueue.TypedRateLimiter[types.UID]
 }
+
+func newStatusWriter(c client.Client, recorder events.EventRecorder, clk clock.PassiveClock) *statusWriter {
+	return &statusWriter{
+		client: c, recorder: recorder, clock: clk,
+		stale: workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](staleDelay, retryMax),
+	}
+}
+
+// done ends a reconcile that has nothing to write to the status.
+func (w *statusWriter) done(obj client.Object) { w.stale.Forget(obj.GetUID()) }
 
 // write sets the conditions of obj and writes its status in one patch, if anything
 // differs from before. conditions is the slice in obj. An Event follows when Ready
 // has changed in a way that somebody may want to hear of.
 func (w *statusWriter) write(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, v verdict) error {
+	if v.outlook != retrying {
+		w.done(obj)
+	}
 	var previous metav1.Condition
 	if ready := meta.FindStatusCondition(*conditions, v1alpha1.ConditionReady); ready != nil {
 		previous = *ready
@@ -74,13 +98,19 @@ func (w *statusWriter) announce(obj client.Object, previous metav1.Condition, v 
 }
 
 // fail ends a reconcile that could not finish: a stale plan is made again soon, and
-// everything else is shown as Retrying and tried again with back-off.
+// everything else is shown as Retrying and tried again with back-off. So is what looks
+// stale time and again, because then it is something else.
 func (w *statusWriter) fail(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, err error) (ctrl.Result, error) {
-	switch {
-	case isEndOfNamespace(err), errors.Is(err, context.Canceled):
+	if isEndOfNamespace(err) || errors.Is(ctx.Err(), context.Canceled) {
+		w.done(obj)
 		return ctrl.Result{}, nil
-	case isStale(err):
-		return ctrl.Result{RequeueAfter: wait.Jitter(staleDelay, 1)}, nil
 	}
+	if isStale(err) {
+		if delay := w.stale.When(obj.GetUID()); w.stale.NumRequeues(obj.GetUID()) <= maxStale {
+			return ctrl.Result{RequeueAfter: wait.Jitter(delay, 1)}, nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
+	defer cancel()
 	return ctrl.Result{}, errors.Join(err, w.write(ctx, obj, before, conditions, retryVerdict(err)))
 }

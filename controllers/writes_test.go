@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -195,6 +196,27 @@ var _ = Describe("A write that fails for a passing cause", func() {
 		eventually(ctx, w, user, WithTransform(readyMessage[*v1alpha1.ScimUser], ContainSubstring("Forbidden")))
 		Expect(user.Status.ObservedGeneration).To(BeZero(), "the user has not been processed yet")
 		allow()
+		eventually(ctx, w, user, isReady())
+	})
+})
+
+var _ = Describe("A write that never gets through because of what somebody else made", func() {
+	It("is shown as Retrying after a few tries, and goes on when that is gone", func(ctx SpecContext) {
+		w := newWorldWithRules(ctx)
+		user, other := newUser("jane@example.com", "Jane Roe"), newUser("john@example.com", "John Roe")
+		inTheWay := execution("default-user-mapping", user)
+		inTheWay.Spec = v1alpha1.AutomationRuleExecutionSpec{
+			Rule: "default-user-mapping", Subject: v1alpha1.SubjectReference{Kind: v1alpha1.SubjectScimUser, Name: other.Name},
+		}
+		inTheWay.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.ConditionSucceeded, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNoChange,
+			Message: "by hand", LastTransitionTime: metav1.Now(),
+		}}
+		Expect(w.Create(ctx, inTheWay)).To(Succeed())
+		w.start(ctx)
+		Expect(w.Create(ctx, user)).To(Succeed())
+		eventually(ctx, w, user, isFalse(v1alpha1.ReasonRetrying))
+		Expect(w.Delete(ctx, inTheWay)).To(Succeed())
 		eventually(ctx, w, user, isReady())
 	})
 })
