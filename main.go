@@ -62,8 +62,6 @@ func main() {
 func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.server.BindAddress, "scim-bind-address", ":8080", "where SCIM requests are served")
 	flags.StringVar(&o.server.TLSCertDir, "scim-tls-cert-dir", "", "folder with tls.crt and tls.key; unset: plain HTTP, for an ingress that ends TLS")
-	flags.IntVar(&o.server.RequestsPerSecond, "scim-requests-per-second", scimserver.DefaultRequestsPerSecond,
-		"limit of each ScimEndpoint's requests to this replica; 0: none")
 	flags.StringVar(&o.manager.MetricsBindAddress, "metrics-bind-address", ":8081", "where Prometheus metrics are served; 0: nowhere")
 	flags.StringVar(&o.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8082", "where /healthz and /readyz are served; 0: nowhere")
 	flags.BoolVar(&o.manager.LeaderElection, "leader-elect", true, "let one of several replicas run the controllers")

@@ -38,6 +38,8 @@ type principal struct {
 	// publicURL is the base URL that the client was given; "" if it is unknown.
 	publicURL string
 	profile   scim.Profile
+	// rate limits the requests of the token.
+	rate rateLimit
 	// cursorKeys are those that the client's cursors may be made with. New ones are made with
 	// the first, which is that of the token in use.
 	cursorKeys [][]byte

@@ -29,6 +29,6 @@ const (
 	retryAfter = 5
 	// DefaultShutdownTimeout lets the longest request finish.
 	DefaultShutdownTimeout = groupWriteTimeout + 3*time.Second
-	// DefaultRequestsPerSecond is well above the 25 that Microsoft Entra ID asks for.
-	DefaultRequestsPerSecond = 200
+	// defaultRequestsPerSecond is well above the 25 that Microsoft Entra ID asks for.
+	defaultRequestsPerSecond = 100
 )

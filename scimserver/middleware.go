@@ -166,11 +166,11 @@ func capBody(limit int64) middleware {
 	}
 }
 
-// limited bounds the requests of one endpoint's tokens.
+// limited bounds the requests of each token.
 func (s *Server) limited(next handler) handler {
 	return func(r *http.Request) (response, error) {
 		client := callOf(r).client
-		if wait := s.rates.wait(client.tenant + "/" + client.endpoint); wait > 0 {
+		if wait := s.rates.wait(client.tenant+"/"+client.endpoint+"/"+client.tokenID, client.rate); wait > 0 {
 			return response{}, withHeader(
 				scim.NewError(http.StatusTooManyRequests, "too many requests; repeat this one in %d seconds", wait),
 				"Retry-After", strconv.Itoa(wait))

@@ -6,34 +6,51 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 // maxIdleLimiters is how many limiters are kept before idle ones are thrown away.
 const maxIdleLimiters = 1024
 
-// rates limits requests by key, each key on its own. The burst is two seconds'
-// worth.
+// rateLimit is how many requests a second there may be, and how many at once. The
+// zero value means no limit.
+type rateLimit struct {
+	perSecond, burst int
+}
+
+func rateLimitOf(limits v1alpha1.ScimEndpointLimits) rateLimit {
+	l := rateLimit{perSecond: defaultRequestsPerSecond}
+	if limits.RequestsPerSecond != nil {
+		l.perSecond = int(*limits.RequestsPerSecond)
+	}
+	l.burst = 2 * l.perSecond
+	if limits.Burst != nil {
+		l.burst = int(*limits.Burst)
+	}
+	return l
+}
+
+// rates limits requests by key, each key on its own.
 type rates struct {
-	perSecond int
-	now       func() time.Time
+	now func() time.Time
 
 	mu       sync.Mutex
 	limiters map[string]*rate.Limiter
 }
 
-// newRates returns limits of so many requests a second; 0 means none.
-func newRates(perSecond int, now func() time.Time) *rates {
-	return &rates{perSecond: perSecond, now: now, limiters: make(map[string]*rate.Limiter)}
+func newRates(now func() time.Time) *rates {
+	return &rates{now: now, limiters: make(map[string]*rate.Limiter)}
 }
 
 // wait returns 0 if a request may go on now, and otherwise the whole seconds
 // after which it may.
-func (l *rates) wait(key string) int {
-	if l.perSecond <= 0 {
+func (l *rates) wait(key string, limit rateLimit) int {
+	if limit.perSecond <= 0 {
 		return 0
 	}
 	now := l.now()
-	reservation := l.limiter(key, now).ReserveN(now, 1)
+	reservation := l.limiter(key, limit, now).ReserveN(now, 1)
 	delay := reservation.DelayFrom(now)
 	if delay <= 0 {
 		return 0
@@ -43,20 +60,34 @@ func (l *rates) wait(key string) int {
 	return int(math.Ceil(delay.Seconds()))
 }
 
-func (l *rates) limiter(key string, now time.Time) *rate.Limiter {
+func (l *rates) limiter(key string, limit rateLimit, now time.Time) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if limiter, ok := l.limiters[key]; ok {
+	limiter, ok := l.limiters[key]
+	if !ok {
+		l.makeRoom(now)
+		limiter = rate.NewLimiter(rate.Limit(limit.perSecond), limit.burst)
+		l.limiters[key] = limiter
 		return limiter
 	}
-	if len(l.limiters) >= maxIdleLimiters {
-		for other, limiter := range l.limiters {
-			if limiter.TokensAt(now) >= float64(limiter.Burst()) {
-				delete(l.limiters, other)
-			}
+	// An administrator may have changed it.
+	if limiter.Limit() != rate.Limit(limit.perSecond) {
+		limiter.SetLimitAt(now, rate.Limit(limit.perSecond))
+	}
+	if limiter.Burst() != limit.burst {
+		limiter.SetBurstAt(now, limit.burst)
+	}
+	return limiter
+}
+
+// makeRoom throws away limiters that are as good as new.
+func (l *rates) makeRoom(now time.Time) {
+	if len(l.limiters) < maxIdleLimiters {
+		return
+	}
+	for key, limiter := range l.limiters {
+		if limiter.TokensAt(now) >= float64(limiter.Burst()) {
+			delete(l.limiters, key)
 		}
 	}
-	limiter := rate.NewLimiter(rate.Limit(l.perSecond), 2*l.perSecond)
-	l.limiters[key] = limiter
-	return limiter
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -233,39 +232,5 @@ func TestAccessLogHoldsNothingOfTheClient(t *testing.T) {
 		if strings.Contains(logs.String(), secret) {
 			t.Errorf("the log holds %q: %s", secret, logs)
 		}
-	}
-}
-
-func TestRateLimit(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	limit := newRates(2, func() time.Time { return now })
-	for i := range 4 {
-		if wait := limit.wait("acme/okta"); wait != 0 {
-			t.Fatalf("request %d of the burst has to wait %d s", i, wait)
-		}
-	}
-	if wait := limit.wait("acme/okta"); wait != 1 {
-		t.Errorf("has to wait %d s, want 1", wait)
-	}
-	if wait := limit.wait("other/okta"); wait != 0 {
-		t.Errorf("another endpoint has to wait %d s", wait)
-	}
-	now = now.Add(500 * time.Millisecond)
-	if wait := limit.wait("acme/okta"); wait != 0 {
-		t.Errorf("has to wait %d s after the time is over; refused requests must not count", wait)
-	}
-
-	s, _ := testServer(found)
-	s.rates = newRates(1, func() time.Time { return now })
-	path := "/scim/v2/Users/" + someID
-	for range 2 {
-		if w := serve(s, request("GET", path, "")); w.Code != 200 {
-			t.Fatalf("got %d %s", w.Code, w.Body)
-		}
-	}
-	w := serve(s, request("GET", path, ""))
-	wantSCIMError(t, w, 429, "")
-	if got := w.Header().Get("Retry-After"); got != "1" {
-		t.Errorf("Retry-After is %q", got)
 	}
 }

@@ -30,9 +30,6 @@ type Options struct {
 	// TLSCertDir is a folder with tls.crt and tls.key, which are read again when they
 	// change. Empty means plain HTTP, for an ingress that ends TLS.
 	TLSCertDir string
-	// RequestsPerSecond limits the requests of one ScimEndpoint to this replica; 0 means no
-	// limit. Clients above it get 429 with Retry-After.
-	RequestsPerSecond int
 	// ShutdownTimeout is how long a stop waits for requests being served; 0 means
 	// DefaultShutdownTimeout.
 	ShutdownTimeout time.Duration
@@ -84,7 +81,7 @@ func newServer(s resourceStore, auth authenticator, o Options) *Server {
 	}
 	return &Server{
 		options: o, store: s, auth: auth, log: o.Logger.WithName("scim"),
-		rates: newRates(o.RequestsPerSecond, time.Now), now: time.Now,
+		rates: newRates(time.Now), now: time.Now,
 	}
 }
 

@@ -120,7 +120,11 @@ func startReplica(ctx context.Context, namespace string, change ...func(*rest.Co
 // newEndpoint makes a ScimEndpoint with a token.
 func newEndpoint(ctx context.Context, namespace, name, token string, change ...func(*v1alpha1.ScimEndpoint, *corev1.Secret)) {
 	GinkgoHelper()
-	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	endpoint := &v1alpha1.ScimEndpoint{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		// Tests send as fast as they can.
+		Spec: v1alpha1.ScimEndpointSpec{Limits: v1alpha1.ScimEndpointLimits{RequestsPerSecond: new(int32(0))}},
+	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: name + "-token", Labels: map[string]string{v1alpha1.LabelEndpoint: name},

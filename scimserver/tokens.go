@@ -103,6 +103,7 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 			endpoint:   endpoint.Name,
 			publicURL:  endpoint.Spec.PublicURL,
 			profile:    profileOf(endpoint),
+			rate:       rateLimitOf(endpoint.Spec.Limits),
 			cursorKeys: t.cursorKeys(secret, token),
 		}
 	}

@@ -121,6 +121,33 @@ var _ = Describe("Tokens", func() {
 		Eventually(status(ctx, r, c.token)).Should(Equal(401))
 	})
 
+	It("are limited in rate as their ScimEndpoint says", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		newEndpoint(ctx, namespace, "okta", tokenFor(namespace), func(e *v1alpha1.ScimEndpoint, _ *corev1.Secret) {
+			e.Spec.Limits = v1alpha1.ScimEndpointLimits{RequestsPerSecond: new(int32(1)), Burst: new(int32(1))}
+		})
+		r := startReplica(ctx, namespace)
+		c := scimClient{base: r.url + "/scim/v2", token: tokenFor(namespace)}
+		var refused answer
+		Eventually(func() answer { refused = c.do(ctx, "GET", "/Users", nil); return refused }).Should(beError(429, ""))
+		Expect(refused.Header.Get("Retry-After")).To(Equal("1"))
+
+		By("switching the limit off")
+		endpoint := &v1alpha1.ScimEndpoint{}
+		Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "okta"}, endpoint)).To(Succeed())
+		endpoint.Spec.Limits = v1alpha1.ScimEndpointLimits{RequestsPerSecond: new(int32(0))}
+		Expect(direct.Update(ctx, endpoint)).To(Succeed())
+		allowed := 0
+		Eventually(func() int {
+			if c.do(ctx, "GET", "/Users", nil).Status == 200 {
+				allowed++
+			} else {
+				allowed = 0
+			}
+			return allowed
+		}).Should(BeNumerically(">=", 50))
+	})
+
 	It("select the client's profile", func(ctx SpecContext) {
 		namespace := env.Namespace(ctx, GinkgoT())
 		newEndpoint(ctx, namespace, "standard", tokenFor(namespace))

@@ -53,6 +53,26 @@ type ScimEndpointSpec struct {
 	// names none. Unset: such a Person has none.
 	// +optional
 	DefaultOrganization *RecordReference `json:"defaultOrganization,omitempty"`
+	// limits bound what the client may ask of the server. Unset: the defaults of its fields.
+	// +optional
+	Limits ScimEndpointLimits `json:"limits,omitempty,omitzero"`
+}
+
+// ScimEndpointLimits bounds what each token of an endpoint may ask of each replica of
+// the server. A request beyond them is answered with 429 and Retry-After.
+type ScimEndpointLimits struct {
+	// requestsPerSecond is how many requests a token may send in a second, on the average.
+	// Unset: 100. 0 switches the limit off. A bulk request counts as one.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
+	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
+	// burst is how many requests a token may send at once after a pause. Unset: twice
+	// requestsPerSecond.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=200000
+	Burst *int32 `json:"burst,omitempty"`
 }
 
 // TokenState says which of an endpoint's tokens it is.

@@ -72,7 +72,10 @@ func (w *world) prepare(ctx context.Context) error {
 	}
 	for _, obj := range []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
-		&v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bench"}},
+		&v1alpha1.ScimEndpoint{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bench"},
+			Spec:       v1alpha1.ScimEndpointSpec{Limits: v1alpha1.ScimEndpointLimits{RequestsPerSecond: new(int32(0))}},
+		},
 		&corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bench-token", Labels: map[string]string{v1alpha1.LabelEndpoint: "bench"}},
 			StringData: map[string]string{v1alpha1.SecretKeyToken: token},
@@ -97,7 +100,7 @@ func (w *world) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	resources, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()})
+	resources, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace})
 	if err != nil {
 		return err
 	}

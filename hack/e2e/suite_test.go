@@ -148,7 +148,7 @@ func (t *tenant) start(ctx SpecContext, arguments ...string) *operator {
 	// The process outlives the context of a step, and ends with the test.
 	command := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "manager"), append([]string{
 		"--namespace=" + t.namespace, "--leader-elect=false", "--scim-bind-address=" + address, "--metrics-bind-address=0",
-		"--health-probe-bind-address=0", "--scim-requests-per-second=0",
+		"--health-probe-bind-address=0",
 	}, arguments...)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+t.kubeconfig)
 	output, err := command.StderrPipe()

@@ -1,0 +1,104 @@
+package scimserver
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+func TestRateLimitOfAnEndpoint(t *testing.T) {
+	for name, test := range map[string]struct {
+		perSecond, burst *int32
+		want             rateLimit
+	}{
+		"nothing set":              {nil, nil, rateLimit{100, 200}},
+		"a rate":                   {new(int32(25)), nil, rateLimit{25, 50}},
+		"a burst":                  {nil, new(int32(1000)), rateLimit{100, 1000}},
+		"both":                     {new(int32(10)), new(int32(5)), rateLimit{10, 5}},
+		"the limit is switched of": {new(int32(0)), nil, rateLimit{0, 0}},
+	} {
+		if got := rateLimitOf(v1alpha1.ScimEndpointLimits{RequestsPerSecond: test.perSecond, Burst: test.burst}); got != test.want {
+			t.Errorf("%s: got %+v, want %+v", name, got, test.want)
+		}
+	}
+}
+
+func TestRates(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	limits := newRates(func() time.Time { return now })
+	limit := rateLimit{perSecond: 2, burst: 4}
+	wait := func(key string, limit rateLimit, want int) {
+		t.Helper()
+		if got := limits.wait(key, limit); got != want {
+			t.Fatalf("%s has to wait %d s, want %d", key, got, want)
+		}
+	}
+	for range 4 {
+		wait("okta", limit, 0)
+	}
+	wait("okta", limit, 1)
+	wait("okta", limit, 1) // a refused request does not count
+	wait("another token", limit, 0)
+	now = now.Add(500 * time.Millisecond)
+	wait("okta", limit, 0)
+	wait("okta", limit, 1)
+
+	// Changed settings hold at once.
+	wait("okta", rateLimit{}, 0)
+	slow := rateLimit{perSecond: 1, burst: 1}
+	wait("okta", slow, 1)
+	now = now.Add(10 * time.Second)
+	wait("okta", slow, 0)
+	wait("okta", slow, 1)
+
+	// Limiters do not pile up, and those in use are kept.
+	for i := range 2 * maxIdleLimiters {
+		now = now.Add(time.Second)
+		wait(fmt.Sprint(i), slow, 0)
+		limits.wait("busy", slow)
+	}
+	if len(limits.limiters) > maxIdleLimiters {
+		t.Errorf("%d limiters are kept", len(limits.limiters))
+	}
+	wait("busy", slow, 1)
+}
+
+// twoTokens lets two tokens of one endpoint in, with a limit.
+type twoTokens struct{ limit rateLimit }
+
+func (a twoTokens) authenticate(ctx context.Context, token string) (*principal, error) {
+	client, err := onlyGood{}.authenticate(ctx, goodToken)
+	client.tokenID, client.rate = token, a.limit
+	return client, err
+}
+
+func TestTooManyRequestsOfAToken(t *testing.T) {
+	s, logs := testServer(found)
+	s.auth = twoTokens{rateLimit{perSecond: 1, burst: 2}}
+	now := time.Unix(1_800_000_000, 0)
+	s.rates = newRates(func() time.Time { return now })
+	path := "/scim/v2/Users/" + someID
+	for range 2 {
+		if w := serve(s, request("GET", path, "")); w.Code != 200 {
+			t.Fatalf("got %d %s", w.Code, w.Body)
+		}
+	}
+	w := serve(s, request("DELETE", path, ""))
+	wantSCIMError(t, w, 429, "")
+	if got := w.Header().Get("Retry-After"); got != "1" {
+		t.Errorf("Retry-After is %q", got)
+	}
+	if len(logs.lines("Audit")) != 0 {
+		t.Error("a request that was not looked at is in the audit log")
+	}
+	if w := serve(s, request("GET", path, "", "Authorization", "Bearer other")); w.Code != 200 {
+		t.Errorf("another token of the endpoint gets %d", w.Code)
+	}
+	now = now.Add(time.Second)
+	if w := serve(s, request("GET", path, "")); w.Code != 200 {
+		t.Errorf("got %d after the time to wait", w.Code)
+	}
+}
