@@ -1,6 +1,6 @@
-// Package scim is the SCIM 2.0 protocol (RFC 7643 and RFC 7644) without HTTP
-// and without storage: the attribute table, reading and writing of resources,
-// filters, PATCH, projection, paging and errors.
+// Package scim is the SCIM 2.0 protocol (RFC 7643, RFC 7644 and RFC 9865)
+// without HTTP and without storage: the attribute table, reading and writing of
+// resources, filters, sorting, PATCH, projection, paging, bulk requests and errors.
 //
 // All errors that a client is to see are of type *Error. Everything that the
 // package exports is safe for concurrent use as long as nobody changes a

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -146,6 +147,18 @@ func TestSortWithoutSortByOrdersByID(t *testing.T) {
 	}
 	if s.Uses("id") {
 		t.Error("no sort uses an attribute")
+	}
+}
+
+func TestValuesWithoutOrderHaveNoSortKey(t *testing.T) {
+	s, err := ParseSort(User, "urn:x:y:a", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]any{"null": nil, "nothing": "", "a number that is too large": json.Number("1e999"), "an object": object{"b": "c"}, "arrays": []any{[]any{"a"}}} {
+		if key := s.Key(Resource{"id": "1", "urn:x:y": object{"a": v}}); key.Value != "" {
+			t.Errorf("%s: got %q", name, key.Value)
+		}
 	}
 }
 
