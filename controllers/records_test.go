@@ -70,3 +70,17 @@ var _ = Describe("An Organization", func() {
 		eventually(ctx, w, organization, isReady())
 	})
 })
+
+var _ = Describe("The conditions of a record", func() {
+	It("stay true of a changed record without a write, as kubectl wait reads them", func(ctx SpecContext) {
+		w := newWorldWithRules(ctx)
+		w.start(ctx)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		person := eventually(ctx, w, w.personOf(ctx, user), isReady())
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Engineer" })
+		eventually(ctx, w, person, And(jobTitle("Engineer"), isReady()))
+		for _, condition := range person.Status.Conditions {
+			Expect(condition.ObservedGeneration).To(Or(BeZero(), Equal(person.Generation)), condition.Type)
+		}
+	})
+})

@@ -65,7 +65,7 @@ func (w *statusWriter) write(ctx context.Context, obj, before client.Object, con
 	if ready := meta.FindStatusCondition(*conditions, v1alpha1.ConditionReady); ready != nil {
 		previous = *ready
 	}
-	v.apply(conditions, obj.GetGeneration(), metav1.NewTime(w.clock.Now()))
+	v.apply(conditions, observed(obj), metav1.NewTime(w.clock.Now()))
 	patch := client.MergeFrom(before)
 	data, err := patch.Data(obj)
 	if err != nil {
@@ -80,6 +80,17 @@ func (w *statusWriter) write(ctx context.Context, obj, before client.Object, con
 	}
 	w.announce(obj, previous, v)
 	return nil
+}
+
+// observed is the generation that the conditions of an object tell of. Those of records
+// tell of none: they are written only when they change, so that an update of a Person
+// costs no status write, and "kubectl wait" takes an older generation for not yet done.
+func observed(obj client.Object) int64 {
+	switch obj.(type) {
+	case *v1alpha1.Person, *v1alpha1.Organization:
+		return 0
+	}
+	return obj.GetGeneration()
 }
 
 // announce sends an Event when an object stops or starts being Ready. An object

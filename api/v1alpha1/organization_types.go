@@ -44,8 +44,8 @@ type OrganizationSpec struct {
 
 // OrganizationStatus says whether the record is consistent.
 type OrganizationStatus struct {
-	// conditions are Ready and, while they apply, Reconciling and Stalled. Their
-	// observedGeneration is the generation at which they last changed.
+	// conditions are Ready and, while they apply, Reconciling and Stalled.
+	// They have no observedGeneration, because they are written only when they change.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -160,8 +160,8 @@ type PersonSpec struct {
 
 // PersonStatus says whether the record is consistent.
 type PersonStatus struct {
-	// conditions are Ready and, while they apply, Reconciling and Stalled. Their
-	// observedGeneration is the generation at which they last changed.
+	// conditions are Ready and, while they apply, Reconciling and Stalled.
+	// They have no observedGeneration, because they are written only when they change.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
