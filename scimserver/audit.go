@@ -19,7 +19,8 @@ func (s *Server) audited(action string, rt *scim.ResourceType, next handler) han
 		}
 		switch {
 		case err != nil:
-			status = errorResponse(c.requestID, err).status
+			problem, _ := problemOf(c.requestID, err)
+			status = problem.Status
 			outcome = "refused"
 			if status >= http.StatusInternalServerError {
 				outcome = "failed"

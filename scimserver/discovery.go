@@ -61,6 +61,7 @@ func getServiceProviderConfig(r *http.Request) (response, error) {
 	return documentAnswer(serviceProviderConfig{
 		Schemas: []string{serviceProviderConfigURN},
 		Patch:   supported{true},
+		Bulk:    bulkConfig{Supported: true, MaxOperations: maxBulkOperations, MaxPayloadSize: maxBulkBody},
 		Filter:  filterConfig{Supported: true, MaxResults: scim.MaxCount},
 		Sort:    supported{true},
 		ETag:    supported{true},

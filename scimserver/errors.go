@@ -38,9 +38,15 @@ func withHeader(err *scim.Error, name, value string) error {
 	return &headerError{cause: err, header: header}
 }
 
-// errorResponse is the one map from errors to answers. Details never hold
-// internals: those are in the log, under the request id.
+// errorResponse returns the answer to an error.
 func errorResponse(requestID string, err error) response {
+	problem, header := problemOf(requestID, err)
+	return response{status: problem.Status, body: problem.Encode(), header: header}
+}
+
+// problemOf is the one map from errors to what a client is told. Details never hold
+// internals: those are in the log, under the request id.
+func problemOf(requestID string, err error) (*scim.Error, http.Header) {
 	var (
 		withHeaders *headerError
 		scimErr     *scim.Error
@@ -48,7 +54,7 @@ func errorResponse(requestID string, err error) response {
 	)
 	switch {
 	case errors.As(err, &withHeaders):
-		return response{status: withHeaders.cause.Status, body: withHeaders.cause.Encode(), header: withHeaders.header}
+		return withHeaders.cause, withHeaders.header
 	case errors.As(err, &scimErr):
 	case errors.As(err, &tooLarge):
 		scimErr = scim.NewError(http.StatusRequestEntityTooLarge,
@@ -65,9 +71,9 @@ func errorResponse(requestID string, err error) response {
 		scimErr = scim.NewError(http.StatusServiceUnavailable,
 			"the storage is not available or too slow at the moment; repeat the request in %d seconds (request id %s)", seconds, requestID)
 		// Okta understands nothing but whole seconds.
-		return response{status: scimErr.Status, body: scimErr.Encode(), header: http.Header{"Retry-After": {strconv.Itoa(seconds)}}}
+		return scimErr, http.Header{"Retry-After": {strconv.Itoa(seconds)}}
 	}
-	return response{status: scimErr.Status, body: scimErr.Encode()}
+	return scimErr, nil
 }
 
 // retryable reports whether the same request may well succeed later, and after

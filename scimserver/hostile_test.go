@@ -62,7 +62,11 @@ var _ = It("answers hostile input with SCIM errors, stores nothing and logs no s
 		{"a wrong token with a body that is too large", stranger, "POST", "/Users", strings.Repeat("x", 500_000), nil, 401, ""},
 		{"no token", anonymous, "POST", "/Users", good, nil, 401, ""},
 		{"no token for discovery", anonymous, "GET", "/Schemas", nil, nil, 401, ""},
-		{"bulk", c, "POST", "/Bulk", `{"Operations":[{"method":"POST","path":"/Users","data":` + good + `}]}`, nil, 501, ""},
+		{"bulk that is broken", c, "POST", "/Bulk", `{"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":` + good + `}`, nil, 400, "invalidSyntax"},
+		{"bulk that is too large", c, "POST", "/Bulk", `{"Operations":[]` + strings.Repeat(" ", 4<<20) + "}", nil, 413, ""},
+		{"bulk of too many operations", c, "POST", "/Bulk",
+			`{"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":` + good + `}` + strings.Repeat(`,{"method":"DELETE","path":"/Users/x"}`, 1000) + `]}`, nil, 413, ""},
+		{"bulk of a stranger", stranger, "POST", "/Bulk", `{"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":` + good + `}]}`, nil, 401, ""},
 	} {
 		a := test.client.do(ctx, test.method, test.path, test.body, test.header...)
 		Expect(a).To(beError(test.wantStatus, test.wantScimType), test.name)

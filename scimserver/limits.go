@@ -9,6 +9,9 @@ const (
 	// maxGroupBody lets a client send back 100,000 members as it got them, each
 	// with value, display, type and $ref.
 	maxGroupBody = 32 << 20
+	// maxBulkBody and maxBulkOperations are what ServiceProviderConfig announces.
+	maxBulkBody       = 4 << 20
+	maxBulkOperations = 1000
 	// maxHeaderBytes includes the request line, and so a filter.
 	maxHeaderBytes = 64 << 10
 
@@ -16,6 +19,10 @@ const (
 	requestTimeout = 30 * time.Second
 	// groupWriteTimeout is for a write of many members. Okta gives up after 60 s.
 	groupWriteTimeout = 55 * time.Second
+	// bulkTimeout is for all operations of a request, of which bulkReserve is kept for finishing
+	// what has been begun.
+	bulkTimeout = groupWriteTimeout
+	bulkReserve = 5 * time.Second
 
 	// readHeaderTimeout, readTimeout, writeTimeout and idleTimeout keep slow clients from
 	// holding connections. readTimeout includes the body. writeTimeout starts

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+
+	"rservice.dev/scim-operator/scimserver/scim"
 )
 
 const contentType = "application/scim+json"
@@ -33,20 +35,21 @@ func (s *Server) adapt(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := h(r)
 		if err != nil {
-			answer = s.failure(r, err)
+			problem, header := s.failure(r, err)
+			answer = response{status: problem.Status, body: problem.Encode(), header: header}
 		}
 		answer.write(w)
 	})
 }
 
-// failure returns the answer to an error, and logs errors that are ours.
-func (s *Server) failure(r *http.Request, err error) response {
-	c := callOf(r)
-	answer := errorResponse(c.requestID, err)
-	if answer.status >= http.StatusInternalServerError && answer.status != http.StatusNotImplemented {
-		s.log.Error(loggable(err), "A request failed", "requestID", c.requestID, "status", answer.status)
+// failure returns what the client is told of an error, and logs errors that are ours.
+func (s *Server) failure(r *http.Request, err error) (*scim.Error, http.Header) {
+	requestID := callOf(r).requestID
+	problem, header := problemOf(requestID, err)
+	if problem.Status >= http.StatusInternalServerError && problem.Status != http.StatusNotImplemented {
+		s.log.Error(loggable(err), "A request failed", "requestID", requestID, "status", problem.Status)
 	}
-	return answer
+	return problem, header
 }
 
 func (a response) write(w http.ResponseWriter) {

@@ -34,7 +34,7 @@ func (s *Server) routes() []route {
 		{method: http.MethodGet, path: "/Schemas/{id}", handle: getSchema},
 		{method: http.MethodGet, path: "/ResourceTypes", handle: listResourceTypes},
 		{method: http.MethodGet, path: "/ResourceTypes/{id}", handle: getResourceType},
-		{method: http.MethodPost, path: "/Bulk", handle: notImplemented("Bulk")},
+		{method: http.MethodPost, path: "/Bulk", handle: s.newBulk().post, timeout: bulkTimeout, maxBody: maxBulkBody},
 		{method: http.MethodGet, path: "/", handle: root.get},
 		{method: http.MethodPost, path: "/.search", handle: root.post, reads: true},
 	}
@@ -54,8 +54,9 @@ func (s *Server) resourceRoutes(rt *scim.ResourceType) []route {
 	h := &resources{rt: rt, store: s.store}
 	all := &searches{rt: rt, store: s.store, now: s.now}
 	one := rt.Endpoint + "/{id}"
-	write := func(method, path, action string, handle handler) route {
-		r := route{method: method, path: path, handle: s.audited(action, rt, handle), timeout: requestTimeout, maxBody: maxUserBody}
+	writes := s.writes(rt)
+	write := func(method, path string) route {
+		r := route{method: method, path: path, handle: writes[method], timeout: requestTimeout, maxBody: maxUserBody}
 		if rt == scim.Group {
 			r.timeout, r.maxBody = groupWriteTimeout, maxGroupBody
 		}
@@ -65,10 +66,21 @@ func (s *Server) resourceRoutes(rt *scim.ResourceType) []route {
 		{method: http.MethodGet, path: rt.Endpoint, handle: all.get},
 		{method: http.MethodGet, path: one, handle: h.get},
 		{method: http.MethodPost, path: rt.Endpoint + "/.search", handle: all.post, reads: true},
-		write(http.MethodPost, rt.Endpoint, "create", h.create),
-		write(http.MethodPut, one, "replace", h.replace),
-		write(http.MethodPatch, one, "patch", h.patch),
-		write(http.MethodDelete, one, "delete", h.remove),
+		write(http.MethodPost, rt.Endpoint),
+		write(http.MethodPut, one),
+		write(http.MethodPatch, one),
+		write(http.MethodDelete, one),
+	}
+}
+
+// writes are the methods that change a resource, as requests and as bulk operations.
+func (s *Server) writes(rt *scim.ResourceType) map[string]handler {
+	h := &resources{rt: rt, store: s.store}
+	return map[string]handler{
+		http.MethodPost:   s.audited("create", rt, h.create),
+		http.MethodPut:    s.audited("replace", rt, h.replace),
+		http.MethodPatch:  s.audited("patch", rt, h.patch),
+		http.MethodDelete: s.audited("delete", rt, h.remove),
 	}
 }
 

@@ -74,7 +74,7 @@ func TestRoutes(t *testing.T) {
 		{"an unknown resource type", "GET", "/ResourceTypes/Device", 404, ""},
 		{"the own user", "GET", "/Me", 501, ""},
 		{"changing the own user", "PATCH", "/Me", 501, ""},
-		{"bulk", "POST", "/Bulk", 501, ""},
+		{"bulk without a body", "POST", "/Bulk", 400, ""},
 		{"a search without a body", "POST", "/.search", 400, ""},
 		{"a search of users without a body", "POST", "/Users/.search", 400, ""},
 		{"a search of groups without a body", "POST", "/Groups/.search", 400, ""},
@@ -127,7 +127,7 @@ func TestDiscoverySaysWhatWorks(t *testing.T) {
 	want := map[string]any{
 		"schemas":        []any{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"patch":          map[string]any{"supported": true},
-		"bulk":           map[string]any{"supported": false, "maxOperations": 0.0, "maxPayloadSize": 0.0},
+		"bulk":           map[string]any{"supported": true, "maxOperations": 1000.0, "maxPayloadSize": float64(4 << 20)},
 		"filter":         map[string]any{"supported": true, "maxResults": 1000.0},
 		"changePassword": map[string]any{"supported": false},
 		"sort":           map[string]any{"supported": true},
