@@ -30,8 +30,7 @@ import (
 
 const (
 	namespace = "bench"
-	// token is for this run's own server alone.
-	token = "scim_bench-0123456789-0123456789-0123456789"
+	token     = "scim_bench-0123456789-0123456789-0123456789" //nolint:gosec // for this run's own server alone
 )
 
 // world is a control plane with the SCIM server, without controllers, so that only
@@ -50,7 +49,7 @@ type world struct {
 
 func newWorld(ctx context.Context) (*world, error) {
 	fmt.Fprintln(os.Stderr, "bench: starting a control plane")
-	env, err := testenv.Start()
+	env, err := testenv.Start() //nolint:contextcheck // it is stopped by close, not by the end of ctx
 	if err != nil {
 		return nil, err
 	}
@@ -111,13 +110,13 @@ func (w *world) serve(ctx context.Context) error {
 	run, stop := context.WithCancel(ctx)
 	w.stop = stop
 	go func() { w.ended <- mgr.Start(run) }()
-	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 		if w.server.Address() == "" {
 			return false, nil
 		}
 		c, err := dial(w.server.Address())
 		if err != nil {
-			return false, nil //nolint:nilerr // not yet
+			return false, nil // not yet
 		}
 		defer c.close()
 		status, err := c.do(request(http.MethodGet, "/Users?count=0", ""))

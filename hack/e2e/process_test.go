@@ -31,7 +31,7 @@ func attempt(ctx context.Context, kubeconfig string, arguments ...string) (int, 
 // freeAddress returns an address that was free a moment ago.
 func freeAddress() string {
 	GinkgoHelper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	defer listener.Close()
 	return listener.Addr().String()
