@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -62,6 +63,15 @@ var _ = Describe("An AutomationRule", func() {
 			return r.Status.Processed
 		}, Equal(int64(2)))))
 		Expect(counted.Status.Failed).To(BeZero())
+	})
+
+	It("shows its counters when they are zero", func(ctx SpecContext) {
+		w.start(ctx, countOften)
+		eventually(ctx, w, rule("default-user-mapping"), isReady())
+		stored := &unstructured.Unstructured{}
+		stored.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AutomationRule"))
+		Expect(w.Get(ctx, client.ObjectKey{Name: "default-user-mapping"}, stored)).To(Succeed())
+		Expect(stored.Object["status"]).To(And(HaveKeyWithValue("processed", int64(0)), HaveKeyWithValue("failed", int64(0))))
 	})
 
 	It("with a misspelt field is Stalled with its place, and its subjects say so until it is repaired", func(ctx SpecContext) {

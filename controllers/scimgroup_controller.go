@@ -47,7 +47,11 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	if done.record != nil {
 		group.Status.Classification = v1alpha1.ClassificationOrganization
 	}
-	return ctrl.Result{}, r.status.write(ctx, group, before, &group.Status.Conditions, groupVerdict(done))
+	found := groupVerdict(done)
+	if err := r.status.write(ctx, group, before, &group.Status.Conditions, found); err != nil {
+		return ctrl.Result{}, err
+	}
+	return r.runner.again(found), nil
 }
 
 // groupVerdict says what the rules' outcomes mean for a group.

@@ -58,7 +58,11 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	}
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.Person = referenceTo(done.record)
-	return ctrl.Result{}, r.status.write(ctx, user, before, &user.Status.Conditions, userVerdict(done, instead))
+	found := userVerdict(done, instead)
+	if err := r.status.write(ctx, user, before, &user.Status.Conditions, found); err != nil {
+		return ctrl.Result{}, err
+	}
+	return r.runner.again(found), nil
 }
 
 // input gathers what the rules read. It holds a copy of the user, because the

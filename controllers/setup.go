@@ -24,6 +24,9 @@ const (
 	recorderName = "scim-operator"
 	// defaultConcurrency is how many subjects are worked on at the same time.
 	defaultConcurrency = 8
+	// defaultRecheckInterval is seldom enough to do for every user of a large tenant,
+	// should a rule break for all of them: nothing is written when nothing changed.
+	defaultRecheckInterval = 10 * time.Minute
 	// Failed reconciles are repeated after retryBase, then twice that and so on, at
 	// most after retryMax.
 	retryBase = 100 * time.Millisecond
@@ -39,6 +42,9 @@ type Options struct {
 	// CountInterval is how long status.processed of an AutomationRule may be behind.
 	// 0 means a minute.
 	CountInterval time.Duration
+	// RecheckInterval is after how long a subject that is not Ready is looked at again
+	// without an event. 0 means ten minutes.
+	RecheckInterval time.Duration
 	// Clock tells the time. Nil means the real one.
 	Clock clock.PassiveClock
 }
@@ -51,6 +57,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	if o.CountInterval == 0 {
 		o.CountInterval = defaultCountInterval
+	}
+	if o.RecheckInterval == 0 {
+		o.RecheckInterval = defaultRecheckInterval
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
@@ -66,7 +75,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		rules:   newRuleCache(),
 		status:  newStatusWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
 	}
-	s.runner = &ruleRunner{client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock()}
+	s.runner = &ruleRunner{client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock(), recheckInterval: o.RecheckInterval}
 	return errors.Join(s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.endpoints())
 }
 

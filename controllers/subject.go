@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -21,6 +24,18 @@ type ruleRunner struct {
 	// identities is held while a record gets a primary e-mail address or a name, so
 	// that no two records get the same.
 	identities *keyLock
+	// recheckInterval is after how long a subject that is not Ready is looked at again.
+	recheckInterval time.Duration
+}
+
+// again says when a subject with this verdict is looked at again although nothing
+// happens. One that is not Ready may wait for what no event tells of: rules can compute
+// what they look up, so the indexes do not know everything that a subject waits for.
+func (r *ruleRunner) again(v verdict) ctrl.Result {
+	if v.outlook == settled {
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: wait.Jitter(r.recheckInterval, 1)}
 }
 
 // run is one run of all rules on one subject.
