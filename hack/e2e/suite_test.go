@@ -95,7 +95,8 @@ func newTenant(ctx SpecContext) *tenant {
 	return t
 }
 
-// grantRole binds the ClusterRole of config/rbac to the tenant's operator.
+// grantRole binds the ClusterRole of config/rbac to the tenant's operator in its own namespace,
+// which shows that an operator of one namespace needs no right outside of it.
 func grantRole(ctx SpecContext, t *tenant) {
 	GinkgoHelper()
 	objects, err := manifests.Read(filepath.Join(config, "rbac"))
@@ -107,14 +108,13 @@ func grantRole(ctx SpecContext, t *tenant) {
 		object.SetName(t.namespace)
 		Expect(direct.Create(ctx, object)).To(Succeed())
 	}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: t.namespace},
+	binding := &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "scim-operator"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: t.namespace},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: t.identity}},
 	}
 	Expect(direct.Create(ctx, binding)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
-		Expect(direct.Delete(ctx, binding)).To(Succeed())
 		Expect(direct.Delete(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: t.namespace}})).To(Succeed())
 	})
 }
