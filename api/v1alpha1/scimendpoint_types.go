@@ -13,7 +13,8 @@ const (
 	// ClientProfileOkta is for Okta.
 	ClientProfileOkta ClientProfile = "Okta"
 	// ClientProfileEntra is for Microsoft Entra ID: a replace through a value path
-	// that matches nothing creates the value.
+	// that matches nothing creates the value, and a path may name an attribute of an
+	// extension without its URN.
 	ClientProfileEntra ClientProfile = "Entra"
 )
 

@@ -44,7 +44,8 @@ const (
 	// Okta also ignores an id in a value without path that is not the resource's own.
 	Okta
 	// Entra also lets "replace" with a value filter that matches nothing create
-	// the value, as Microsoft Entra ID expects.
+	// the value, a path leave out the URN of its extension, and a single complex
+	// value be an array of one, as Microsoft Entra ID sends them.
 	Entra
 )
 

@@ -29,7 +29,7 @@ func (p *patcher) apply(operation *PatchOperation) error {
 	if operation.Op != OpRemove && !operation.HasValue {
 		return invalidValue("%s needs a value", operation.Op)
 	}
-	t, err := parseTarget(p.rt, operation.Path)
+	t, err := parseTarget(p.rt, p.qualified(operation.Path))
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,21 @@ func (p *patcher) apply(operation *PatchOperation) error {
 		return err
 	}
 	return p.applyAt(operation.Op, t, operation.Value)
+}
+
+// qualified adds the URN of the extension that Microsoft Entra ID leaves out of the path
+// "manager". RFC 7644 section 3.10 demands it.
+func (p *patcher) qualified(path string) string {
+	name, _, _ := strings.Cut(path, ".")
+	if p.profile != Entra || IsURN(path) || p.rt.Attribute(name) != nil {
+		return path
+	}
+	for _, extension := range p.rt.Extensions {
+		if extension.Attribute(name) != nil {
+			return extension.ID + ":" + path
+		}
+	}
+	return path
 }
 
 func (p *patcher) applyWithoutPath(operation *PatchOperation) error {
@@ -202,6 +217,9 @@ func unwrap(v any) any {
 func (p *patcher) applyComplex(op Op, t target, value any) error {
 	if t.sub == nil && (op == OpRemove || op == OpReplace && value == nil) {
 		return p.unset(t)
+	}
+	if list, ok := value.([]any); ok && len(list) == 1 && p.profile == Entra {
+		value = list[0] // its manager is a list of one
 	}
 	current, _ := p.get(t).(map[string]any)
 	changed, err := changeParts(op, t, current, value)
