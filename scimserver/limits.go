@@ -24,14 +24,6 @@ const (
 	bulkTimeout = groupWriteTimeout
 	bulkReserve = 5 * time.Second
 
-	// readHeaderTimeout, readTimeout, writeTimeout and idleTimeout keep slow clients from
-	// holding connections. readTimeout includes the body. writeTimeout starts
-	// with the headers read, so it includes the work on the request.
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second
-	writeTimeout      = groupWriteTimeout + 20*time.Second
-	idleTimeout       = 2 * time.Minute
-
 	// retryAfter is what a client is told when the API server is away, in seconds.
 	retryAfter = 5
 	// DefaultShutdownTimeout lets the longest request finish.
@@ -39,3 +31,18 @@ const (
 	// defaultRequestsPerSecond is well above the 25 that Microsoft Entra ID asks for.
 	defaultRequestsPerSecond = 100
 )
+
+// connectionTimeouts keep slow clients from holding connections.
+type connectionTimeouts struct {
+	// header is for the headers of a request, request for all of it with the body.
+	header, request time.Duration
+	// answer starts with the headers read, so it includes the work on the request
+	// and the client's reading.
+	answer time.Duration
+	// idle is how long a connection is kept between two requests.
+	idle time.Duration
+}
+
+var defaultConnectionTimeouts = connectionTimeouts{
+	header: 10 * time.Second, request: 30 * time.Second, answer: groupWriteTimeout + 20*time.Second, idle: 2 * time.Minute,
+}

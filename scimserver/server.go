@@ -39,14 +39,15 @@ type Options struct {
 
 // Server serves SCIM on every replica. It is a manager.Runnable.
 type Server struct {
-	options Options
-	store   resourceStore
-	auth    authenticator
-	rates   *rates
-	now     func() time.Time
-	certs   *certwatcher.CertWatcher
-	log     logr.Logger
-	address atomic.Pointer[string]
+	options  Options
+	store    resourceStore
+	auth     authenticator
+	rates    *rates
+	now      func() time.Time
+	timeouts connectionTimeouts
+	certs    *certwatcher.CertWatcher
+	log      logr.Logger
+	address  atomic.Pointer[string]
 }
 
 // SetupWithManager makes a Server and adds it to the manager, with a readiness
@@ -81,7 +82,7 @@ func newServer(s resourceStore, auth authenticator, o Options) *Server {
 	}
 	return &Server{
 		options: o, store: s, auth: auth, log: o.Logger.WithName("scim"),
-		rates: newRates(time.Now), now: time.Now,
+		rates: newRates(time.Now), now: time.Now, timeouts: defaultConnectionTimeouts,
 	}
 }
 
@@ -157,10 +158,10 @@ func (s *Server) shutDown(ctx context.Context, server *http.Server) error {
 func (s *Server) httpServer() *http.Server {
 	server := &http.Server{
 		Handler:           s.Handler(),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: s.timeouts.header,
+		ReadTimeout:       s.timeouts.request,
+		WriteTimeout:      s.timeouts.answer,
+		IdleTimeout:       s.timeouts.idle,
 		MaxHeaderBytes:    maxHeaderBytes,
 		// These are about connections, such as TLS handshakes that fail.
 		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(s.log), slog.LevelDebug),

@@ -173,7 +173,7 @@ func TestNothingIsServedBeforeTheStoreIsComplete(t *testing.T) {
 	}
 }
 
-func TestSlowClientsCannotHoldTheServer(t *testing.T) {
+func TestEveryPartOfARequestHasALimit(t *testing.T) {
 	s, _ := testServer(found)
 	server := s.httpServer()
 	for name, limit := range map[string]time.Duration{
@@ -210,6 +210,28 @@ func TestTLS(t *testing.T) {
 	url := s.Address() + "/scim/v2/Users/" + someID
 	if status, err := get(t.Context(), &http.Client{Transport: transport}, "https://"+url); err != nil || status != 200 {
 		t.Errorf("got %d, %v", status, err)
+	}
+	for name, test := range map[string]struct {
+		http2 bool
+		want  int
+	}{"HTTP/1.1": {false, 1}, "HTTP/2": {true, 2}} {
+		transport := &http.Transport{TLSClientConfig: transport.TLSClientConfig.Clone(), ForceAttemptHTTP2: test.http2}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+goodToken)
+		w, err := (&http.Client{Transport: transport}).Do(r)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := w.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		if w.StatusCode != http.StatusOK || w.ProtoMajor != test.want {
+			t.Errorf("%s: got %d over %s", name, w.StatusCode, w.Proto)
+		}
+		transport.CloseIdleConnections()
 	}
 	if status, err := get(t.Context(), &http.Client{}, "http://"+url); err != nil || status != 400 {
 		t.Errorf("plain HTTP gets %d, %v", status, err)
