@@ -7,7 +7,8 @@ import (
 )
 
 // audited writes one line for every mutation that an authenticated client asks
-// for, whatever becomes of it. It identifies, but tells no personal data.
+// for, whatever becomes of it; one that the rate limit or its media type keeps
+// from being looked at is in the access log only. It identifies, but tells no personal data.
 func (s *Server) audited(action string, rt *scim.ResourceType, next handler) handler {
 	return func(r *http.Request) (response, error) {
 		answer, err := next(r)

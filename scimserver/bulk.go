@@ -16,6 +16,8 @@ type bulk struct {
 	handlers map[*scim.ResourceType]map[string]handler
 	limits   scim.BulkLimits
 	failed   func(*http.Request, error) *scim.Error
+	// throttle waits until the token may make another request: an operation counts as one.
+	throttle func(context.Context, *http.Request) error
 }
 
 func (s *Server) newBulk() *bulk {
@@ -26,6 +28,7 @@ func (s *Server) newBulk() *bulk {
 			problem, _ := s.failure(r, err)
 			return problem
 		},
+		throttle: s.throttle,
 	}
 	for _, rt := range scim.ResourceTypes() {
 		b.handlers[rt] = s.writes(rt)
@@ -59,7 +62,7 @@ func (b *bulk) post(r *http.Request) (response, error) {
 			// It may be a step of a circle, which is completed or undone.
 			callCtx = ctx
 		}
-		if callCtx.Err() != nil {
+		if b.throttle(callCtx, r) != nil {
 			return scim.BulkResult{Err: scim.NewError(http.StatusServiceUnavailable,
 				"there was no time left for this operation, and nothing of it was done; repeat it in another request")}
 		}

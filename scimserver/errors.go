@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -99,14 +100,22 @@ func retryable(err error) (seconds int, ok bool) {
 }
 
 // loggable returns an error without the values that it may quote: the API
-// server repeats in its message a value that it does not like.
+// server repeats in its message a value that it does not like, and so may an
+// admission webhook or policy.
 func loggable(err error) error {
 	var status apierrors.APIStatus
-	if errors.As(err, &status) {
-		switch s := status.Status(); s.Reason {
-		case metav1.StatusReasonInvalid, metav1.StatusReasonBadRequest:
-			return fmt.Errorf("the API server refused an object as %s (code %d)", s.Reason, s.Code)
+	if !errors.As(err, &status) {
+		return err
+	}
+	s := status.Status()
+	switch s.Reason {
+	case metav1.StatusReasonTimeout, metav1.StatusReasonServerTimeout, metav1.StatusReasonServiceUnavailable, metav1.StatusReasonTooManyRequests,
+		metav1.StatusReasonNotFound, metav1.StatusReasonConflict, metav1.StatusReasonAlreadyExists, metav1.StatusReasonUnauthorized:
+		return err
+	case metav1.StatusReasonForbidden:
+		if !strings.Contains(s.Message, "dmission") { // a missing right, which must be told
+			return err
 		}
 	}
-	return err
+	return fmt.Errorf("the API server refused an object as %s (code %d)", s.Reason, s.Code)
 }

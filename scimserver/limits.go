@@ -12,6 +12,10 @@ const (
 	// maxBulkBody and maxBulkOperations are what ServiceProviderConfig announces.
 	maxBulkBody       = 4 << 20
 	maxBulkOperations = 1000
+	// maxBodies bounds the bodies in memory at the same time. Decoded, a body takes
+	// several times its size.
+	maxBodies    = 2 * maxGroupBody
+	bodyPatience = time.Second
 	// maxHeaderBytes includes the request line, and so a filter.
 	maxHeaderBytes = 64 << 10
 

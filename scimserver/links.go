@@ -14,6 +14,9 @@ func baseURL(r *http.Request) string {
 	if c.client != nil && c.client.publicURL != "" {
 		return c.client.publicURL
 	}
+	if r.Host == "" {
+		return c.basePath // as of HTTP/1.0: a relative reference
+	}
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"

@@ -21,7 +21,7 @@ type middleware func(http.Handler) http.Handler
 // first. Authentication comes last but one, so that nothing is read or looked up
 // for strangers and their requests are still logged and counted.
 func (s *Server) chain(base string, rt route) http.Handler {
-	h := s.adapt(s.authenticated(s.limited(negotiated(rt.handle))))
+	h := s.adapt(s.authenticated(s.limited(negotiated(s.inMemory(rt.maxBody, rt.handle)))))
 	for _, wrap := range slices.Backward([]middleware{
 		identify(base),
 		s.logAccess(rt.path),
@@ -67,14 +67,17 @@ func (s *Server) logAccess(route string) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
+			// Deferred, because an answer that is broken off ends with a panic.
+			defer func() {
+				c := callOf(r)
+				tokenID, tenant := "", ""
+				if c.client != nil {
+					tokenID, tenant = c.client.tokenID, c.client.tenant
+				}
+				s.log.Info("Request", "method", methodLabel(r.Method), "route", route, "status", c.status,
+					"milliseconds", time.Since(start).Milliseconds(), "requestID", c.requestID, "tokenID", tokenID, "tenant", tenant)
+			}()
 			next.ServeHTTP(w, r)
-			c := callOf(r)
-			tokenID, tenant := "", ""
-			if c.client != nil {
-				tokenID, tenant = c.client.tokenID, c.client.tenant
-			}
-			s.log.Info("Request", "method", methodLabel(r.Method), "route", route, "status", c.status,
-				"milliseconds", time.Since(start).Milliseconds(), "requestID", c.requestID, "tokenID", tokenID, "tenant", tenant)
 		})
 	}
 }
@@ -85,11 +88,13 @@ func measure(route string) middleware {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
 			requestsInFlight.Inc()
-			defer requestsInFlight.Dec()
+			defer func() {
+				requestsInFlight.Dec()
+				method := methodLabel(r.Method)
+				requestsTotal.WithLabelValues(route, method, strconv.Itoa(callOf(r).status)).Inc()
+				requestDuration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
+			}()
 			next.ServeHTTP(w, r)
-			method := methodLabel(r.Method)
-			requestsTotal.WithLabelValues(route, method, strconv.Itoa(callOf(r).status)).Inc()
-			requestDuration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
 		})
 	}
 }
@@ -166,11 +171,58 @@ func capBody(limit int64) middleware {
 	}
 }
 
+// inMemory bounds the bodies that are worked on at the same time. A body waits a
+// moment for room; its weight is its size, or the most that it may be.
+func (s *Server) inMemory(limit int64, next handler) handler {
+	return func(r *http.Request) (response, error) {
+		if !hasBody(r) {
+			return next(r)
+		}
+		weight := r.ContentLength
+		if weight < 0 || weight > limit {
+			weight = limit
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), bodyPatience)
+		defer cancel()
+		if err := s.bodies.Acquire(ctx, weight); err != nil {
+			return response{}, withHeader(
+				scim.NewError(http.StatusServiceUnavailable, "too many large requests at once; repeat this one in %d seconds", retryAfter),
+				"Retry-After", strconv.Itoa(retryAfter))
+		}
+		defer s.bodies.Release(weight)
+		return next(r)
+	}
+}
+
+// wait returns after how many seconds the request's token may make another one; 0 is
+// now, and counts as made.
+func (s *Server) wait(r *http.Request) int {
+	client := callOf(r).client
+	return s.rates.wait(client.tenant+"/"+client.endpoint+"/"+client.tokenID, client.rate)
+}
+
+// throttle waits until the request's token may do something more, or until the
+// context ends.
+func (s *Server) throttle(ctx context.Context, r *http.Request) error {
+	for ctx.Err() == nil {
+		seconds := s.wait(r)
+		if seconds == 0 {
+			return nil
+		}
+		timer := time.NewTimer(time.Duration(seconds) * time.Second)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return ctx.Err()
+}
+
 // limited bounds the requests of each token.
 func (s *Server) limited(next handler) handler {
 	return func(r *http.Request) (response, error) {
-		client := callOf(r).client
-		if wait := s.rates.wait(client.tenant+"/"+client.endpoint+"/"+client.tokenID, client.rate); wait > 0 {
+		if wait := s.wait(r); wait > 0 {
 			return response{}, withHeader(
 				scim.NewError(http.StatusTooManyRequests, "too many requests; repeat this one in %d seconds", wait),
 				"Retry-After", strconv.Itoa(wait))

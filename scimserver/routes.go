@@ -2,7 +2,7 @@ package scimserver
 
 import (
 	"net/http"
-	"path"
+	"net/url"
 	"strings"
 	"time"
 
@@ -134,16 +134,46 @@ func wrongMethod(allowed []string) handler {
 
 // normalized takes double and trailing slashes out of the path: they come from
 // base URLs that were typed in with a slash at the end, and a redirect would
-// turn a POST into a GET.
-func normalized(next http.Handler) http.Handler {
+// turn a POST into a GET. Dots are no way to another address, in whatever
+// spelling, because a filter in front of the server may not see through it.
+func normalized(next, unknown http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if clean := path.Clean(r.URL.Path); clean != r.URL.Path && strings.HasPrefix(clean, "/") {
+		escaped := r.URL.EscapedPath()
+		clean, ok := cleanPath(escaped)
+		if !ok {
+			unknown.ServeHTTP(w, r)
+			return
+		}
+		if clean != escaped {
 			target := *r.URL
-			target.Path = clean
-			target.RawPath = path.Clean(r.URL.EscapedPath())
+			// What EscapedPath returns can be unescaped.
+			target.Path, _ = url.PathUnescape(clean)
+			target.RawPath = clean
 			r = r.WithContext(r.Context())
 			r.URL = &target
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// cleanPath drops empty segments of an escaped path. It refuses one that is not
+// absolute, as of CONNECT and OPTIONS *, and dot segments.
+func cleanPath(escaped string) (string, bool) {
+	if !strings.HasPrefix(escaped, "/") {
+		return "", false
+	}
+	clean := make([]byte, 0, len(escaped))
+	for segment := range strings.SplitSeq(escaped, "/") {
+		if segment == "" {
+			continue
+		}
+		if plain, err := url.PathUnescape(segment); err != nil || plain == "." || plain == ".." {
+			return "", false
+		}
+		clean = append(append(clean, '/'), segment...)
+	}
+	if len(clean) == 0 {
+		return "/", true
+	}
+	return string(clean), true
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/sync/semaphore"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
@@ -43,6 +44,7 @@ type Server struct {
 	store    resourceStore
 	auth     authenticator
 	rates    *rates
+	bodies   *semaphore.Weighted
 	now      func() time.Time
 	timeouts connectionTimeouts
 	certs    *certwatcher.CertWatcher
@@ -82,7 +84,7 @@ func newServer(s resourceStore, auth authenticator, o Options) *Server {
 	}
 	return &Server{
 		options: o, store: s, auth: auth, log: o.Logger.WithName("scim"),
-		rates: newRates(time.Now), now: time.Now, timeouts: defaultConnectionTimeouts,
+		rates: newRates(time.Now), bodies: semaphore.NewWeighted(maxBodies), now: time.Now, timeouts: defaultConnectionTimeouts,
 	}
 }
 
@@ -108,7 +110,9 @@ func (s *Server) Address() string {
 }
 
 // Handler returns the routes with all middleware, without a listener.
-func (s *Server) Handler() http.Handler { return normalized(s.newMux()) }
+func (s *Server) Handler() http.Handler {
+	return normalized(s.newMux(), s.chain(basePaths[0], other("unknown", noSuchPath)))
+}
 
 // Start implements manager.Runnable. It serves until ctx ends, then takes no new
 // requests and returns when those being served are finished, or with an error

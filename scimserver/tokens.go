@@ -22,10 +22,6 @@ import (
 // the look-up itself tells nothing of a token by the time that it takes.
 const indexTokenHash = "scimserver.tokenHash"
 
-// minTokenLength is what the controllers also demand of a token that somebody
-// else made, in characters.
-const minTokenLength = 32
-
 // tokens authenticates against the token Secrets in the cache.
 type tokens struct {
 	reader client.Reader
@@ -62,7 +58,7 @@ func newTokens(ctx context.Context, c cache.Cache, now func() time.Time) (*token
 // storedToken returns nil for a token that is too short to be safe, which makes the
 // ScimEndpoint not ready.
 func storedToken(secret *corev1.Secret, key string) []byte {
-	if token := secret.Data[key]; len(token) >= minTokenLength {
+	if token := secret.Data[key]; len(token) >= v1alpha1.MinTokenLength {
 		return token
 	}
 	return nil

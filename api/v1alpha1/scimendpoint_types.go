@@ -26,7 +26,7 @@ type ScimEndpointSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#]+(/[^?#]*[^/?#])?$')",message="publicURL must be an http or https URL without query, fragment or trailing slash"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@ ]+(/[^?# ]*[^/?# ])?$')",message="publicURL must be an http or https URL without query, fragment or trailing slash"
 	PublicURL string `json:"publicURL,omitempty"`
 	// tokenSecretName is the name of the Secret that holds the bearer token under
 	// the key "token". The operator makes the Secret when it is missing. Unset:

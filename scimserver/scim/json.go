@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,6 +13,11 @@ import (
 
 // MaxDepth bounds the nesting of objects and arrays in a request body.
 const MaxDepth = 20
+
+// MaxJSONValues bounds the values in a request body, names aside: decoded, even an
+// empty one takes a hundred bytes. 100,000 members as a client gets them, with
+// all sub-attributes, are half of it.
+const MaxJSONValues = 1_000_000
 
 // decodeJSON decodes one JSON value of at most MaxDepth levels with nothing
 // after it. Numbers stay json.Number. An object that has a member twice, also
@@ -23,7 +29,7 @@ func decodeJSON(body []byte) (any, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
-	v, err := readValue(dec, 0)
+	v, err := (&valueReader{dec: dec}).value(0)
 	if err != nil {
 		return nil, syntaxError(err, dec.InputOffset())
 	}
@@ -56,10 +62,19 @@ func syntaxError(err error, offset int64) error {
 	return invalidSyntax("the body is not valid JSON near byte %d", offset)
 }
 
-func readValue(dec *json.Decoder, depth int) (any, error) {
-	token, err := dec.Token()
+// valueReader reads the values of one body.
+type valueReader struct {
+	dec  *json.Decoder
+	read int
+}
+
+func (r *valueReader) value(depth int) (any, error) {
+	token, err := r.dec.Token()
 	if err != nil {
 		return nil, err
+	}
+	if r.read++; r.read > MaxJSONValues {
+		return nil, NewError(http.StatusRequestEntityTooLarge, "the body has more than %d values; send less at once", MaxJSONValues)
 	}
 	delim, ok := token.(json.Delim)
 	if !ok {
@@ -69,43 +84,43 @@ func readValue(dec *json.Decoder, depth int) (any, error) {
 		return nil, invalidSyntax("the body nests deeper than %d levels", MaxDepth)
 	}
 	if delim == '[' {
-		return readArray(dec, depth)
+		return r.array(depth)
 	}
-	return readObject(dec, depth)
+	return r.object(depth)
 }
 
-func readArray(dec *json.Decoder, depth int) (any, error) {
+func (r *valueReader) array(depth int) (any, error) {
 	out := []any{}
-	for dec.More() {
-		v, err := readValue(dec, depth+1)
+	for r.dec.More() {
+		v, err := r.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, v)
 	}
-	_, err := dec.Token()
+	_, err := r.dec.Token()
 	return out, err
 }
 
-func readObject(dec *json.Decoder, depth int) (any, error) {
+func (r *valueReader) object(depth int) (any, error) {
 	out := map[string]any{}
 	names := make([]string, 0, 8)
-	for dec.More() {
-		token, err := dec.Token()
+	for r.dec.More() {
+		token, err := r.dec.Token()
 		if err != nil {
 			return nil, err
 		}
 		name := token.(string) // the decoder lets only strings be names
 		names = append(names, name)
-		if out[name], err = readValue(dec, depth+1); err != nil {
+		if out[name], err = r.value(depth + 1); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := dec.Token(); err != nil {
+	if _, err := r.dec.Token(); err != nil {
 		return nil, err
 	}
 	if repeats(names) {
-		return nil, invalidSyntax("an object has the same attribute twice before byte %d; names are case insensitive", dec.InputOffset())
+		return nil, invalidSyntax("an object has the same attribute twice before byte %d; names are case insensitive", r.dec.InputOffset())
 	}
 	return out, nil
 }

@@ -185,7 +185,8 @@ func notFound(rt *scim.ResourceType, id string) error {
 // server: another replica may have created it a moment ago. An object that is
 // being deleted does not exist for clients.
 func fetch[T client.Object](ctx context.Context, s *Store, tenant, id string, obj T, live bool, opts ...client.GetOption) (bool, error) {
-	if _, err := uuid.Parse(id); err != nil {
+	// Other spellings of a UUID are names of nothing.
+	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
 		return false, nil //nolint:nilerr // nothing has such an id
 	}
 	if !live {

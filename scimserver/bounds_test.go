@@ -1,0 +1,71 @@
+package scimserver
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+func TestPathsAreCleanedWithoutLeadingElsewhere(t *testing.T) {
+	for path, want := range map[string]string{
+		"/scim/v2/Users":                    "/scim/v2/Users",
+		"/scim/v2//Users/":                  "/scim/v2/Users",
+		"//":                                "/",
+		"/scim/v2/Users/a%2F..%2FGroups":    "/scim/v2/Users/a%2F..%2FGroups",
+		"/scim/v2/Users/%2F":                "/scim/v2/Users/%2F",
+		"/scim/v2/Users/..":                 "",
+		"/scim/v2/Users/%2e%2E/Groups":      "",
+		"/scim/v2/./Users":                  "",
+		"*":                                 "",
+		"scim/v2/Users":                     "",
+		"/scim/v2/Users/%zz":                "",
+		"/scim/v2/Users/a.b":                "/scim/v2/Users/a.b",
+		"/scim/v2/Users/%61%2f%2e%2e%2fxyz": "/scim/v2/Users/%61%2f%2e%2e%2fxyz",
+	} {
+		got, ok := cleanPath(path)
+		if got != want || ok != (want != "") {
+			t.Errorf("%s became %q, %t, want %q", path, got, ok, want)
+		}
+	}
+}
+
+func TestSlashesInAnIDDoNotReachAnotherAddress(t *testing.T) {
+	s, _ := testServer(func(context.Context) (scim.Resource, error) {
+		return nil, scim.NewError(http.StatusNotFound, "it does not exist")
+	})
+	for _, path := range []string{"/scim/v2/Users/a%2F..%2F..%2FGroups", "/scim/v2/Users/%2F", "/scim/v2/Users/%2e"} {
+		wantSCIMError(t, serve(s, request(http.MethodGet, path, "")), http.StatusNotFound, "")
+	}
+}
+
+func TestBodiesThatDoNotFitIntoMemoryAreSentBack(t *testing.T) {
+	s, _ := testServer(found)
+	s.bodies = semaphore.NewWeighted(10)
+	body := `{"userName":"babs"}`
+	r := request(http.MethodPost, "/scim/v2/Users", body)
+	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Millisecond)
+	defer cancel()
+	w := serve(s, r.WithContext(ctx))
+	wantSCIMError(t, w, http.StatusServiceUnavailable, "")
+	if w.Header().Get("Retry-After") == "" {
+		t.Error("the client is not told when to come back")
+	}
+	s.bodies = semaphore.NewWeighted(int64(len(body)))
+	for range 2 { // the first one must give its room back
+		if w := serve(s, request(http.MethodPost, "/scim/v2/Users", body)); w.Code == http.StatusServiceUnavailable {
+			t.Errorf("got %d for a body that fits", w.Code)
+		}
+	}
+}
+
+func TestBodiesOfVeryManyValuesAreRefusedBeforeTheyFillMemory(t *testing.T) {
+	s, _ := testServer(found)
+	body := `{"displayName":"x","members":[` + strings.Repeat("0,", scim.MaxJSONValues) + `0]}`
+	wantSCIMError(t, serve(s, request(http.MethodPost, "/scim/v2/Groups", body)), http.StatusRequestEntityTooLarge, "")
+}
