@@ -177,3 +177,21 @@ var _ = It("does not wait for writes to users that were gone before it started",
 	Expect(err).NotTo(HaveOccurred())
 	Expect(changed).To(BeTrue())
 })
+
+var _ = It("is on no page older than on the page before it, whichever replica cuts it", func(ctx SpecContext) {
+	first, tenant := newStoreIn(ctx)
+	second := replica(ctx, tenant, defaultTiming)
+	for i := range 10 {
+		babs, err := first.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("user-%d", i)))
+		Expect(err).NotTo(HaveOccurred())
+		page, err := first.List(within(ctx), tenant, scim.User, all())
+		Expect(err).NotTo(HaveOccurred())
+		seen, err := ParseRevision(page.Seen.String())
+		Expect(err).NotTo(HaveOccurred())
+		q := all()
+		q.From = &Position{Seen: seen}
+		page, err = second.List(within(ctx), tenant, scim.User, q)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(ids(page)).To(ContainElement(babs.ID()))
+	}
+})
