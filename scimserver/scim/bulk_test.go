@@ -241,6 +241,7 @@ func TestParseBulkRefusesOperations(t *testing.T) {
 		"a bulkId that is no text":        {`{"method":"POST","bulkId":1,"path":"/Users","data":{"userName":"a"}}`, "POST 400 invalidSyntax"},
 		"no path":                         {`{"method":"DELETE"}`, "DELETE 400 invalidValue"},
 		"another path":                    {`{"method":"DELETE","path":"/Devices/u0"}`, "DELETE 404"},
+		"another path with data":          {`{"method":"POST","bulkId":"a","path":"/Devices","data":{"id":"1"}}`, "POST a 404"},
 		"a longer path":                   {`{"method":"DELETE","path":"/Users/u0/emails"}`, "DELETE 404"},
 		"a path with parameters":          {`{"method":"DELETE","path":"/Users/u0?count=1"}`, "DELETE 404"},
 		"a path that is badly encoded":    {`{"method":"DELETE","path":"/Users/%zz"}`, "DELETE 404"},
@@ -295,6 +296,10 @@ func TestParseBulkRefusesRequests(t *testing.T) {
 			_, err := ParseBulk([]byte(tt.body), BulkLimits{MaxOperations: 2, MaxPayloadSize: 100})
 			wantError(t, err, tt.status, tt.scimType)
 		})
+	}
+	largest := `{"Operations":[{},{}]}`
+	if b, err := ParseBulk([]byte(largest), BulkLimits{MaxOperations: 2, MaxPayloadSize: len(largest)}); err != nil || len(b.Operations) != 2 {
+		t.Errorf("as much as is allowed: got %+v, %v", b, err)
 	}
 	for body, want := range map[string]int{`{"OPERATIONS":[],"failonerrors":"2"}`: 2, `{"Operations":[],"failOnErrors":0}`: 1, `{"Operations":[],"failOnErrors":null}`: 0} {
 		b, err := ParseBulk([]byte(body), BulkLimits{MaxOperations: 2, MaxPayloadSize: 100})
