@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,6 +23,7 @@ type options struct {
 	clients  int
 	duration time.Duration
 	writes   int
+	profile  string
 }
 
 func main() {
@@ -30,6 +32,7 @@ func main() {
 	flag.IntVar(&o.clients, "clients", 16, "clients at the same time")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "how long each kind of request is measured")
 	flag.IntVar(&o.writes, "writes", 1000, "users created for each row of the table of creations")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the requests at the last size to this file")
 	flag.Parse()
 	var err error
 	if o.sizes, err = parseSizes(*sizes); err == nil {
@@ -98,6 +101,13 @@ func measureSizes(ctx context.Context, w *world, o options) error {
 		if err := w.grow(ctx, size); err != nil {
 			return err
 		}
+		if o.profile != "" && size == o.sizes[len(o.sizes)-1] {
+			stop, err := startProfile(o.profile)
+			if err != nil {
+				return err
+			}
+			defer stop()
+		}
 		row := []string{strconv.Itoa(size)}
 		for _, r := range requests {
 			perSecond, err := w.throughput(ctx, o, r)
@@ -111,4 +121,20 @@ func measureSizes(ctx context.Context, w *world, o options) error {
 	}
 	fmt.Println()
 	return w.measureGroup(ctx)
+}
+
+func startProfile(path string) (stop func(), err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		if err := file.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
+	}, nil
 }

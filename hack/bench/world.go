@@ -95,7 +95,7 @@ func (w *world) serve(ctx context.Context) error {
 	}
 	logger := newLogger(sink)
 	ctrl.SetLogger(logr.Discard())
-	mgr, err := kube.NewManager(rest.CopyConfig(w.env.Config), kube.Options{Namespace: namespace, MetricsBindAddress: "0", Logger: logr.Discard()})
+	mgr, err := kube.NewManager(rest.CopyConfig(w.env.Config), kube.Options{MetricsBindAddress: "0", Logger: logr.Discard()})
 	if err != nil {
 		return err
 	}
