@@ -69,3 +69,18 @@ func TestBodiesOfVeryManyValuesAreRefusedBeforeTheyFillMemory(t *testing.T) {
 	body := `{"displayName":"x","members":[` + strings.Repeat("0,", scim.MaxJSONValues) + `0]}`
 	wantSCIMError(t, serve(s, request(http.MethodPost, "/scim/v2/Groups", body)), http.StatusRequestEntityTooLarge, "")
 }
+
+func TestWhoHasNoTokenYetCanReadHowToAuthenticate(t *testing.T) {
+	s, _ := testServer(found)
+	for path, want := range map[string]int{"/ServiceProviderConfig": http.StatusOK, "/Schemas": http.StatusUnauthorized, "/Users": http.StatusUnauthorized} {
+		r := request(http.MethodGet, "/scim/v2"+path, "")
+		r.Header.Del("Authorization")
+		if w := serve(s, r); w.Code != want {
+			t.Errorf("%s without a token: got %d, want %d", path, w.Code, want)
+		}
+		r.Header.Set("Authorization", "Bearer "+strings.Repeat("x", 40))
+		if w := serve(s, r); w.Code != http.StatusUnauthorized {
+			t.Errorf("%s with a wrong token: got %d", path, w.Code)
+		}
+	}
+}

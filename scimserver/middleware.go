@@ -21,7 +21,14 @@ type middleware func(http.Handler) http.Handler
 // first. Authentication comes last but one, so that nothing is read or looked up
 // for strangers and their requests are still logged and counted.
 func (s *Server) chain(base string, rt route) http.Handler {
-	h := s.adapt(s.authenticated(s.limited(negotiated(s.inMemory(rt.maxBody, rt.handle)))))
+	handle := negotiated(s.inMemory(rt.maxBody, rt.handle))
+	known := s.authenticated(s.limited(handle))
+	h := s.adapt(func(r *http.Request) (response, error) {
+		if rt.public && r.Header.Get("Authorization") == "" {
+			return handle(r)
+		}
+		return known(r)
+	})
 	for _, wrap := range slices.Backward([]middleware{
 		identify(base),
 		s.logAccess(rt.path),

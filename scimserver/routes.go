@@ -21,6 +21,8 @@ type route struct {
 	handle  handler
 	timeout time.Duration
 	maxBody int64
+	// public says that a client without Authorization header is answered, too.
+	public bool
 	// reads says that the request changes nothing, so that it ends when its client leaves.
 	reads bool
 }
@@ -29,7 +31,7 @@ type route struct {
 func (s *Server) routes() []route {
 	root := &searches{store: s.store, now: s.now}
 	list := []route{
-		{method: http.MethodGet, path: "/ServiceProviderConfig", handle: getServiceProviderConfig},
+		{method: http.MethodGet, path: "/ServiceProviderConfig", handle: getServiceProviderConfig, public: true},
 		{method: http.MethodGet, path: "/Schemas", handle: listSchemas},
 		{method: http.MethodGet, path: "/Schemas/{id}", handle: getSchema},
 		{method: http.MethodGet, path: "/ResourceTypes", handle: listResourceTypes},
