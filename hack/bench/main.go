@@ -101,29 +101,42 @@ func measureSizes(ctx context.Context, w *world, o options) error {
 		if err := w.grow(ctx, size); err != nil {
 			return err
 		}
-		if o.profile != "" && size == o.sizes[len(o.sizes)-1] {
-			stop, err := startProfile(o.profile)
-			if err != nil {
-				return err
-			}
-			defer stop()
+		profile := o.profile
+		if size != o.sizes[len(o.sizes)-1] {
+			profile = ""
 		}
-		row := []string{strconv.Itoa(size)}
-		for _, r := range requests {
-			perSecond, err := w.throughput(ctx, o, r)
-			if err != nil {
-				return fmt.Errorf("%s at %d users: %w", r.name, size, err)
-			}
-			row = append(row, fmt.Sprintf("%.0f", perSecond))
+		row, err := measureSize(ctx, w, o, size, profile)
+		if err != nil {
+			return err
 		}
-		row = append(row, fmt.Sprintf("%.1f KB", w.memoryPerUser()/1024))
 		fmt.Printf("| %s |\n", strings.Join(row, " | "))
 	}
 	fmt.Println()
 	return w.measureGroup(ctx)
 }
 
+// measureSize gives a row of the table.
+func measureSize(ctx context.Context, w *world, o options, size int, profile string) ([]string, error) {
+	stop, err := startProfile(profile)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	row := []string{strconv.Itoa(size)}
+	for _, r := range requests {
+		perSecond, err := w.throughput(ctx, o, r)
+		if err != nil {
+			return nil, fmt.Errorf("%s at %d users: %w", r.name, size, err)
+		}
+		row = append(row, fmt.Sprintf("%.0f", perSecond))
+	}
+	return append(row, fmt.Sprintf("%.1f KB", w.memoryPerUser()/1024)), nil
+}
+
 func startProfile(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
 	file, err := os.Create(path)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -71,11 +72,14 @@ func assigned(value string) []string {
 	return []string{value}
 }
 
+// foldedEmails leaves out an address that is the userName, as most are: the index
+// of names has it, and each entry of an index takes a quarter of a kilobyte.
 func foldedEmails(spec *v1alpha1.ScimUserSpec) []string {
-	emails := make([]string, 0, len(spec.Emails))
+	name := fold.String(spec.UserName)
+	var emails []string
 	for _, email := range spec.Emails {
-		if email.Value != "" {
-			emails = append(emails, fold.String(email.Value))
+		if folded := fold.String(email.Value); folded != "" && folded != name {
+			emails = append(emails, folded)
 		}
 	}
 	return emails
@@ -141,7 +145,7 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 		ids, err := s.idsBy(ctx, tenant, rt, indexExternalID, c.Value)
 		return ids, true, err
 	case "emails.value":
-		ids, err := s.idsBy(ctx, tenant, rt, indexEmail, fold.String(c.Value))
+		ids, err := s.idsByEmail(ctx, tenant, fold.String(c.Value))
 		return ids, true, err
 	case "groups.value":
 		ids, err := s.idsBy(ctx, tenant, rt, indexMemberOf, c.Value)
@@ -152,6 +156,16 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 	default:
 		return nil, false, nil
 	}
+}
+
+// idsByEmail returns the ids of users who have an address or are named like it, in order.
+func (s *Store) idsByEmail(ctx context.Context, tenant, email string) ([]string, error) {
+	ids, err := s.idsBy(ctx, tenant, scim.User, indexEmail, email)
+	if err != nil {
+		return nil, err
+	}
+	named, err := s.idsBy(ctx, tenant, scim.User, indexName, email)
+	return slices.Compact(sorted(append(ids, named...))), err
 }
 
 // idsBy returns the ids that an index has for a value, in order.

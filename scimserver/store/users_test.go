@@ -142,6 +142,28 @@ var _ = Describe("users", func() {
 		Expect(page.Total).To(Equal(24))
 	})
 
+	It("finds an address whether it is the userName or not, in whatever case", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		same, err := s.Create(within(ctx), tenant, scim.User, user("Same@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		other := user("other")
+		other["emails"] = []any{map[string]any{"value": "Other@Example.com"}, map[string]any{"value": "same@EXAMPLE.com"}}
+		second, err := s.Create(within(ctx), tenant, scim.User, other)
+		Expect(err).NotTo(HaveOccurred())
+		named := user("named@example.com")
+		named["emails"] = nil
+		_, err = s.Create(within(ctx), tenant, scim.User, named)
+		Expect(err).NotTo(HaveOccurred())
+		for address, wanted := range map[string][]string{
+			"SAME@example.com": {same.ID(), second.ID()}, "other@example.com": {second.ID()}, "named@example.com": {},
+		} {
+			page, err := s.List(within(ctx), tenant, scim.User, filter(scim.User, fmt.Sprintf(`emails.value eq %q`, address)))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(ids(page)).To(Equal(wanted), address)
+		}
+	})
+
 	It("refuses a change of another version", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
 		s := replica(ctx, tenant, defaultTiming)
