@@ -67,6 +67,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.config.Workers, "workers", 4, "how many requests to have under way at once")
 	flags.StringVar(&o.organizations, "organizations", "Engineering,Support", "names of the first groups, which have an Organization; empty for none")
 	flags.DurationVar(&o.retryFor, "retry-for", 60*time.Second, "how long to try a request again while the server gives no answer")
+	flags.DurationVar(&o.config.SettleFor, "settle-for", 0, "how long a change may take until all replicas of the server show it; 0 for a server of one replica")
 	flags.BoolVar(&o.demo, "demo", false, "check the custom resources afterwards and show them with kubectl")
 	flags.BoolVar(&o.spec, "spec", false, "run Okta's own SPEC test afterwards; the server's first user has to be a complete one")
 	flags.DurationVar(&o.convergeFor, "converge-for", 30*time.Second, "how long the custom resources may take in -demo")

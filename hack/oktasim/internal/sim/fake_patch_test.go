@@ -10,6 +10,7 @@ import (
 // change carries out PUT and PATCH.
 func (f *fake) change(w http.ResponseWriter, r *http.Request, path, id string) {
 	body := decodeBody(r)
+	f.former[r.URL.Path] = f.show(path, id)
 	if r.Method == http.MethodPut {
 		if f.fault == "PUT adds members but removes none" && path == groupsPath {
 			body["members"] = union(memberList(f.objects[path][id]), memberList(body))

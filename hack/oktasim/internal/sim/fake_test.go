@@ -23,13 +23,14 @@ type fake struct {
 	mu       sync.Mutex
 	requests int
 	lists    int
+	former   map[string]map[string]any // by path with id, resources as they were before they were changed, until that is read
 	nextID   int
 	order    map[string][]string                  // by path, ids in the order of creation
 	objects  map[string]map[string]map[string]any // by path and id
 }
 
 func newFake(f fault) *fake {
-	return &fake{fault: f, order: map[string][]string{}, objects: map[string]map[string]map[string]any{usersPath: {}, groupsPath: {}}}
+	return &fake{fault: f, former: map[string]map[string]any{}, order: map[string][]string{}, objects: map[string]map[string]map[string]any{usersPath: {}, groupsPath: {}}}
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -76,6 +77,9 @@ func (f *fake) intercept(w http.ResponseWriter, r *http.Request) bool {
 		f.ServeHTTP(&lostWriter{header: http.Header{}}, r)
 		f.mu.Lock()
 		panic(http.ErrAbortHandler)
+	case r.Method == http.MethodGet && f.former[r.URL.Path] != nil && f.fault == "a replica is behind":
+		f.reply(w, http.StatusOK, f.former[r.URL.Path])
+		delete(f.former, r.URL.Path)
 	default:
 		return false
 	}

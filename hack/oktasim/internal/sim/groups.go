@@ -125,11 +125,12 @@ func (a *App) putUnread(ctx context.Context, step *report.Step, g *Group, want [
 
 // getGroup reads the group and compares it with the model.
 func (a *App) getGroup(ctx context.Context, step *report.Step, g *Group) (okta.Resource, bool, error) {
-	answer, ok, err := a.send(ctx, step, http.MethodGet, g.path(), nil, http.StatusOK)
+	answer, ok, err := a.read(ctx, step, g.path(), http.StatusOK, func(step *report.Step, answer *okta.Answer) {
+		checkGroup(step, http.MethodGet, answer.Body, g)
+	})
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	checkGroup(step, http.MethodGet, answer.Body, g)
 	return answer.Body, true, nil
 }
 

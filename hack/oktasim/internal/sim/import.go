@@ -41,21 +41,20 @@ func (s *Sim) importBefore(ctx context.Context) error {
 
 // importAndVerify imports twice, compares the order, and compares the content with the model.
 func (s *Sim) importAndVerify(ctx context.Context, name string) error {
-	var first *snapshot
 	return forEach(ctx, s, name, "", []int{1}, func(ctx context.Context, step *report.Step, _ int) error {
-		var err error
-		if first, err = s.importAll(ctx, step); err != nil {
-			return err
+		var first, second *snapshot
+		verify := func(step *report.Step) {
+			checkOrder(step, usersPath, first.users, second.users)
+			checkOrder(step, groupsPath, first.groups, second.groups)
+			s.verifyUsers(step, second)
+			s.verifyGroups(step, second)
 		}
-		second, err := s.importAll(ctx, step)
-		if err != nil {
+		return s.settle(ctx, step, verify, func() (err error) {
+			if first, err = s.importAll(ctx, step); err == nil {
+				second, err = s.importAll(ctx, step)
+			}
 			return err
-		}
-		checkOrder(step, usersPath, first.users, second.users)
-		checkOrder(step, groupsPath, first.groups, second.groups)
-		s.verifyUsers(step, second)
-		s.verifyGroups(step, second)
-		return nil
+		})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
 	"rservice.dev/scim-operator/hack/oktasim/internal/report"
 )
 
@@ -57,20 +58,22 @@ func (a *App) assignAgain(ctx context.Context) error {
 }
 
 func (a *App) assignExisting(ctx context.Context, step *report.Step, u *User) error {
-	found, ok, err := a.lookUp(ctx, step, usersPath, "userName", u.UserName)
-	if err != nil || !ok {
+	right := false
+	query := okta.Query(usersPath, "userName", u.UserName)
+	_, _, err := a.read(ctx, step, query, http.StatusOK, func(step *report.Step, answer *okta.Answer) {
+		found, _, ok := checkList(step, query, answer)
+		right = ok && step.Check(len(found) == 1, "assign %s: %d users found, want the inactive one", u.UserName, len(found)) &&
+			a.checkUser(step, "look up", found[0], u)
+	})
+	if err != nil || !right {
 		return err
-	}
-	if !step.Check(len(found) == 1, "assign %s: %d users found, want the inactive one", u.UserName, len(found)) ||
-		!a.checkUser(step, "look up", found[0], u) {
-		return nil
 	}
 	retitle := func(next *User) { next.Title = "Returning " + titles[u.Number%len(titles)] }
 	if a.Mode == ModePut {
 		return a.put(ctx, step, u, func(next *User) { next.Active = true; retitle(next) })
 	}
 	body := patch(operation{Op: "replace", Value: map[string]any{"active": true}})
-	if _, ok, err = a.send(ctx, step, http.MethodPatch, u.path(), body, http.StatusOK, http.StatusNoContent); err != nil || !ok {
+	if _, ok, err := a.send(ctx, step, http.MethodPatch, u.path(), body, http.StatusOK, http.StatusNoContent); err != nil || !ok {
 		return err
 	}
 	u.Active = true

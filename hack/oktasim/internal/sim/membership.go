@@ -117,7 +117,7 @@ func (a *App) unlinkGroups(ctx context.Context) error {
 			return err
 		}
 		g.Deleted = true
-		_, _, err = a.send(ctx, step, http.MethodGet, g.path(), nil, http.StatusNotFound)
+		_, _, err = a.read(ctx, step, g.path(), http.StatusNotFound, func(*report.Step, *okta.Answer) {})
 		return err
 	})
 }

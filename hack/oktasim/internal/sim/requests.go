@@ -10,6 +10,9 @@ import (
 	"rservice.dev/scim-operator/hack/oktasim/internal/report"
 )
 
+// settlePause is the wait before the replicas are looked at again.
+const settlePause = 50 * time.Millisecond
+
 // send makes a request and checks that the status is one of want. ok tells the
 // caller whether it may go on; an error means that the whole run may not.
 func (s *Sim) send(ctx context.Context, step *report.Step, method, path string, body any, want ...int) (answer *okta.Answer, ok bool, err error) {
@@ -18,6 +21,44 @@ func (s *Sim) send(ctx context.Context, step *report.Step, method, path string, 
 		return nil, false, err
 	}
 	return answer, checkStatus(step, method, path, answer, want...), nil
+}
+
+// read sends GET and checks the answer, again and again while a check fails and the
+// server's replicas may still differ (Config.SettleFor). Only the last answer counts.
+func (s *Sim) read(
+	ctx context.Context, step *report.Step, path string, want int, check func(*report.Step, *okta.Answer),
+) (answer *okta.Answer, ok bool, err error) {
+	judge := func(step *report.Step) {
+		if ok = checkStatus(step, http.MethodGet, path, answer, want); ok {
+			check(step, answer)
+		}
+	}
+	err = s.settle(ctx, step, judge, func() (err error) {
+		answer, err = s.Client.Do(ctx, step, okta.Request{Method: http.MethodGet, Path: path})
+		return err
+	})
+	return answer, ok, err
+}
+
+// settle repeats a look at the server while the checks of what it has found fail and the
+// replicas may still differ. The checks of the last look count.
+func (s *Sim) settle(ctx context.Context, step *report.Step, judge func(*report.Step), look func() error) error {
+	giveUp := s.Client.Now().Add(s.settleFor)
+	for {
+		if err := look(); err != nil {
+			return err
+		}
+		trial := &report.Report{}
+		judge(trial.Step("", ""))
+		if trial.Failed() == 0 || !s.Client.Now().Before(giveUp) {
+			judge(step)
+			return nil
+		}
+		step.Retried()
+		if err := s.Client.Sleep(ctx, settlePause); err != nil {
+			return err
+		}
+	}
 }
 
 func checkStatus(step *report.Step, method, path string, answer *okta.Answer, want ...int) bool {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"strings"
+	"time"
 
 	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
 	"rservice.dev/scim-operator/hack/oktasim/internal/report"
@@ -30,6 +31,9 @@ type Config struct {
 	Workers int
 	// Organizations are the names of groups that have an Organization.
 	Organizations []string
+	// SettleFor is how long a change may take until every replica of the server shows it:
+	// a GET whose checks fail is sent again for so long. Zero counts the first answer.
+	SettleFor time.Duration
 }
 
 // Sim is one run.
@@ -41,8 +45,9 @@ type Sim struct {
 	Run  string
 	Apps []*App
 
-	workers int
-	before  *snapshot
+	workers   int
+	settleFor time.Duration
+	before    *snapshot
 }
 
 // App is one app of the simulated Okta with its users and groups.
@@ -55,7 +60,7 @@ type App struct {
 
 // New makes up the users and groups. It sends nothing.
 func New(cfg Config, client *okta.Client, rep *report.Report, progress *report.Progress) *Sim {
-	s := &Sim{Client: client, Report: rep, Progress: progress, Run: strings.ToLower(rand.Text()[:6]), workers: max(1, cfg.Workers)}
+	s := &Sim{Client: client, Report: rep, Progress: progress, Run: strings.ToLower(rand.Text()[:6]), workers: max(1, cfg.Workers), settleFor: cfg.SettleFor}
 	for _, mode := range cfg.Modes {
 		s.Apps = append(s.Apps, &App{Sim: s, Mode: mode})
 	}

@@ -37,9 +37,16 @@ func (c *clock) sleep(_ context.Context, d time.Duration) error {
 // perform runs all sequences against the server, with a clock that waits for nothing.
 func perform(t *testing.T, handler http.Handler, token string, users, workers int) (*Sim, *report.Report, []time.Duration) {
 	t.Helper()
+	return performSettled(t, handler, token, users, workers, 0)
+}
+
+func performSettled(
+	t *testing.T, handler http.Handler, token string, users, workers int, settleFor time.Duration,
+) (*Sim, *report.Report, []time.Duration) {
+	t.Helper()
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	cfg := Config{Users: users, Groups: 10, Modes: []Mode{ModePatch, ModePut}, Workers: workers, Organizations: []string{"Engineering", "Support"}}
+	cfg := Config{Users: users, Groups: 10, Modes: []Mode{ModePatch, ModePut}, Workers: workers, Organizations: []string{"Engineering", "Support"}, SettleFor: settleFor}
 	client := okta.New(server.URL, token, workers, time.Minute)
 	clock := &clock{now: time.Now()}
 	client.Now, client.Sleep = clock.read, clock.sleep
@@ -133,6 +140,17 @@ func TestAnUnreliableServerThatIsRightPassesToo(t *testing.T) {
 	})
 }
 
+func TestAReplicaThatIsBehindIsLookedAtAgainForAsLongAsItMayTake(t *testing.T) {
+	_, rep, waits := performSettled(t, newFake("a replica is behind"), "good", 30, 1, time.Second)
+	if rep.Failed() > 0 || len(waits) == 0 {
+		t.Errorf("%d waits, failed: %q", len(waits), rep.Failures())
+	}
+	_, rep, waits = performSettled(t, newFake("a path-less PATCH is ignored"), "good", 30, 1, time.Second)
+	if rep.Failed() == 0 || len(waits) < int(time.Second/settlePause) {
+		t.Errorf("%d waits and %d failures of a server that is wrong, want it to be looked at for a second", len(waits), rep.Failed())
+	}
+}
+
 func TestWhatAServerDoesWrongIsNoticed(t *testing.T) {
 	// The value is a step that has to have failed, and perhaps others.
 	tests := map[fault]string{
@@ -155,6 +173,7 @@ func TestWhatAServerDoesWrongIsNoticed(t *testing.T) {
 		"a user is listed twice":            "import",
 		"pages of 25":                       "import",
 		"busy without Retry-After":          "assign users",
+		"a replica is behind":               "deactivate",
 	}
 	for f, step := range tests {
 		t.Run(string(f), func(t *testing.T) {

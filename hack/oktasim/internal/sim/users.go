@@ -92,12 +92,13 @@ func (a *App) assignTwice(ctx context.Context) error {
 
 // get reads the user and compares it with the model. ok says that there is a user to go on with.
 func (a *App) get(ctx context.Context, step *report.Step, u *User) (okta.Resource, bool, error) {
-	answer, ok, err := a.send(ctx, step, http.MethodGet, u.path(), nil, http.StatusOK)
+	answer, ok, err := a.read(ctx, step, u.path(), http.StatusOK, func(step *report.Step, answer *okta.Answer) {
+		a.checkUser(step, http.MethodGet, answer.Body, u)
+		checkSecret(step, http.MethodGet, answer, u)
+	})
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	a.checkUser(step, http.MethodGet, answer.Body, u)
-	checkSecret(step, http.MethodGet, answer, u)
 	return answer.Body, true, nil
 }
 
