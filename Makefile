@@ -10,6 +10,8 @@ CONTROLLER_GEN := bin/tools/controller-gen
 GOLANGCI_LINT := bin/tools/golangci-lint
 # Arguments for `go test`, such as TESTARGS='-run TestStore ./scimserver/...'.
 TESTARGS ?= ./...
+# How long each fuzz target runs.
+FUZZTIME ?= 1m
 # Arguments for the simulated Okta, such as DEMOARGS='-users 1000 -workers 16'.
 DEMOARGS ?=
 # Arguments for the dev runner, such as RUNARGS='--scim-port 9080'.
@@ -49,6 +51,17 @@ test: ## Run all tests against one real control plane.
 test-race: ## Run all tests with the race detector.
 	@go build -o bin/testrun ./hack/testenv/cmd/testrun
 	@exec bin/testrun -- go test -race $(TESTARGS)
+
+# Go runs one fuzz target at a time. Minimizing each new input would take most of the time.
+.PHONY: fuzz
+fuzz: ## Run every fuzz target, one after the other, for FUZZTIME (1m) each.
+	@for package in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
+		targets=$$(go test -list '^Fuzz' "./$$package") || { echo "$$targets"; exit 1; }; \
+		for target in $$(grep '^Fuzz' <<<"$$targets"); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "./$$package" || exit 1; \
+		done; \
+	done
 
 .PHONY: bench
 bench: ## Measure the protocol and the rule engine, in memory on one core.
