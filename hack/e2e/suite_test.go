@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -95,25 +96,29 @@ func newTenant(ctx SpecContext) *tenant {
 	return t
 }
 
-// grantRole binds the ClusterRole of config/rbac to the tenant's operator in its own namespace,
+// grantRole binds the roles of config/rbac to the tenant's operator in its own namespace,
 // which shows that an operator of one namespace needs no right outside of it.
 func grantRole(ctx SpecContext, t *tenant) {
 	GinkgoHelper()
 	objects, err := manifests.Read(filepath.Join(config, "rbac"))
 	Expect(err).NotTo(HaveOccurred())
 	for _, object := range objects {
-		if object.GetKind() != "ClusterRole" || object.GetName() != "scim-operator" {
+		switch object.GetKind() {
+		case "ClusterRole":
+			object.SetName(t.namespace)
+		case "Role":
+			object.SetNamespace(t.namespace)
+		default:
 			continue
 		}
-		object.SetName(t.namespace)
 		Expect(direct.Create(ctx, object)).To(Succeed())
+		binding := &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: strings.ToLower(object.GetKind())},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: object.GetKind(), Name: object.GetName()},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: t.identity}},
+		}
+		Expect(direct.Create(ctx, binding)).To(Succeed())
 	}
-	binding := &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "scim-operator"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: t.namespace},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: t.identity}},
-	}
-	Expect(direct.Create(ctx, binding)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
 		Expect(direct.Delete(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: t.namespace}})).To(Succeed())
 	})
@@ -134,20 +139,28 @@ func writeKubeconfig(path string, cfg *rest.Config) {
 // operator is a running process of the operator.
 type operator struct {
 	command *exec.Cmd
+	// address is where it serves SCIM.
+	address string
 	ended   chan error
 }
 
-// start runs the operator and waits until it serves. The first start chooses the port.
-// Later arguments override the earlier ones.
+// start runs the operator and waits until it serves the tenant. The first start chooses
+// the port. Later arguments override the earlier ones.
 func (t *tenant) start(ctx SpecContext, arguments ...string) *operator {
 	GinkgoHelper()
-	address := t.address
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
+	o := t.launch(ctx, t.address, append([]string{"--leader-elect=false"}, arguments...)...)
+	t.address = o.address
+	t.readToken(ctx)
+	return o
+}
+
+// launch runs an operator of the tenant, and waits until it answers at the address, or
+// at one that it chooses when that is empty.
+func (t *tenant) launch(ctx SpecContext, address string, arguments ...string) *operator {
+	GinkgoHelper()
 	// The process outlives the context of a step, and ends with the test.
 	command := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "manager"), append([]string{
-		"--namespace=" + t.namespace, "--leader-elect=false", "--scim-bind-address=" + address, "--metrics-bind-address=0",
+		"--namespace=" + t.namespace, "--scim-bind-address=" + cmp.Or(address, "127.0.0.1:0"), "--metrics-bind-address=0",
 		"--health-probe-bind-address=0",
 	}, arguments...)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+t.kubeconfig)
@@ -161,8 +174,7 @@ func (t *tenant) start(ctx SpecContext, arguments ...string) *operator {
 		o.ended <- command.Wait()
 	}()
 	DeferCleanup(func() { _ = o.stop(os.Kill) })
-	Eventually(serving).WithTimeout(time.Minute).Should(Receive(&t.address), "the operator has not begun to serve")
-	t.readToken(ctx)
+	Eventually(serving).WithTimeout(time.Minute).Should(Receive(&o.address), "the operator has not begun to serve")
 	return o
 }
 
