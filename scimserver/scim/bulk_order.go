@@ -56,72 +56,39 @@ func withIDs(v any, ids map[string]string) (any, bool) {
 	return v, true
 }
 
-// splitReferences divides a resource in two: later has the values with a reference
-// to one of the bulkIds, within the attributes they belong to, and now has the rest.
-// An object that holds such a reference, as a member of a group does, is not divided.
+// splitReferences divides a resource in two: later has the attributes with a reference
+// to one of the bulkIds, of an array only those values, and now has the rest.
 func splitReferences(resource map[string]any, bulkIDs map[string]bool) (now, later map[string]any) {
 	now, later = map[string]any{}, map[string]any{}
 	for name, v := range resource {
-		keep, move := splitValue(v, bulkIDs)
-		if keep != nil || move == nil {
-			now[name] = keep
+		list, ok := v.([]any)
+		if !ok {
+			if refersTo(v, bulkIDs) {
+				later[name] = v
+			} else {
+				now[name] = v
+			}
+			continue
 		}
-		if move != nil {
+		var keep, move []any
+		for _, element := range list {
+			if refersTo(element, bulkIDs) {
+				move = append(move, element)
+			} else {
+				keep = append(keep, element)
+			}
+		}
+		if now[name] = keep; move != nil {
 			later[name] = move
 		}
 	}
 	return now, later
 }
 
-// splitValue divides a value in two, of which one may be nil.
-func splitValue(v any, bulkIDs map[string]bool) (now, later any) {
-	switch v := v.(type) {
-	case string:
-		if bulkID, ok := bulkReference(v); ok && bulkIDs[bulkID] {
-			return nil, v
-		}
-		return v, nil
-	case []any:
-		return splitList(v, bulkIDs)
-	case map[string]any:
-		for _, member := range v {
-			if s, ok := member.(string); ok {
-				if _, move := splitValue(s, bulkIDs); move != nil {
-					return nil, v
-				}
-			}
-		}
-		keep, move := splitReferences(v, bulkIDs)
-		switch {
-		case len(move) == 0:
-			return v, nil
-		case len(keep) == 0:
-			return nil, v
-		}
-		return keep, move
-	default:
-		return v, nil
-	}
-}
-
-func splitList(list []any, bulkIDs map[string]bool) (now, later any) {
-	var keep, move []any
-	for _, element := range list {
-		one, other := splitValue(element, bulkIDs)
-		if one != nil {
-			keep = append(keep, one)
-		}
-		if other != nil {
-			move = append(move, other)
-		}
-	}
-	switch {
-	case move == nil:
-		return list, nil
-	case keep == nil:
-		return nil, list
-	}
-	return keep, move
+func refersTo(v any, bulkIDs map[string]bool) bool {
+	found := false
+	eachReference(v, func(bulkID string) { found = found || bulkIDs[bulkID] })
+	return found
 }
 
 // bulkOrder finds the order of operations by their references: Tarjan's strongly
@@ -196,7 +163,6 @@ func (b *BulkRequest) uses() [][]int {
 		eachReference(o.id, use)
 		eachReference(o.data, use)
 		slices.Sort(out[i])
-		out[i] = slices.Compact(out[i])
 	}
 	return out
 }

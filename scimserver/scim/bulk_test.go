@@ -156,6 +156,19 @@ func TestBulkRuns(t *testing.T) {
 			`[{"method":"POST","bulkId":"x","path":"/Users","data":{"userName":"x",` + enterpriseUser + `{"department":"D","manager":{"value":"bulkId:y"}}}},
 			  {"method":"POST","bulkId":"y","path":"/Users","data":{"userName":"y",` + enterpriseUser + `{"department":"D","manager":"bulkId:x"}}}]`,
 			[]string{"POST x 201 /Users/u1", "POST y 201 /Users/u2"}, []string{"POST User", "POST User", "PATCH u1", "PATCH u2"}, nil},
+		"a longer circle, and what is beside it": {
+			`[{"method":"POST","bulkId":"a","path":"/Groups","data":{"displayName":"A","members":["bulkId:c","bulkId:ann"]}},
+			  {"method":"POST","bulkId":"b","path":"/Groups","data":{"displayName":"B","members":["bulkId:a"]}},
+			  {"method":"POST","bulkId":"c","path":"/Groups","data":{"displayName":"C","members":["bulkId:b"]}},
+			  {"method":"POST","bulkId":"d","path":"/Groups","data":{"displayName":"D","members":["bulkId:a"]}},` + postAnn + `]`,
+			[]string{"POST a 201 /Groups/g1", "POST b 201 /Groups/g2", "POST c 201 /Groups/g3", "POST d 201 /Groups/g4", "POST ann 201 /Users/u1"},
+			[]string{"POST User", "POST Group", "POST Group", "POST Group", "PATCH g1", "PATCH g2", "PATCH g3", "POST Group"},
+			map[string]string{"g1": "u1 g3", "g2": "g1", "g3": "g2", "g4": "g1"}},
+		"references to several that come later": {
+			`[{"method":"DELETE","path":"/Users"},
+			  {"method":"POST","bulkId":"team","path":"/Groups","data":{"displayName":"Team","members":["bulkId:bob","bulkId:ann","bulkId:bob"]}},` + postAnn + `,
+			  {"method":"POST","bulkId":"bob","path":"/Users","data":{"userName":"bob"}}]`,
+			[]string{"DELETE 400 invalidValue", "POST team 201 /Groups/g1", "POST ann 201 /Users/u1", "POST bob 201 /Users/u2"}, nil, map[string]string{"g1": "u2 u1"}},
 		"a group that refers to itself": {
 			`[{"method":"POST","bulkId":"a","path":"/Groups","data":{"displayName":"A","members":["bulkId:a","u0"]}}]`,
 			[]string{"POST a 201 /Groups/g1"}, []string{"POST Group", "PATCH g1"}, map[string]string{"g1": "u0 g1"}},
@@ -196,6 +209,21 @@ func TestBulkSetsManagersOfACircle(t *testing.T) {
 	got := map[string]any{"u1": s.resources["u1"][EnterpriseURN], "u2": s.resources["u2"][EnterpriseURN]}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("wrong managers (-want +got):\n%s", diff)
+	}
+}
+
+func TestBulkTellsTheVersionAfterACircleIsClosed(t *testing.T) {
+	s := newBulkService()
+	request, err := ParseBulk([]byte(`{"Operations":[`+postA+`,`+postB+`]}`), BulkLimits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range request.Run("https://h", s.call).Operations {
+		got = append(got, o.Version)
+	}
+	if diff := cmp.Diff([]string{`W/"3"`, `W/"4"`}, got); diff != "" {
+		t.Errorf("wrong versions (-want +got):\n%s", diff)
 	}
 }
 
@@ -268,8 +296,8 @@ func TestParseBulkRefusesOperations(t *testing.T) {
 
 func TestParseBulkRefusesRepeatedBulkIDs(t *testing.T) {
 	s := newBulkService()
-	got := bulk(t, s, 0, `[`+postAnn+`,`+postTeam+`,`+postAnn+`,{"method":"DELETE","path":"/Users/u9","bulkId":"ann"}]`)
-	want := []string{"POST ann 400 invalidValue", "POST team 400 invalidValue", "POST ann 400 invalidValue", "DELETE ann 404 /Users/u9"}
+	got := bulk(t, s, 0, `[{"method":"DELETE","path":"/Users/u8"},`+postAnn+`,`+postTeam+`,`+postAnn+`,{"method":"DELETE","path":"/Users/u9","bulkId":"ann"}]`)
+	want := []string{"DELETE 404 /Users/u8", "POST ann 400 invalidValue", "POST team 400 invalidValue", "POST ann 400 invalidValue", "DELETE ann 404 /Users/u9"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("wrong outcomes (-want +got):\n%s", diff)
 	}
