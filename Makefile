@@ -14,6 +14,8 @@ TESTARGS ?= ./...
 FUZZTIME ?= 1m
 # Arguments for the simulated Okta, such as DEMOARGS='-users 1000 -workers 16'.
 DEMOARGS ?=
+# Arguments for the benchmark of the SCIM server, such as BENCHARGS='-users 1000,10000,100000'.
+BENCHARGS ?= -users 1000,10000
 # Arguments for the dev runner, such as RUNARGS='--scim-port 9080'.
 RUNARGS ?=
 
@@ -64,8 +66,9 @@ fuzz: ## Run every fuzz target, one after the other, for FUZZTIME (1m) each.
 	done
 
 .PHONY: bench
-bench: ## Measure the protocol and the rule engine, in memory on one core.
+bench: ## Measure the protocol and the rule engine in memory, then the SCIM server against a real API server (about 4 minutes).
 	go test -run '^$$' -bench . -benchmem -cpu 1 ./scimserver/scim ./controllers/rules
+	go run ./hack/bench $(BENCHARGS)
 
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions and the RBAC role.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -102,7 +104,8 @@ func (s *Store) cutIndex(ctx context.Context, tenant string, rt *scim.ResourceTy
 	})
 	page := newPage(len(ids), from, total)
 	for i, id := range ids {
-		r, err := s.load(ctx, tenant, rt, id, q.WithMembers)
+		// The order includes this process's writes, and what it deleted is not in it.
+		r, err := s.load(ctx, tenant, rt, id, q.WithMembers, client.DisableReadYourWritesConsistency)
 		if err != nil {
 			return Page{}, err
 		}

@@ -44,17 +44,21 @@ func (s *Store) waitForWrites(ctx context.Context) error {
 	return s.groups.waitForWrites(ctx)
 }
 
-// load returns a resource, or nil when it does not exist.
-func (s *Store) load(ctx context.Context, tenant string, rt *scim.ResourceType, id string, withMembers bool) (scim.Resource, error) {
+// load returns a resource, or nil when it does not exist. Who has waited for this
+// process's writes already passes client.DisableReadYourWritesConsistency.
+func (s *Store) load(
+	ctx context.Context, tenant string, rt *scim.ResourceType, id string, withMembers bool, opts ...client.GetOption,
+) (scim.Resource, error) {
+	opts = append(opts, client.UnsafeDisableDeepCopy)
 	if rt == scim.User {
 		user := &v1alpha1.ScimUser{}
-		if ok, err := fetch(ctx, s, tenant, id, user, false, client.UnsafeDisableDeepCopy); !ok || err != nil {
+		if ok, err := fetch(ctx, s, tenant, id, user, false, opts...); !ok || err != nil {
 			return nil, err
 		}
 		return s.userResource(ctx, user)
 	}
 	group := &v1alpha1.ScimGroup{}
-	if ok, err := fetch(ctx, s, tenant, id, group, false, client.UnsafeDisableDeepCopy); !ok || err != nil {
+	if ok, err := fetch(ctx, s, tenant, id, group, false, opts...); !ok || err != nil {
 		return nil, err
 	}
 	r, err := groupResource(group)

@@ -142,6 +142,19 @@ var _ = Describe("users", func() {
 		Expect(page.Total).To(Equal(24))
 	})
 
+	It("does not find a user who has just been deleted", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		for i := range 50 {
+			created, err := s.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("gone%d@example.com", i)))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(s.Delete(within(ctx), tenant, scim.User, created.ID(), "")).To(Succeed())
+			page, err := s.List(within(ctx), tenant, scim.User, filter(scim.User, fmt.Sprintf(`userName eq "gone%d@example.com"`, i)))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(ids(page)).To(BeEmpty())
+		}
+	})
+
 	It("finds an address whether it is the userName or not, in whatever case", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
 		s := replica(ctx, tenant, defaultTiming)
