@@ -3,6 +3,7 @@ package scimserver
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -201,9 +202,9 @@ func (s *Server) inMemory(limit int64, next handler) handler {
 	}
 }
 
-// wait returns after how many seconds the request's token may make another one; 0 is
+// wait returns how long the request's token has to wait until it may make another one; 0 is
 // now, and counts as made.
-func (s *Server) wait(r *http.Request) int {
+func (s *Server) wait(r *http.Request) time.Duration {
 	client := callOf(r).client
 	return s.rates.wait(client.tenant+"/"+client.endpoint+"/"+client.tokenID, client.rate)
 }
@@ -212,11 +213,11 @@ func (s *Server) wait(r *http.Request) int {
 // context ends.
 func (s *Server) throttle(ctx context.Context, r *http.Request) error {
 	for ctx.Err() == nil {
-		seconds := s.wait(r)
-		if seconds == 0 {
+		delay := s.wait(r)
+		if delay == 0 {
 			return nil
 		}
-		timer := time.NewTimer(time.Duration(seconds) * time.Second)
+		timer := time.NewTimer(delay)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
@@ -229,7 +230,8 @@ func (s *Server) throttle(ctx context.Context, r *http.Request) error {
 // limited bounds the requests of each token.
 func (s *Server) limited(next handler) handler {
 	return func(r *http.Request) (response, error) {
-		if wait := s.wait(r); wait > 0 {
+		if delay := s.wait(r); delay > 0 {
+			wait := int(math.Ceil(delay.Seconds()))
 			return response{}, withHeader(
 				scim.NewError(http.StatusTooManyRequests, "too many requests; repeat this one in %d seconds", wait),
 				"Retry-After", strconv.Itoa(wait))

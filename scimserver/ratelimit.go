@@ -1,7 +1,6 @@
 package scimserver
 
 import (
-	"math"
 	"sync"
 	"time"
 
@@ -43,21 +42,21 @@ func newRates(now func() time.Time) *rates {
 	return &rates{now: now, limiters: make(map[string]*rate.Limiter)}
 }
 
-// wait returns 0 if a request may go on now, and otherwise the whole seconds
-// after which it may.
-func (l *rates) wait(key string, limit rateLimit) int {
+// wait returns 0 if a request may go on now, and otherwise after how long it may. A
+// refused request takes nothing from those that come later.
+func (l *rates) wait(key string, limit rateLimit) time.Duration {
 	if limit.perSecond <= 0 {
 		return 0
 	}
 	now := l.now()
-	reservation := l.limiter(key, limit, now).ReserveN(now, 1)
-	delay := reservation.DelayFrom(now)
-	if delay <= 0 {
+	limiter := l.limiter(key, limit, now)
+	if limiter.AllowN(now, 1) {
 		return 0
 	}
-	// The request is refused, so it takes nothing from those that come later.
-	reservation.CancelAt(now)
-	return int(math.Ceil(delay.Seconds()))
+	missing := 1 - limiter.TokensAt(now)
+	delay := time.Duration(missing / float64(limit.perSecond) * float64(time.Second))
+	// Rounded, because a float may miss the whole by a hair; a refusal is never 0.
+	return max(delay.Round(time.Millisecond), time.Millisecond)
 }
 
 func (l *rates) limiter(key string, limit rateLimit, now time.Time) *rate.Limiter {

@@ -3,6 +3,7 @@ package scimserver
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,29 +31,29 @@ func TestRates(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	limits := newRates(func() time.Time { return now })
 	limit := rateLimit{perSecond: 2, burst: 4}
-	wait := func(key string, limit rateLimit, want int) {
+	wait := func(key string, limit rateLimit, want time.Duration) {
 		t.Helper()
 		if got := limits.wait(key, limit); got != want {
-			t.Fatalf("%s has to wait %d s, want %d", key, got, want)
+			t.Fatalf("%s has to wait %s, want %s", key, got, want)
 		}
 	}
 	for range 4 {
 		wait("okta", limit, 0)
 	}
-	wait("okta", limit, 1)
-	wait("okta", limit, 1) // a refused request does not count
+	wait("okta", limit, 500*time.Millisecond)
+	wait("okta", limit, 500*time.Millisecond) // a refused request does not count
 	wait("another token", limit, 0)
 	now = now.Add(500 * time.Millisecond)
 	wait("okta", limit, 0)
-	wait("okta", limit, 1)
+	wait("okta", limit, 500*time.Millisecond)
 
 	// Changed settings hold at once.
 	wait("okta", rateLimit{}, 0)
 	slow := rateLimit{perSecond: 1, burst: 1}
-	wait("okta", slow, 1)
+	wait("okta", slow, time.Second)
 	now = now.Add(10 * time.Second)
 	wait("okta", slow, 0)
-	wait("okta", slow, 1)
+	wait("okta", slow, time.Second)
 
 	// Limiters do not pile up, and those in use are kept.
 	for i := range 2 * maxIdleLimiters {
@@ -63,7 +64,7 @@ func TestRates(t *testing.T) {
 	if len(limits.limiters) > maxIdleLimiters {
 		t.Errorf("%d limiters are kept", len(limits.limiters))
 	}
-	wait("busy", slow, 1)
+	wait("busy", slow, time.Second)
 }
 
 // twoTokens lets two tokens of one endpoint in, with a limit.
@@ -100,5 +101,27 @@ func TestTooManyRequestsOfAToken(t *testing.T) {
 	now = now.Add(time.Second)
 	if w := serve(s, request("GET", path, "")); w.Code != 200 {
 		t.Errorf("got %d after the time to wait", w.Code)
+	}
+}
+
+func TestRefusedRequestsAtTheSameTimeTakeNothing(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	limits := newRates(func() time.Time { return now })
+	limit := rateLimit{perSecond: 10, burst: 1}
+	if got := limits.wait("okta", limit); got != 0 {
+		t.Fatalf("the first request has to wait %s", got)
+	}
+	var refused sync.WaitGroup
+	for range 1000 {
+		refused.Go(func() {
+			if got := limits.wait("okta", limit); got != 100*time.Millisecond {
+				t.Errorf("a request has to wait %s, want 100ms", got)
+			}
+		})
+	}
+	refused.Wait()
+	now = now.Add(100 * time.Millisecond)
+	if got := limits.wait("okta", limit); got != 0 {
+		t.Errorf("after the time to wait, there are another %s", got)
 	}
 }
