@@ -16,10 +16,15 @@ type Sort struct {
 	descending bool
 }
 
+// maxSortValue bounds a place, in bytes, so that every cursor is short enough to be taken back. It
+// has room for MaxReference characters; an extension without a schema may have longer texts.
+const maxSortValue = 4 * MaxReference
+
 // SortKey is what decides a resource's place in a list. It holds no reference to
 // the resource, so that a store need not keep resources while it sorts.
 type SortKey struct {
-	// Value orders by its bytes. It is empty if the resource has no value.
+	// Value orders by its bytes. It is empty if the resource has no value. Of a
+	// text of more than 16 KiB the beginning counts.
 	Value string
 	// ID tells resources with equal values apart.
 	ID string
@@ -80,19 +85,25 @@ func (s *Sort) Key(res Resource) SortKey {
 	if s == nil {
 		return key
 	}
-	v := s.value(res)
-	attr := s.target.leaf()
+	key.Value = sortValue(s.target.leaf(), s.value(res))
+	if len(key.Value) > maxSortValue {
+		// A copy, so that the rest does not stay in memory.
+		key.Value = strings.Clone(key.Value[:maxSortValue])
+	}
+	return key
+}
+
+func sortValue(attr *Attribute, v any) string {
 	if attr == nil {
-		key.Value = dynamicSortValue(v)
-		return key
+		return dynamicSortValue(v)
 	}
 	switch v := v.(type) {
 	case bool:
-		key.Value = boolSortValue(v)
+		return boolSortValue(v)
 	case string:
-		key.Value = textSortValue(attr, v)
+		return textSortValue(attr, v)
 	}
-	return key
+	return ""
 }
 
 func (s *Sort) value(res Resource) any {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -191,5 +192,25 @@ func TestSortCompareIsAnOrder(t *testing.T) {
 		if s.Compare(a, b) < 0 && s.Compare(b, c) < 0 && s.Compare(a, c) >= 0 {
 			t.Fatalf("%v, %v, %v have no order", a, b, c)
 		}
+	}
+}
+
+func TestCursorsOfVeryLongTextsAreTakenBack(t *testing.T) {
+	s, err := ParseSort(User, "urn:x:y:a", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("ß€", 100_000)
+	first := s.Key(Resource{"id": "1", "urn:x:y": object{"a": long + "b"}})
+	second := s.Key(Resource{"id": "2", "urn:x:y": object{"a": long + "a"}})
+	if s.Compare(first, second) >= 0 {
+		t.Error("texts with the same long beginning are not in the order of their ids")
+	}
+	got, err := DecodeCursor([]byte("key"), EncodeCursor([]byte("key"), Cursor{Position: first}), time.Time{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, got.Position); diff != "" {
+		t.Errorf("another place (-want +got):\n%s", diff)
 	}
 }
