@@ -16,6 +16,9 @@ import (
 type order struct {
 	mu  sync.RWMutex
 	ids map[string][]string
+	// leaving has the ids that this process has taken out before the informer tells so. Until
+	// then, events from before the deletion must not bring them back. Ids are never used again.
+	leaving map[string]bool
 	// seen is a revision that the informer has come to, newest that of its newest event. Only
 	// the latter is one that every replica comes to.
 	seen, newest int64
@@ -24,7 +27,7 @@ type order struct {
 }
 
 func newOrder() *order {
-	return &order{ids: make(map[string][]string), moved: make(chan struct{})}
+	return &order{ids: make(map[string][]string), leaving: make(map[string]bool), moved: make(chan struct{})}
 }
 
 // handler returns the event handler that feeds the order.
@@ -53,7 +56,8 @@ func (o *order) observe(event any, deleted bool) {
 	defer o.mu.Unlock()
 	if deleted || obj.GetDeletionTimestamp() != nil {
 		o.drop(obj.GetNamespace(), obj.GetName())
-	} else {
+		delete(o.leaving, obj.GetNamespace()+"/"+obj.GetName())
+	} else if !o.leaving[obj.GetNamespace()+"/"+obj.GetName()] {
 		o.add(obj.GetNamespace(), obj.GetName())
 	}
 	o.newest = max(o.newest, revision)
@@ -83,18 +87,24 @@ func (o *order) add(tenant, id string) {
 	}
 }
 
-func (o *order) drop(tenant, id string) {
+// drop reports whether the id was there.
+func (o *order) drop(tenant, id string) bool {
 	ids := o.ids[tenant]
-	if i, found := slices.BinarySearch(ids, id); found {
+	i, found := slices.BinarySearch(ids, id)
+	if found {
 		o.ids[tenant] = slices.Delete(ids, i, i+1)
 	}
+	return found
 }
 
 // remove takes out an id whose deletion this process has just asked for.
 func (o *order) remove(tenant, id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.drop(tenant, id)
+	// An id that is not there has been taken out by the event already.
+	if o.drop(tenant, id) {
+		o.leaving[tenant+"/"+id] = true
+	}
 }
 
 // cut returns the ids between the bounds that the function chooses, where the
