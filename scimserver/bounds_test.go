@@ -44,11 +44,23 @@ func TestSlashesInAnIDDoNotReachAnotherAddress(t *testing.T) {
 	}
 }
 
-func TestBodiesThatDoNotFitIntoMemoryAreSentBack(t *testing.T) {
+func TestLargeBodiesThatDoNotFitIntoMemoryAreSentBackAndSmallOnesNever(t *testing.T) {
 	s, _ := testServer(found)
-	s.bodies = semaphore.NewWeighted(10)
-	body := `{"userName":"babs"}`
-	r := request(http.MethodPost, "/scim/v2/Users", body)
+	s.bodies = semaphore.NewWeighted(maxGroupBody)
+	chunked := func() *http.Request {
+		r := request(http.MethodPost, "/scim/v2/Groups", `{"displayName":"x"}`)
+		r.ContentLength = -1
+		return r
+	}
+	for range 2 { // the first one must give its room back
+		if w := serve(s, chunked()); w.Code == http.StatusServiceUnavailable {
+			t.Errorf("got %d for a body that fits", w.Code)
+		}
+	}
+	if !s.bodies.TryAcquire(1) {
+		t.Fatal("there is no room left")
+	}
+	r := chunked()
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Millisecond)
 	defer cancel()
 	w := serve(s, r.WithContext(ctx))
@@ -56,11 +68,8 @@ func TestBodiesThatDoNotFitIntoMemoryAreSentBack(t *testing.T) {
 	if w.Header().Get("Retry-After") == "" {
 		t.Error("the client is not told when to come back")
 	}
-	s.bodies = semaphore.NewWeighted(int64(len(body)))
-	for range 2 { // the first one must give its room back
-		if w := serve(s, request(http.MethodPost, "/scim/v2/Users", body)); w.Code == http.StatusServiceUnavailable {
-			t.Errorf("got %d for a body that fits", w.Code)
-		}
+	if w := serve(s, request(http.MethodPost, "/scim/v2/Users", `{"userName":"babs"}`)); w.Code == http.StatusServiceUnavailable {
+		t.Error("a small body is kept out by large ones")
 	}
 }
 

@@ -12,7 +12,7 @@ const (
 	// maxBulkBody and maxBulkOperations are what ServiceProviderConfig announces.
 	maxBulkBody       = 4 << 20
 	maxBulkOperations = 1000
-	// maxBodies bounds the bodies in memory at the same time. Decoded, a body takes
+	// maxBodies bounds the bodies larger than maxUserBody in memory at the same time. Decoded, a body takes
 	// several times its size.
 	maxBodies    = 2 * maxGroupBody
 	bodyPatience = time.Second

@@ -179,8 +179,9 @@ func capBody(limit int64) middleware {
 	}
 }
 
-// inMemory bounds the bodies that are worked on at the same time. A body waits a
-// moment for room; its weight is its size, or the most that it may be.
+// inMemory bounds the large bodies that are worked on at the same time. One waits a
+// moment for room; its weight is its size, or the most that it may be. Bodies of the
+// size of a user always pass, so that nobody's large ones keep others from working.
 func (s *Server) inMemory(limit int64, next handler) handler {
 	return func(r *http.Request) (response, error) {
 		if !hasBody(r) {
@@ -189,6 +190,9 @@ func (s *Server) inMemory(limit int64, next handler) handler {
 		weight := r.ContentLength
 		if weight < 0 || weight > limit {
 			weight = limit
+		}
+		if weight <= maxUserBody {
+			return next(r)
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), bodyPatience)
 		defer cancel()
