@@ -53,7 +53,7 @@ func (h *resources) get(r *http.Request) (response, error) {
 		return response{}, err
 	}
 	answer, err := h.answer(r, http.StatusOK, res, projection)
-	if err == nil && matchesETag(r.Header.Values("If-None-Match"), answer.etag) {
+	if err == nil && scim.MatchesVersion(strings.Join(r.Header.Values("If-None-Match"), ","), answer.etag) {
 		return response{status: http.StatusNotModified, etag: answer.etag}, nil
 	}
 	return answer, err
@@ -145,14 +145,3 @@ func (h *resources) decode(r *http.Request) (scim.Resource, error) {
 }
 
 func ifMatch(r *http.Request) string { return strings.Join(r.Header.Values("If-Match"), ", ") }
-
-// matchesETag compares weakly, as a GET does (RFC 9110 section 13.1.2).
-func matchesETag(header []string, etag string) bool {
-	for tag := range strings.SplitSeq(strings.Join(header, ","), ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == "*" || tag != "" && strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(etag, "W/") {
-			return true
-		}
-	}
-	return false
-}

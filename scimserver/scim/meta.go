@@ -35,3 +35,16 @@ func Stamp(rt *ResourceType, res Resource, id, baseURL string, m Meta) {
 }
 
 func formatInstant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// MatchesVersion reports whether a list of entity tags, as of If-Match and
+// If-None-Match, holds the version or "*". Tags are compared weakly, as versions are
+// (RFC 7644 section 3.14, RFC 9110 section 13.1).
+func MatchesVersion(tags, version string) bool {
+	for tag := range strings.SplitSeq(tags, ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == "*" || tag != "" && strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(version, "W/") {
+			return true
+		}
+	}
+	return false
+}

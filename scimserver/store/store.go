@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -224,23 +223,9 @@ func now(last metav1.MicroTime) metav1.MicroTime {
 	return t
 }
 
-// matchesVersion compares weakly, as RFC 7644 section 3.14 has versions.
-func matchesVersion(ifMatch, current string) bool {
-	if ifMatch == "" {
-		return true
-	}
-	for tag := range strings.SplitSeq(ifMatch, ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(current, "W/") {
-			return true
-		}
-	}
-	return false
-}
-
 // checkVersion carries out If-Match (RFC 7644 section 3.14).
 func checkVersion(ifMatch string, obj client.Object) error {
-	if matchesVersion(ifMatch, version(obj)) {
+	if ifMatch == "" || scim.MatchesVersion(ifMatch, version(obj)) {
 		return nil
 	}
 	return scim.NewError(http.StatusPreconditionFailed,
