@@ -1,5 +1,5 @@
-// Package assets builds the control plane that the tests and the dev runner start: etcd, kube-apiserver,
-// kube-controller-manager and kubectl, from the sources pinned in hack/controlplane/go.mod.
+// Package assets builds the programs that tests and the dev runner start, from sources that modules under hack pin: the
+// control plane, and what a node needs on top of it.
 package assets
 
 import (
@@ -23,25 +23,47 @@ import (
 const DirEnv = "KUBEBUILDER_ASSETS"
 
 const (
-	kubernetesModule = "k8s.io/kubernetes"
-	mainModule       = "rservice.dev/scim-operator"
+	mainModule = "rservice.dev/scim-operator"
 	// stampFile holds the digest of the go.mod and go.sum that the binaries beside it were built from.
 	stampFile = "built-from"
 )
 
-// binary is one program of the control plane.
+// binary is one program of a set.
 type binary struct {
 	name string
 	pkg  string
 	cold time.Duration // measured on two cores with empty caches
 }
 
-var binaries = []binary{
+// set is a number of programs that one module pins as tools.
+type set struct {
+	// name is for messages, and of the folder under bin.
+	name string
+	// source is the folder of the module's go.mod, relative to the repository.
+	source string
+	// module gives the version that the programs are known by.
+	module   string
+	binaries []binary
+	// flags are for the linker, besides those that strip the program.
+	flags func(version string) []string
+}
+
+var controlPlane = set{"controlplane", "hack/controlplane", "k8s.io/kubernetes", []binary{
 	{"etcd", "go.etcd.io/etcd/server/v3", 80 * time.Second},
 	{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", 4 * time.Minute},
 	{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", 100 * time.Second},
 	{"kubectl", "k8s.io/kubernetes/cmd/kubectl", time.Minute},
-}
+}, kubernetesVersion}
+
+var node = set{"node", "hack/controlplane", "k8s.io/kubernetes", []binary{
+	{"kubelet", "k8s.io/kubernetes/cmd/kubelet", 2 * time.Minute},
+	{"kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy", 20 * time.Second},
+	{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", 20 * time.Second},
+}, kubernetesVersion}
+
+var ingress = set{"ingress", "hack/cluster/ingress", "github.com/zalando/skipper", []binary{
+	{"skipper", "github.com/zalando/skipper/cmd/skipper", time.Minute},
+}, nil}
 
 // Ensure returns the folder that holds etcd, kube-apiserver, kube-controller-manager and kubectl, and builds them into
 // bin/controlplane/<Kubernetes version> of the repository when they are missing or were built from other versions. It
@@ -52,21 +74,35 @@ func Ensure(ctx context.Context, log io.Writer) (string, error) {
 	if dir := os.Getenv(DirEnv); dir != "" {
 		return dir, checkOwn(dir)
 	}
+	return controlPlane.ensure(ctx, log)
+}
+
+// EnsureNode is Ensure for kubelet, kube-proxy and kube-scheduler, in bin/node/<Kubernetes version>.
+func EnsureNode(ctx context.Context, log io.Writer) (string, error) {
+	return node.ensure(ctx, log)
+}
+
+// EnsureIngress is Ensure for the ingress controller skipper, in bin/ingress/<skipper's version>.
+func EnsureIngress(ctx context.Context, log io.Writer) (string, error) {
+	return ingress.ensure(ctx, log)
+}
+
+func (s *set) ensure(ctx context.Context, log io.Writer) (string, error) {
 	root, err := RepositoryRoot()
 	if err != nil {
 		return "", err
 	}
-	source := filepath.Join(root, "hack", "controlplane")
-	version, stamp, err := inspect(source)
+	source := filepath.Join(root, s.source)
+	version, stamp, err := inspect(source, s.module)
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(root, "bin", "controlplane", version)
+	dir := filepath.Join(root, "bin", s.name, version)
 	if isBuilt(dir, stamp) {
 		return dir, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("making the control plane's folder: %w", err)
+		return "", fmt.Errorf("making the folder of the %s's programs: %w", s.name, err)
 	}
 	unlock, err := lock(ctx, dir+".lock", log)
 	if err != nil {
@@ -76,7 +112,7 @@ func Ensure(ctx context.Context, log io.Writer) (string, error) {
 	if isBuilt(dir, stamp) { // by the process that held the lock
 		return dir, nil
 	}
-	return dir, build(ctx, source, dir, version, stamp, log)
+	return dir, s.build(ctx, source, dir, version, stamp, log)
 }
 
 // RepositoryRoot returns the folder of the main module's go.mod, looked for from the working directory upwards.
@@ -104,7 +140,7 @@ func RepositoryRoot() (string, error) {
 // checkOwn says which programs a folder named by KUBEBUILDER_ASSETS lacks. kubectl is only for people, so it may be missing.
 func checkOwn(dir string) error {
 	var missing []string
-	for _, b := range binaries {
+	for _, b := range controlPlane.binaries {
 		if _, err := os.Stat(filepath.Join(dir, b.name)); err != nil && b.name != "kubectl" {
 			missing = append(missing, b.name)
 		}
@@ -117,27 +153,27 @@ func checkOwn(dir string) error {
 		DirEnv, dir, strings.Join(missing, ", "), DirEnv)
 }
 
-// inspect returns the Kubernetes version that source requires, and a digest of all versions it pins.
-func inspect(source string) (version, stamp string, err error) {
+// inspect returns the version of module that source requires, and a digest of all versions it pins.
+func inspect(source, module string) (version, stamp string, err error) {
 	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
-		return "", "", fmt.Errorf("reading the control plane's versions: %w", err)
+		return "", "", fmt.Errorf("reading the pinned versions: %w", err)
 	}
 	sum, err := os.ReadFile(filepath.Join(source, "go.sum"))
 	if err != nil {
-		return "", "", fmt.Errorf("reading the control plane's versions: %w", err)
+		return "", "", fmt.Errorf("reading the pinned versions: %w", err)
 	}
-	file, err := modfile.Parse("hack/controlplane/go.mod", mod, nil)
+	file, err := modfile.Parse(filepath.Join(source, "go.mod"), mod, nil)
 	if err != nil {
-		return "", "", fmt.Errorf("reading the control plane's versions: %w", err)
+		return "", "", fmt.Errorf("reading the pinned versions: %w", err)
 	}
 	for _, require := range file.Require {
-		if require.Mod.Path == kubernetesModule {
+		if require.Mod.Path == module {
 			digest := sha256.Sum256(append(mod, sum...))
 			return require.Mod.Version, hex.EncodeToString(digest[:]), nil
 		}
 	}
-	return "", "", fmt.Errorf("hack/controlplane/go.mod does not require %s", kubernetesModule)
+	return "", "", fmt.Errorf("%s does not require %s", filepath.Join(source, "go.mod"), module)
 }
 
 func isBuilt(dir, stamp string) bool {
@@ -149,7 +185,7 @@ func isBuilt(dir, stamp string) bool {
 func lock(ctx context.Context, path string, log io.Writer) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("locking the control plane's folder: %w", err)
+		return nil, fmt.Errorf("locking the programs' folder: %w", err)
 	}
 	release := func() { _ = file.Close() } // closing drops the lock
 	for told := false; ; told = true {
@@ -162,49 +198,65 @@ func lock(ctx context.Context, path string, log io.Writer) (unlock func(), err e
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
 		if !told {
-			fmt.Fprintln(log, "controlplane: another process is building it, waiting for that")
+			fmt.Fprintln(log, "another process is building them, waiting for that: "+strings.TrimSuffix(path, ".lock"))
 		}
 		select {
 		case <-ctx.Done():
 			release()
-			return nil, fmt.Errorf("waiting for the process that builds the control plane: %w", ctx.Err())
+			return nil, fmt.Errorf("waiting for the process that builds the programs: %w", ctx.Err())
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }
 
 // build compiles every program under a temporary name and renames it, so that nobody ever runs half a file.
-func build(ctx context.Context, source, dir, version, stamp string, log io.Writer) error {
-	fmt.Fprintf(log, "controlplane: building Kubernetes %s from source, once: up to 10 minutes on two cores\n", version)
+func (s *set) build(ctx context.Context, source, dir, version, stamp string, log io.Writer) error {
+	fmt.Fprintf(log, "%s: building %s %s from source, once: up to %s on two cores\n", s.name, s.module, version, s.cold())
 	start := time.Now()
-	for i, b := range binaries {
-		fmt.Fprintf(log, "controlplane: building %s (%d of %d, about %s with empty caches)\n", b.name, i+1, len(binaries), b.cold)
+	for i, b := range s.binaries {
+		fmt.Fprintf(log, "%s: building %s (%d of %d, about %s with empty caches)\n", s.name, b.name, i+1, len(s.binaries), b.cold)
 		began := time.Now()
 		target := filepath.Join(dir, b.name)
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags(version),
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", s.ldflags(version),
 			"-o", target+".new", b.pkg)
 		cmd.Dir = source
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 		cmd.Stdout, cmd.Stderr = log, log
 		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("building %s in hack/controlplane: %w", b.name, err)
+			return fmt.Errorf("building %s in %s: %w", b.name, s.source, err)
 		}
 		if err := os.Rename(target+".new", target); err != nil {
 			return fmt.Errorf("installing %s: %w", b.name, err)
 		}
-		fmt.Fprintf(log, "controlplane: built %s in %s\n", b.name, time.Since(began).Round(time.Second))
+		fmt.Fprintf(log, "%s: built %s in %s\n", s.name, b.name, time.Since(began).Round(time.Second))
 	}
 	if err := os.WriteFile(filepath.Join(dir, stampFile), []byte(stamp), 0o644); err != nil {
-		return fmt.Errorf("finishing the control plane's folder: %w", err)
+		return fmt.Errorf("finishing %s: %w", dir, err)
 	}
-	fmt.Fprintf(log, "controlplane: ready in %s after %s\n", dir, time.Since(start).Round(time.Second))
+	fmt.Fprintf(log, "%s: ready in %s after %s\n", s.name, dir, time.Since(start).Round(time.Second))
 	return nil
 }
 
-// ldflags strips the programs and gives them their version; without one /version answers a placeholder, which misleads
-// clients that look at it.
-func ldflags(version string) string {
+func (s *set) cold() time.Duration {
+	var sum time.Duration
+	for _, b := range s.binaries {
+		sum += b.cold
+	}
+	return sum
+}
+
+// ldflags strips the programs and gives them their version.
+func (s *set) ldflags(version string) string {
 	flags := []string{"-s", "-w"}
+	if s.flags != nil {
+		flags = append(flags, s.flags(version)...)
+	}
+	return strings.Join(flags, " ")
+}
+
+// kubernetesVersion is what /version answers; without it that is a placeholder, which misleads clients that look at it.
+func kubernetesVersion(version string) []string {
+	var flags []string
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
@@ -216,5 +268,5 @@ func ldflags(version string) string {
 			"-X "+pkg+".gitCommit=unknown",
 		)
 	}
-	return strings.Join(flags, " ")
+	return flags
 }

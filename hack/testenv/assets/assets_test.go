@@ -53,7 +53,7 @@ func TestVersionAndStampFollowTheModuleFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		version, stamp, err := inspect(dir)
+		version, stamp, err := inspect(dir, controlPlane.module)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestTheLockIsExclusive(t *testing.T) {
 }
 
 func TestLdflagsGiveTheVersion(t *testing.T) {
-	flags := ldflags("v1.37.2")
+	flags := controlPlane.ldflags("v1.37.2")
 	for _, want := range []string{"version.gitVersion=v1.37.2", "version.gitMajor=1 ", "version.gitMinor=37 "} {
 		if !strings.Contains(flags+" ", want) {
 			t.Errorf("%q is missing in %q", want, flags)
