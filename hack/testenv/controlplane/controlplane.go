@@ -4,6 +4,7 @@
 package controlplane
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -27,6 +28,14 @@ const (
 	stopGrace    = 10 * time.Second
 
 	adminGroup = "system:masters"
+
+	defaultServiceRange = "10.0.0.0/24"
+)
+
+// The programs that can be stopped and started again.
+const (
+	Etcd      = "etcd"
+	APIServer = "kube-apiserver"
 )
 
 // Options say where a control plane keeps its files and how it serves.
@@ -41,6 +50,12 @@ type Options struct {
 	Durable bool
 	// Audit makes the API server log every write to AuditLog.
 	Audit bool
+	// NodeAddress is for a control plane with a node: an IPv4 address of this machine that is not a loopback one, where the
+	// API server serves in the place of 127.0.0.1. Pods reach it there and through the Service "kubernetes", and
+	// StartControllers starts all controllers.
+	NodeAddress string
+	// ServiceRange is the range of Services' addresses; unset: 10.0.0.0/24.
+	ServiceRange string
 }
 
 // ControlPlane is a running control plane.
@@ -62,6 +77,7 @@ func Start(ctx context.Context, opts Options) (*ControlPlane, error) {
 	if err := fillPorts(ctx, &opts.APIPort, &opts.EtcdPort); err != nil {
 		return nil, err
 	}
+	opts.ServiceRange = cmp.Or(opts.ServiceRange, defaultServiceRange)
 	cp := &ControlPlane{opts: opts}
 	if err := cp.start(ctx); err != nil {
 		return nil, errors.Join(err, cp.Stop())
@@ -73,11 +89,7 @@ func (cp *ControlPlane) start(ctx context.Context) error {
 	if err := cp.prepareCertificates(); err != nil {
 		return err
 	}
-	etcd, err := cp.run("etcd", cp.etcdArgs())
-	if err != nil {
-		return err
-	}
-	if err := cp.waitReady(ctx, etcd, cp.etcdURL()+"/health"); err != nil {
+	if err := cp.StartEtcd(ctx); err != nil {
 		return err
 	}
 	if cp.opts.Audit {
@@ -85,29 +97,7 @@ func (cp *ControlPlane) start(ctx context.Context) error {
 			return fmt.Errorf("writing the audit policy: %w", err)
 		}
 	}
-	apiServer, err := cp.run("kube-apiserver", cp.apiServerArgs())
-	if err != nil {
-		return err
-	}
-	return cp.waitReady(ctx, apiServer, cp.URL()+"/readyz")
-}
-
-// StartControllers starts kube-controller-manager with garbage collection, namespace deletion and default service
-// accounts. Install custom resource definitions before: the garbage collector looks for new ones only every 30 seconds.
-func (cp *ControlPlane) StartControllers() error {
-	kubeconfig := cp.path("kube-controller-manager.kubeconfig")
-	if err := cp.WriteKubeconfig(kubeconfig, "", "system:kube-controller-manager", adminGroup); err != nil {
-		return err
-	}
-	_, err := cp.run("kube-controller-manager", []string{
-		"--kubeconfig=" + kubeconfig,
-		"--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
-		"--leader-elect=false",
-		"--secure-port=0",
-		"--kube-api-qps=500",
-		"--kube-api-burst=1000",
-	})
-	return err
+	return cp.StartAPIServer(ctx)
 }
 
 // Stop ends everything in the reverse order of its start. The files stay.
@@ -124,7 +114,12 @@ func (cp *ControlPlane) Stop() error {
 func (cp *ControlPlane) Processes() []*Process { return cp.processes }
 
 // URL is the API server's address.
-func (cp *ControlPlane) URL() string { return "https://" + loopback(cp.opts.APIPort) }
+func (cp *ControlPlane) URL() string {
+	return "https://" + net.JoinHostPort(cp.address(), strconv.Itoa(cp.opts.APIPort))
+}
+
+// CAFile is the certificate of the authority that signed all others.
+func (cp *ControlPlane) CAFile() string { return cp.pki("ca.crt") }
 
 // AuditLog is the file of the API server's audit events, one JSON object a line.
 func (cp *ControlPlane) AuditLog() string { return cp.path("audit.log") }
@@ -185,7 +180,7 @@ func (cp *ControlPlane) prepareCertificates() error {
 	}
 	cp.ca = ca
 	for _, name := range []string{"etcd", "kube-apiserver"} {
-		pair, err := ca.issueServer(name)
+		pair, err := ca.issueServer(name, cp.address(), cp.opts.ServiceRange)
 		if err != nil {
 			return err
 		}
@@ -200,57 +195,13 @@ func (cp *ControlPlane) prepareCertificates() error {
 	if err := pair.write(ca.dir, "etcd-client"); err != nil {
 		return err
 	}
+	if pair, err = ca.issueClient("kube-apiserver", adminGroup); err != nil {
+		return err
+	}
+	if err := pair.write(ca.dir, "kubelet-client"); err != nil {
+		return err
+	}
 	return ensureSigningKey(cp.pki("service-accounts.key"))
-}
-
-func (cp *ControlPlane) etcdArgs() []string {
-	args := []string{
-		"--name=default",
-		"--data-dir=" + cp.path("etcd"),
-		"--listen-client-urls=" + cp.etcdURL(),
-		"--advertise-client-urls=" + cp.etcdURL(),
-		"--listen-peer-urls=http://127.0.0.1:0", // there are no peers
-		"--client-cert-auth",
-		"--trusted-ca-file=" + cp.pki("ca.crt"),
-		"--cert-file=" + cp.pki("etcd.crt"),
-		"--key-file=" + cp.pki("etcd.key"),
-		"--quota-backend-bytes=8589934592",
-	}
-	if !cp.opts.Durable {
-		args = append(args, "--unsafe-no-fsync")
-	}
-	return args
-}
-
-func (cp *ControlPlane) apiServerArgs() []string {
-	args := []string{
-		"--etcd-servers=" + cp.etcdURL(),
-		"--etcd-cafile=" + cp.pki("ca.crt"),
-		"--etcd-certfile=" + cp.pki("etcd-client.crt"),
-		"--etcd-keyfile=" + cp.pki("etcd-client.key"),
-		"--bind-address=127.0.0.1",
-		"--advertise-address=127.0.0.1",
-		"--endpoint-reconciler-type=none", // the API server is not reached through a Service
-		"--secure-port=" + strconv.Itoa(cp.opts.APIPort),
-		"--tls-cert-file=" + cp.pki("kube-apiserver.crt"),
-		"--tls-private-key-file=" + cp.pki("kube-apiserver.key"),
-		"--client-ca-file=" + cp.pki("ca.crt"),
-		"--cert-dir=" + cp.path("pki"),
-		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + cp.pki("service-accounts.key"),
-		"--service-account-signing-key-file=" + cp.pki("service-accounts.key"),
-		"--service-cluster-ip-range=10.0.0.0/24",
-		"--authorization-mode=RBAC",
-	}
-	if cp.opts.Audit {
-		args = append(args,
-			"--audit-policy-file="+cp.path("audit-policy.yaml"),
-			"--audit-log-path="+cp.AuditLog(),
-			"--audit-log-mode=blocking",
-			"--audit-log-maxsize=1000000", // megabytes: never rotated, readers keep an offset
-		)
-	}
-	return args
 }
 
 func (cp *ControlPlane) run(name string, args []string) (*Process, error) {
@@ -321,6 +272,8 @@ func (cp *ControlPlane) probeClient() (*http.Client, error) {
 }
 
 func (cp *ControlPlane) etcdURL() string { return "https://" + loopback(cp.opts.EtcdPort) }
+
+func (cp *ControlPlane) address() string { return cmp.Or(cp.opts.NodeAddress, "127.0.0.1") }
 
 func (cp *ControlPlane) path(name string) string { return filepath.Join(cp.opts.Dir, name) }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -112,8 +113,13 @@ func (a *authority) issueClient(user string, groups ...string) (keyPair, error) 
 	return a.sign(template)
 }
 
-// issueServer returns a certificate for servers on this machine's loopback addresses.
-func (a *authority) issueServer(name string) (keyPair, error) {
+// issueServer returns a certificate for a server on this machine's loopback addresses, at one more address, and at the
+// first address of a range of Services, which is that of the Service "kubernetes".
+func (a *authority) issueServer(name, address, serviceRange string) (keyPair, error) {
+	services, err := netip.ParsePrefix(serviceRange)
+	if err != nil {
+		return keyPair{}, fmt.Errorf("the range of Services: %w", err)
+	}
 	template, err := newTemplate(name, leafValidity)
 	if err != nil {
 		return keyPair{}, err
@@ -121,7 +127,7 @@ func (a *authority) issueServer(name string) (keyPair, error) {
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	template.DNSNames = []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
-	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.ParseIP(address), services.Masked().Addr().Next().AsSlice()}
 	return a.sign(template)
 }
 
