@@ -14,7 +14,7 @@ const (
 )
 
 // RecordKind is the kind of record that a rule updates.
-// +kubebuilder:validation:Enum=Person;Organization
+// +kubebuilder:validation:Enum=Person;Organization;Site
 type RecordKind string
 
 const (
@@ -22,6 +22,8 @@ const (
 	RecordPerson RecordKind = "Person"
 	// RecordOrganization is kind Organization.
 	RecordOrganization RecordKind = "Organization"
+	// RecordSite is kind Site.
+	RecordSite RecordKind = "Site"
 )
 
 // SetWhen limits when a field is set.
@@ -34,7 +36,7 @@ const SetWhenCreated SetWhen = "created"
 // AutomationRuleSpec says how subjects become records. All expressions are CEL;
 // the variables and functions are described in controllers/rules/README.md.
 // +kubebuilder:validation:XValidation:rule="self.subject == oldSelf.subject",message="subject cannot be changed; make another rule"
-// +kubebuilder:validation:XValidation:rule="self.subject == 'ScimUser' ? self.update.kind == 'Person' : self.update.kind == 'Organization'",message="a rule for ScimUser updates a Person, a rule for ScimGroup an Organization"
+// +kubebuilder:validation:XValidation:rule="self.subject == 'ScimUser' ? self.update.kind == 'Person' : self.update.kind in ['Organization', 'Site']",message="a rule for ScimUser updates a Person, a rule for ScimGroup an Organization or a Site"
 type AutomationRuleSpec struct {
 	// description says in a sentence what the rule is for.
 	// +optional
@@ -89,13 +91,13 @@ type NamedExpression struct {
 
 // RuleUpdate names the record and the changes.
 type RuleUpdate struct {
-	// kind is the kind of record: Person for a ScimUser, Organization for a
-	// ScimGroup.
+	// kind is the kind of record: Person for a ScimUser, Organization or Site for
+	// a ScimGroup. Rules of one ScimGroup may update both.
 	// +required
 	Kind RecordKind `json:"kind,omitempty"`
 	// match finds the record when none is linked to the subject yet: one field of
 	// the record and the expression that its value must equal, whatever the case
-	// of its letters. A Person is found by primaryEmail, an Organization by name.
+	// of its letters. A Person is found by primaryEmail, an Organization or Site by name.
 	// +required
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=1

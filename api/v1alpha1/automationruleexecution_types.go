@@ -14,7 +14,7 @@ const (
 	// TriggerRuleChanged means that the rule was edited.
 	TriggerRuleChanged Trigger = "RuleChanged"
 	// TriggerContextChanged means that something the rule looks up or writes
-	// changed, such as a group, an Organization, a manager or the record itself.
+	// changed, such as a group, an Organization, a Site, a manager or the record itself.
 	TriggerContextChanged Trigger = "ContextChanged"
 )
 
@@ -44,7 +44,7 @@ type SubjectReference struct {
 
 // TargetReference names the record that a rule updates.
 type TargetReference struct {
-	// kind is Person or Organization.
+	// kind is Person, Organization or Site.
 	// +required
 	Kind RecordKind `json:"kind,omitempty"`
 	// name is the metadata.name of the record.

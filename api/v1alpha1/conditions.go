@@ -57,8 +57,20 @@ const (
 	// active user has the Person with this primary e-mail address.
 	ReasonPrimaryEmailTaken = "PrimaryEmailTaken"
 	// ReasonOrganizationNotFound means that no Organization has the group's
-	// display name. Create it, or rename the group; nothing else is needed.
+	// display name, and no Site has it where a rule links groups to Sites. Create
+	// one, or rename the group; nothing else is needed.
 	ReasonOrganizationNotFound = "OrganizationNotFound"
+	// ReasonSiteNotFound is ReasonOrganizationNotFound for rules that link groups to
+	// Sites and run before, or without, any that link them to Organizations.
+	ReasonSiteNotFound = "SiteNotFound"
+	// ReasonNotNeeded means that the rule found no record to update, and that it is no
+	// failure, because another rule links the subject to a record of another kind or
+	// says already that there is none.
+	ReasonNotNeeded = "NotNeeded"
+	// ReasonUnstableResult means that the rule would change its record again each time
+	// it runs, because a value depends on what the rule itself sets, or on what another
+	// such rule sets; nothing of that rule was written for this subject.
+	ReasonUnstableResult = "UnstableResult"
 	// ReasonPersonMissing means that no rule gave this user a Person; the message
 	// names the condition that was not met.
 	ReasonPersonMissing = "PersonMissing"
@@ -66,7 +78,7 @@ const (
 	ReasonNoRules = "NoRules"
 )
 
-// Reasons of AutomationRule, ScimEndpoint, Person and Organization.
+// Reasons of AutomationRule, ScimEndpoint, Person, Organization and Site.
 const (
 	// ReasonInvalidRule means that the rule does not compile; the message gives
 	// the expression, line and column.
@@ -82,7 +94,8 @@ const (
 	ReasonDuplicatePrimaryEmail = "DuplicatePrimaryEmail"
 	// ReasonReferenceNotFound means that a record this one refers to is missing.
 	ReasonReferenceNotFound = "ReferenceNotFound"
-	// ReasonDuplicateName means that another Organization has the same name.
+	// ReasonDuplicateName means that another Organization or Site has the same
+	// name.
 	ReasonDuplicateName = "DuplicateName"
 )
 

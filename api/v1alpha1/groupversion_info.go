@@ -19,6 +19,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&AutomationRuleExecution{}, &AutomationRuleExecutionList{},
 		&Person{}, &PersonList{},
 		&Organization{}, &OrganizationList{},
+		&Site{}, &SiteList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil

@@ -34,7 +34,7 @@ type PersonContact struct {
 	Integration bool `json:"integration,omitempty"`
 }
 
-// PersonAddress is a postal address of a person.
+// PersonAddress is a postal address of a person or a site.
 type PersonAddress struct {
 	// label is the kind of address, such as work or home.
 	// +optional
@@ -93,7 +93,7 @@ type PersonSpec struct {
 	// organization is the Organization that the person belongs to.
 	// +optional
 	Organization *RecordReference `json:"organization,omitempty"`
-	// site is the name of the site where the person works.
+	// site is the Site where the person works.
 	// +optional
 	Site *RecordReference `json:"site,omitempty"`
 	// location is the place within the site, such as a room.
@@ -181,6 +181,7 @@ type PersonStatus struct {
 // +kubebuilder:printcolumn:name="Disabled",type=boolean,JSONPath=`.spec.disabled`
 // +kubebuilder:printcolumn:name="VIP",type=boolean,JSONPath=`.spec.vip`
 // +kubebuilder:printcolumn:name="Organization",type=string,JSONPath=`.spec.organization.name`
+// +kubebuilder:printcolumn:name="Site",type=string,priority=1,JSONPath=`.spec.site.name`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

@@ -3,15 +3,18 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Classification says what a group stands for.
-// +kubebuilder:validation:Enum=Unclassified;Organization
+// +kubebuilder:validation:Enum=Unclassified;Organization;Site
 type Classification string
 
 const (
 	// ClassificationUnclassified is a group that is linked to no record.
 	ClassificationUnclassified Classification = "Unclassified"
 	// ClassificationOrganization is a group that is linked to an Organization: its
-	// members belong to it.
+	// members belong to it. It may be linked to a Site besides.
 	ClassificationOrganization Classification = "Organization"
+	// ClassificationSite is a group that is linked to a Site and to no Organization:
+	// its members work there.
+	ClassificationSite Classification = "Site"
 )
 
 // ScimGroupSpec is a group as the SCIM client sent it (RFC 7643 section 4.2).
@@ -74,6 +77,9 @@ type ScimGroupStatus struct {
 	// organization is the Organization that the group is linked to.
 	// +optional
 	Organization *RecordReference `json:"organization,omitempty"`
+	// site is the Site that the group is linked to.
+	// +optional
+	Site *RecordReference `json:"site,omitempty"`
 }
 
 // ScimGroup is a group that a SCIM client has pushed, as the client sent it.
@@ -86,7 +92,9 @@ type ScimGroupStatus struct {
 // +kubebuilder:printcolumn:name="DisplayName",type=string,JSONPath=`.spec.displayName`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Classification",type=string,JSONPath=`.status.classification`
 // +kubebuilder:printcolumn:name="Organization",type=string,JSONPath=`.status.organization.name`
+// +kubebuilder:printcolumn:name="Site",type=string,JSONPath=`.status.site.name`
 // +kubebuilder:printcolumn:name="Provisioned At",type=string,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Updated At",type=string,JSONPath=`.spec.lastModified`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
