@@ -170,6 +170,27 @@ type SubjectFailure struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Reprocessing is how far the subjects are that a rule's change made the operator
+// process again.
+type Reprocessing struct {
+	// total is the number of subjects that there were at the start.
+	// +optional
+	// +kubebuilder:default=0
+	Total int64 `json:"total"`
+	// processed is how many of them are done. It follows with a delay of up to half a
+	// minute.
+	// +optional
+	// +kubebuilder:default=0
+	Processed int64 `json:"processed"`
+	// startedAt is when the change was seen, or, if another rule for the same kind of
+	// subject has changed since, that one's.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+	// finishedAt is when all subjects were done; unset until then.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+}
+
 // AutomationRuleStatus says whether the rule compiles and how it fares.
 type AutomationRuleStatus struct {
 	// conditions are Ready and, while they apply, Reconciling and Stalled. Stalled
@@ -196,6 +217,9 @@ type AutomationRuleStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
 	Failures []SubjectFailure `json:"failures,omitempty"`
+	// reprocessing is how far the subjects are since the rule's last change.
+	// +optional
+	Reprocessing *Reprocessing `json:"reprocessing,omitempty"`
 }
 
 // AutomationRule maps subjects that a SCIM client pushed to records. Keep it in
@@ -212,6 +236,8 @@ type AutomationRuleStatus struct {
 // +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failed`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Disabled",type=boolean,priority=1,JSONPath=`.spec.disabled`
+// +kubebuilder:printcolumn:name="Reprocessed",type=integer,priority=1,JSONPath=`.status.reprocessing.processed`
+// +kubebuilder:printcolumn:name="Of",type=integer,priority=1,JSONPath=`.status.reprocessing.total`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="the name of a rule holds at most 63 characters, because it labels its executions"
 type AutomationRule struct {

@@ -17,6 +17,9 @@ const (
 	// is Unknown when the rule had nothing to decide, as when its condition was
 	// not met.
 	ConditionSucceeded = "Succeeded"
+	// ConditionHeld is on a ScimEndpoint, True while the safety brake keeps Persons of
+	// its namespace from being disabled; absent otherwise.
+	ConditionHeld = "Held"
 )
 
 // Reasons that any kind can have.
@@ -74,7 +77,11 @@ const (
 	// ReasonPersonMissing means that no rule gave this user a Person; the message
 	// names the condition that was not met.
 	ReasonPersonMissing = "PersonMissing"
-	// ReasonNoRules means that there is no enabled rule for this kind of subject.
+	// ReasonHeld means that the safety brake keeps a Person from being disabled, because
+	// too many were to be disabled within a short time. Everything else was written.
+	ReasonHeld = "Held"
+	// ReasonNoRules means that there is no enabled rule for this kind of subject; on a
+	// ScimEndpoint, that none is there for users. Records stay as they are.
 	ReasonNoRules = "NoRules"
 )
 
@@ -116,6 +123,12 @@ const (
 	// AnnotationRequestID is the id of the HTTP request that made the last
 	// accepted change; the same id is in the server's log.
 	AnnotationRequestID = "provisioning.rservice.dev/request-id"
+	// AnnotationDisabledAt is when provisioning disabled a Person, in RFC 3339, for the
+	// safety brake to count.
+	AnnotationDisabledAt = "provisioning.rservice.dev/disabled-at"
+	// AnnotationReleaseHeld on a ScimEndpoint lets go of what the safety brake holds. Its
+	// value is status.held.generation, which says that this and nothing newer is meant.
+	AnnotationReleaseHeld = "provisioning.rservice.dev/release-held"
 	// AnnotationTokenID is the id of the token that the request used.
 	AnnotationTokenID = "provisioning.rservice.dev/token-id"
 )

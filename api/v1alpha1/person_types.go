@@ -167,6 +167,10 @@ type PersonStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// heldGeneration is set while the safety brake keeps a Person whose user is gone from
+	// being disabled; the one of a user is on that.
+	// +optional
+	HeldGeneration int64 `json:"heldGeneration,omitempty"`
 }
 
 // Person is the R-Service person record. Provisioning creates, updates, disables

@@ -57,6 +57,37 @@ type ScimEndpointSpec struct {
 	// limits bound what the client may ask of the server. Unset: the defaults of its fields.
 	// +optional
 	Limits ScimEndpointLimits `json:"limits,omitempty,omitzero"`
+	// safety is when the operator stops disabling Persons and asks first. It holds for the
+	// whole namespace; of several endpoints the first one by name decides. Unset: the
+	// defaults of its fields.
+	// +optional
+	Safety ScimEndpointSafety `json:"safety,omitempty,omitzero"`
+}
+
+// ScimEndpointSafety bounds how many Persons provisioning disables in a while. What
+// goes beyond that is held until somebody releases it or its cause goes; everything
+// else goes on. The bound is the larger one of maxDisablePercent and minDisableCount.
+type ScimEndpointSafety struct {
+	// disabled switches the brake off, and lets go of what it holds.
+	// +optional
+	Disabled bool `json:"disabled,omitempty"`
+	// maxDisablePercent is the part of the namespace's Persons that may be disabled
+	// within the window: of those that are enabled or were disabled within it. Unset: 20.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	MaxDisablePercent *int32 `json:"maxDisablePercent,omitempty"`
+	// minDisableCount is how many Persons may be disabled within the window however
+	// few there are. Unset: 10.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	MinDisableCount *int32 `json:"minDisableCount,omitempty"`
+	// windowSeconds is the length of the window. Unset: 3600.
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=604800
+	WindowSeconds *int32 `json:"windowSeconds,omitempty"`
 }
 
 // ScimEndpointLimits bounds what each token of an endpoint may ask of each replica of
@@ -103,11 +134,43 @@ type TokenStatus struct {
 	// expiresAt is when the token stops working; unset for the current one.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+	// lastUsedAt is when a client last used the token. It follows with a delay of about
+	// a minute.
+	// +optional
+	LastUsedAt *metav1.Time `json:"lastUsedAt,omitempty"`
+}
+
+// HeldDisables tells of the Persons that the safety brake keeps from being disabled.
+type HeldDisables struct {
+	// generation names what is held now: the value of the annotation
+	// provisioning.rservice.dev/release-held that lets go of it. It grows, and each time
+	// that more is held, so that nothing is let go of that nobody could know of.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Generation int64 `json:"generation,omitempty"`
+	// count is how many ScimUsers, and Persons without one, are held.
+	// +optional
+	// +kubebuilder:default=0
+	Count int64 `json:"count"`
+	// first names some of them, in the order of their names: SCIM ids, or the names of
+	// Persons.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	First []string `json:"first,omitempty"`
+	// releasedGeneration is the last generation that was let go of.
+	// +optional
+	ReleasedGeneration int64 `json:"releasedGeneration,omitempty"`
+	// releasedAt is when that was. What was disabled before no longer counts.
+	// +optional
+	ReleasedAt *metav1.MicroTime `json:"releasedAt,omitempty"`
 }
 
 // ScimEndpointStatus is the connection information.
 type ScimEndpointStatus struct {
-	// conditions are Ready and, while they apply, Reconciling and Stalled.
+	// conditions are Ready and, while they apply, Reconciling, Stalled and Held.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -129,6 +192,28 @@ type ScimEndpointStatus struct {
 	// +listMapKey=id
 	// +kubebuilder:validation:MaxItems=2
 	Tokens []TokenStatus `json:"tokens,omitempty"`
+	// lastRequestAt is when a client last used one of the tokens. It follows with a delay
+	// of about a minute.
+	// +optional
+	LastRequestAt *metav1.Time `json:"lastRequestAt,omitempty"`
+	// users is the number of ScimUsers in the namespace. It and the two below follow with
+	// a delay of up to a minute.
+	// +optional
+	// +kubebuilder:default=0
+	Users int64 `json:"users"`
+	// groups is the number of ScimGroups in the namespace.
+	// +optional
+	// +kubebuilder:default=0
+	Groups int64 `json:"groups"`
+	// errors is the number of ScimUsers and ScimGroups that are not Ready for a reason
+	// that somebody has to see to.
+	// +optional
+	// +kubebuilder:default=0
+	Errors int64 `json:"errors"`
+	// held tells of the Persons that are not disabled although they should be. Unset:
+	// there never were any.
+	// +optional
+	Held *HeldDisables `json:"held,omitempty"`
 }
 
 // ScimEndpoint is the connection of one SCIM client: its bearer token and its
@@ -139,9 +224,14 @@ type ScimEndpointStatus struct {
 // +kubebuilder:resource:scope=Namespaced,shortName=se,categories=scim
 // +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.spec.publicURL`
 // +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.status.tokenSecretName`
+// +kubebuilder:printcolumn:name="Token Age",type=date,JSONPath=`.status.tokens[?(@.state=="Current")].issuedAt`
+// +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users`
+// +kubebuilder:printcolumn:name="Groups",type=integer,JSONPath=`.status.groups`
+// +kubebuilder:printcolumn:name="Errors",type=integer,JSONPath=`.status.errors`
+// +kubebuilder:printcolumn:name="Held",type=integer,JSONPath=`.status.held.count`
+// +kubebuilder:printcolumn:name="Last Request",type=date,JSONPath=`.status.lastRequestAt`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
-// +kubebuilder:printcolumn:name="Token Issued",type=date,JSONPath=`.status.tokens[?(@.state=="Current")].issuedAt`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 type ScimEndpoint struct {

@@ -224,6 +224,11 @@ type ScimUserStatus struct {
 	// person is the Person that this user is linked to.
 	// +optional
 	Person *RecordReference `json:"person,omitempty"`
+	// heldGeneration is set while the safety brake keeps the user's Person from being
+	// disabled: what status.held.generation of the ScimEndpoint has to reach, and the
+	// annotation that releases to name.
+	// +optional
+	HeldGeneration int64 `json:"heldGeneration,omitempty"`
 }
 
 // ScimUser is a user that a SCIM client has provisioned, as the client sent it.
