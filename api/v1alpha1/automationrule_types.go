@@ -71,6 +71,13 @@ type AutomationRuleSpec struct {
 	// update is what the rule does to which record.
 	// +required
 	Update RuleUpdate `json:"update,omitempty,omitzero"`
+	// examples say what the rule makes of a subject. A rule with an example that does not
+	// come true is refused, and does not run.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Examples []RuleExample `json:"examples,omitempty"`
 }
 
 // NamedExpression is a value with a name.
