@@ -215,6 +215,12 @@ type AutomationRuleStatus struct {
 	// +optional
 	// +kubebuilder:default=0
 	Processed int64 `json:"processed"`
+	// changed is the number of subjects whose record the rule changed when it last ran on
+	// them; runs that only find what an earlier one wrote do not count. It follows with
+	// the delay of processed.
+	// +optional
+	// +kubebuilder:default=0
+	Changed int64 `json:"changed"`
 	// failed is the number of subjects for which the rule failed.
 	// +optional
 	// +kubebuilder:default=0
@@ -224,6 +230,10 @@ type AutomationRuleStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
 	Failures []SubjectFailure `json:"failures,omitempty"`
+	// lastRerun is the value of AnnotationRerun that all subjects have followed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	LastRerun string `json:"lastRerun,omitempty"`
 	// reprocessing is how far the subjects are since the rule's last change.
 	// +optional
 	Reprocessing *Reprocessing `json:"reprocessing,omitempty"`
@@ -240,6 +250,7 @@ type AutomationRuleStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Processed",type=integer,JSONPath=`.status.processed`
+// +kubebuilder:printcolumn:name="Changed",type=integer,JSONPath=`.status.changed`
 // +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failed`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Disabled",type=boolean,priority=1,JSONPath=`.spec.disabled`

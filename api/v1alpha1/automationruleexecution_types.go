@@ -3,7 +3,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Trigger says why a rule ran.
-// +kubebuilder:validation:Enum=Created;SubjectChanged;RuleChanged;ContextChanged
+// +kubebuilder:validation:Enum=Created;SubjectChanged;RuleChanged;ContextChanged;Requested
 type Trigger string
 
 const (
@@ -16,6 +16,22 @@ const (
 	// TriggerContextChanged means that something the rule looks up or writes
 	// changed, such as a group, an Organization, a Site, a manager or the record itself.
 	TriggerContextChanged Trigger = "ContextChanged"
+	// TriggerRequested means that somebody asked for the run with AnnotationRerun.
+	TriggerRequested Trigger = "Requested"
+)
+
+// ExecutionResult is what a run came to. The words sort with the failed ones first. LabelResult
+// on the execution has the same value.
+// +kubebuilder:validation:Enum=failed;skipped;succeeded
+type ExecutionResult string
+
+const (
+	// ResultFailed means that nothing of the rule was written for the subject.
+	ResultFailed ExecutionResult = "failed"
+	// ResultSkipped means that the rule had nothing to decide.
+	ResultSkipped ExecutionResult = "skipped"
+	// ResultSucceeded means that the record is as the rule wants it.
+	ResultSucceeded ExecutionResult = "succeeded"
 )
 
 // AutomationRuleExecutionSpec names the rule and the subject.
@@ -61,10 +77,25 @@ type ExpressionResult struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
-	// value is the value as text, cut where it is long. Unset when it is none.
+	// value is the value as text, cut where it is long, and "(hidden)" where it may be a
+	// secret. Unset when it is none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Value string `json:"value,omitempty"`
+}
+
+// ConditionResult is a rule's condition and what it gave.
+type ConditionResult struct {
+	// expression is the condition on one line, cut where it is long.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Expression string `json:"expression,omitempty"`
+	// result is True when the condition was met and False when not; Unknown when it
+	// failed, or something before it did.
+	// +required
+	// +kubebuilder:validation:Enum=True;False;Unknown
+	Result metav1.ConditionStatus `json:"result,omitempty"`
 }
 
 // FieldChange is one change of the record.
@@ -74,11 +105,13 @@ type FieldChange struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Field string `json:"field,omitempty"`
-	// from is the old value as text, cut where it is long. Unset when there was none.
+	// from is the old value as text, cut where it is long, and "(hidden)" where it may be
+	// a secret. Unset when there was none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	From string `json:"from,omitempty"`
-	// to is the new value as text, cut where it is long. Unset when it is cleared.
+	// to is the new value as text, cut where it is long, and "(hidden)" where it may be a
+	// secret. Unset when it is cleared.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	To string `json:"to,omitempty"`
@@ -112,6 +145,17 @@ type AutomationRuleExecutionStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// result is the outcome in a word, by which executions can be sorted and selected.
+	// +optional
+	Result ExecutionResult `json:"result,omitempty"`
+	// log tells the run in sentences, in the order of events. It repeats what the other
+	// fields say, for people; values are cut shorter than there.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=2048
+	Log []string `json:"log,omitempty"`
 	// trigger says why the rule ran.
 	// +optional
 	Trigger Trigger `json:"trigger,omitempty"`
@@ -124,6 +168,19 @@ type AutomationRuleExecutionStatus struct {
 	// subjectGeneration is the generation of the subject that the rule read.
 	// +optional
 	SubjectGeneration int64 `json:"subjectGeneration,omitempty"`
+	// requestID is the id of the HTTP request that made this generation of the subject;
+	// the SCIM server's log has it, too.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	RequestID string `json:"requestID,omitempty"`
+	// subjectRerun is the value of AnnotationRerun on the subject that has been followed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	SubjectRerun string `json:"subjectRerun,omitempty"`
+	// ruleRerun is the value of AnnotationRerun on the rule that has been followed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	RuleRerun string `json:"ruleRerun,omitempty"`
 	// record is the record that the rule found or created.
 	// +optional
 	Record *TargetReference `json:"record,omitempty"`
@@ -133,7 +190,10 @@ type AutomationRuleExecutionStatus struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Expressions []ExpressionResult `json:"expressions,omitempty"`
-	// changes are the changes of the last run that changed something.
+	// condition is the rule's condition and what it gave. Unset when the rule has none.
+	// +optional
+	Condition *ConditionResult `json:"condition,omitempty"`
+	// changes are what the run changed, field by field.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=128
@@ -147,16 +207,19 @@ type AutomationRuleExecutionStatus struct {
 
 // AutomationRuleExecution is what one rule did for one subject the last time.
 // Its name is the rule's name, a dash and the subject's SCIM id. It goes with the
-// rule and with the subject.
+// rule and with the subject. "kubectl describe" shows status.log, which tells the run in
+// sentences; sort by .status.result to have the failed ones first.
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Namespaced,shortName=are,categories=scim
 // +kubebuilder:selectablefield:JSONPath=`.spec.rule`
 // +kubebuilder:selectablefield:JSONPath=`.spec.subject.name`
+// +kubebuilder:selectablefield:JSONPath=`.status.result`
+// +kubebuilder:printcolumn:name="Result",type=string,JSONPath=`.status.result`
 // +kubebuilder:printcolumn:name="Rule",type=string,JSONPath=`.spec.rule`
 // +kubebuilder:printcolumn:name="Subject",type=string,JSONPath=`.spec.subject.name`
-// +kubebuilder:printcolumn:name="Succeeded",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].reason`
 // +kubebuilder:printcolumn:name="Record",type=string,JSONPath=`.status.record.name`
+// +kubebuilder:printcolumn:name="Trigger",type=string,JSONPath=`.status.trigger`
 // +kubebuilder:printcolumn:name="Time",type=string,JSONPath=`.status.time`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Succeeded")].message`
 type AutomationRuleExecution struct {

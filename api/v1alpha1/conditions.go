@@ -123,6 +123,11 @@ const (
 	// AnnotationRequestID is the id of the HTTP request that made the last
 	// accepted change; the same id is in the server's log.
 	AnnotationRequestID = "provisioning.rservice.dev/request-id"
+	// AnnotationRerun on a ScimUser, ScimGroup or AutomationRule makes the rules run again,
+	// for that subject or for all subjects of that rule, each time it gets another value. What
+	// the value is does not matter; the first 253 characters count. status.lastRerun shows it
+	// when that is done.
+	AnnotationRerun = "provisioning.rservice.dev/rerun"
 	// AnnotationDisabledAt is when provisioning disabled a Person, in RFC 3339, for the
 	// safety brake to count.
 	AnnotationDisabledAt = "provisioning.rservice.dev/disabled-at"

@@ -71,6 +71,10 @@ type ScimGroupStatus struct {
 	// observedGeneration is the generation of the spec that this status tells of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// lastRerun is the value of AnnotationRerun that the rules have followed last.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	LastRerun string `json:"lastRerun,omitempty"`
 	// classification says what the group stands for.
 	// +optional
 	Classification Classification `json:"classification,omitempty"`

@@ -221,6 +221,10 @@ type ScimUserStatus struct {
 	// observedGeneration is the generation of the spec that this status tells of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// lastRerun is the value of AnnotationRerun that the rules have followed last.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	LastRerun string `json:"lastRerun,omitempty"`
 	// person is the Person that this user is linked to.
 	// +optional
 	Person *RecordReference `json:"person,omitempty"`
