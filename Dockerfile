@@ -1,19 +1,22 @@
-# The operator alone: a static binary, no shell, not root.
+# The operator alone: a static binary, no shell, not root. `make image` makes the same without a container engine; hack/image tests
+# that both have the same path, user and base.
 # The same version as in go.mod: the image's Go does not fetch another one.
 FROM golang:1.26.8 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
-COPY main.go ./
+COPY *.go ./
 COPY api api
 COPY controllers controllers
 COPY scimserver scimserver
-# What `manager --version` and the log say, since there is no repository here to take it from.
+# What `manager --version`, the log and the metrics say, since there is no repository here to take it from.
 ARG VERSION=unreleased
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=${VERSION}" -o /manager .
+ARG COMMIT=unknown
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=${VERSION} -X main.commit=${COMMIT}" -o /manager .
 
 FROM scratch
 # Kubernetes' runAsNonRoot needs a number.
 USER 65532:65532
+WORKDIR /
 COPY --from=build /manager /manager
 ENTRYPOINT ["/manager"]

@@ -16,6 +16,8 @@ FUZZTIME ?= 1m
 DEMOARGS ?=
 # Arguments for the benchmark of the SCIM server, such as BENCHARGS='-users 1000,10000,100000'.
 BENCHARGS ?= -users 1000,10000
+# Arguments for the image builder, such as IMAGEARGS='-arch amd64'; hack/image/README.md.
+IMAGEARGS ?=
 # Arguments for the dev runner, such as RUNARGS='--scim-port 9080'.
 RUNARGS ?=
 
@@ -44,10 +46,15 @@ demo: ## Act as Okta against a running `make run`: push 200 users and 10 groups,
 build: ## Build the operator as bin/manager.
 	CGO_ENABLED=0 go build -trimpath -o bin/manager .
 
+.PHONY: image
+image: ## Make the container image as an OCI archive in bin/image, with its bill of materials; needs no container engine.
+	@go run -C hack/image . $(IMAGEARGS)
+
 .PHONY: test
 test: ## Run all tests against one real control plane.
 	@go build -o bin/testrun ./hack/testenv/cmd/testrun
-	@exec bin/testrun -- go test $(TESTARGS)
+	@bin/testrun -- go test $(TESTARGS)
+	@$(if $(filter ./...,$(TESTARGS)),cd hack/image && go test ./...)
 
 .PHONY: test-race
 test-race: ## Run all tests with the race detector.
@@ -78,18 +85,24 @@ generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code and its imports.
 	$(GOLANGCI_LINT) fmt
+	cd hack/image && ../../$(GOLANGCI_LINT) fmt --config ../../.golangci.yml
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Check the code, and the API types against the Kubernetes API conventions.
 	$(GOLANGCI_LINT) run
+	cd hack/image && ../../$(GOLANGCI_LINT) run --config ../../.golangci.yml
 	$(GOLANGCI_LINT) run --config .golangci-kal.yml ./api/v1alpha1/...
+
+.PHONY: licenses
+licenses: build ## Check the licenses of all modules in the operator, from the module cache.
+	@go run -C hack/image ./cmd/licenses
 
 .PHONY: tidy
 tidy: ## Tidy every module of the repository.
 	@for module in $(MODULES); do echo "go mod tidy ($$module)"; (cd "$$module" && go mod tidy) || exit 1; done
 
 .PHONY: verify
-verify: generate tidy fmt lint ## Fail when generated files, modules, format or lint are not as committed.
+verify: generate tidy fmt lint licenses ## Fail when generated files, modules, format or lint are not as committed.
 	@if [ -n "$$(git status --porcelain)" ]; then git status --short; git --no-pager diff; \
 		echo "verify: the tree is not clean: commit what is shown above"; exit 1; fi
 

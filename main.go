@@ -11,8 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -43,7 +41,7 @@ func main() {
 	o.bind(flag.CommandLine) // which has --kubeconfig already
 	flag.Parse()
 	if o.version {
-		fmt.Fprintln(os.Stdout, version())
+		fmt.Fprintln(os.Stdout, readBuild())
 		return
 	}
 	logger, err := newLogger(os.Stderr, o.logLevel, o.logFormat)
@@ -64,6 +62,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.server.TLSCertDir, "scim-tls-cert-dir", "", "folder with tls.crt and tls.key; unset: plain HTTP, for an ingress that ends TLS")
 	flags.StringVar(&o.manager.MetricsBindAddress, "metrics-bind-address", ":8081", "where Prometheus metrics are served; 0: nowhere")
 	flags.StringVar(&o.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8082", "where /healthz and /readyz are served; 0: nowhere")
+	flags.StringVar(&o.manager.PprofBindAddress, "pprof-bind-address", "0", "where profiles are served below /debug/pprof, such as 127.0.0.1:8083; 0: nowhere. They can hold personal data and tokens: keep the address to the machine or pod itself")
 	flags.BoolVar(&o.manager.LeaderElection, "leader-elect", true, "let one of several replicas run the controllers")
 	flags.StringVar(&o.manager.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the election's Lease; unset: the pod's own")
 	flags.StringVar(&o.manager.Namespace, "namespace", "", "the only namespace to work in; unset: all")
@@ -101,7 +100,11 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := controllers.Setup(ctx, mgr, controllers.Options{}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
-	logger.Info("Starting", "version", version())
+	b := readBuild()
+	if err := b.publish(); err != nil {
+		return fmt.Errorf("publish the build as a metric: %w", err)
+	}
+	logger.Info("Starting", "version", b.version, "commit", b.commit, "go", b.goVersion)
 	return mgr.Start(ctx)
 }
 
@@ -116,6 +119,7 @@ func (o *options) explain(err error) error {
 		"scim-bind-address":         o.server.BindAddress,
 		"metrics-bind-address":      o.manager.MetricsBindAddress,
 		"health-probe-bind-address": o.manager.HealthProbeBindAddress,
+		"pprof-bind-address":        o.manager.PprofBindAddress,
 	} {
 		if _, port, splitErr := net.SplitHostPort(address); splitErr == nil && port == taken {
 			return fmt.Errorf("%s is taken by another program; choose another address with --%s: %w", address, name, err)
@@ -137,17 +141,4 @@ func newLogger(w io.Writer, level, format string) (logr.Logger, error) {
 		return logr.FromSlogHandler(slog.NewTextHandler(w, handlerOptions)), nil
 	}
 	return logr.Logger{}, fmt.Errorf("--log-format %q is neither json nor text", format)
-}
-
-// release is set by builds without a repository, such as the Dockerfile's, with
-// -ldflags "-X main.release=...".
-var release string
-
-// version is the version that the binary was built from, and of Go.
-func version() string {
-	name := release
-	if info, ok := debug.ReadBuildInfo(); ok && name == "" {
-		name = info.Main.Version
-	}
-	return name + " " + runtime.Version()
 }

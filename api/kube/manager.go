@@ -44,6 +44,8 @@ type Options struct {
 	MetricsBindAddress string
 	// HealthProbeBindAddress is where probes are served; "" and "0" switch them off.
 	HealthProbeBindAddress string
+	// PprofBindAddress is where profiles are served; "" and "0" switch them off.
+	PprofBindAddress string
 	// GracefulShutdownTimeout bounds the stop of the SCIM server and controllers.
 	GracefulShutdownTimeout time.Duration
 	// Logger is the root logger.
@@ -105,6 +107,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		LeaderElectionReleaseOnCancel: true,
 		Metrics:                       metricsserver.Options{BindAddress: o.MetricsBindAddress},
 		HealthProbeBindAddress:        o.HealthProbeBindAddress,
+		PprofBindAddress:              o.PprofBindAddress,
 		GracefulShutdownTimeout:       new(o.GracefulShutdownTimeout),
 	})
 	if err != nil {
