@@ -229,7 +229,7 @@ func (cp *ControlPlane) waitReady(ctx context.Context, process *Process, url str
 		case <-process.Done():
 			return process.ExitError()
 		case <-ctx.Done():
-			return fmt.Errorf("%s was not ready in time: %w; its log ends with:\n%s", process.Name, last, process.logTail())
+			return fmt.Errorf("%s was not ready in time: %w; its log ends with:\n%s", process.Name, last, process.LogTail())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

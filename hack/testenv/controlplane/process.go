@@ -69,7 +69,7 @@ func (p *Process) ExitError() error {
 	if p.exitErr != nil {
 		how = p.exitErr.Error()
 	}
-	return fmt.Errorf("%s ended unexpectedly (%s); its log is %s, and ends with:\n%s", p.Name, how, p.LogFile, p.logTail())
+	return fmt.Errorf("%s ended unexpectedly (%s); its log is %s, and ends with:\n%s", p.Name, how, p.LogFile, p.LogTail())
 }
 
 // Stop asks the program to end, and kills it and what it started when it has not ended after grace.
@@ -92,8 +92,8 @@ func (p *Process) Stop(grace time.Duration) error {
 	return nil
 }
 
-// logTail returns the last lines of the log, enough to see why a program gave up.
-func (p *Process) logTail() string {
+// LogTail returns the last lines of the log, enough to see why a program gave up.
+func (p *Process) LogTail() string {
 	const lines = 12
 	data, err := os.ReadFile(p.LogFile)
 	if err != nil {

@@ -69,7 +69,7 @@ func TestStop(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			waitFor(t, "the program to be ready", func() bool { return process.logTail() == "ready" })
+			waitFor(t, "the program to be ready", func() bool { return process.LogTail() == "ready" })
 			if err := process.Stop(100 * time.Millisecond); err != nil {
 				t.Fatal(err)
 			}
