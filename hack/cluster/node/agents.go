@@ -3,8 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"rservice.dev/scim-operator/hack/testenv/assets"
 	"rservice.dev/scim-operator/hack/testenv/controlplane"
 )
 
@@ -74,47 +71,11 @@ func (n *Node) startContainerd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pause, err := n.compile(ctx, "pause", "rservice.dev/scim-operator/hack/cluster/pause")
+	pause, err := n.Compile(ctx, "pause", "rservice.dev/scim-operator/hack/cluster/pause")
 	if err != nil {
 		return err
 	}
-	return n.LoadProgram(Image{Name: PauseImage, Program: pause})
-}
-
-// compile builds a program of this repository.
-func (n *Node) compile(ctx context.Context, name, pkg string) (string, error) {
-	root, err := assets.RepositoryRoot()
-	if err != nil {
-		return "", err
-	}
-	target := n.paths.in("images", name)
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", target, pkg)
-	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building %s: %w: %s", pkg, err, output)
-	}
-	return target, nil
-}
-
-// LoadProgram makes an image of a program and gives it to the node.
-func (n *Node) LoadProgram(image Image) error {
-	archive := n.paths.in("images", filepath.Base(image.Program)+".tar")
-	if err := image.Write(archive); err != nil {
-		return err
-	}
-	return n.LoadArchive(archive)
-}
-
-// LoadArchive gives the images of an archive, as `docker save` makes it or as an OCI layout, to the node.
-func (n *Node) LoadArchive(archive string) error {
-	_, err := n.ctr("images", "import", archive)
-	return err
-}
-
-// ctr runs containerd's own client.
-func (n *Node) ctr(arguments ...string) (string, error) {
-	return run("ctr", append([]string{"--address", n.paths.socket(), "--namespace", cgroup}, arguments...)...)
+	return n.LoadProgram(ctx, PauseImage, pause)
 }
 
 // startAgents starts what turns Pods and Services into processes and rules.
