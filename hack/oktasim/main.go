@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,14 +24,6 @@ import (
 	"rservice.dev/scim-operator/hack/oktaspec"
 )
 
-// connection is the file that the dev runner writes.
-type connection struct {
-	BaseURL    string `json:"baseURL"`
-	Token      string `json:"token"`
-	Kubeconfig string `json:"kubeconfig"`
-	Namespace  string `json:"namespace"`
-}
-
 type options struct {
 	connection    string
 	mode          string
@@ -42,6 +33,7 @@ type options struct {
 	demo          bool
 	spec          bool
 	convergeFor   time.Duration
+	attempts      string
 }
 
 func main() {
@@ -71,6 +63,7 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.demo, "demo", false, "check the custom resources afterwards and show them with kubectl")
 	flags.BoolVar(&o.spec, "spec", false, "run Okta's own SPEC test afterwards; the server's first user has to be a complete one")
 	flags.DurationVar(&o.convergeFor, "converge-for", 30*time.Second, "how long the custom resources may take in -demo")
+	flags.StringVar(&o.attempts, "attempts", "", "`file` to write every HTTP request and what came of it to, one JSON object a line")
 	if err := flags.Parse(args); err != nil {
 		return o, flag.ErrHelp
 	}
@@ -91,43 +84,6 @@ func parse(args []string) (options, error) {
 	return o, nil
 }
 
-func readConnection(path string) (connection, error) {
-	var c connection
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return c, fmt.Errorf("reading the connection (is `make run` up?): %w", err)
-	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return c, fmt.Errorf("reading %s: %w", path, err)
-	}
-	if c.BaseURL == "" || c.Token == "" {
-		return c, fmt.Errorf("%s lacks baseURL or token", path)
-	}
-	return c, nil
-}
-
-// check finds out at once that a run would be pointless: with a token that is not
-// valid every step fails. A server that does not answer is waited for later.
-func (c connection) check(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.BaseURL+"/Users?count=0", http.NoBody)
-	if err != nil {
-		return fmt.Errorf("the connection's baseURL: %w", err)
-	}
-	request.Header.Set("Authorization", "Bearer "+c.Token)
-	response, err := (&http.Client{Timeout: okta.Timeout}).Do(request)
-	if err != nil {
-		return nil //nolint:nilerr // the simulation tries again
-	}
-	if err := response.Body.Close(); err != nil {
-		return nil //nolint:nilerr // the simulation tries again
-	}
-	if response.StatusCode == http.StatusUnauthorized {
-		return errors.New("the server does not accept the connection's token; take the current one from the ScimEndpoint's Secret " +
-			"(`make run` writes it to connection.json within seconds)")
-	}
-	return nil
-}
-
 func run(ctx context.Context, args []string, out io.Writer, terminal bool) error {
 	o, err := parse(args)
 	if err != nil {
@@ -137,17 +93,30 @@ func run(ctx context.Context, args []string, out io.Writer, terminal bool) error
 	if err != nil {
 		return err
 	}
+	transport, err := conn.transport(o.config.Workers)
+	if err != nil {
+		return err
+	}
+	client := okta.New(conn.BaseURL, conn.Token, transport, o.retryFor)
+	client.Ingress = conn.Ingress
+	if o.attempts != "" {
+		file, err := os.Create(o.attempts)
+		if err != nil {
+			return fmt.Errorf("-attempts: %w", err)
+		}
+		defer func() { _ = file.Close() }() // each line is written at once
+		client.Observe = recorder(file)
+	}
 	rep := &report.Report{}
-	s := sim.New(o.config, okta.New(conn.BaseURL, conn.Token, o.config.Workers, o.retryFor), rep,
-		&report.Progress{Out: out, Terminal: terminal})
-	if err := conn.check(ctx); err != nil {
+	s := sim.New(o.config, client, rep, &report.Progress{Out: out, Terminal: terminal})
+	if err := conn.check(ctx, client.HTTP); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "run %s against %s\n", s.Run, conn.BaseURL)
 	start := time.Now()
 	err = s.Perform(ctx)
 	if err == nil && o.spec {
-		err = runSpec(ctx, conn, rep, out)
+		err = runSpec(ctx, conn, client.HTTP, rep, out)
 	}
 	if err == nil && o.demo {
 		err = showDemo(ctx, o, conn, rep, s, out)
@@ -165,8 +134,8 @@ func run(ctx context.Context, args []string, out io.Writer, terminal bool) error
 }
 
 // runSpec puts every request of Okta's SPEC test into the report as a check.
-func runSpec(ctx context.Context, conn connection, rep *report.Report, out io.Writer) error {
-	result, err := oktaspec.Run(ctx, &http.Client{Timeout: okta.Timeout}, oktaspec.Config{BaseURL: conn.BaseURL, Auth: "Bearer " + conn.Token})
+func runSpec(ctx context.Context, conn connection, client *http.Client, rep *report.Report, out io.Writer) error {
+	result, err := oktaspec.Run(ctx, client, oktaspec.Config{BaseURL: conn.BaseURL, Auth: "Bearer " + conn.Token})
 	if err != nil {
 		return fmt.Errorf("Okta's SPEC test: %w", err)
 	}

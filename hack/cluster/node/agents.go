@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,13 +18,13 @@ import (
 const pollInterval = 100 * time.Millisecond
 
 // launch starts a program that ends with this process at the latest.
-func (n *Node) launch(name, path string, arguments ...string) (*controlplane.Process, error) {
+func (n *Node) launch(name, path string, arguments ...string) error {
 	process, err := controlplane.StartProcess(name, n.paths.in("logs"), path, arguments, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	n.processes = append(n.processes, process)
-	return process, nil
+	return nil
 }
 
 // wait tries again until there is no error. It gives up when one of the programs has ended or ctx has.
@@ -49,11 +50,12 @@ func (n *Node) wait(ctx context.Context, what string, try func(context.Context) 
 }
 
 func (n *Node) logTails() string {
-	text := "the logs end with"
+	var text strings.Builder
+	text.WriteString("the logs end with")
 	for _, process := range n.processes {
-		text += fmt.Sprintf("\n--- %s\n%s", process.LogFile, process.LogTail())
+		fmt.Fprintf(&text, "\n--- %s\n%s", process.LogFile, process.LogTail())
 	}
-	return text
+	return text.String()
 }
 
 func (n *Node) startContainerd(ctx context.Context) error {
@@ -61,7 +63,7 @@ func (n *Node) startContainerd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := n.launch("containerd", path, "--config", n.paths.in("containerd.toml")); err != nil {
+	if err := n.launch("containerd", path, "--config", n.paths.in("containerd.toml")); err != nil {
 		return err
 	}
 	err = n.wait(ctx, "containerd", func(context.Context) error {
@@ -80,19 +82,18 @@ func (n *Node) startContainerd(ctx context.Context) error {
 
 // startAgents starts what turns Pods and Services into processes and rules.
 func (n *Node) startAgents(context.Context) error {
-	_, err := n.launch("kube-scheduler", filepath.Join(n.binaries.node, "kube-scheduler"),
+	err := n.launch("kube-scheduler", filepath.Join(n.binaries.node, "kube-scheduler"),
 		"--kubeconfig="+n.paths.in("kube-scheduler.kubeconfig"), "--leader-elect=false", "--secure-port=0")
 	if err != nil {
 		return err
 	}
-	_, err = n.launch("kubelet", filepath.Join(n.binaries.node, "kubelet"),
+	err = n.launch("kubelet", filepath.Join(n.binaries.node, "kubelet"),
 		"--config="+n.paths.in("kubelet.yaml"), "--kubeconfig="+n.paths.in("kubelet.kubeconfig"), "--root-dir="+n.paths.in("kubelet"),
 		"--cert-dir="+n.paths.in("kubelet", "pki"), "--hostname-override="+Name, "--node-ip="+address)
 	if err != nil {
 		return err
 	}
-	_, err = n.launch("kube-proxy", filepath.Join(n.binaries.node, "kube-proxy"), "--config="+n.paths.in("kube-proxy.yaml"))
-	return err
+	return n.launch("kube-proxy", filepath.Join(n.binaries.node, "kube-proxy"), "--config="+n.paths.in("kube-proxy.yaml"))
 }
 
 func (n *Node) waitReady(ctx context.Context) error {

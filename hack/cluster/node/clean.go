@@ -25,10 +25,9 @@ func clean(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil // nothing was begun
 	}
-	errs := []error{killLeftovers(dir)}
-	errs = append(errs, removeShimSockets(dir), unmountAll(dir), removeNetwork(), removeCgroups(dir), removeFiles(dir))
-	errs = append(errs, restoreMachine(filepath.Join(dir, machineFile)))
-	if err := errors.Join(errs...); err != nil {
+	err := errors.Join(killLeftovers(dir), removeShimSockets(dir), unmountAll(dir), removeNetwork(), removeCgroups(dir),
+		removeFiles(dir), restoreMachine(filepath.Join(dir, machineFile)))
+	if err != nil {
 		return fmt.Errorf("cleaning up after the node: %w", err)
 	}
 	if left, err := mountsBelow(dir); err != nil || len(left) > 0 {
@@ -87,7 +86,7 @@ func removeNetwork() error {
 	}
 	tables, err := run("nft", "list", "tables")
 	errs = append(errs, err)
-	for _, line := range strings.Split(tables, "\n") {
+	for _, line := range strings.SplitSeq(tables, "\n") {
 		// "table FAMILY NAME"
 		if words := strings.Fields(line); len(words) == 3 && words[2] == "kube-proxy" {
 			_, err := run("nft", "delete", "table", words[1], words[2])

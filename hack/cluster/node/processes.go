@@ -62,7 +62,7 @@ func ownProcesses(dir string) ([]int, error) {
 		if err != nil {
 			continue
 		}
-		commandLine, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
+		commandLine, err := os.ReadFile("/proc/" + entry.Name() + "/cmdline")
 		if err != nil { // it has ended meanwhile
 			continue
 		}
@@ -127,7 +127,7 @@ func containerProcesses(dir string) ([]int, error) {
 		if err != nil { // it has been removed meanwhile
 			continue
 		}
-		for _, text := range strings.Fields(string(data)) {
+		for _, text := range strings.FieldsSeq(string(data)) {
 			if pid, err := strconv.Atoi(text); err == nil && pid > 0 && !slices.Contains(pids, pid) {
 				pids = append(pids, pid)
 			}
@@ -169,6 +169,6 @@ func eventually(what string, try func() error) error {
 		if time.Now().After(giveUp) {
 			return fmt.Errorf("waited %s in vain for %s: %w", goneTimeout, what, err)
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-time.After(pollInterval)
 	}
 }

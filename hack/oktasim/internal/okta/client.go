@@ -48,15 +48,17 @@ type Client struct {
 	HTTP  *http.Client
 	// RetryFor is how long one request is tried again while there is no answer.
 	RetryFor time.Duration
+	// Ingress tells that there is one before the server: its own answers, that it has lost the server, count as no answer.
+	Ingress bool
+	// Observe, unless nil, is told of every attempt, by several goroutines at once.
+	Observe func(Attempt)
 	// Now and Sleep are the clock; Sleep returns early, with an error, when ctx ends.
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-// New returns a client with Okta's timeout that keeps up to connections open.
-func New(baseURL, token string, connections int, retryFor time.Duration) *Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = connections
+// New returns a client with Okta's timeout.
+func New(baseURL, token string, transport http.RoundTripper, retryFor time.Duration) *Client {
 	return &Client{
 		BaseURL: strings.TrimSuffix(baseURL, "/"), Token: token, RetryFor: retryFor,
 		HTTP: &http.Client{Transport: transport, Timeout: Timeout},
@@ -95,6 +97,19 @@ type Answer struct {
 	Unsure bool
 }
 
+// Attempt is one HTTP request and what came of it.
+type Attempt struct {
+	At      time.Time     `json:"at"`
+	Elapsed time.Duration `json:"elapsed"`
+	Method  string        `json:"method"`
+	Path    string        `json:"path"`
+	// Status is 0 without an answer, and Error says why there is none.
+	Status int    `json:"status"`
+	Error  string `json:"error,omitempty"`
+	// Ingress tells that the answer is an ingress's own.
+	Ingress bool `json:"ingress,omitempty"`
+}
+
 // Query is Okta's way to look a resource up: attribute eq "value", first page.
 func Query(path, attribute, value string) string {
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value)
@@ -117,6 +132,11 @@ func (c *Client) Do(ctx context.Context, step *report.Step, r Request) (*Answer,
 	for attempt := 0; ; attempt++ {
 		start := c.Now()
 		got, err := c.attempt(ctx, r, body)
+		fromIngress := err == nil && c.Ingress && got.isIngress()
+		c.observe(r, start, got, err, fromIngress)
+		if fromIngress {
+			err = fmt.Errorf("the ingress answered %d", got.Status)
+		}
 		if err == nil && !isBusy(got.Status) {
 			step.Answered(c.Now().Sub(start))
 			got.Unsure = unsure
@@ -145,6 +165,29 @@ func (c *Client) Do(ctx context.Context, step *report.Step, r Request) (*Answer,
 			return nil, err
 		}
 	}
+}
+
+func (c *Client) observe(r Request, start time.Time, got *Answer, err error, fromIngress bool) {
+	if c.Observe == nil {
+		return
+	}
+	attempt := Attempt{At: start, Elapsed: c.Now().Sub(start), Method: r.Method, Path: r.Path, Ingress: fromIngress}
+	if err != nil {
+		attempt.Error = err.Error()
+	} else {
+		attempt.Status = got.Status
+	}
+	c.Observe(attempt)
+}
+
+// isIngress says whether an ingress gave this answer because it could not get one from the server, which never
+// answers without a SCIM error.
+func (a *Answer) isIngress() bool {
+	switch a.Status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return !strings.HasPrefix(a.Header.Get("Content-Type"), "application/scim+json")
+	}
+	return false
 }
 
 func isBusy(status int) bool {

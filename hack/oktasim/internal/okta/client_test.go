@@ -67,12 +67,14 @@ const (
 func TestDo(t *testing.T) {
 	type attempts = []attempt
 	busy := answer(429, errorBody, "Retry-After", "3")
+	lost := answer(502, "Bad Gateway", "Content-Type", "text/plain")
 	tests := map[string]struct {
 		answers attempts
 		waits   []time.Duration
 		unsure  bool
 		failed  int
 		err     string
+		ingress bool
 	}{
 		"an answer at once needs no wait": {answers: attempts{answer(200, okBody)}},
 		"a refused connection is tried again with growing pauses, and was surely not carried out": {
@@ -104,13 +106,22 @@ func TestDo(t *testing.T) {
 		"an error without a body fails":        {answers: attempts{answer(500, "")}, failed: 1},
 		"an error that is no SCIM error fails": {answers: attempts{answer(500, okBody)}, failed: 1},
 		"no content needs no body":             {answers: attempts{answer(204, "")}},
+		"an ingress that has lost the server is tried again, and the server may have carried the request out": {
+			ingress: true, answers: attempts{lost, answer(200, okBody)}, waits: []time.Duration{200 * time.Millisecond}, unsure: true,
+		},
+		"without an ingress its answer is a failed check": {answers: attempts{lost}, failed: 2},
+		"the server's own 503 is not the ingress's": {
+			ingress: true, answers: attempts{answer(503, errorBody), answer(200, okBody)}, waits: []time.Duration{time.Second}, unsure: true, failed: 1,
+		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			rep := &report.Report{}
 			transport := &script{t: t, attempts: tc.answers}
-			c := New("http://scim.example/", "secret", 1, 5*time.Second)
-			c.HTTP.Transport = transport
+			c := New("http://scim.example/", "secret", transport, 5*time.Second)
+			c.Ingress = tc.ingress
+			var observed []Attempt
+			c.Observe = func(a Attempt) { observed = append(observed, a) }
 			now := time.Now()
 			var waits []time.Duration
 			c.Now = func() time.Time { return now }
@@ -131,6 +142,9 @@ func TestDo(t *testing.T) {
 			}
 			if rep.Failed() != tc.failed {
 				t.Errorf("%d failed checks, want %d: %q", rep.Failed(), tc.failed, rep.Failures())
+			}
+			if len(observed) != len(transport.seen) {
+				t.Errorf("%d attempts were observed, want %d", len(observed), len(transport.seen))
 			}
 			checkRequests(t, transport.seen)
 		})

@@ -47,7 +47,7 @@ func performSettled(
 	server := httptest.NewServer(handler)
 	defer server.Close()
 	cfg := Config{Users: users, Groups: 10, Modes: []Mode{ModePatch, ModePut}, Workers: workers, Organizations: []string{"Engineering", "Support"}, SettleFor: settleFor}
-	client := okta.New(server.URL, token, workers, time.Minute)
+	client := okta.New(server.URL, token, http.DefaultTransport, time.Minute)
 	clock := &clock{now: time.Now()}
 	client.Now, client.Sleep = clock.read, clock.sleep
 	rep := &report.Report{}
@@ -202,7 +202,7 @@ func TestAWrongTokenFailsTheRun(t *testing.T) {
 func TestTheRunEndsWhenTheServerStaysAway(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	client := okta.New(server.URL, "good", 1, time.Minute)
+	client := okta.New(server.URL, "good", http.DefaultTransport, time.Minute)
 	clock := &clock{now: time.Now()}
 	client.Now, client.Sleep = clock.read, clock.sleep
 	s := New(Config{Users: 2, Modes: []Mode{ModePut}}, client, &report.Report{}, &report.Progress{})
