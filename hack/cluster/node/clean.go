@@ -86,7 +86,7 @@ func removeNetwork() error {
 	}
 	tables, err := run("nft", "list", "tables")
 	errs = append(errs, err)
-	for _, line := range strings.SplitSeq(tables, "\n") {
+	for line := range strings.SplitSeq(tables, "\n") {
 		// "table FAMILY NAME"
 		if words := strings.Fields(line); len(words) == 3 && words[2] == "kube-proxy" {
 			_, err := run("nft", "delete", "table", words[1], words[2])

@@ -127,7 +127,7 @@ func containerProcesses(dir string) ([]int, error) {
 		if err != nil { // it has been removed meanwhile
 			continue
 		}
-		for _, text := range strings.FieldsSeq(string(data)) {
+		for text := range strings.FieldsSeq(string(data)) {
 			if pid, err := strconv.Atoi(text); err == nil && pid > 0 && !slices.Contains(pids, pid) {
 				pids = append(pids, pid)
 			}
