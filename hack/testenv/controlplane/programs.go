@@ -37,7 +37,7 @@ func (cp *ControlPlane) StopProgram(name string, grace time.Duration) error {
 	return process.Stop(grace)
 }
 
-// StartControllers starts kube-controller-manager with garbage collection, namespace deletion and default service
+// StartControllers starts kube-controller-manager with garbage collection, namespace deletion, aggregated roles, type checks of admission policies and default service
 // accounts, and with all other controllers when there is a node. Install custom resource definitions before: the garbage collector looks for new ones only every 30 seconds.
 func (cp *ControlPlane) StartControllers() error {
 	kubeconfig := cp.path("kube-controller-manager.kubeconfig")
@@ -52,7 +52,8 @@ func (cp *ControlPlane) StartControllers() error {
 		"--kube-api-burst=1000",
 	}
 	if cp.opts.NodeAddress == "" {
-		args = append(args, "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller")
+		args = append(args, "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller,"+
+			"clusterrole-aggregation-controller,validatingadmissionpolicy-status-controller")
 	} else {
 		args = append(args, "--root-ca-file="+cp.pki("ca.crt"), "--service-account-private-key-file="+cp.pki("service-accounts.key"))
 	}
