@@ -82,15 +82,10 @@ func ownCgroups(dir string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the containers: %w", err)
 	}
-	parents, err := filepath.Glob(filepath.Join(cgroups, "*", cgroup)) // version 1
-	if err != nil {
-		return nil, fmt.Errorf("listing the cgroups: %w", err)
-	}
-	parents = append(parents, filepath.Join(cgroups, cgroup)) // version 2
 	var all []string
-	for _, parent := range parents {
-		for _, container := range containers {
-			below, err := foldersBelow(filepath.Join(parent, filepath.Base(container)))
+	for _, container := range containers {
+		for _, group := range containerCgroups(filepath.Base(container)) {
+			below, err := foldersBelow(group)
 			if err != nil {
 				return nil, fmt.Errorf("listing the cgroups: %w", err)
 			}
@@ -121,11 +116,18 @@ func containerProcesses(dir string) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	return processesIn(groups)
+}
+
+func processesIn(groups []string) ([]int, error) {
 	var pids []int
 	for _, group := range groups {
 		data, err := os.ReadFile(filepath.Join(group, "cgroup.procs"))
-		if err != nil { // it has been removed meanwhile
-			continue
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENODEV) {
+			continue // it has been removed meanwhile
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing the processes of a cgroup: %w", err)
 		}
 		for text := range strings.FieldsSeq(string(data)) {
 			if pid, err := strconv.Atoi(text); err == nil && pid > 0 && !slices.Contains(pids, pid) {
@@ -134,6 +136,12 @@ func containerProcesses(dir string) ([]int, error) {
 		}
 	}
 	return pids, nil
+}
+
+// containerCgroups are the places where a container's cgroups may be: version 1 has several hierarchies, version 2 one.
+func containerCgroups(id string) []string {
+	groups, _ := filepath.Glob(filepath.Join(cgroups, "*", cgroup, id)) // the pattern is a valid one
+	return append(groups, filepath.Join(cgroups, cgroup, id))
 }
 
 func removeCgroups(dir string) error {
