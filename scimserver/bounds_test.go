@@ -5,9 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -41,35 +38,6 @@ func TestSlashesInAnIDDoNotReachAnotherAddress(t *testing.T) {
 	})
 	for _, path := range []string{"/scim/v2/Users/a%2F..%2F..%2FGroups", "/scim/v2/Users/%2F", "/scim/v2/Users/%2e"} {
 		wantSCIMError(t, serve(s, request(http.MethodGet, path, "")), http.StatusNotFound, "")
-	}
-}
-
-func TestLargeBodiesThatDoNotFitIntoMemoryAreSentBackAndSmallOnesNever(t *testing.T) {
-	s, _ := testServer(found)
-	s.bodies = semaphore.NewWeighted(maxGroupBody)
-	chunked := func() *http.Request {
-		r := request(http.MethodPost, "/scim/v2/Groups", `{"displayName":"x"}`)
-		r.ContentLength = -1
-		return r
-	}
-	for range 2 { // the first one must give its room back
-		if w := serve(s, chunked()); w.Code == http.StatusServiceUnavailable {
-			t.Errorf("got %d for a body that fits", w.Code)
-		}
-	}
-	if !s.bodies.TryAcquire(1) {
-		t.Fatal("there is no room left")
-	}
-	r := chunked()
-	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Millisecond)
-	defer cancel()
-	w := serve(s, r.WithContext(ctx))
-	wantSCIMError(t, w, http.StatusServiceUnavailable, "")
-	if w.Header().Get("Retry-After") == "" {
-		t.Error("the client is not told when to come back")
-	}
-	if w := serve(s, request(http.MethodPost, "/scim/v2/Users", `{"userName":"babs"}`)); w.Code == http.StatusServiceUnavailable {
-		t.Error("a small body is kept out by large ones")
 	}
 }
 

@@ -18,6 +18,7 @@ type bulk struct {
 	failed   func(*http.Request, error) *scim.Error
 	// throttle waits until the token may make another request: an operation counts as one.
 	throttle func(context.Context, *http.Request) error
+	shares   *shares
 }
 
 func (s *Server) newBulk() *bulk {
@@ -29,6 +30,7 @@ func (s *Server) newBulk() *bulk {
 			return problem
 		},
 		throttle: s.throttle,
+		shares:   s.shares,
 	}
 	for _, rt := range scim.ResourceTypes() {
 		b.handlers[rt] = s.writes(rt)
@@ -38,8 +40,13 @@ func (s *Server) newBulk() *bulk {
 
 // post carries out the operations one after the other. When the time is nearly over those that
 // are left are answered with 503, each on its own, but a circle that has been begun is
-// completed or undone.
+// completed or undone, without waiting for the rate limit.
 func (b *bulk) post(r *http.Request) (response, error) {
+	release, err := b.shares.bulk(r.Context(), tenantOf(r))
+	if err != nil {
+		return response{}, err
+	}
+	defer release()
 	body, err := readBody(r)
 	if err != nil {
 		return response{}, err
@@ -55,22 +62,15 @@ func (b *bulk) post(r *http.Request) (response, error) {
 		begin, cancel = context.WithDeadline(ctx, deadline.Add(-bulkReserve))
 		defer cancel()
 	}
-	created := make(map[string]bool)
 	answer := request.Run(baseURL(r), func(c scim.BulkCall) scim.BulkResult {
-		callCtx := begin
-		if created[c.ID] {
-			// It may be a step of a circle, which is completed or undone.
-			callCtx = ctx
+		if c.Finishing {
+			return b.carryOut(r, c)
 		}
-		if b.throttle(callCtx, r) != nil {
+		if b.throttle(begin, r) != nil {
 			return scim.BulkResult{Err: scim.NewError(http.StatusServiceUnavailable,
 				"there was no time left for this operation, and nothing of it was done; repeat it in another request")}
 		}
-		result := b.carryOut(r.WithContext(callCtx), c)
-		if result.Err == nil && c.Method == http.MethodPost {
-			created[result.ID] = true
-		}
-		return result
+		return b.carryOut(r.WithContext(begin), c)
 	})
 	return response{status: http.StatusOK, body: answer.Encode()}, nil
 }

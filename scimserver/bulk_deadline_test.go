@@ -82,3 +82,34 @@ func TestBulkStopsInTime(t *testing.T) {
 		t.Errorf("the failure is not in the log once: %s", logs)
 	}
 }
+
+func TestBulkUndoesACircleAlthoughTheRateIsUsedUp(t *testing.T) {
+	slow := &slowStore{}
+	s := newServer(slow, onlyGood{}, Options{Logger: (&logBuffer{}).logger()})
+	b := s.newBulk()
+	// As at one request an hour: there is no second turn before the time is over.
+	turns := 2
+	b.throttle = func(ctx context.Context, _ *http.Request) error {
+		if turns--; turns >= 0 {
+			return nil
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	client, err := onlyGood{}.authenticate(t.Context(), goodToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	member := func(id string) string { return `"members":[{"value":"bulkId:` + id + `"}]` }
+	r := request("POST", "/scim/v2/Bulk", `{"Operations":[
+		{"method":"POST","path":"/Groups","bulkId":"a","data":{"displayName":"A",`+member("b")+`}},
+		{"method":"POST","path":"/Groups","bulkId":"b","data":{"displayName":"B",`+member("a")+`}}]}`)
+	ctx, cancel := context.WithTimeout(t.Context(), bulkReserve+100*time.Millisecond)
+	defer cancel()
+	if _, err := b.post(r.WithContext(withCall(ctx, &call{requestID: "req-1", basePath: "/scim/v2", client: client}))); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"create A", "create B", "delete " + someID}, slow.calls); diff != "" || !slow.running {
+		t.Errorf("the circle is not undone in time (-want +got):\n%s", diff)
+	}
+}

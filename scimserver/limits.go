@@ -13,9 +13,15 @@ const (
 	maxBulkBody       = 4 << 20
 	maxBulkOperations = 1000
 	// maxBodies bounds the bodies larger than maxUserBody in memory at the same time. Decoded, a body takes
-	// several times its size.
-	maxBodies    = 2 * maxGroupBody
-	bodyPatience = time.Second
+	// several times its size. maxTenantBodies is what one tenant may have of it.
+	maxBodies       = 2 * maxGroupBody
+	maxTenantBodies = maxBodies / 2
+	// maxTenantBulks and maxTenantScans are how many bulk requests, and searches of all
+	// resources, of one tenant run at the same time.
+	maxTenantBulks = 4
+	maxTenantScans = 4
+	// sharePatience is how long a request waits for room among those.
+	sharePatience = 5 * time.Second
 	// maxHeaderBytes includes the request line, and so a filter.
 	maxHeaderBytes = 64 << 10
 

@@ -184,24 +184,18 @@ func capBody(limit int64) middleware {
 // size of a user always pass, so that nobody's large ones keep others from working.
 func (s *Server) inMemory(limit int64, next handler) handler {
 	return func(r *http.Request) (response, error) {
-		if !hasBody(r) {
-			return next(r)
-		}
 		weight := r.ContentLength
 		if weight < 0 || weight > limit {
 			weight = limit
 		}
-		if weight <= maxUserBody {
+		if !hasBody(r) || weight <= maxUserBody {
 			return next(r)
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), bodyPatience)
-		defer cancel()
-		if err := s.bodies.Acquire(ctx, weight); err != nil {
-			return response{}, withHeader(
-				scim.NewError(http.StatusServiceUnavailable, "too many large requests at once; repeat this one in %d seconds", retryAfter),
-				"Retry-After", strconv.Itoa(retryAfter))
+		release, err := s.shares.body(r.Context(), tenantOf(r), weight)
+		if err != nil {
+			return response{}, err
 		}
-		defer s.bodies.Release(weight)
+		defer release()
 		return next(r)
 	}
 }

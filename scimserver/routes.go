@@ -29,7 +29,7 @@ type route struct {
 
 // routes lists all addresses.
 func (s *Server) routes() []route {
-	root := &searches{store: s.store, now: s.now}
+	root := &searches{store: s.store, shares: s.shares, now: s.now}
 	list := []route{
 		{method: http.MethodGet, path: "/ServiceProviderConfig", handle: getServiceProviderConfig, public: true},
 		{method: http.MethodGet, path: "/Schemas", handle: listSchemas},
@@ -54,7 +54,7 @@ func (s *Server) routes() []route {
 
 func (s *Server) resourceRoutes(rt *scim.ResourceType) []route {
 	h := &resources{rt: rt, store: s.store}
-	all := &searches{rt: rt, store: s.store, now: s.now}
+	all := &searches{rt: rt, store: s.store, shares: s.shares, now: s.now}
 	one := rt.Endpoint + "/{id}"
 	writes := s.writes(rt)
 	write := func(method, path string) route {

@@ -18,9 +18,10 @@ const cursorTimeout = time.Hour
 // to /.search, over one resource type or over all (RFC 7644 section 3.4.2 and 3.4.3).
 type searches struct {
 	// rt is nil for the root.
-	rt    *scim.ResourceType
-	store resourceStore
-	now   func() time.Time
+	rt     *scim.ResourceType
+	store  resourceStore
+	shares *shares
+	now    func() time.Time
 }
 
 func (h *searches) get(r *http.Request) (response, error) {
@@ -67,7 +68,7 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	if q.From, err = cursor.position(); err != nil {
 		return response{}, err
 	}
-	page, err := h.store.List(r.Context(), tenantOf(r), h.rt, q)
+	page, err := h.list(r, q)
 	if err != nil {
 		return response{}, err
 	}
@@ -83,6 +84,17 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	}
 	body, err := list.EncodeMixed(page.Types)
 	return response{status: http.StatusOK, body: body}, err
+}
+
+func (h *searches) list(r *http.Request, q store.Query) (store.Page, error) {
+	if q.Scans(h.rt) {
+		release, err := h.shares.scan(r.Context(), tenantOf(r))
+		if err != nil {
+			return store.Page{}, err
+		}
+		defer release()
+	}
+	return h.store.List(r.Context(), tenantOf(r), h.rt, q)
 }
 
 func (h *searches) projections(request *scim.SearchRequest) (map[*scim.ResourceType]*scim.Projection, error) {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"golang.org/x/sync/semaphore"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
@@ -44,7 +43,7 @@ type Server struct {
 	store    resourceStore
 	auth     authenticator
 	rates    *rates
-	bodies   *semaphore.Weighted
+	shares   *shares
 	now      func() time.Time
 	timeouts connectionTimeouts
 	certs    *certwatcher.CertWatcher
@@ -84,7 +83,7 @@ func newServer(s resourceStore, auth authenticator, o Options) *Server {
 	}
 	return &Server{
 		options: o, store: s, auth: auth, log: o.Logger.WithName("scim"),
-		rates: newRates(time.Now), bodies: semaphore.NewWeighted(maxBodies), now: time.Now, timeouts: defaultConnectionTimeouts,
+		rates: newRates(time.Now), shares: newShares(), now: time.Now, timeouts: defaultConnectionTimeouts,
 	}
 }
 

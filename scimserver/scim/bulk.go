@@ -38,6 +38,8 @@ type BulkOperation struct {
 	data map[string]any
 	// problem says why the operation cannot be carried out.
 	problem *Error
+	// finishing is that of its BulkCall.
+	finishing bool
 }
 
 // bulkIDPrefix begins a reference to the resource that a POST of the same request creates.

@@ -18,6 +18,9 @@ type BulkCall struct {
 	Version string
 	// Data is the body.
 	Data []byte
+	// Finishing says that the call completes or undoes a circle that has been begun. The
+	// client did not ask for it, and nothing but the end of all time should keep it back.
+	Finishing bool
 }
 
 // BulkResult is the outcome of a BulkCall. Err is nil if it succeeded.
@@ -54,8 +57,7 @@ type BulkOutcome struct {
 // Resources that refer to each other in a circle are created without these
 // references, which a PATCH then adds to each. They are created all or none: if one
 // step fails, what was created is deleted again, and the other operations of the circle
-// are 409. So call also gets requests that the client did not make, and
-// should let them through when it refuses others, for example for lack of time.
+// are 409. So call also gets requests that the client did not make: those with Finishing.
 //
 // A reference to what no operation creates, or to what could not be created, is
 // 400 invalidValue. After FailOnErrors failures nothing further is begun.
@@ -100,13 +102,11 @@ func (r *bulkRun) carryOut(o *BulkOperation, data map[string]any) BulkResult {
 	if o.problem != nil {
 		return BulkResult{Err: o.problem}
 	}
-	id, idKnown := withIDs(o.id, r.ids)
-	resolved, dataKnown := withIDs(data, r.ids)
-	if !idKnown || !dataKnown {
+	id, resolved, known := o.withIDs(data, r.ids)
+	if !known {
 		return BulkResult{Err: invalidValue("the operation refers to a bulkId that no POST of this request has, or whose POST failed")}
 	}
-	c := BulkCall{Method: o.Method, Type: o.rt, Version: o.version}
-	c.ID, _ = id.(string)
+	c := BulkCall{Method: o.Method, Type: o.rt, ID: id, Version: o.version, Finishing: o.finishing}
 	if data != nil {
 		c.Data = encodeJSON(resolved)
 	}
@@ -139,13 +139,13 @@ func (r *bulkRun) tryCircle(component []int, results []BulkResult) (failed bool)
 	for k, i := range component {
 		o := &r.request.Operations[i]
 		var now map[string]any
-		now, later[k] = splitReferences(o.data, bulkIDs)
+		now, later[k] = o.rt.splitReferences(o.data, bulkIDs)
 		if results[k] = r.carryOut(o, now); results[k].Err != nil {
 			return true
 		}
 	}
 	for k, i := range component {
-		addition := BulkOperation{Method: http.MethodPatch, rt: r.request.Operations[i].rt, id: results[k].ID}
+		addition := BulkOperation{Method: http.MethodPatch, rt: r.request.Operations[i].rt, id: results[k].ID, finishing: true}
 		result := r.carryOut(&addition, map[string]any{
 			"schemas":    []any{PatchOpURN},
 			"Operations": []any{map[string]any{"op": string(OpAdd), "value": later[k]}},
@@ -169,7 +169,7 @@ func (r *bulkRun) undo(o *BulkOperation, err *Error) *Error {
 		return err
 	}
 	delete(r.ids, o.BulkID)
-	result := r.call(BulkCall{Method: http.MethodDelete, Type: o.rt, ID: id})
+	result := r.call(BulkCall{Method: http.MethodDelete, Type: o.rt, ID: id, Finishing: true})
 	if result.Err == nil {
 		return err
 	}
@@ -184,8 +184,7 @@ func (r *bulkRun) report(i int, result BulkResult) {
 	id := result.ID
 	if o.Method != http.MethodPost {
 		// The path may refer to what could not be created, and then names nothing.
-		resolved, _ := withIDs(o.id, r.ids)
-		id, _ = resolved.(string)
+		id, _, _ = o.withIDs(nil, r.ids)
 	}
 	if result.Err != nil {
 		r.failures++

@@ -128,14 +128,28 @@ func (s *Store) candidates(ctx context.Context, tenant string, rt *scim.Resource
 	return nil, false, nil
 }
 
+// indexed reports whether lookUp finds the resources of a type, or with nil of any, that
+// have a value at a path.
+func indexed(rt *scim.ResourceType, path string) bool {
+	switch path {
+	case "userName":
+		return rt != scim.Group
+	case "displayName":
+		return rt == scim.Group
+	case "id", "externalId", "emails.value", "groups.value", "members.value":
+		return true
+	}
+	return false
+}
+
 func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType, c scim.EqConstraint) ([]string, bool, error) {
+	if !indexed(rt, c.Path) {
+		return nil, false, nil
+	}
 	switch c.Path {
 	case "id":
 		return []string{c.Value}, true, nil
 	case "userName", "displayName":
-		if (rt == scim.User) != (c.Path == "userName") {
-			return nil, false, nil
-		}
 		ids, err := s.idsBy(ctx, tenant, rt, indexName, fold.String(c.Value))
 		if err == nil && len(ids) == 0 {
 			ids, err = s.askClaim(ctx, tenant, rt, c.Value)
@@ -150,11 +164,9 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 	case "groups.value":
 		ids, err := s.idsBy(ctx, tenant, rt, indexMemberOf, c.Value)
 		return ids, true, err
-	case "members.value":
+	default: // members.value
 		ids, err := s.groupsOf(ctx, tenant, c.Value)
 		return ids, true, err
-	default:
-		return nil, false, nil
 	}
 }
 

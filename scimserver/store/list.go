@@ -23,6 +23,20 @@ type Query struct {
 	WithMembers bool
 }
 
+// Scans reports whether List has to look at more than one page of resources, or at the
+// members of a page of groups: what one client should not do many times at once.
+func (q *Query) Scans(rt *scim.ResourceType) bool {
+	if q.Filter == nil {
+		return q.Sort != nil || q.WithMembers && rt != scim.User
+	}
+	for _, condition := range q.Filter.EqualityConstraints() {
+		if indexed(rt, condition.Path) {
+			return false
+		}
+	}
+	return true
+}
+
 // Position is a place between two pages of a cursor.
 type Position struct {
 	// Key is the place of the resource next to the page wanted. It need not exist any more.
@@ -53,8 +67,7 @@ type Page struct {
 // List returns a page of the resources of a type, or with rt nil of all types.
 //
 // Without filter and order a page is cut out of an index. With an equality on an
-// indexed attribute (id, userName, displayName, externalId, emails.value,
-// groups.value, members.value) in every match only the index's candidates are read. Any
+// indexed attribute in every match only the index's candidates are read. Any
 // other filter, and every order, looks at all resources of the tenant in the
 // cache, one after the other, and keeps of each match only what decides its place.
 func (s *Store) List(ctx context.Context, tenant string, rt *scim.ResourceType, q Query) (Page, error) {

@@ -1,0 +1,109 @@
+package scimserver
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// shares bounds what costly requests hold at the same time: all of them together,
+// and those of one tenant, so that what one tenant does at once cannot keep the
+// others from being served. A request that finds no room waits a moment.
+type shares struct {
+	bodies   *semaphore.Weighted
+	patience time.Duration
+
+	mu      sync.Mutex
+	tenants map[string]*share
+}
+
+// share is what one tenant may hold.
+type share struct {
+	// bodies is in bytes; bulks and scans are numbers of requests.
+	bodies, bulks, scans *semaphore.Weighted
+	// users are the requests that hold some of it or wait for it.
+	users int
+}
+
+func newShares() *shares {
+	return &shares{bodies: semaphore.NewWeighted(maxBodies), patience: sharePatience, tenants: make(map[string]*share)}
+}
+
+// of returns a tenant's share, which is kept until leave is called.
+func (s *shares) of(tenant string) (own *share, leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own = s.tenants[tenant]
+	if own == nil {
+		own = &share{
+			bodies: semaphore.NewWeighted(maxTenantBodies),
+			bulks:  semaphore.NewWeighted(maxTenantBulks),
+			scans:  semaphore.NewWeighted(maxTenantScans),
+		}
+		s.tenants[tenant] = own
+	}
+	own.users++
+	return own, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if own.users--; own.users == 0 {
+			delete(s.tenants, tenant)
+		}
+	}
+}
+
+// body waits for room for a body of that many bytes. A tenant that has used up its share is
+// 429; one that has not, while others use all there is, is 503.
+func (s *shares) body(ctx context.Context, tenant string, weight int64) (release func(), err error) {
+	own, leave := s.of(tenant)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	if err := own.bodies.Acquire(ctx, weight); err != nil {
+		leave()
+		return nil, tooManyAtOnce("large requests")
+	}
+	if err := s.bodies.Acquire(ctx, weight); err != nil {
+		own.bodies.Release(weight)
+		leave()
+		return nil, later(http.StatusServiceUnavailable, "too many large requests at once; repeat this one in %d seconds")
+	}
+	return func() { s.bodies.Release(weight); own.bodies.Release(weight); leave() }, nil
+}
+
+// bulk waits until the tenant may run one more bulk request, or returns a 429.
+func (s *shares) bulk(ctx context.Context, tenant string) (release func(), err error) {
+	own, leave := s.of(tenant)
+	return s.one(ctx, own.bulks, leave, "bulk requests")
+}
+
+// scan waits until the tenant may look through all of its resources once more, or
+// returns a 429.
+func (s *shares) scan(ctx context.Context, tenant string) (release func(), err error) {
+	own, leave := s.of(tenant)
+	return s.one(ctx, own.scans, leave, "searches that no index serves")
+}
+
+func (s *shares) one(ctx context.Context, of *semaphore.Weighted, leave func(), what string) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	if err := of.Acquire(ctx, 1); err != nil {
+		leave()
+		return nil, tooManyAtOnce(what)
+	}
+	return func() { of.Release(1); leave() }, nil
+}
+
+func tooManyAtOnce(what string) error {
+	return later(http.StatusTooManyRequests, "too many "+what+" of this client at once; wait for one to end, or repeat this one in %d seconds")
+}
+
+// later is an error that asks to repeat the request after retryAfter, which is in the detail.
+func later(status int, detail string) error {
+	return withHeader(scim.NewError(status, detail, retryAfter), "Retry-After", strconv.Itoa(retryAfter))
+}

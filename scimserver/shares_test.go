@@ -1,0 +1,134 @@
+package scimserver
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+	"rservice.dev/scim-operator/scimserver/store"
+)
+
+// anyTenant lets every token in, to a tenant of the same name.
+type anyTenant struct{}
+
+func (anyTenant) authenticate(_ context.Context, token string) (*principal, error) {
+	return &principal{tokenID: token, tenant: token, endpoint: "okta", cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
+}
+
+// heldStore keeps the requests of tenant "busy" until they are let go.
+type heldStore struct {
+	brokenStore
+	entered chan string
+	letGo   chan struct{}
+}
+
+func (s *heldStore) hold(tenant string) {
+	if tenant == "busy" {
+		s.entered <- tenant
+		<-s.letGo
+	}
+}
+
+func (s *heldStore) Create(ctx context.Context, tenant string, _ *scim.ResourceType, _ scim.Resource) (scim.Resource, error) {
+	s.hold(tenant)
+	return found(ctx)
+}
+
+func (s *heldStore) List(_ context.Context, tenant string, _ *scim.ResourceType, _ store.Query) (store.Page, error) {
+	s.hold(tenant)
+	return store.Page{}, nil
+}
+
+func TestOneTenantCannotKeepTheOthersOut(t *testing.T) {
+	chunkedGroup := func() *http.Request {
+		r := request(http.MethodPost, "/scim/v2/Groups", "")
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(`{"displayName":"x"}`)), -1
+		return r
+	}
+	bulk := func() *http.Request {
+		return request(http.MethodPost, "/scim/v2/Bulk", `{"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":{"userName":"a"}}]}`)
+	}
+	user := func() *http.Request { return request(http.MethodPost, "/scim/v2/Users", `{"userName":"babs"}`) }
+	scan := func() *http.Request { return request(http.MethodGet, "/scim/v2/Users?filter=title+pr", "") }
+	for name, test := range map[string]struct {
+		request func() *http.Request
+		// share is how many the tenant may have at the same time.
+		share int
+		// passes is a request that is answered also when the share is used up.
+		passes func() *http.Request
+		status int
+	}{
+		"by large bodies":                   {chunkedGroup, 1, func() *http.Request { return nil }, http.StatusCreated},
+		"by bulk requests":                  {bulk, maxTenantBulks, chunkedGroup, http.StatusOK},
+		"by looking through all it has":     {scan, maxTenantScans, bulk, http.StatusOK},
+		"by anything that holds but itself": {user, 20, chunkedGroup, http.StatusCreated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			held := &heldStore{entered: make(chan string), letGo: make(chan struct{})}
+			s := newServer(held, anyTenant{}, Options{Logger: (&logBuffer{}).logger()})
+			s.shares.patience = 10 * time.Millisecond
+			as := func(tenant string, r *http.Request) *http.Request {
+				r.Header.Set("Authorization", "Bearer "+tenant)
+				return r
+			}
+			answered := make(chan int, test.share)
+			for range test.share {
+				go func() { answered <- serve(s, as("busy", test.request())).Code }()
+				<-held.entered
+			}
+			if test.share < 20 {
+				w := serve(s, as("busy", test.request()))
+				wantSCIMError(t, w, http.StatusTooManyRequests, "")
+				if w.Header().Get("Retry-After") == "" {
+					t.Error("the client is not told when to come back")
+				}
+			}
+			if w := serve(s, as("other", test.request())); w.Code != test.status {
+				t.Errorf("another tenant got %d %s", w.Code, w.Body)
+			}
+			if r := test.passes(); r != nil {
+				go func() { answered <- serve(s, as("busy", r)).Code }()
+				<-held.entered
+				test.share++
+			}
+			close(held.letGo)
+			for range test.share {
+				if code := <-answered; code >= http.StatusBadRequest {
+					t.Errorf("one within the share got %d", code)
+				}
+			}
+			if len(s.shares.tenants) != 0 {
+				t.Errorf("%d tenants are remembered for ever", len(s.shares.tenants))
+			}
+		})
+	}
+}
+
+func TestLargeBodiesOfAllTenantsShareTheMemory(t *testing.T) {
+	s := newShares()
+	s.patience = 10 * time.Millisecond
+	var releases []func()
+	for _, tenant := range []string{"a", "b"} {
+		release, err := s.body(t.Context(), tenant, maxTenantBodies)
+		if err != nil {
+			t.Fatal(err)
+		}
+		releases = append(releases, release)
+	}
+	problem, header := errorOf(s.body(t.Context(), "c", 1))
+	if problem.Status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" {
+		t.Errorf("got %v %v", problem, header)
+	}
+	releases[0]()
+	release, err := s.body(t.Context(), "c", maxTenantBodies)
+	if err != nil {
+		t.Errorf("what was given back is not there: %v", err)
+	}
+	release()
+}
+
+func errorOf(_ func(), err error) (*scim.Error, http.Header) { return problemOf("req-1", err) }
