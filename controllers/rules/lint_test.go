@@ -8,8 +8,8 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-// named is a small rule for ScimUser at a position, changed as the test wants.
-func named(name string, position int32, change func(*v1alpha1.AutomationRuleSpec)) *v1alpha1.AutomationRule {
+// ruleAt is a small rule for ScimUser at a position, changed as the test wants.
+func ruleAt(name string, position int32, change func(*v1alpha1.AutomationRuleSpec)) *v1alpha1.AutomationRule {
 	return userRule(func(r *v1alpha1.AutomationRule) {
 		r.Name = name
 		r.Spec.Position = &position
@@ -53,72 +53,72 @@ var lintTests = map[string]struct {
 	want  []string
 }{
 	"a condition that is false": {
-		[]*v1alpha1.AutomationRule{named("a", 1, when(`user.active && 1 > 2`))}, []string{never}},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, when(`user.active && 1 > 2`))}, []string{never}},
 	"a condition that is false because of an expression": {
-		[]*v1alpha1.AutomationRule{named("a", 1, when(`size(kinds) > 1 && user.title != ""`, expressions("kinds", `["x"]`)))}, []string{never}},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, when(`size(kinds) > 1 && user.title != ""`, expressions("kinds", `["x"]`)))}, []string{never}},
 	"a condition that is true": {
-		[]*v1alpha1.AutomationRule{named("a", 1, when(`true || user.active`))},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, when(`true || user.active`))},
 		[]string{"rule a, condition: the condition is always true; leave it out"}},
 	"one field cannot equal two texts": {
-		[]*v1alpha1.AutomationRule{named("a", 1, when(`user.userType == "A" && user.active && "B" == user.userType`))}, []string{excluded}},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, when(`user.userType == "A" && user.active && "B" == user.userType`))}, []string{excluded}},
 	"a field cannot be something and not be it": {
-		[]*v1alpha1.AutomationRule{named("a", 1, when(`user.active && !user.active`))}, []string{excluded}},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, when(`user.active && !user.active`))}, []string{excluded}},
 	"one field may differ from two texts": {
-		[]*v1alpha1.AutomationRule{named("a", 1, when(`user.userType != "A" && user.userType != "B"`))}, nil},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, when(`user.userType != "A" && user.userType != "B"`))}, nil},
 	"an alternative excludes nothing": {
-		[]*v1alpha1.AutomationRule{named("a", 1, when(`user.userType == "A" || user.userType == "B"`))}, nil},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, when(`user.userType == "A" || user.userType == "B"`))}, nil},
 	"a condition that fails without a subject is no constant": {
-		[]*v1alpha1.AutomationRule{named("a", 1, when(`1 / user.title.size() > 0`))}, nil},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, when(`1 / user.title.size() > 0`))}, nil},
 	"an expression that nothing uses": {
-		[]*v1alpha1.AutomationRule{named("a", 1, when(`two != ""`, expressions("one", "user.title", "two", "user.nickName", "three", "two + one", "four", `"x"`)))},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, when(`two != ""`, expressions("one", "user.title", "two", "user.nickName", "three", "two + one", "four", `"x"`)))},
 		[]string{
 			`rule a, expression "four": nothing uses the expression`,
 			`rule a, expression "three": nothing uses the expression`,
 		}},
 	"an expression that only match uses": {
-		[]*v1alpha1.AutomationRule{named("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
 			expressions("email", "user.userName")(s)
 			s.Update.Match = map[string]v1alpha1.MatchExpression{"primaryEmail": "email"}
 		})}, nil},
 	"a match that is the same for all": {
-		[]*v1alpha1.AutomationRule{named("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
 			s.Update.Match = map[string]v1alpha1.MatchExpression{"primaryEmail": `"all@example.com"`}
 		})},
 		[]string{"rule a, match.primaryEmail: the value is the same for every subject, so all of them would have one record"}},
 	"a match that finds nothing": {
-		[]*v1alpha1.AutomationRule{named("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
 			s.Update.Match = map[string]v1alpha1.MatchExpression{"primaryEmail": `" "`}
 		})},
 		[]string{"rule a, match.primaryEmail: the value is always blank, so the rule finds no record"}},
 	"two rules set a field at one position": {
-		[]*v1alpha1.AutomationRule{named("a", 5, setting("jobTitle", "?user.title")), named("b", 5, setting("jobTitle", "?user.nickName"))},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 5, setting("jobTitle", "?user.title")), ruleAt("b", 5, setting("jobTitle", "?user.nickName"))},
 		[]string{"rule b, set jobTitle: rule a sets this field at the same position 5, and the names alone decide that this one wins; give them different positions"}},
 	"two rules set a field at one position for different users": {
 		[]*v1alpha1.AutomationRule{
-			named("a", 5, when(`user.userType == "A"`, setting("jobTitle", "user.title"))),
-			named("b", 5, when(`user.userType == "B"`, setting("jobTitle", "user.title"))),
+			ruleAt("a", 5, when(`user.userType == "A"`, setting("jobTitle", "user.title"))),
+			ruleAt("b", 5, when(`user.userType == "B"`, setting("jobTitle", "user.title"))),
 		}, nil},
 	"the same name in two rules is not the same value": {
 		[]*v1alpha1.AutomationRule{
-			named("a", 5, when(`kind == "A"`, expressions("kind", "user.userType"), setting("jobTitle", "user.title"))),
-			named("b", 5, when(`kind == "B"`, expressions("kind", "user.title"), setting("jobTitle", "user.title"))),
+			ruleAt("a", 5, when(`kind == "A"`, expressions("kind", "user.userType"), setting("jobTitle", "user.title"))),
+			ruleAt("b", 5, when(`kind == "B"`, expressions("kind", "user.title"), setting("jobTitle", "user.title"))),
 		},
 		[]string{"rule b, set jobTitle: rule a sets this field at the same position 5, and the names alone decide that this one wins; give them different positions"}},
 	"an earlier rule clears the field": {
-		[]*v1alpha1.AutomationRule{named("a", 1, clearing("jobTitle")), named("b", 2, setting("jobTitle", "?user.title"))},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, clearing("jobTitle")), ruleAt("b", 2, setting("jobTitle", "?user.title"))},
 		[]string{"rule b, set jobTitle: rule a, which runs before, clears this field"}},
 	"a later rule always overwrites": {
-		[]*v1alpha1.AutomationRule{named("b", 1, setting("jobTitle", "user.nickName")), named("a", 2, setting("jobTitle", "user.title"))},
+		[]*v1alpha1.AutomationRule{ruleAt("b", 1, setting("jobTitle", "user.nickName")), ruleAt("a", 2, setting("jobTitle", "user.title"))},
 		[]string{"rule b, set jobTitle: has no effect, because rule a, which runs later, always sets this field"}},
 	"a later rule overwrites some": {
 		[]*v1alpha1.AutomationRule{
-			named("a", 1, setting("jobTitle", "user.nickName")),
-			named("b", 2, setting("jobTitle", "?user.title")),
-			named("c", 3, when("user.active", setting("jobTitle", "user.title"))),
-			named("d", 4, setting("jobTitle", `record.jobTitle + "!"`)),
+			ruleAt("a", 1, setting("jobTitle", "user.nickName")),
+			ruleAt("b", 2, setting("jobTitle", "?user.title")),
+			ruleAt("c", 3, when("user.active", setting("jobTitle", "user.title"))),
+			ruleAt("d", 4, setting("jobTitle", `record.jobTitle + "!"`)),
 		}, nil},
 	"custom fields differ by id": {
-		[]*v1alpha1.AutomationRule{named("a", 1, setting("customFields.x", "user.title")), named("b", 1, setting("customFields.y", "user.title"))}, nil},
+		[]*v1alpha1.AutomationRule{ruleAt("a", 1, setting("customFields.x", "user.title")), ruleAt("b", 1, setting("customFields.y", "user.title"))}, nil},
 }
 
 func TestProbableMistakesAreFound(t *testing.T) {
@@ -155,7 +155,7 @@ func TestTheDefaultRulesHaveNoFindings(t *testing.T) {
 }
 
 func TestAllProblemsOfARuleAreFound(t *testing.T) {
-	rule := named("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
+	rule := ruleAt("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
 		expressions("title", "user.titel", "upper", "title.upperAscii()", "user", "1")(s)
 		s.Condition = "title != \"\" &&\n  user.activ"
 		s.Update.Match = map[string]v1alpha1.MatchExpression{"primaryEmail": "usr.userName"}
@@ -189,7 +189,7 @@ func TestAllProblemsOfARuleAreFound(t *testing.T) {
 }
 
 func TestWhatIsWrongWithTheWholeRuleIsFoundWhenItsPartsAreRight(t *testing.T) {
-	problems, err := Check(named("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
+	problems, err := Check(ruleAt("a", 1, func(s *v1alpha1.AutomationRuleSpec) {
 		setting("jobTitle", "user.title")(s)
 		setting("jobTitle", "user.nickName")(s)
 	}))
