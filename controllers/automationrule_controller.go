@@ -69,8 +69,14 @@ func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRul
 		return fmt.Errorf("list AutomationRuleExecutions: %w", err)
 	}
 	failures := []v1alpha1.SubjectFailure{}
+	changed, rerunDone := 0, true
 	for i := range executions.Items {
-		if execution := &executions.Items[i]; hasFailed(execution) {
+		execution := &executions.Items[i]
+		rerunDone = rerunDone && execution.Status.RuleRerun == followed(rule, execution.Status.RuleRerun)
+		if hasChanged(execution) {
+			changed++
+		}
+		if hasFailed(execution) {
 			failures = append(failures, v1alpha1.SubjectFailure{
 				Subject: execution.Spec.Subject.Name, Reason: succeededCondition(execution).Reason,
 			})
@@ -78,8 +84,12 @@ func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRul
 	}
 	slices.SortFunc(failures, func(a, b v1alpha1.SubjectFailure) int { return cmp.Compare(a.Subject, b.Subject) })
 	rule.Status.Processed = int64(len(executions.Items))
+	rule.Status.Changed = int64(changed)
 	rule.Status.Failed = int64(len(failures))
 	rule.Status.Failures = failures[:min(len(failures), maxFailures)]
+	if rerunDone {
+		rule.Status.LastRerun = followed(rule, rule.Status.LastRerun)
+	}
 	return nil
 }
 
@@ -101,7 +111,12 @@ func (r *ruleReconciler) verdict(rule *v1alpha1.AutomationRule) verdict {
 }
 
 func hasFailed(execution *v1alpha1.AutomationRuleExecution) bool {
-	return execution.Labels[v1alpha1.LabelResult] == resultFailed
+	return execution.Labels[v1alpha1.LabelResult] == string(v1alpha1.ResultFailed)
+}
+
+// hasChanged reports whether the rule changed the record when it last ran.
+func hasChanged(execution *v1alpha1.AutomationRuleExecution) bool {
+	return succeededCondition(execution).Reason == v1alpha1.ReasonApplied
 }
 
 // onExecutionChange counts a rule's executions again when one has come, gone or
@@ -127,8 +142,12 @@ func onExecutionChange(countInterval time.Duration) handler.EventHandler {
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
 			old, oldOK := e.ObjectOld.(*v1alpha1.AutomationRuleExecution)
 			current, currentOK := e.ObjectNew.(*v1alpha1.AutomationRuleExecution)
-			if oldOK && currentOK && (hasFailed(old) || hasFailed(current)) && succeededCondition(old).Reason != succeededCondition(current).Reason {
+			switch {
+			case !oldOK || !currentOK:
+			case (hasFailed(old) || hasFailed(current)) && succeededCondition(old).Reason != succeededCondition(current).Reason:
 				enqueue(current, q, min(failureDelay, countInterval))
+			case hasChanged(old) != hasChanged(current) || old.Status.RuleRerun != current.Status.RuleRerun:
+				enqueue(current, q, countInterval)
 			}
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {

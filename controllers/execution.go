@@ -16,14 +16,11 @@ import (
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
-// maxHistory is the most earlier runs that an execution keeps.
-const maxHistory = 5
-
-// Values of LabelResult.
 const (
-	resultSucceeded = "succeeded"
-	resultFailed    = "failed"
-	resultSkipped   = "skipped"
+	// maxHistory is the most earlier runs that an execution keeps.
+	maxHistory = 5
+	// maxHistoryMessage is the most characters of an earlier run's message.
+	maxHistoryMessage = 200
 )
 
 // executionLog keeps the AutomationRuleExecutions of one subject.
@@ -32,15 +29,17 @@ type executionLog struct {
 	clock   clock.PassiveClock
 	subject client.Object
 	kind    v1alpha1.SubjectKind
+	// sources are the rules, by name.
+	sources map[string]ruleSource
 	// existing are the cache's own objects, by rule.
 	existing map[string]*v1alpha1.AutomationRuleExecution
 }
 
-// openExecutionLog reads the executions of a subject.
-func openExecutionLog(ctx context.Context, c client.Client, clk clock.PassiveClock, subject client.Object, kind v1alpha1.SubjectKind) (*executionLog, error) {
+// openExecutionLog reads the executions of the subject of a run.
+func openExecutionLog(ctx context.Context, c client.Client, clk clock.PassiveClock, run *run) (*executionLog, error) {
 	list := &v1alpha1.AutomationRuleExecutionList{}
-	err := c.List(ctx, list, client.InNamespace(subject.GetNamespace()),
-		client.MatchingFields{executionBySubject: subject.GetName()}, client.UnsafeDisableDeepCopy)
+	err := c.List(ctx, list, client.InNamespace(run.subject.GetNamespace()),
+		client.MatchingFields{executionBySubject: run.subject.GetName()}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("list AutomationRuleExecutions: %w", err)
 	}
@@ -48,7 +47,7 @@ func openExecutionLog(ctx context.Context, c client.Client, clk clock.PassiveClo
 	for i := range list.Items {
 		existing[list.Items[i].Spec.Rule] = &list.Items[i]
 	}
-	return &executionLog{client: c, clock: clk, subject: subject, kind: kind, existing: existing}, nil
+	return &executionLog{client: c, clock: clk, subject: run.subject, kind: run.kind, sources: run.set.sources, existing: existing}, nil
 }
 
 // record writes what a rule did, unless the execution says so already. current is
@@ -88,59 +87,87 @@ func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecuti
 // fill writes an outcome into an execution.
 func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Outcome, current rules.Record, trigger v1alpha1.Trigger) {
 	now := l.clock.Now()
+	source := l.sources[outcome.Rule]
+	outcome = source.secrets.hide(outcome)
 	succeeded, result := resultOf(outcome)
 	execution.Labels = map[string]string{
-		v1alpha1.LabelRule: outcome.Rule, v1alpha1.LabelSubjectKind: string(l.kind), v1alpha1.LabelResult: result,
+		v1alpha1.LabelRule: outcome.Rule, v1alpha1.LabelSubjectKind: string(l.kind), v1alpha1.LabelResult: string(result),
 	}
 	status := &execution.Status
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionSucceeded, Status: succeeded, Reason: outcome.Reason,
 		Message: truncate(outcome.Message), LastTransitionTime: metav1.NewTime(now),
 	})
-	status.Trigger = trigger
-	status.Time = metav1.NewMicroTime(now)
-	status.RuleGeneration = outcome.Generation
-	status.SubjectGeneration = l.subject.GetGeneration()
+	status.Result, status.Trigger, status.Time = result, trigger, metav1.NewMicroTime(now)
+	status.RuleGeneration, status.SubjectGeneration = outcome.Generation, l.subject.GetGeneration()
+	status.RequestID = clip(l.subject.GetAnnotations()[v1alpha1.AnnotationRequestID], maxRequestID)
+	status.SubjectRerun = followed(l.subject, status.SubjectRerun)
+	status.RuleRerun = followed(source.rule, status.RuleRerun)
 	status.Expressions = outcome.Expressions
-	status.Record = nil
+	status.Condition = conditionOf(source.rule, outcome)
+	status.Record, status.Changes = nil, nil
 	if current != nil {
 		status.Record = &v1alpha1.TargetReference{Kind: outcome.Kind, Name: current.GetName()}
 	}
 	if outcome.Reason == v1alpha1.ReasonApplied {
 		status.Changes = outcome.Changes
 	}
+	status.Log = narrate(execution)
 }
 
-func resultOf(outcome rules.Outcome) (metav1.ConditionStatus, string) {
+func resultOf(outcome rules.Outcome) (metav1.ConditionStatus, v1alpha1.ExecutionResult) {
 	switch {
 	case outcome.Failed():
-		return metav1.ConditionFalse, resultFailed
+		return metav1.ConditionFalse, v1alpha1.ResultFailed
 	case outcome.Reason == v1alpha1.ReasonConditionNotMet:
-		return metav1.ConditionUnknown, resultSkipped
+		return metav1.ConditionUnknown, v1alpha1.ResultSkipped
 	}
-	return metav1.ConditionTrue, resultSucceeded
+	return metav1.ConditionTrue, v1alpha1.ResultSucceeded
+}
+
+// conditionOf is the rule's condition and what it gave, nil for a rule without one.
+func conditionOf(rule *v1alpha1.AutomationRule, outcome rules.Outcome) *v1alpha1.ConditionResult {
+	if rule.Spec.Condition == "" {
+		return nil
+	}
+	result := metav1.ConditionUnknown
+	if outcome.ConditionMet != nil {
+		result = conditionStatus(*outcome.ConditionMet)
+	}
+	return &v1alpha1.ConditionResult{Expression: clip(rule.Spec.Condition, maxToldText), Result: result}
+}
+
+func conditionStatus(met bool) metav1.ConditionStatus {
+	if met {
+		return metav1.ConditionTrue
+	}
+	return metav1.ConditionFalse
 }
 
 func (l *executionLog) trigger(previous *v1alpha1.AutomationRuleExecution, outcome rules.Outcome) v1alpha1.Trigger {
+	status := &previous.Status
 	switch {
-	case previous.Status.SubjectGeneration != l.subject.GetGeneration():
+	case status.SubjectRerun != followed(l.subject, status.SubjectRerun),
+		status.RuleRerun != followed(l.sources[outcome.Rule].rule, status.RuleRerun):
+		return v1alpha1.TriggerRequested
+	case status.SubjectGeneration != l.subject.GetGeneration():
 		return v1alpha1.TriggerSubjectChanged
-	case previous.Status.RuleGeneration != outcome.Generation:
+	case status.RuleGeneration != outcome.Generation:
 		return v1alpha1.TriggerRuleChanged
 	}
 	return v1alpha1.TriggerContextChanged
 }
 
 // sameRun reports whether a new run has nothing to tell: the same inputs with the
-// same result. A run that changed something always has; a run that finds what an
-// earlier one has applied has not.
+// same result. A run that changed something always has, and one that was asked for; a run
+// that finds what an earlier one has applied has not.
 func sameRun(previous, next *v1alpha1.AutomationRuleExecution) bool {
 	before, after := succeededCondition(previous), succeededCondition(next)
 	sameReason := before.Reason == after.Reason && before.Message == after.Message
 	if after.Reason == v1alpha1.ReasonNoChange && before.Reason == v1alpha1.ReasonApplied {
 		sameReason = true
 	}
-	return sameReason && after.Reason != v1alpha1.ReasonApplied &&
+	return sameReason && after.Reason != v1alpha1.ReasonApplied && next.Status.Trigger != v1alpha1.TriggerRequested &&
 		previous.Status.RuleGeneration == next.Status.RuleGeneration &&
 		previous.Status.SubjectGeneration == next.Status.SubjectGeneration &&
 		equality.Semantic.DeepEqual(previous.Status.Record, next.Status.Record) &&
@@ -161,7 +188,8 @@ func appendHistory(previous *v1alpha1.AutomationRuleExecution) []v1alpha1.Execut
 		return previous.Status.History
 	}
 	history := []v1alpha1.ExecutionRun{{
-		Time: previous.Status.Time, Trigger: previous.Status.Trigger, Reason: condition.Reason, Message: condition.Message,
+		Time: previous.Status.Time, Trigger: previous.Status.Trigger, Reason: condition.Reason,
+		Message: clip(condition.Message, maxHistoryMessage),
 	}}
 	history = append(history, previous.Status.History...)
 	return history[:min(len(history), maxHistory)]

@@ -24,6 +24,7 @@ type ruleEntry struct {
 	uid        types.UID
 	generation int64
 	rule       *rules.Rule
+	secrets    secrets
 	err        error
 }
 
@@ -33,16 +34,21 @@ func newRuleCache() *ruleCache {
 
 // compile returns the compiled rule, or why it does not compile.
 func (c *ruleCache) compile(rule *v1alpha1.AutomationRule) (*rules.Rule, error) {
+	entry := c.entry(rule)
+	return entry.rule, entry.err
+}
+
+func (c *ruleCache) entry(rule *v1alpha1.AutomationRule) ruleEntry {
 	key := client.ObjectKeyFromObject(rule)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry, ok := c.entries[key]
 	if !ok || entry.uid != rule.UID || entry.generation != rule.Generation {
-		entry = ruleEntry{uid: rule.UID, generation: rule.Generation}
+		entry = ruleEntry{uid: rule.UID, generation: rule.Generation, secrets: secretsOf(&rule.Spec)}
 		entry.rule, entry.err = rules.Compile(rule)
 		c.entries[key] = entry
 	}
-	return entry.rule, entry.err
+	return entry
 }
 
 // forget drops a rule that is gone.
@@ -58,13 +64,30 @@ type ruleSet struct {
 	compiled []*rules.Rule
 	// broken are in the order in which they would run.
 	broken []brokenRule
+	// sources are all of them, by name.
+	sources map[string]ruleSource
+}
+
+// ruleSource is a rule as it was written, with what of it is not to be told.
+type ruleSource struct {
+	rule    *v1alpha1.AutomationRule
+	secrets secrets
 }
 
 // brokenRule is a rule that does not compile.
 type brokenRule struct {
-	name     string
-	position int32
-	err      error
+	name       string
+	position   int32
+	generation int64
+	err        error
+}
+
+// outcome is what the rule does for every subject: nothing, which is a failure.
+func (b brokenRule) outcome() rules.Outcome {
+	return rules.Outcome{
+		Rule: b.name, Generation: b.generation, Reason: v1alpha1.ReasonInvalidRule,
+		Message: fmt.Sprintf("rule %s does not compile: %s", b.name, b.err),
+	}
 }
 
 // load returns the enabled rules for a kind of subject.
@@ -73,18 +96,19 @@ func (c *ruleCache) load(ctx context.Context, reader client.Reader, namespace st
 	if err := reader.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return ruleSet{}, fmt.Errorf("list AutomationRules: %w", err)
 	}
-	var set ruleSet
+	set := ruleSet{sources: map[string]ruleSource{}}
 	for i := range list.Items {
 		rule := &list.Items[i]
 		if rule.Spec.Subject != kind || rule.Spec.Disabled || !rule.DeletionTimestamp.IsZero() {
 			continue
 		}
-		compiled, err := c.compile(rule)
-		if err != nil {
-			set.broken = append(set.broken, brokenRule{name: rule.Name, position: positionOf(rule), err: err})
+		entry := c.entry(rule)
+		set.sources[rule.Name] = ruleSource{rule: rule, secrets: entry.secrets}
+		if entry.err != nil {
+			set.broken = append(set.broken, brokenRule{name: rule.Name, position: positionOf(rule), generation: rule.Generation, err: entry.err})
 			continue
 		}
-		set.compiled = append(set.compiled, compiled)
+		set.compiled = append(set.compiled, entry.rule)
 	}
 	rules.Sort(set.compiled)
 	slices.SortFunc(set.broken, func(a, b brokenRule) int {
@@ -102,8 +126,8 @@ func positionOf(rule *v1alpha1.AutomationRule) int32 {
 
 // has reports whether an enabled rule has this name.
 func (s ruleSet) has(name string) bool {
-	return slices.ContainsFunc(s.compiled, func(r *rules.Rule) bool { return r.Name() == name }) ||
-		slices.ContainsFunc(s.broken, func(r brokenRule) bool { return r.name == name })
+	_, ok := s.sources[name]
+	return ok
 }
 
 // empty reports whether there is no enabled rule at all.

@@ -42,6 +42,7 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return r.status.fail(ctx, group, before, &group.Status.Conditions, err)
 	}
 	group.Status.ObservedGeneration = group.Generation
+	group.Status.LastRerun = followed(group, group.Status.LastRerun)
 	group.Status.Organization = referenceTo(done.record)
 	group.Status.Classification = v1alpha1.ClassificationUnclassified
 	if done.record != nil {

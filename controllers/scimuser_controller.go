@@ -57,6 +57,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
 	}
 	user.Status.ObservedGeneration = user.Generation
+	user.Status.LastRerun = followed(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record)
 	found := userVerdict(done, instead)
 	if err := r.status.write(ctx, user, before, &user.Status.Conditions, found); err != nil {

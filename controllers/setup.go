@@ -93,7 +93,7 @@ type setup struct {
 func (s *setup) users() error {
 	return s.complete("scimuser", s.options.Concurrency, &userReconciler{client: s.client, status: s.status, runner: s.runner},
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimUser{}, specChanges).
+			b.For(&v1alpha1.ScimUser{}, subjectChanges).
 				Watches(&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser)).
 				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.subjectsOfRule(v1alpha1.SubjectScimUser))).
 				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup)).
@@ -105,7 +105,7 @@ func (s *setup) users() error {
 func (s *setup) groups() error {
 	return s.complete("scimgroup", s.options.Concurrency, &groupReconciler{client: s.client, status: s.status, runner: s.runner},
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimGroup{}, specChanges).
+			b.For(&v1alpha1.ScimGroup{}, subjectChanges).
 				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.groupsOfGroup)).
 				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.subjectsOfRule(v1alpha1.SubjectScimGroup))).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.groupsOfOrganization))
@@ -115,7 +115,7 @@ func (s *setup) groups() error {
 func (s *setup) automationRules() error {
 	return s.complete("automationrule", 1, &ruleReconciler{client: s.client, status: s.status, rules: s.rules},
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.AutomationRule{}, specChanges).
+			b.For(&v1alpha1.AutomationRule{}, subjectChanges).
 				Watches(&v1alpha1.AutomationRuleExecution{}, onExecutionChange(s.options.CountInterval))
 		})
 }

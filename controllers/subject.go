@@ -63,13 +63,12 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 	if err != nil {
 		return nil, err
 	}
-	log, err := openExecutionLog(ctx, r.client, r.clock, subject, kind)
-	if err != nil {
-		return nil, err
-	}
 	result := &run{
-		subject: subject, kind: kind, input: input, set: set, log: log,
+		subject: subject, kind: kind, input: input, set: set,
 		directory: directory{reader: r.client, namespace: namespace},
+	}
+	if result.log, err = openExecutionLog(ctx, r.client, r.clock, result); err != nil {
+		return nil, err
 	}
 	if len(set.compiled) == 0 {
 		if result.record, err = result.linkedRecord(ctx); err != nil {
@@ -84,7 +83,12 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 		}
 		remaining = remaining[done:]
 	}
-	return result, log.prune(ctx, set)
+	for _, broken := range set.broken {
+		if err := result.log.record(ctx, broken.outcome(), nil); err != nil {
+			return nil, err
+		}
+	}
+	return result, result.log.prune(ctx, set)
 }
 
 // linkedRecord is the record that is linked to the subject, for when no rule looks it
@@ -205,8 +209,8 @@ func (run *run) failure() (verdict, bool) {
 		}
 	}
 	for _, broken := range run.set.broken {
-		failures = append(failures, failed{broken.position, broken.name, v1alpha1.ReasonInvalidRule,
-			fmt.Sprintf("rule %s does not compile: %s", broken.name, broken.err)})
+		outcome := broken.outcome()
+		failures = append(failures, failed{broken.position, outcome.Rule, outcome.Reason, outcome.Message})
 	}
 	if len(failures) == 0 {
 		return verdict{}, false

@@ -70,6 +70,9 @@ type Outcome struct {
 	// Expressions are the values of the named expressions as text, in their order,
 	// up to one that failed. They may be personal data.
 	Expressions []v1alpha1.ExpressionResult
+	// ConditionMet is what the condition gave; nil when it was not evaluated, or failed. A
+	// rule without a condition has a condition that is met.
+	ConditionMet *bool
 	// Changes are the changes of the record's spec, in the order of its fields.
 	// They may be personal data.
 	Changes []v1alpha1.FieldChange

@@ -79,6 +79,7 @@ func (r *run) carryOut(outcome *Outcome) error {
 	if err != nil {
 		return err
 	}
+	outcome.ConditionMet = &met
 	if !met {
 		outcome.Reason = v1alpha1.ReasonConditionNotMet
 		outcome.Message = unmet(r.rule)

@@ -1,0 +1,264 @@
+package controllers_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv/assets"
+)
+
+// outcome matches an execution by its trigger, result and reason.
+func outcome(trigger v1alpha1.Trigger, result v1alpha1.ExecutionResult, reason string) types.GomegaMatcher {
+	words := func(t v1alpha1.Trigger, r v1alpha1.ExecutionResult, reason string) string {
+		return strings.Join([]string{string(t), string(r), reason}, " ")
+	}
+	return WithTransform(func(e *v1alpha1.AutomationRuleExecution) string {
+		return words(e.Status.Trigger, e.Status.Result, e.Status.Conditions[0].Reason)
+	}, Equal(words(trigger, result, reason)))
+}
+
+func logOf(e *v1alpha1.AutomationRuleExecution) string { return strings.Join(e.Status.Log, "\n") }
+
+var _ = Describe("An AutomationRuleExecution", func() {
+	var w *world
+	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
+
+	It("tells a run as a log, with the request that caused it", func(ctx SpecContext) {
+		w.start(ctx)
+		user := newUser("jane@example.com", "Jane Roe")
+		user.Annotations = map[string]string{v1alpha1.AnnotationRequestID: "request-1"}
+		user.Spec.Title = "Engineer"
+		w.createReady(ctx, user)
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) {
+			u.Annotations[v1alpha1.AnnotationRequestID] = "request-2"
+			u.Spec.Title = "Director"
+		})
+		run := eventually(ctx, w, execution("default-user-mapping", user),
+			outcome(v1alpha1.TriggerSubjectChanged, v1alpha1.ResultSucceeded, v1alpha1.ReasonApplied))
+		Expect(run.Status.RequestID).To(Equal("request-2"))
+		Expect(run.Status.Condition).To(Equal(&v1alpha1.ConditionResult{
+			Expression: `email != "" && (name != "" || has(record.name))`, Result: metav1.ConditionTrue,
+		}))
+		Expect(run.Status.Log).To(HaveExactElements(
+			MatchRegexp(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: SubjectChanged: the client changed the subject\.$`),
+			"Rule default-user-mapping, generation 1, on ScimUser "+user.Name+", generation 2 of request request-2.",
+			"Expression email: jane@example.com",
+			"Expression name: Jane Roe",
+			"Expression organization: (none)",
+			"Expression manager: (none)",
+			"Expression userType: (none)",
+			`Condition: True: email != "" && (name != "" || has(record.name))`,
+			"Record: Person "+w.personOf(ctx, user).Name,
+			"Change jobTitle: Engineer -> Director",
+			"Result: succeeded, Applied: rule default-user-mapping changes jobTitle",
+		))
+		Expect(run.Status.History).To(HaveLen(1))
+		Expect(run.Status.History[0].Trigger).To(Equal(v1alpha1.TriggerCreated))
+		Expect(run.Status.History[0].Reason).To(Equal(v1alpha1.ReasonApplied))
+	})
+
+	It("tells which condition was not met, and changes only of this run", func(ctx SpecContext) {
+		w.start(ctx)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		update(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping"), func(r *v1alpha1.AutomationRule) {
+			r.Spec.Condition = `email != "jane@example.com"`
+		})
+		run := eventually(ctx, w, execution("default-user-mapping", user),
+			outcome(v1alpha1.TriggerRuleChanged, v1alpha1.ResultSkipped, v1alpha1.ReasonConditionNotMet))
+		Expect(run.Status.Condition.Result).To(Equal(metav1.ConditionFalse))
+		Expect(run.Status.Changes).To(BeEmpty())
+		Expect(logOf(run)).To(ContainSubstring(`Condition: False: email != "jane@example.com"`))
+	})
+
+	It("hides what may be a secret", func(ctx SpecContext) {
+		rule := get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping")
+		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) {
+			r.Spec.Expressions = append(r.Spec.Expressions,
+				v1alpha1.NamedExpression{Name: "doorToken", Value: "string(customFields.door)"},
+				v1alpha1.NamedExpression{Name: "derived", Value: `"x-" + doorToken`},
+				v1alpha1.NamedExpression{Name: "all", Value: `customFields`})
+			setValue(r, "location", "derived")
+			r.Spec.Update.Set = append(r.Spec.Update.Set,
+				v1alpha1.FieldAssignment{Field: "customFields.clientSecret", Value: "customFields.door"},
+				v1alpha1.FieldAssignment{Field: "customFields.shoe", Value: "customFields.shoe"})
+		})
+		w.start(ctx)
+		user := newUser("jane@example.com", "Jane Roe")
+		user.Spec.Extensions = map[string]v1alpha1.JSON{
+			"urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields": {Raw: []byte(`{"door":"xyzzy","shoe":"forty","apiKey":"xyzzy"}`)},
+		}
+		w.createReady(ctx, user)
+		person := w.personOf(ctx, user)
+		Expect(person.Spec.Location).To(Equal("x-xyzzy"), "the record holds it all the same")
+		run := get(ctx, w, &v1alpha1.AutomationRuleExecution{}, "default-user-mapping-"+user.Name)
+		Expect(run.Status.Expressions).To(ContainElements(
+			v1alpha1.ExpressionResult{Name: "doorToken", Value: "(hidden)"},
+			v1alpha1.ExpressionResult{Name: "derived", Value: "(hidden)"},
+			v1alpha1.ExpressionResult{Name: "all", Value: "(hidden)"}))
+		Expect(run.Status.Changes).To(ContainElements(
+			v1alpha1.FieldChange{Field: "location", To: "(hidden)"},
+			v1alpha1.FieldChange{Field: "customFields.clientSecret", To: "(hidden)"},
+			v1alpha1.FieldChange{Field: "customFields.shoe", To: `"forty"`}))
+		Expect(logOf(run)).NotTo(ContainSubstring("xyzzy"))
+	})
+
+	It("says InvalidRule while its rule does not compile", func(ctx SpecContext) {
+		w.start(ctx)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		rule := get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping")
+		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) { setValue(r, "jobTitle", "user.titel") })
+		run := eventually(ctx, w, execution("default-user-mapping", user),
+			outcome(v1alpha1.TriggerRuleChanged, v1alpha1.ResultFailed, v1alpha1.ReasonInvalidRule))
+		Expect(run.Status.Conditions[0].Message).To(And(ContainSubstring("line 1, column 5"), ContainSubstring("user.title")))
+		Expect(run.Status.RuleGeneration).To(Equal(rule.Generation))
+		Expect(run.Status.Record).To(BeNil())
+		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) { r.Spec = defaultUserRule().Spec })
+		eventually(ctx, w, run, outcome(v1alpha1.TriggerRuleChanged, v1alpha1.ResultSucceeded, v1alpha1.ReasonNoChange))
+	})
+
+	It("is selected by its result, and sorts the failed ones first", func(ctx SpecContext) {
+		Expect(w.Create(ctx, locationRule())).To(Succeed())
+		w.start(ctx)
+		good, bad := newUser("jane@example.com", "Jane Roe"), newUser("john@example.com", "John Roe")
+		good.Spec.NickName, bad.Spec.NickName = "3", "third"
+		Expect(w.Create(ctx, good)).To(Succeed())
+		Expect(w.Create(ctx, bad)).To(Succeed())
+		eventually(ctx, w, execution("location", good), outcome(v1alpha1.TriggerCreated, v1alpha1.ResultSucceeded, v1alpha1.ReasonApplied))
+		failed := eventually(ctx, w, execution("location", bad), outcome(v1alpha1.TriggerCreated, v1alpha1.ResultFailed, v1alpha1.ReasonExpressionError))
+		for _, selector := range []client.ListOption{
+			client.MatchingLabels{v1alpha1.LabelResult: "failed"},
+			client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("status.result", "failed")},
+		} {
+			found := &v1alpha1.AutomationRuleExecutionList{}
+			Expect(w.List(ctx, found, selector)).To(Succeed())
+			Expect(found.Items).To(HaveLen(1))
+			Expect(found.Items[0].Name).To(Equal(failed.Name))
+		}
+		table := w.kubectl(ctx, "get", "are", "--sort-by=.status.result")
+		lines := strings.Split(strings.TrimSpace(table), "\n")
+		Expect(strings.Fields(lines[0])[:4]).To(Equal([]string{"NAME", "RESULT", "RULE", "SUBJECT"}))
+		Expect(strings.Fields(lines[1])[:2]).To(Equal([]string{failed.Name, "failed"}))
+		Expect(w.kubectl(ctx, "describe", "are", failed.Name)).To(ContainSubstring(
+			`Result: failed, ExpressionError: rule location: expression "floor"`))
+	})
+})
+
+var _ = Describe("A run that somebody asks for", func() {
+	var w *world
+	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
+
+	annotate := func(ctx SpecContext, object client.Object, value string) {
+		GinkgoHelper()
+		update(ctx, w, object, func(o client.Object) { o.SetAnnotations(map[string]string{v1alpha1.AnnotationRerun: value}) })
+	}
+	userRerun := func(is string) types.GomegaMatcher {
+		return WithTransform(func(u *v1alpha1.ScimUser) string { return u.Status.LastRerun }, Equal(is))
+	}
+
+	It("on a user is shown though it changes nothing, once for each value", func(ctx SpecContext) {
+		stop := w.start(ctx)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		person := w.personOf(ctx, user)
+		annotate(ctx, user, "monday")
+		run := eventually(ctx, w, execution("default-user-mapping", user),
+			outcome(v1alpha1.TriggerRequested, v1alpha1.ResultSucceeded, v1alpha1.ReasonNoChange))
+		Expect(run.Status.SubjectRerun).To(Equal("monday"))
+		Expect(run.Status.History).To(HaveLen(1))
+		eventually(ctx, w, user, userRerun("monday"))
+		Expect(get(ctx, w, &v1alpha1.Person{}, person.Name).ResourceVersion).To(Equal(person.ResourceVersion))
+
+		By("doing nothing more, after a restart either")
+		stop()
+		before := concerning(w.writes(ctx), user)
+		done := countReconciles("scimuser")
+		w.start(ctx)
+		done.waitFor("scimuser", 1)
+		Expect(concerning(w.writes(ctx), user)).To(Equal(before))
+
+		By("running again for another value, and not when the annotation goes and comes back")
+		annotate(ctx, user, "tuesday")
+		eventually(ctx, w, user, userRerun("tuesday"))
+		Expect(get(ctx, w, run, run.Name).Status.History).To(HaveLen(2))
+		before = concerning(w.writes(ctx), user)
+		done = countReconciles("scimuser")
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Annotations = nil })
+		annotate(ctx, user, "tuesday")
+		done.waitFor("scimuser", 1)
+		Expect(concerning(w.writes(ctx), user)).To(Equal(before))
+	})
+
+	It("on a group runs its rules", func(ctx SpecContext) {
+		w.start(ctx)
+		Expect(w.Create(ctx, newOrganization("sales", "Sales"))).To(Succeed())
+		group := newGroup("Sales")
+		Expect(w.Create(ctx, group)).To(Succeed())
+		eventually(ctx, w, group, isReady())
+		annotate(ctx, group, "now")
+		eventually(ctx, w, execution("default-organization-mapping", group),
+			WithTransform(func(e *v1alpha1.AutomationRuleExecution) v1alpha1.Trigger { return e.Status.Trigger }, Equal(v1alpha1.TriggerRequested)))
+		eventually(ctx, w, group, WithTransform(func(g *v1alpha1.ScimGroup) string { return g.Status.LastRerun }, Equal("now")))
+	})
+
+	It("on a rule runs that rule for all its subjects, and the rule says when that is done", func(ctx SpecContext) {
+		Expect(w.Create(ctx, locationRule())).To(Succeed())
+		w.start(ctx, countOften)
+		var users []*v1alpha1.ScimUser
+		for _, name := range []string{"jane", "john"} {
+			user := newUser(name+"@example.com", name)
+			user.Spec.NickName = "3"
+			users = append(users, w.createReady(ctx, user))
+		}
+		rule := get(ctx, w, &v1alpha1.AutomationRule{}, "location")
+		annotate(ctx, rule, "1")
+		for _, user := range users {
+			eventually(ctx, w, execution("location", user), outcome(v1alpha1.TriggerRequested, v1alpha1.ResultSucceeded, v1alpha1.ReasonNoChange))
+			Expect(get(ctx, w, &v1alpha1.AutomationRuleExecution{}, "default-user-mapping-"+user.Name)).To(
+				outcome(v1alpha1.TriggerCreated, v1alpha1.ResultSucceeded, v1alpha1.ReasonApplied))
+		}
+		eventually(ctx, w, rule, WithTransform(func(r *v1alpha1.AutomationRule) string { return r.Status.LastRerun }, Equal("1")))
+	})
+})
+
+var _ = Describe("The status of an AutomationRule", func() {
+	It("counts whose record the rule changed", func(ctx SpecContext) {
+		w := newWorldWithRules(ctx)
+		w.start(ctx, countOften)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		w.createReady(ctx, newUser("john@example.com", "John Roe"))
+		rule := get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping")
+		changed := func(count int64) types.GomegaMatcher {
+			return WithTransform(func(r *v1alpha1.AutomationRule) int64 { return r.Status.Changed }, Equal(count))
+		}
+		eventually(ctx, w, rule, And(processed(2), changed(2)))
+		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) {
+			setValue(r, "costCenter", `user.userName == "jane@example.com" ? "CC" : ""`)
+		})
+		eventually(ctx, w, w.personOf(ctx, user), personSpec(func(spec v1alpha1.PersonSpec) string { return spec.CostCenter }, Equal("CC")))
+		eventually(ctx, w, rule, And(processed(2), changed(1)))
+	})
+})
+
+// kubectl runs kubectl in the world's namespace and returns what it prints.
+func (w *world) kubectl(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	out, stderr := &bytes.Buffer{}, &bytes.Buffer{}
+	binaries, err := assets.Ensure(ctx, GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
+	args = append([]string{"--kubeconfig", env.Kubeconfig, "--namespace", w.namespace}, args...)
+	command := exec.CommandContext(ctx, filepath.Join(binaries, "kubectl"), args...)
+	command.Stdout, command.Stderr = out, io.MultiWriter(stderr, GinkgoWriter)
+	Expect(command.Run()).To(Succeed(), stderr.String())
+	return out.String()
+}
