@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
 )
 
 // fieldDisabled is the field of a Person that says whether it is in use.
@@ -38,34 +40,50 @@ func linkedPersons(ctx context.Context, reader client.Reader, user *v1alpha1.Sci
 	return linked.Items, nil
 }
 
-// disablePerson disables a Person as it was read, if it is enabled, and keeps all its
-// other data.
-func disablePerson(ctx context.Context, c client.Client, person *v1alpha1.Person, because string) error {
+// disablePerson disables a Person as it was read, if it is enabled and not held, and
+// keeps all its other data.
+func (b *brake) disablePerson(ctx context.Context, person *v1alpha1.Person, request disableRequest, because string) (hold, error) {
 	if person.Spec.Disabled {
-		return nil
+		return hold{}, nil
+	}
+	request.namespace, request.person = person.Namespace, person.Name
+	answer, err := b.ask(ctx, request)
+	if err != nil || answer.hold.on() {
+		return answer.hold, err
 	}
 	enabled := person.DeepCopy()
 	person.Spec.Disabled = true
+	at := ""
+	if !answer.uncounted {
+		at = b.clock.Now().UTC().Format(time.RFC3339Nano)
+	}
+	stampPerson(person, at)
 	patch := client.MergeFromWithOptions(enabled, client.MergeFromWithOptimisticLock{})
-	if err := c.Patch(ctx, person, patch); err != nil {
-		return failedTo("disable Person", err)
+	if err := b.client.Patch(ctx, person, patch); err != nil {
+		return hold{}, failedTo("disable Person", err)
 	}
 	logf.FromContext(ctx).Info("Disabled a Person", "record", person.Name, "because", because)
-	return nil
+	return hold{}, nil
 }
 
-// disablePersons disables all Persons of a user and returns how many the user has.
-func disablePersons(ctx context.Context, c client.Client, user *v1alpha1.ScimUser, because string) (int, error) {
-	persons, err := linkedPersons(ctx, c, user)
+// disablePersons disables all Persons of a user that are not held, and returns how
+// many the user has.
+func (b *brake) disablePersons(ctx context.Context, user *v1alpha1.ScimUser, byRules *ruleSet, because string) (int, hold, error) {
+	persons, err := linkedPersons(ctx, b.client, user)
 	if err != nil {
-		return 0, err
+		return 0, hold{}, err
 	}
+	var held hold
 	for i := range persons {
-		if err := disablePerson(ctx, c, &persons[i], because); err != nil {
-			return 0, err
+		one, err := b.disablePerson(ctx, &persons[i], disableRequest{held: user.Status.HeldGeneration, rules: byRules}, because)
+		if err != nil {
+			return 0, hold{}, err
+		}
+		if one.on() {
+			held = one
 		}
 	}
-	return len(persons), nil
+	return len(persons), held, nil
 }
 
 // disableUndecided disables the Persons of an inactive user unless a rule has decided
@@ -73,16 +91,23 @@ func disablePersons(ctx context.Context, c client.Client, user *v1alpha1.ScimUse
 // does not compile or is gone must not keep somebody enabled who has left. It
 // reports whether it stands in for the rules.
 func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.ScimUser, done *run) (bool, error) {
-	if isActive(user) || done.assigned(fieldDisabled) {
+	if isActive(user) || assigned(done.outcomes, fieldDisabled) {
 		return false, nil
 	}
-	persons, err := disablePersons(ctx, r.client, user, "the user is inactive and no rule decided")
-	return persons > 0, err
+	byRules := &done.set
+	if causedByClient(user) {
+		byRules = nil
+	}
+	persons, held, err := r.runner.brake.disablePersons(ctx, user, byRules, "the user is inactive and no rule decided")
+	if held.on() {
+		done.hold = held
+	}
+	return persons > 0 && !held.on(), err
 }
 
 // assigned reports whether a rule that was carried out gave the field a value.
-func (run *run) assigned(field string) bool {
-	for _, outcome := range run.outcomes {
+func assigned(outcomes []rules.Outcome, field string) bool {
+	for _, outcome := range outcomes {
 		if !outcome.Failed() && slices.Contains(outcome.Assigned, field) {
 			return true
 		}
@@ -93,22 +118,22 @@ func (run *run) assigned(field string) bool {
 // disableOrphan disables a Person that a SCIM client pushed and whose user is gone.
 // Usually the user's finalizer has seen to that. It cannot where it was taken off by
 // hand, or where a process that was no longer the leader wrote the Person last.
-func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.Person) error {
+func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.Person) (hold, error) {
 	if person.Spec.Disabled || person.Spec.Source != v1alpha1.SourceSCIM || person.Spec.SourceID == "" {
-		return nil
+		return hold{}, nil
 	}
 	key := client.ObjectKey{Namespace: person.Namespace, Name: person.Spec.SourceID}
 	// The API server has the last word, since the cache may not have a new user yet.
 	for _, reader := range []client.Reader{r.client, r.live} {
 		err := reader.Get(ctx, key, &v1alpha1.ScimUser{})
 		if err == nil {
-			return nil
+			return hold{}, nil
 		}
 		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("look up the Person's user: %w", err)
+			return hold{}, fmt.Errorf("look up the Person's user: %w", err)
 		}
 	}
-	return disablePerson(ctx, r.client, person, "its user is gone")
+	return r.brake.disablePerson(ctx, person, disableRequest{held: person.Status.HeldGeneration}, "its user is gone")
 }
 
 // personsOfUser finds the Persons of a user that is gone.

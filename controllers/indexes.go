@@ -31,6 +31,11 @@ const (
 	// userByEmail holds every address that a mapping can make the primary one.
 	userByEmail = "controllers.user.email"
 
+	// userByHeld and personByHeld find under heldKey what the safety brake holds.
+	userByHeld   = "controllers.user.held"
+	personByHeld = "controllers.person.held"
+	heldKey      = "held"
+
 	groupByDisplayName  = "controllers.group.displayName"
 	groupByOrganization = "controllers.group.organization"
 
@@ -77,6 +82,8 @@ func indexes() []index {
 		indexOf(user, userByManager, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(managerValue(u))} }),
 		indexOf(user, userByOrganization, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(organizationValue(u))} }),
 		indexOf(user, userByEmail, emailCandidates),
+		indexOf(user, userByHeld, func(u *v1alpha1.ScimUser) []string { return held(u.Status.HeldGeneration) }),
+		indexOf(person, personByHeld, func(p *v1alpha1.Person) []string { return held(p.Status.HeldGeneration) }),
 
 		indexOf(group, groupByDisplayName, func(g *v1alpha1.ScimGroup) []string { return []string{fold.String(g.Spec.DisplayName)} }),
 		indexOf(group, groupByOrganization, func(g *v1alpha1.ScimGroup) []string { return []string{nameOf(g.Status.Organization)} }),
@@ -102,6 +109,13 @@ func nameOf(reference *v1alpha1.RecordReference) string {
 		return ""
 	}
 	return reference.Name
+}
+
+func held(generation int64) []string {
+	if generation == 0 {
+		return nil
+	}
+	return []string{heldKey}
 }
 
 func managerValue(user *v1alpha1.ScimUser) string {

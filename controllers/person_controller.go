@@ -21,6 +21,7 @@ type personReconciler struct {
 	// live reads from the API server.
 	live   client.Reader
 	status *statusWriter
+	brake  *brake
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=persons,verbs=get;list;watch;patch
@@ -33,15 +34,20 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if err := r.client.Get(ctx, req.NamespacedName, person); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if err := r.disableOrphan(ctx, person); err != nil {
+	held, err := r.disableOrphan(ctx, person)
+	if err != nil {
 		return r.status.fail(ctx, person, person.DeepCopy(), &person.Status.Conditions, err)
 	}
 	before := person.DeepCopy()
+	person.Status.HeldGeneration = held.generation
 	found, err := r.verdict(ctx, person)
 	if err != nil {
 		return r.status.fail(ctx, person, before, &person.Status.Conditions, err)
 	}
-	if found.matches(person.Status.Conditions) {
+	if held.on() {
+		found = held.verdict(found)
+	}
+	if found.matches(person.Status.Conditions) && before.Status.HeldGeneration == held.generation {
 		r.status.done(person)
 		return ctrl.Result{}, nil
 	}

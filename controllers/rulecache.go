@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -128,6 +129,15 @@ func positionOf(rule *v1alpha1.AutomationRule) int32 {
 func (s ruleSet) has(name string) bool {
 	_, ok := s.sources[name]
 	return ok
+}
+
+// fingerprint tells one set of rules from another one, and from itself after an edit.
+func (s ruleSet) fingerprint() string {
+	var text strings.Builder
+	for _, rule := range s.compiled {
+		fmt.Fprintf(&text, "%s/%s/%d ", rule.Name(), s.sources[rule.Name()].rule.UID, rule.Generation())
+	}
+	return text.String()
 }
 
 // empty reports whether there is no enabled rule at all.

@@ -24,8 +24,10 @@ const eventTokenReplaced = "TokenReplaced"
 type endpointReconciler struct {
 	client client.Client
 	// live reads Secrets that do not have the label yet, which the cache lacks.
-	live   client.Reader
-	status *statusWriter
+	live     client.Reader
+	status   *statusWriter
+	rules    *ruleCache
+	subjects subjectTallies
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints;organizations,verbs=get;list;watch
@@ -51,17 +53,28 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	}
 	endpoint.Status.ObservedGeneration = endpoint.Generation
 	endpoint.Status.TokenSecretName = secretName(endpoint)
+	if err := r.subjects.count(ctx, endpoint); err != nil {
+		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
+	}
+	event, err := r.describeHold(ctx, endpoint)
+	if err != nil {
+		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
+	}
 	endpoint.Status.Tokens = nil
 	var result ctrl.Result
 	if found.reason != v1alpha1.ReasonInvalidSecret {
-		endpoint.Status.Tokens = secret.tokens()
+		endpoint.Status.Tokens = keepLastUse(secret.tokens(), before.Status.Tokens)
 		endpoint.Status.TokenGeneration, _ = secret.generation()
 		if expiry := secret.previousExpiry(); expiry != nil {
 			// Not earlier than the second that the expiry is given in.
 			result.RequeueAfter = expiry.Sub(r.status.clock.Now()) + time.Second
 		}
 	}
-	return result, r.status.write(ctx, endpoint, before, &endpoint.Status.Conditions, found)
+	if err := r.status.write(ctx, endpoint, before, &endpoint.Status.Conditions, found); err != nil {
+		return result, err
+	}
+	r.send(endpoint, event)
+	return result, nil
 }
 
 // reconcileSecret makes, adopts, rotates or tidies the Secret and says how it is.
@@ -160,6 +173,13 @@ func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1al
 	}
 	if missing != "" {
 		return stalledVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+	}
+	idle, err := r.noRules(ctx, endpoint.Namespace)
+	if err != nil {
+		return verdict{}, err
+	}
+	if idle != "" {
+		return stalledVerdict(v1alpha1.ReasonNoRules, idle), nil
 	}
 	return readyVerdict(v1alpha1.ReasonReady, "The token is in the Secret that status.tokenSecretName names."), nil
 }

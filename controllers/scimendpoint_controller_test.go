@@ -26,7 +26,7 @@ func newSecret(name, token string) *corev1.Secret {
 
 var _ = Describe("A ScimEndpoint", func() {
 	var w *world
-	BeforeEach(func(ctx SpecContext) { w = newWorld(ctx) })
+	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 
 	secret := func(ctx SpecContext, name string) *corev1.Secret {
 		GinkgoHelper()

@@ -35,11 +35,11 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	}
 	before := user.DeepCopy()
 	if !user.DeletionTimestamp.IsZero() {
-		if err := r.deprovision(ctx, user); err != nil {
+		held, err := r.deprovision(ctx, user)
+		if err != nil {
 			return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
 		}
-		r.status.done(user)
-		return ctrl.Result{}, nil
+		return r.staysFor(ctx, user, before, held)
 	}
 	if err := r.ensureFinalizer(ctx, user, &before); err != nil {
 		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
@@ -59,7 +59,11 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.LastRerun = followed(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record)
+	user.Status.HeldGeneration = done.hold.generation
 	found := userVerdict(done, instead)
+	if done.hold.on() {
+		found = done.hold.verdict(found)
+	}
 	if err := r.status.write(ctx, user, before, &user.Status.Conditions, found); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -69,12 +73,16 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 // input gathers what the rules read. It holds a copy of the user, because the
 // reconciler changes its own.
 func (r *userReconciler) input(ctx context.Context, user *v1alpha1.ScimUser) (rules.Input, error) {
-	directory := directory{reader: r.client, namespace: user.Namespace}
-	groups, err := directory.groupsOf(ctx, user)
+	return directory{reader: r.client, namespace: user.Namespace}.userInput(ctx, user)
+}
+
+// userInput gathers what the rules read of a user in a directory.
+func (d directory) userInput(ctx context.Context, user *v1alpha1.ScimUser) (rules.Input, error) {
+	groups, err := d.groupsOf(ctx, user)
 	if err != nil {
 		return rules.Input{}, err
 	}
-	organization, err := directory.defaultOrganization(ctx)
+	organization, err := d.defaultOrganization(ctx)
 	if err != nil {
 		return rules.Input{}, err
 	}
@@ -96,18 +104,31 @@ func (r *userReconciler) ensureFinalizer(ctx context.Context, user *v1alpha1.Sci
 }
 
 // deprovision disables the Person of a user that is being deleted, keeps its data,
-// and lets the user go.
-func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUser) error {
+// and lets the user go, unless that is held.
+func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUser) (hold, error) {
 	if !controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerDeprovision) {
-		return nil
+		return hold{}, nil
 	}
-	if _, err := disablePersons(ctx, r.client, user, "the user is being deleted"); err != nil {
-		return err
+	if _, held, err := r.runner.brake.disablePersons(ctx, user, nil, "the user is being deleted"); err != nil || held.on() {
+		return held, err
 	}
 	kept := user.DeepCopy()
 	controllerutil.RemoveFinalizer(user, v1alpha1.FinalizerDeprovision)
 	patch := client.MergeFromWithOptions(kept, client.MergeFromWithOptimisticLock{})
-	return client.IgnoreNotFound(failedTo("remove finalizer", r.client.Patch(ctx, user, patch)))
+	return hold{}, client.IgnoreNotFound(failedTo("remove finalizer", r.client.Patch(ctx, user, patch)))
+}
+
+// staysFor ends the reconcile of a deleted user, which stays for as long as its Person
+// is held.
+func (r *userReconciler) staysFor(ctx context.Context, user, before *v1alpha1.ScimUser, held hold) (ctrl.Result, error) {
+	if !held.on() {
+		r.status.done(user)
+		return ctrl.Result{}, nil
+	}
+	user.Status.ObservedGeneration = user.Generation
+	user.Status.HeldGeneration = held.generation
+	found := held.verdict(verdict{})
+	return r.runner.again(found), r.status.write(ctx, user, before, &user.Status.Conditions, found)
 }
 
 // userVerdict says what the rules' outcomes mean for a user, whose Person was disabled

@@ -39,8 +39,8 @@ type Options struct {
 	// Concurrency is how many users, groups and Persons are each worked on at the
 	// same time. 0 means 8.
 	Concurrency int
-	// CountInterval is how long status.processed of an AutomationRule may be behind.
-	// 0 means a minute.
+	// CountInterval is how long the numbers in the status of an AutomationRule or a
+	// ScimEndpoint may be behind. 0 means a minute.
 	CountInterval time.Duration
 	// RecheckInterval is after how long a subject that is not Ready is looked at again
 	// without an event. 0 means ten minutes.
@@ -75,7 +75,18 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		rules:   newRuleCache(),
 		status:  newStatusWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
 	}
-	s.runner = &ruleRunner{client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock(), recheckInterval: o.RecheckInterval}
+	var err error
+	if s.subjects, err = newSubjectTallies(ctx, s); err != nil {
+		return err
+	}
+	persons, err := newDisableWindow(ctx, mgr.GetCache())
+	if err != nil {
+		return err
+	}
+	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
+	s.runner = &ruleRunner{
+		client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock(), recheckInterval: o.RecheckInterval, brake: s.brake,
+	}
 	return errors.Join(s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.endpoints())
 }
 
@@ -88,6 +99,9 @@ type setup struct {
 	rules   *ruleCache
 	status  *statusWriter
 	runner  *ruleRunner
+	brake   *brake
+	// subjects are counted for endpoints and metrics.
+	subjects subjectTallies
 }
 
 func (s *setup) users() error {
@@ -98,7 +112,8 @@ func (s *setup) users() error {
 				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.subjectsOfRule(v1alpha1.SubjectScimUser))).
 				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup)).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.usersOfOrganization)).
-				Watches(&v1alpha1.Person{}, onChange(s.find.usersOfPerson))
+				Watches(&v1alpha1.Person{}, onChange(s.find.usersOfPerson)).
+				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.usersOfEndpoint))
 		})
 }
 
@@ -121,12 +136,13 @@ func (s *setup) automationRules() error {
 }
 
 func (s *setup) persons() error {
-	return s.complete("person", s.options.Concurrency, &personReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status},
+	return s.complete("person", s.options.Concurrency, &personReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status, brake: s.brake},
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.Person{}, specChanges).
 				Watches(&v1alpha1.Person{}, onChange(s.find.personsOfPerson)).
 				Watches(&v1alpha1.ScimUser{}, onChange(s.find.personsOfUser)).
-				Watches(&v1alpha1.Organization{}, onChange(s.find.personsOfOrganization))
+				Watches(&v1alpha1.Organization{}, onChange(s.find.personsOfOrganization)).
+				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.personsOfEndpoint))
 		})
 }
 
@@ -140,10 +156,19 @@ func (s *setup) organizations() error {
 }
 
 func (s *setup) endpoints() error {
-	return s.complete("scimendpoint", 1, &endpointReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status},
+	reconciler := &endpointReconciler{
+		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects,
+	}
+	interval := s.options.CountInterval
+	return s.complete("scimendpoint", 1, reconciler,
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimEndpoint{}, specChanges).
+			b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges).
 				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfEndpoint)).
+				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfSiblings)).
+				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.endpointsOfRule)).
+				Watches(&v1alpha1.ScimUser{}, onSubjectChange(s.find, interval, stateOfUser)).
+				Watches(&v1alpha1.ScimGroup{}, onSubjectChange(s.find, interval, stateOfGroup)).
+				Watches(&v1alpha1.Person{}, onSubjectChange(s.find, interval, stateOfPerson)).
 				Watches(&corev1.Secret{}, onChange(s.find.endpointOfSecret)).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.endpointsOfOrganization))
 		})
@@ -152,6 +177,9 @@ func (s *setup) endpoints() error {
 // specChanges leaves out status and metadata changes. A deletion counts as a change
 // of the spec where there is a finalizer, because it raises the generation.
 var specChanges = builder.WithPredicates(predicate.GenerationChangedPredicate{})
+
+// specOrAnnotationChanges also lets through what an annotation asks for.
+var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
 
 func (s *setup) complete(name string, concurrency int, r reconcile.Reconciler, watch func(*builder.Builder)) error {
 	b := ctrl.NewControllerManagedBy(s.mgr).Named(name).WithOptions(controller.Options{

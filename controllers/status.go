@@ -67,11 +67,15 @@ func (w *statusWriter) write(ctx context.Context, obj, before client.Object, con
 	}
 	v.apply(conditions, observed(obj), metav1.NewTime(w.clock.Now()))
 	patch := client.MergeFrom(before)
-	data, err := patch.Data(obj)
+	if _, shared := obj.(*v1alpha1.ScimEndpoint); shared {
+		// The SCIM server writes the last use of tokens into a list that a patch replaces.
+		patch = client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	}
+	changed, err := client.MergeFrom(before).Data(obj)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
 	}
-	if bytes.Equal(data, []byte("{}")) {
+	if bytes.Equal(changed, []byte("{}")) {
 		return nil
 	}
 	if err := w.client.Status().Patch(ctx, obj, patch); err != nil {

@@ -26,6 +26,8 @@ type ruleRunner struct {
 	identities *keyLock
 	// recheckInterval is after how long a subject that is not Ready is looked at again.
 	recheckInterval time.Duration
+	// brake is asked before a plan disables a Person.
+	brake *brake
 }
 
 // again says when a subject with this verdict is looked at again although nothing
@@ -52,6 +54,8 @@ type run struct {
 	rejected string
 	// record is the subject's record at the end, nil if it has none.
 	record rules.Record
+	// hold is what the safety brake has left out of the outcomes.
+	hold hold
 }
 
 // run runs all enabled rules on a subject and returns what they did. An error means
@@ -117,6 +121,9 @@ func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Ru
 		return 0, err
 	}
 	defer release()
+	if err := r.brake.restrain(ctx, run, plan); err != nil {
+		return 0, err
+	}
 	var current rules.Record
 	if plan.Record != nil && plan.Record.GetName() != "" {
 		run.record = plan.Record

@@ -1,0 +1,172 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// What ScimEndpoint.spec.safety is where it says nothing.
+const (
+	defaultMaxDisablePercent = 20
+	defaultMinDisableCount   = 10
+	defaultSafetyWindow      = time.Hour
+)
+
+// brake stands before everything that disables Persons. It holds what would be too
+// many at once. What is held is on the subject, in status.heldGeneration: as long as
+// that is set only a release lets go of it, however much time passes.
+type brake struct {
+	client   client.Client
+	clock    clock.PassiveClock
+	persons  *disableWindow
+	forecast *forecaster
+}
+
+// hold says that a Person is not to be disabled for now. The zero value is none.
+type hold struct {
+	generation int64
+	// endpoint is the ScimEndpoint that releases, "" where the namespace has none.
+	endpoint string
+}
+
+func (h hold) on() bool { return h.generation != 0 }
+
+// disableRequest is a Person that is about to be disabled.
+type disableRequest struct {
+	namespace, person string
+	// held is the generation of a hold that is on already.
+	held int64
+	// rules are those that disable it; nil where the client has deactivated or deleted
+	// the user, which needs no look at what the rules do to others.
+	rules *ruleSet
+}
+
+// permit is the brake's answer.
+type permit struct {
+	hold hold
+	// uncounted means that the disabling is not to count for later ones, because
+	// somebody has agreed to it.
+	uncounted bool
+}
+
+// ask decides about a Person. An error is one to try again for.
+func (b *brake) ask(ctx context.Context, request disableRequest) (permit, error) {
+	if err := waitFor(ctx, b.persons.synced); err != nil {
+		return permit{}, err
+	}
+	s, err := b.safety(ctx, request.namespace)
+	if err != nil {
+		return permit{}, err
+	}
+	switch {
+	case s.off:
+		return permit{}, nil
+	case request.held > s.released:
+		return permit{hold: hold{request.held, s.endpoint}}, nil
+	case request.held > 0:
+		return permit{uncounted: true}, nil
+	}
+	allowed := true
+	if request.rules != nil {
+		allowed, err = b.forecast.allows(ctx, request.namespace, *request.rules, s, b.persons)
+		if err != nil {
+			return permit{}, err
+		}
+	}
+	now := b.clock.Now()
+	if allowed && b.persons.reserve(request.namespace, request.person, now, s) {
+		return permit{}, nil
+	}
+	holdsTotal.WithLabelValues(request.namespace).Inc()
+	// Newer than what the endpoint tells of, so that a release of that leaves it alone.
+	return permit{hold: hold{max(s.published+1, now.Unix()), s.endpoint}}, nil
+}
+
+// safety is what a namespace's ScimEndpoint says of the brake.
+type safety struct {
+	off              bool
+	percent, minimum int
+	window           time.Duration
+	endpoint         string
+	// published and released are the newest generation that the endpoint tells of, and
+	// that it has let go of.
+	published, released int64
+	releasedAt          time.Time
+}
+
+// from is the time since when disabled Persons count. A release starts a new count.
+func (s safety) from(now time.Time) time.Time {
+	if from := now.Add(-s.window); from.After(s.releasedAt) {
+		return from
+	}
+	return s.releasedAt
+}
+
+func (b *brake) safety(ctx context.Context, namespace string) (safety, error) {
+	endpoint, err := tenantEndpoint(ctx, b.client, namespace)
+	if err != nil || endpoint == nil {
+		return safetyOf(&v1alpha1.ScimEndpoint{}), err
+	}
+	return safetyOf(endpoint), nil
+}
+
+func safetyOf(endpoint *v1alpha1.ScimEndpoint) safety {
+	spec := endpoint.Spec.Safety
+	s := safety{
+		off: spec.Disabled, percent: defaultMaxDisablePercent, minimum: defaultMinDisableCount,
+		window: defaultSafetyWindow, endpoint: endpoint.Name,
+	}
+	if spec.MaxDisablePercent != nil {
+		s.percent = int(*spec.MaxDisablePercent)
+	}
+	if spec.MinDisableCount != nil {
+		s.minimum = int(*spec.MinDisableCount)
+	}
+	if spec.WindowSeconds != nil {
+		s.window = time.Duration(*spec.WindowSeconds) * time.Second
+	}
+	if held := endpoint.Status.Held; held != nil {
+		s.published, s.released = held.Generation, held.ReleasedGeneration
+		if held.ReleasedAt != nil {
+			s.releasedAt = held.ReleasedAt.Time
+		}
+	}
+	return s
+}
+
+// tenantEndpoint is the ScimEndpoint that speaks for a namespace: the first one by
+// name, nil where there is none. It must not be changed.
+func tenantEndpoint(ctx context.Context, reader client.Reader, namespace string) (*v1alpha1.ScimEndpoint, error) {
+	endpoints := &v1alpha1.ScimEndpointList{}
+	if err := reader.List(ctx, endpoints, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list ScimEndpoints: %w", err)
+	}
+	var first *v1alpha1.ScimEndpoint
+	for i := range endpoints.Items {
+		endpoint := &endpoints.Items[i]
+		if endpoint.DeletionTimestamp.IsZero() && (first == nil || endpoint.Name < first.Name) {
+			first = endpoint
+		}
+	}
+	return first, nil
+}
+
+// verdict is what a held subject shows. besides is what would be shown otherwise.
+func (h hold) verdict(besides verdict) verdict {
+	message := "The Person is not disabled, because too many were to be disabled at once; everything else is written. "
+	if h.endpoint == "" {
+		message += "Create a ScimEndpoint in this namespace, whose condition Held then says how to release it, or set spec.disabled of the Person."
+	} else {
+		message += fmt.Sprintf("Condition Held of ScimEndpoint %s says how to release it.", h.endpoint)
+	}
+	if besides.outlook != settled {
+		message += " Besides: " + besides.message
+	}
+	return stalledVerdict(v1alpha1.ReasonHeld, message)
+}

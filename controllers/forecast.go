@@ -1,0 +1,132 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+const (
+	// forecastTime bounds a forecast. One that takes longer counts as too many.
+	forecastTime = 20 * time.Second
+	// forecastAge is how old a forecast of too many may be before it is made again.
+	forecastAge = time.Minute
+)
+
+// forecaster counts whom a set of rules would disable before it disables the first
+// one, so that rules which disable everybody disable nobody.
+type forecaster struct {
+	reader client.Reader
+	clock  clock.PassiveClock
+
+	mu         sync.Mutex
+	namespaces map[string]*forecast
+}
+
+// forecast is the last one of a namespace.
+type forecast struct {
+	// mu is held while a forecast is made, so that it is made once.
+	mu sync.Mutex
+	// basis is what it was made for.
+	basis   string
+	made    time.Time
+	allowed bool
+}
+
+func newForecaster(reader client.Reader, clk clock.PassiveClock) *forecaster {
+	return &forecaster{reader: reader, clock: clk, namespaces: map[string]*forecast{}}
+}
+
+// allows reports whether the rules may disable Persons at all: whether they would
+// disable no more than may be disabled now. That is found out once for a set of rules;
+// afterwards the count of what was really disabled is enough.
+func (f *forecaster) allows(ctx context.Context, namespace string, set ruleSet, s safety, persons *disableWindow) (bool, error) {
+	last := f.of(namespace)
+	last.mu.Lock()
+	defer last.mu.Unlock()
+	basis := fmt.Sprintf("%s %d %d %d %d", set.fingerprint(), s.released, s.percent, s.minimum, s.window)
+	now := f.clock.Now()
+	if last.basis == basis && (last.allowed || now.Sub(last.made) < forecastAge) {
+		return last.allowed, nil
+	}
+	left := persons.left(namespace, now, s)
+	exceeds, err := f.exceeds(ctx, namespace, set, left)
+	if err != nil {
+		return false, err
+	}
+	last.basis, last.made, last.allowed = basis, now, !exceeds
+	logf.FromContext(ctx).Info("Counted whom the rules would disable", "allowed", left, "tooMany", exceeds)
+	return last.allowed, nil
+}
+
+func (f *forecaster) of(namespace string) *forecast {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.namespaces[namespace] == nil {
+		f.namespaces[namespace] = &forecast{}
+	}
+	return f.namespaces[namespace]
+}
+
+// exceeds plans for one user after the other until more Persons would be disabled
+// than allowed.
+func (f *forecaster) exceeds(ctx context.Context, namespace string, set ruleSet, allowed int) (bool, error) {
+	bounded, cancel := context.WithTimeout(ctx, forecastTime)
+	defer cancel()
+	users := &v1alpha1.ScimUserList{}
+	if err := f.reader.List(bounded, users, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("list ScimUsers: %w", err)
+	}
+	found := 0
+	for i := range users.Items {
+		if bounded.Err() != nil && ctx.Err() == nil {
+			return true, nil
+		}
+		disables, err := f.disables(bounded, &users.Items[i], set)
+		if err != nil {
+			if errors.Is(bounded.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
+				return true, nil
+			}
+			return false, err
+		}
+		if disables {
+			found++
+		}
+		if found > allowed {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// disables reports whether the rules would disable an enabled Person of a user. One
+// that the client takes out of use is not their doing.
+func (f *forecaster) disables(ctx context.Context, user *v1alpha1.ScimUser, set ruleSet) (bool, error) {
+	if causedByClient(user) {
+		return false, nil
+	}
+	look := directory{reader: f.reader, namespace: user.Namespace}
+	input, err := look.userInput(ctx, user)
+	if err != nil {
+		return false, err
+	}
+	plan, err := rules.Plan(ctx, set.compiled, input, look)
+	if err != nil {
+		return false, fmt.Errorf("plan: %w", err)
+	}
+	if isActive(user) || assigned(plan.Outcomes, fieldDisabled) {
+		_, disables := disables(plan)
+		return disables, nil
+	}
+	person, err := look.PersonBySource(ctx, user.Name)
+	return person != nil && !person.Spec.Disabled, err
+}

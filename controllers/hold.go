@@ -1,0 +1,170 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// maxHeldNames is the most names of held subjects that a ScimEndpoint shows.
+const maxHeldNames = 10
+
+// Reasons of Events about the safety brake.
+const (
+	eventReleased  = "Released"
+	eventHoldEnded = "HoldEnded"
+)
+
+// heldSubjects are what a namespace's subjects say of the safety brake.
+type heldSubjects struct {
+	// newest is the newest generation among them.
+	newest int64
+	names  []string
+}
+
+// heldIn collects the subjects that are held under a generation that is not released.
+func heldIn(ctx context.Context, reader client.Reader, namespace string, released int64) (heldSubjects, error) {
+	var found heldSubjects
+	add := func(name string, generation int64) {
+		if generation > released {
+			found.names = append(found.names, name)
+			found.newest = max(found.newest, generation)
+		}
+	}
+	under := func(index string) []client.ListOption {
+		return []client.ListOption{client.InNamespace(namespace), client.MatchingFields{index: heldKey}, client.UnsafeDisableDeepCopy}
+	}
+	users, persons := &v1alpha1.ScimUserList{}, &v1alpha1.PersonList{}
+	if err := reader.List(ctx, users, under(userByHeld)...); err != nil {
+		return found, fmt.Errorf("list held ScimUsers: %w", err)
+	}
+	if err := reader.List(ctx, persons, under(personByHeld)...); err != nil {
+		return found, fmt.Errorf("list held Persons: %w", err)
+	}
+	for i := range users.Items {
+		add(users.Items[i].Name, users.Items[i].Status.HeldGeneration)
+	}
+	for i := range persons.Items {
+		add(persons.Items[i].Name, persons.Items[i].Status.HeldGeneration)
+	}
+	slices.Sort(found.names)
+	return found, nil
+}
+
+// describeHold lets go of what the annotation names and makes the endpoint's status
+// tell what is held. It returns the Event to send once that is written. Of several
+// endpoints in a namespace one speaks for it.
+func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event holdEvent, err error) {
+	speaker, err := tenantEndpoint(ctx, r.client, endpoint.Namespace)
+	if err != nil {
+		return event, err
+	}
+	conditions, status := &endpoint.Status.Conditions, &endpoint.Status
+	if speaker == nil || speaker.Name != endpoint.Name {
+		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionHeld)
+		status.Held = nil
+		return event, nil
+	}
+	if r.releaseHeld(endpoint) {
+		event = holdEvent{corev1.EventTypeNormal, eventReleased, fmt.Sprintf(
+			"Generation %d of what the safety brake held is released.", status.Held.ReleasedGeneration)}
+	}
+	held, err := heldIn(ctx, r.client, endpoint.Namespace, safetyOf(endpoint).released)
+	if err != nil {
+		return event, err
+	}
+	wasHeld := meta.IsStatusConditionTrue(*conditions, v1alpha1.ConditionHeld)
+	if status.Held == nil && len(held.names) == 0 {
+		return event, nil
+	}
+	if status.Held == nil {
+		status.Held = &v1alpha1.HeldDisables{}
+	}
+	status.Held.Generation = max(status.Held.Generation, held.newest)
+	status.Held.Count = int64(len(held.names))
+	status.Held.First = held.names[:min(len(held.names), maxHeldNames)]
+	if len(held.names) == 0 {
+		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionHeld)
+		if wasHeld && event.reason == "" {
+			event = holdEvent{corev1.EventTypeNormal, eventHoldEnded, "The safety brake holds nothing any more: the cause is gone."}
+		}
+		return event, nil
+	}
+	message := heldMessage(endpoint)
+	meta.SetStatusCondition(conditions, metav1.Condition{
+		Type: v1alpha1.ConditionHeld, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHeld, Message: message,
+		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.clock.Now()),
+	})
+	if !wasHeld {
+		event = holdEvent{corev1.EventTypeWarning, v1alpha1.ReasonHeld, message}
+	}
+	return event, nil
+}
+
+// holdEvent is an Event about the safety brake; none if it has no reason.
+type holdEvent struct{ kind, reason, message string }
+
+func (r *endpointReconciler) send(endpoint *v1alpha1.ScimEndpoint, event holdEvent) {
+	if event.reason != "" {
+		r.status.recorder.Eventf(endpoint, nil, event.kind, event.reason, eventAction, "%s", truncate(event.message))
+	}
+}
+
+// releaseHeld does what the annotation asks for, if it names something that the status
+// has told of and that is not released yet.
+func (r *endpointReconciler) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
+	generation, err := strconv.ParseInt(endpoint.Annotations[v1alpha1.AnnotationReleaseHeld], 10, 64)
+	held := endpoint.Status.Held
+	if err != nil || held == nil || generation > held.Generation || generation <= held.ReleasedGeneration {
+		return false
+	}
+	held.ReleasedGeneration = generation
+	held.ReleasedAt = new(metav1.NewMicroTime(r.status.clock.Now()))
+	return true
+}
+
+func heldMessage(endpoint *v1alpha1.ScimEndpoint) string {
+	held := endpoint.Status.Held
+	message := fmt.Sprintf("%d Persons are not disabled, because more were to be disabled at once than spec.safety allows. The first: %s. "+
+		"If the cause is a mistake, repair it: the hold then ends by itself. To disable them all the same: "+
+		"kubectl annotate -n %s scimendpoint %s --overwrite %s=%d", held.Count, strings.Join(held.First[:min(len(held.First), 3)], ", "),
+		endpoint.Namespace, endpoint.Name, v1alpha1.AnnotationReleaseHeld, held.Generation)
+	if value, asked := endpoint.Annotations[v1alpha1.AnnotationReleaseHeld]; asked && value != strconv.FormatInt(held.ReleasedGeneration, 10) {
+		message += ". The annotation has another value now, which names nothing that is held"
+	}
+	return message
+}
+
+// releaseChanged reports whether an endpoint lets go of more than before.
+func releaseChanged(old, current *v1alpha1.ScimEndpoint) bool {
+	if old == nil || current == nil {
+		return true
+	}
+	before, after := safetyOf(old), safetyOf(current)
+	return before.released != after.released || before.off != after.off
+}
+
+// usersOfEndpoint finds the held users when an endpoint may let go of them.
+func (f finder) usersOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+	if !releaseChanged(old, current) {
+		return nil
+	}
+	return f.usersBy(ctx, versions(old, current)[0].Namespace, userByHeld, []string{heldKey}, into)
+}
+
+// personsOfEndpoint finds the held Persons that have no user.
+func (f finder) personsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+	if !releaseChanged(old, current) {
+		return nil
+	}
+	return f.personsBy(ctx, versions(old, current)[0].Namespace, personByHeld, heldKey, into)
+}
