@@ -37,8 +37,9 @@ func (cp *ControlPlane) StopProgram(name string, grace time.Duration) error {
 	return process.Stop(grace)
 }
 
-// StartControllers starts kube-controller-manager with garbage collection, namespace deletion, aggregated roles, type checks of admission policies and default service
-// accounts, and with all other controllers when there is a node. Install custom resource definitions before: the garbage collector looks for new ones only every 30 seconds.
+// StartControllers starts kube-controller-manager with garbage collection, namespace deletion, default service accounts, aggregated
+// roles and type checks of admission policies, and with all other controllers when there is a node. Install custom resource definitions
+// before: the garbage collector looks for new ones only every 30 seconds.
 func (cp *ControlPlane) StartControllers() error {
 	kubeconfig := cp.path("kube-controller-manager.kubeconfig")
 	if err := cp.WriteKubeconfig(kubeconfig, "", "system:kube-controller-manager", adminGroup); err != nil {
@@ -97,6 +98,9 @@ func (cp *ControlPlane) apiServerArgs() []string {
 		"--service-account-key-file=" + cp.pki("service-accounts.key"),
 		"--service-account-signing-key-file=" + cp.pki("service-accounts.key"),
 		"--service-cluster-ip-range=" + cp.opts.ServiceRange,
+	}
+	if cp.opts.NoWebhooks {
+		args = append(args, "--disable-admission-plugins=ValidatingAdmissionWebhook")
 	}
 	if cp.opts.NodeAddress == "" {
 		args = append(args,
