@@ -38,6 +38,8 @@ func conditionsOf(object client.Object) checked {
 		return checked{typed, typed.Status.Conditions, 0}
 	case *v1alpha1.Organization:
 		return checked{typed, typed.Status.Conditions, 0}
+	case *v1alpha1.Site:
+		return checked{typed, typed.Status.Conditions, 0}
 	case *v1alpha1.AutomationRuleExecution:
 		return checked{typed, typed.Status.Conditions, 0}
 	}
@@ -50,7 +52,7 @@ func (w *world) checkConditions(ctx context.Context) {
 	GinkgoHelper()
 	for _, list := range []client.ObjectList{
 		&v1alpha1.ScimUserList{}, &v1alpha1.ScimGroupList{}, &v1alpha1.AutomationRuleList{}, &v1alpha1.ScimEndpointList{},
-		&v1alpha1.PersonList{}, &v1alpha1.OrganizationList{}, &v1alpha1.AutomationRuleExecutionList{},
+		&v1alpha1.PersonList{}, &v1alpha1.OrganizationList{}, &v1alpha1.SiteList{}, &v1alpha1.AutomationRuleExecutionList{},
 	} {
 		Expect(w.List(ctx, list)).To(Succeed())
 		items, err := meta.ExtractList(list)

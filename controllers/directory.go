@@ -52,6 +52,14 @@ func (d directory) organizations(ctx context.Context, index, key string) (*v1alp
 	return preferred(found.Items, func(o *v1alpha1.Organization) (bool, string) { return o.Spec.Disabled, o.Name }), nil
 }
 
+func (d directory) sites(ctx context.Context, index, key string) (*v1alpha1.Site, error) {
+	found := &v1alpha1.SiteList{}
+	if err := d.list(ctx, found, index, key); err != nil {
+		return nil, err
+	}
+	return preferred(found.Items, func(s *v1alpha1.Site) (bool, string) { return s.Spec.Disabled, s.Name }), nil
+}
+
 func (d directory) persons(ctx context.Context, index, key string) (*v1alpha1.Person, error) {
 	found := &v1alpha1.PersonList{}
 	if err := d.list(ctx, found, index, key); err != nil {
@@ -97,6 +105,16 @@ func (d directory) OrganizationByName(ctx context.Context, name string) (*v1alph
 // OrganizationBySource implements rules.Directory.
 func (d directory) OrganizationBySource(ctx context.Context, id string) (*v1alpha1.Organization, error) {
 	return d.organizations(ctx, organizationBySource, id)
+}
+
+// SiteByName implements rules.Directory.
+func (d directory) SiteByName(ctx context.Context, name string) (*v1alpha1.Site, error) {
+	return d.sites(ctx, siteByName, name)
+}
+
+// SiteBySource implements rules.Directory.
+func (d directory) SiteBySource(ctx context.Context, id string) (*v1alpha1.Site, error) {
+	return d.sites(ctx, siteBySource, id)
 }
 
 // PersonByEmail implements rules.Directory.
@@ -187,19 +205,42 @@ func (d directory) groupsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]rul
 			ID: id, DisplayName: group.Spec.DisplayName, ExternalID: group.Spec.ExternalID,
 			GroupType: group.Spec.GroupType, Classification: group.Status.Classification,
 		}
-		if group.Status.Organization != nil {
-			organization := &v1alpha1.Organization{}
-			exists, err := d.get(ctx, group.Status.Organization.Name, organization)
-			if err != nil {
-				return nil, err
-			}
-			if exists {
-				view.Organization, view.OrganizationDisabled = organization.Name, organization.Spec.Disabled
-			}
+		if view.Organization, view.OrganizationDisabled, err = d.organizationOf(ctx, group); err != nil {
+			return nil, err
+		}
+		if view.Site, view.SiteDisabled, err = d.siteOf(ctx, group); err != nil {
+			return nil, err
 		}
 		groups = append(groups, view)
 	}
 	return groups, nil
+}
+
+// organizationOf gives the name of the Organization that a group is linked to, "" when
+// there is none.
+func (d directory) organizationOf(ctx context.Context, group *v1alpha1.ScimGroup) (name string, disabled bool, err error) {
+	if group.Status.Organization == nil {
+		return "", false, nil
+	}
+	organization := &v1alpha1.Organization{}
+	exists, err := d.get(ctx, group.Status.Organization.Name, organization)
+	if err != nil || !exists {
+		return "", false, err
+	}
+	return organization.Name, organization.Spec.Disabled, nil
+}
+
+// siteOf is organizationOf for the Site.
+func (d directory) siteOf(ctx context.Context, group *v1alpha1.ScimGroup) (name string, disabled bool, err error) {
+	if group.Status.Site == nil {
+		return "", false, nil
+	}
+	site := &v1alpha1.Site{}
+	exists, err := d.get(ctx, group.Status.Site.Name, site)
+	if err != nil || !exists {
+		return "", false, err
+	}
+	return site.Name, site.Spec.Disabled, nil
 }
 
 // defaultOrganization returns the name of the Organization of last resort: that of

@@ -119,7 +119,7 @@ func resultOf(outcome rules.Outcome) (metav1.ConditionStatus, v1alpha1.Execution
 	switch {
 	case outcome.Failed():
 		return metav1.ConditionFalse, v1alpha1.ResultFailed
-	case outcome.Reason == v1alpha1.ReasonConditionNotMet:
+	case outcome.Skipped():
 		return metav1.ConditionUnknown, v1alpha1.ResultSkipped
 	}
 	return metav1.ConditionTrue, v1alpha1.ResultSucceeded

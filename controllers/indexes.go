@@ -17,17 +17,22 @@ const (
 	personBySource       = "controllers.person.sourceID"
 	personByManager      = "controllers.person.manager"
 	personByOrganization = "controllers.person.organization"
+	personBySite         = "controllers.person.site"
 
 	organizationByName    = "controllers.organization.name"
 	organizationBySource  = "controllers.organization.sourceID"
 	organizationByParent  = "controllers.organization.parent"
 	organizationByManager = "controllers.organization.manager"
 
+	siteByName   = "controllers.site.name"
+	siteBySource = "controllers.site.sourceID"
+
 	userByGroup        = "controllers.user.group"
 	userByUserName     = "controllers.user.userName"
 	userByExternalID   = "controllers.user.externalId"
 	userByManager      = "controllers.user.manager"
 	userByOrganization = "controllers.user.organization"
+	userBySite         = "controllers.user.site"
 	// userByEmail holds every address that a mapping can make the primary one.
 	userByEmail = "controllers.user.email"
 
@@ -38,6 +43,7 @@ const (
 
 	groupByDisplayName  = "controllers.group.displayName"
 	groupByOrganization = "controllers.group.organization"
+	groupBySite         = "controllers.group.site"
 
 	executionBySubject = "controllers.execution.subject"
 	executionByRule    = "controllers.execution.rule"
@@ -62,7 +68,7 @@ func indexOf[T client.Object](object T, name string, keys func(T) []string) inde
 }
 
 func indexes() []index {
-	person, organization := &v1alpha1.Person{}, &v1alpha1.Organization{}
+	person, organization, site := &v1alpha1.Person{}, &v1alpha1.Organization{}, &v1alpha1.Site{}
 	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
 	execution := &v1alpha1.AutomationRuleExecution{}
 	return []index{
@@ -70,23 +76,29 @@ func indexes() []index {
 		indexOf(person, personBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
 		indexOf(person, personByManager, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Manager)} }),
 		indexOf(person, personByOrganization, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Organization)} }),
+		indexOf(person, personBySite, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Site)} }),
 
 		indexOf(organization, organizationByName, func(o *v1alpha1.Organization) []string { return []string{fold.String(o.Spec.Name)} }),
 		indexOf(organization, organizationBySource, func(o *v1alpha1.Organization) []string { return []string{o.Spec.SourceID} }),
 		indexOf(organization, organizationByParent, func(o *v1alpha1.Organization) []string { return []string{nameOf(o.Spec.Parent)} }),
 		indexOf(organization, organizationByManager, func(o *v1alpha1.Organization) []string { return []string{nameOf(o.Spec.Manager)} }),
 
+		indexOf(site, siteByName, func(s *v1alpha1.Site) []string { return []string{fold.String(s.Spec.Name)} }),
+		indexOf(site, siteBySource, func(s *v1alpha1.Site) []string { return []string{s.Spec.SourceID} }),
+
 		indexOf(user, userByGroup, func(u *v1alpha1.ScimUser) []string { return slices.Clone(u.Spec.Groups) }),
 		indexOf(user, userByUserName, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(u.Spec.UserName)} }),
 		indexOf(user, userByExternalID, func(u *v1alpha1.ScimUser) []string { return []string{u.Spec.ExternalID} }),
 		indexOf(user, userByManager, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(managerValue(u))} }),
 		indexOf(user, userByOrganization, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(organizationValue(u))} }),
+		indexOf(user, userBySite, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(siteValue(u))} }),
 		indexOf(user, userByEmail, emailCandidates),
 		indexOf(user, userByHeld, func(u *v1alpha1.ScimUser) []string { return held(u.Status.HeldGeneration) }),
 		indexOf(person, personByHeld, func(p *v1alpha1.Person) []string { return held(p.Status.HeldGeneration) }),
 
 		indexOf(group, groupByDisplayName, func(g *v1alpha1.ScimGroup) []string { return []string{fold.String(g.Spec.DisplayName)} }),
 		indexOf(group, groupByOrganization, func(g *v1alpha1.ScimGroup) []string { return []string{nameOf(g.Status.Organization)} }),
+		indexOf(group, groupBySite, func(g *v1alpha1.ScimGroup) []string { return []string{nameOf(g.Status.Site)} }),
 
 		indexOf(execution, executionBySubject, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Subject.Name} }),
 		indexOf(execution, executionByRule, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Rule} }),
@@ -130,6 +142,13 @@ func organizationValue(user *v1alpha1.ScimUser) string {
 		return ""
 	}
 	return user.Spec.Enterprise.Organization
+}
+
+func siteValue(user *v1alpha1.ScimUser) string {
+	if user.Spec.Enterprise == nil {
+		return ""
+	}
+	return user.Spec.Enterprise.Site
 }
 
 // emailCandidates are the folded values of a user that a mapping can make the

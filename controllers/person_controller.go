@@ -71,6 +71,7 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 	}
 	missing, err := missingReferences(ctx, r.client, person.Namespace, []reference{
 		{field: "organization", to: person.Spec.Organization, kind: &v1alpha1.Organization{}},
+		{field: "site", to: person.Spec.Site, kind: &v1alpha1.Site{}},
 		{field: "manager", to: person.Spec.Manager, kind: &v1alpha1.Person{}},
 	})
 	if err != nil {
@@ -98,6 +99,15 @@ func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Pers
 		return f.personsBy(ctx, existing[0].Namespace, personByManager, existing[0].Name, into)
 	}
 	return nil
+}
+
+// personsOfSite finds the Persons of a Site that has come or gone.
+func (f finder) personsOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
+	existing := versions(old, current)
+	if len(existing) == 2 {
+		return nil
+	}
+	return f.personsBy(ctx, existing[0].Namespace, personBySite, existing[0].Name, into)
 }
 
 // personsOfOrganization finds the Persons of an Organization that has come or gone.

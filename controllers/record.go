@@ -31,7 +31,7 @@ func ruleFieldOwner(rule string) client.FieldOwner {
 type identity struct {
 	kind v1alpha1.RecordKind
 	// value is the folded primary e-mail address of a Person, or the folded name of
-	// an Organization.
+	// an Organization or a Site.
 	value string
 }
 
@@ -41,13 +41,19 @@ func identityOf(record rules.Record) identity {
 		return identity{kind: v1alpha1.RecordPerson, value: fold.String(typed.Spec.PrimaryEmail)}
 	case *v1alpha1.Organization:
 		return identity{kind: v1alpha1.RecordOrganization, value: fold.String(typed.Spec.Name)}
+	case *v1alpha1.Site:
+		return identity{kind: v1alpha1.RecordSite, value: fold.String(typed.Spec.Name)}
 	}
 	return identity{}
 }
 
 func (i identity) newRecord() rules.Record {
-	if i.kind == v1alpha1.RecordOrganization {
+	switch i.kind {
+	case v1alpha1.RecordOrganization:
 		return &v1alpha1.Organization{}
+	case v1alpha1.RecordSite:
+		return &v1alpha1.Site{}
+	case v1alpha1.RecordPerson:
 	}
 	return &v1alpha1.Person{}
 }

@@ -51,7 +51,7 @@ func causedByClient(user *v1alpha1.ScimUser) bool {
 // disables returns the name of the Person that a plan disables, if it does. A new
 // Person is not one of them.
 func disables(plan rules.Result) (string, bool) {
-	after, ok := plan.Record.(*v1alpha1.Person)
+	after, ok := plan.Records[v1alpha1.RecordPerson].(*v1alpha1.Person)
 	if !ok || !after.Spec.Disabled {
 		return "", false
 	}
@@ -109,7 +109,7 @@ func keepEnabled(plan rules.Result) {
 		}
 		outcome.Message = fmt.Sprintf("rule %s %s; that it disables the Person is held by the safety brake", outcome.Rule, done)
 	}
-	if person, ok := plan.Record.(*v1alpha1.Person); ok {
+	if person, ok := plan.Records[v1alpha1.RecordPerson].(*v1alpha1.Person); ok {
 		person.Spec.Disabled = false
 	}
 }

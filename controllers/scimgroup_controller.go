@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"strings"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,16 +44,26 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	}
 	group.Status.ObservedGeneration = group.Generation
 	group.Status.LastRerun = followed(group, group.Status.LastRerun)
-	group.Status.Organization = referenceTo(done.record)
-	group.Status.Classification = v1alpha1.ClassificationUnclassified
-	if done.record != nil {
-		group.Status.Classification = v1alpha1.ClassificationOrganization
-	}
+	group.Status.Organization = referenceTo(done.record(v1alpha1.RecordOrganization))
+	group.Status.Site = referenceTo(done.record(v1alpha1.RecordSite))
+	group.Status.Classification = classify(group)
 	found := groupVerdict(done)
 	if err := r.status.write(ctx, group, before, &group.Status.Conditions, found); err != nil {
 		return ctrl.Result{}, err
 	}
 	return r.runner.again(found), nil
+}
+
+// classify says what a group stands for by what it is linked to. An organization goes
+// before a site, because it says more of a group's members.
+func classify(group *v1alpha1.ScimGroup) v1alpha1.Classification {
+	switch {
+	case group.Status.Organization != nil:
+		return v1alpha1.ClassificationOrganization
+	case group.Status.Site != nil:
+		return v1alpha1.ClassificationSite
+	}
+	return v1alpha1.ClassificationUnclassified
 }
 
 // groupVerdict says what the rules' outcomes mean for a group.
@@ -63,8 +74,19 @@ func groupVerdict(done *run) verdict {
 		}
 		return failure
 	}
-	if done.record == nil {
-		return readyVerdict(v1alpha1.ReasonReady, "The rules have run; the condition of none is met, so the group is linked to no Organization.")
+	return readyVerdict(v1alpha1.ReasonReady, "The rules have run and the group is linked to "+linkedTo(done)+".")
+}
+
+func linkedTo(done *run) string {
+	var kinds []string
+	if done.record(v1alpha1.RecordOrganization) != nil {
+		kinds = append(kinds, "an Organization")
 	}
-	return readyVerdict(v1alpha1.ReasonReady, "The rules have run and the group is linked to an Organization.")
+	if done.record(v1alpha1.RecordSite) != nil {
+		kinds = append(kinds, "a Site")
+	}
+	if len(kinds) == 0 {
+		return "no record, because the condition of none is met"
+	}
+	return strings.Join(kinds, " and ")
 }

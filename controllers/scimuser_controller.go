@@ -58,7 +58,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	}
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.LastRerun = followed(user, user.Status.LastRerun)
-	user.Status.Person = referenceTo(done.record)
+	user.Status.Person = referenceTo(done.record(v1alpha1.RecordPerson))
 	user.Status.HeldGeneration = done.hold.generation
 	found := userVerdict(done, instead)
 	if done.hold.on() {
@@ -140,7 +140,7 @@ func userVerdict(done *run, instead bool) verdict {
 		}
 		return failure
 	}
-	if done.record != nil {
+	if done.record(v1alpha1.RecordPerson) != nil {
 		return readyVerdict(v1alpha1.ReasonReady, "The rules have run and the user is linked to a Person.")
 	}
 	var unmet []string

@@ -87,7 +87,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	s.runner = &ruleRunner{
 		client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock(), recheckInterval: o.RecheckInterval, brake: s.brake,
 	}
-	return errors.Join(s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.endpoints())
+	return errors.Join(s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
 }
 
 // setup holds what the controllers share.
@@ -112,6 +112,7 @@ func (s *setup) users() error {
 				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.subjectsOfRule(v1alpha1.SubjectScimUser))).
 				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup)).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.usersOfOrganization)).
+				Watches(&v1alpha1.Site{}, onChange(s.find.usersOfSite)).
 				Watches(&v1alpha1.Person{}, onChange(s.find.usersOfPerson)).
 				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.usersOfEndpoint))
 		})
@@ -123,7 +124,8 @@ func (s *setup) groups() error {
 			b.For(&v1alpha1.ScimGroup{}, subjectChanges).
 				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.groupsOfGroup)).
 				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.subjectsOfRule(v1alpha1.SubjectScimGroup))).
-				Watches(&v1alpha1.Organization{}, onChange(s.find.groupsOfOrganization))
+				Watches(&v1alpha1.Organization{}, onChange(s.find.groupsOfOrganization)).
+				Watches(&v1alpha1.Site{}, onChange(s.find.groupsOfSite))
 		})
 }
 
@@ -142,6 +144,7 @@ func (s *setup) persons() error {
 				Watches(&v1alpha1.Person{}, onChange(s.find.personsOfPerson)).
 				Watches(&v1alpha1.ScimUser{}, onChange(s.find.personsOfUser)).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.personsOfOrganization)).
+				Watches(&v1alpha1.Site{}, onChange(s.find.personsOfSite)).
 				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.personsOfEndpoint))
 		})
 }
@@ -152,6 +155,14 @@ func (s *setup) organizations() error {
 			b.For(&v1alpha1.Organization{}, specChanges).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.organizationsOfOrganization)).
 				Watches(&v1alpha1.Person{}, onChange(s.find.organizationsOfPerson))
+		})
+}
+
+func (s *setup) sites() error {
+	return s.complete("site", 1, &siteReconciler{client: s.client, status: s.status},
+		func(b *builder.Builder) {
+			b.For(&v1alpha1.Site{}, specChanges).
+				Watches(&v1alpha1.Site{}, onChange(s.find.sitesOfSite))
 		})
 }
 

@@ -50,10 +50,11 @@ type run struct {
 	log       *executionLog
 	// outcomes are what the rules did, in their order.
 	outcomes []rules.Outcome
-	// rejected is the last rule whose record the API server did not accept.
-	rejected string
-	// record is the subject's record at the end, nil if it has none.
-	record rules.Record
+	// rejected names, for each kind of record, the last rule whose record the API
+	// server did not accept.
+	rejected map[v1alpha1.RecordKind]string
+	// records are the subject's records at the end, by kind.
+	records map[v1alpha1.RecordKind]rules.Record
 	// hold is what the safety brake has left out of the outcomes.
 	hold hold
 }
@@ -70,12 +71,13 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 	result := &run{
 		subject: subject, kind: kind, input: input, set: set,
 		directory: directory{reader: r.client, namespace: namespace},
+		rejected:  map[v1alpha1.RecordKind]string{}, records: map[v1alpha1.RecordKind]rules.Record{},
 	}
 	if result.log, err = openExecutionLog(ctx, r.client, r.clock, result); err != nil {
 		return nil, err
 	}
 	if len(set.compiled) == 0 {
-		if result.record, err = result.linkedRecord(ctx); err != nil {
+		if err := result.findLinked(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -95,21 +97,18 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 	return result, result.log.prune(ctx, set)
 }
 
-// linkedRecord is the record that is linked to the subject, for when no rule looks it
-// up.
-func (run *run) linkedRecord(ctx context.Context) (rules.Record, error) {
-	if run.kind == v1alpha1.SubjectScimGroup {
-		organization, err := run.directory.OrganizationBySource(ctx, run.subject.GetName())
-		if organization == nil {
-			return nil, err
-		}
-		return organization, nil
+// record is the subject's record of a kind, nil if it has none.
+func (run *run) record(kind v1alpha1.RecordKind) rules.Record { return run.records[kind] }
+
+// findLinked finds the records that are linked to the subject, for when no rule looks
+// them up: a plan without rules does only that.
+func (run *run) findLinked(ctx context.Context) error {
+	plan, err := rules.Plan(ctx, nil, run.input, run.directory)
+	if err != nil {
+		return fmt.Errorf("find linked records: %w", err)
 	}
-	person, err := run.directory.PersonBySource(ctx, run.subject.GetName())
-	if person == nil {
-		return nil, err
-	}
-	return person, nil
+	run.records = plan.Records
+	return nil
 }
 
 // planAndApply plans the rules and writes what they change. It returns how many of
@@ -124,24 +123,27 @@ func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Ru
 	if err := r.brake.restrain(ctx, run, plan); err != nil {
 		return 0, err
 	}
-	var current rules.Record
-	if plan.Record != nil && plan.Record.GetName() != "" {
-		run.record = plan.Record
+	current := map[v1alpha1.RecordKind]rules.Record{}
+	for kind, record := range plan.Records {
+		if record.GetName() != "" {
+			run.records[kind] = record
+		}
 	}
 	for i, outcome := range plan.Outcomes {
-		if outcome.Create && run.rejected != "" {
-			return i + 1, run.finish(ctx, notCreated(outcome, run.rejected))
+		kind := outcome.Kind
+		if outcome.Create && run.rejected[kind] != "" {
+			return i + 1, run.finish(ctx, notCreated(outcome, run.rejected[kind]))
 		}
-		written, err := applyOutcome(ctx, r.client, run.subject.GetNamespace(), outcome, current)
+		written, err := applyOutcome(ctx, r.client, run.subject.GetNamespace(), outcome, current[kind])
 		if fields, rejected := rejectedFields(err); rejected {
-			run.rejected = outcome.Rule
+			run.rejected[kind] = outcome.Rule
 			return i + 1, run.finish(ctx, rejectedOutcome(outcome, fields))
 		}
 		if err != nil {
 			return 0, err
 		}
-		if current = written; current != nil {
-			run.record = current
+		if current[kind] = written; written != nil {
+			run.records[kind] = written
 		}
 		if err := run.finish(ctx, outcome); err != nil {
 			return 0, err
@@ -178,7 +180,7 @@ func containsAll(set, wanted []string) bool {
 // finish takes down the outcome of a rule.
 func (run *run) finish(ctx context.Context, outcome rules.Outcome) error {
 	run.outcomes = append(run.outcomes, outcome)
-	return run.log.record(ctx, outcome, run.record)
+	return run.log.record(ctx, outcome, run.record(outcome.Kind))
 }
 
 // rejectedOutcome is the outcome of a rule whose record the API server rejects, as

@@ -75,6 +75,7 @@ func newWorldWithRules(ctx SpecContext) *world {
 	w := newWorld(ctx)
 	Expect(w.Create(ctx, defaultUserRule())).To(Succeed())
 	Expect(w.Create(ctx, defaultGroupRule())).To(Succeed())
+	Expect(w.Create(ctx, defaultSiteRule())).To(Succeed())
 	return w
 }
 
@@ -164,6 +165,11 @@ func defaultGroupRule() *v1alpha1.AutomationRule {
 	return loadRule("default-organization-mapping.yaml")
 }
 
+func defaultSiteRule() *v1alpha1.AutomationRule {
+	GinkgoHelper()
+	return loadRule("default-site-mapping.yaml")
+}
+
 // newUser is a ScimUser as the SCIM server makes it.
 func newUser(userName, displayName string, options ...func(*v1alpha1.ScimUser)) *v1alpha1.ScimUser {
 	user := &v1alpha1.ScimUser{
@@ -205,6 +211,10 @@ func newOrganization(name, displayName string) *v1alpha1.Organization {
 	return &v1alpha1.Organization{
 		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.OrganizationSpec{Name: displayName},
 	}
+}
+
+func newSite(name, displayName string) *v1alpha1.Site {
+	return &v1alpha1.Site{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.SiteSpec{Name: displayName}}
 }
 
 func newPerson(name, email string) *v1alpha1.Person {

@@ -90,33 +90,80 @@ func groupViewChanged(old, current *v1alpha1.ScimGroup) bool {
 	return old.Spec.DisplayName != current.Spec.DisplayName || old.Spec.ExternalID != current.Spec.ExternalID ||
 		old.Spec.GroupType != current.Spec.GroupType || old.Status.Classification != current.Status.Classification ||
 		nameOf(old.Status.Organization) != nameOf(current.Status.Organization) ||
+		nameOf(old.Status.Site) != nameOf(current.Status.Site) ||
 		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero()
+}
+
+// placeChange is a change of an Organization or a Site, which groups are linked to.
+type placeChange struct {
+	namespace, name string
+	// names are the folded names that it has or had, sources the groups that it is or
+	// was linked to.
+	names, sources []string
+	// usable says that it can be used from now on, or no longer.
+	usable bool
+}
+
+func (c *placeChange) add(name, source string) {
+	c.names = append(c.names, fold.String(name))
+	c.sources = append(c.sources, source)
+}
+
+// organizationChange gives the change, nil where only status or metadata changed.
+func organizationChange(old, current *v1alpha1.Organization) *placeChange {
+	if old != nil && current != nil && !changedSpec(old, current) {
+		return nil
+	}
+	existing := versions(old, current)
+	change := &placeChange{namespace: existing[0].Namespace, name: existing[0].Name}
+	for _, version := range existing {
+		change.add(version.Spec.Name, version.Spec.SourceID)
+	}
+	change.usable = len(existing) == 1 || old.Spec.Disabled != current.Spec.Disabled
+	return change
+}
+
+// siteChange gives the change, nil where only status or metadata changed.
+func siteChange(old, current *v1alpha1.Site) *placeChange {
+	if old != nil && current != nil && !changedSpec(old, current) {
+		return nil
+	}
+	existing := versions(old, current)
+	change := &placeChange{namespace: existing[0].Namespace, name: existing[0].Name}
+	for _, version := range existing {
+		change.add(version.Spec.Name, version.Spec.SourceID)
+	}
+	change.usable = len(existing) == 1 || old.Spec.Disabled != current.Spec.Disabled
+	return change
 }
 
 // usersOfOrganization finds the users that name an Organization, and where it was
 // made, deleted, enabled or disabled, the members of its groups.
 func (f finder) usersOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-	if old != nil && current != nil && !changedSpec(old, current) {
+	return f.usersOfPlace(ctx, organizationChange(old, current), userByOrganization, groupByOrganization, into)
+}
+
+// usersOfSite is usersOfOrganization for Sites.
+func (f finder) usersOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
+	return f.usersOfPlace(ctx, siteChange(old, current), userBySite, groupBySite, into)
+}
+
+func (f finder) usersOfPlace(ctx context.Context, change *placeChange, byName, byLink string, into requestSet) error {
+	if change == nil {
 		return nil
 	}
-	existing := versions(old, current)
-	organization := existing[0]
-	var names []string
-	for _, version := range existing {
-		names = append(names, fold.String(version.Spec.Name))
-	}
-	if err := f.usersBy(ctx, organization.Namespace, userByOrganization, names, into); err != nil {
+	if err := f.usersBy(ctx, change.namespace, byName, change.names, into); err != nil {
 		return err
 	}
-	if old != nil && current != nil && old.Spec.Disabled == current.Spec.Disabled {
+	if !change.usable {
 		return nil
 	}
 	groups := requestSet{}
-	if err := f.groupsBy(ctx, organization.Namespace, groupByOrganization, []string{organization.Name}, groups); err != nil {
+	if err := f.groupsBy(ctx, change.namespace, byLink, []string{change.name}, groups); err != nil {
 		return err
 	}
 	for group := range groups {
-		if err := f.usersBy(ctx, organization.Namespace, userByGroup, []string{group.Name}, into); err != nil {
+		if err := f.usersBy(ctx, change.namespace, userByGroup, []string{group.Name}, into); err != nil {
 			return err
 		}
 	}
@@ -126,24 +173,29 @@ func (f finder) usersOfOrganization(ctx context.Context, old, current *v1alpha1.
 // groupsOfOrganization finds the groups that are linked to an Organization or have
 // its name.
 func (f finder) groupsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-	if old != nil && current != nil && !changedSpec(old, current) {
-		return nil
-	}
-	existing := versions(old, current)
-	organization := existing[0]
-	var names []string
-	for _, version := range existing {
-		names = append(names, fold.String(version.Spec.Name))
-		into.add(version.Namespace, version.Spec.SourceID)
-	}
-	if err := f.groupsBy(ctx, organization.Namespace, groupByDisplayName, names, into); err != nil {
-		return err
-	}
-	return f.groupsBy(ctx, organization.Namespace, groupByOrganization, []string{organization.Name}, into)
+	return f.groupsOfPlace(ctx, organizationChange(old, current), groupByOrganization, into)
 }
 
-// groupsOfGroup finds the groups that can now have the Organization that a deleted
-// group was linked to.
+// groupsOfSite is groupsOfOrganization for Sites.
+func (f finder) groupsOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
+	return f.groupsOfPlace(ctx, siteChange(old, current), groupBySite, into)
+}
+
+func (f finder) groupsOfPlace(ctx context.Context, change *placeChange, byLink string, into requestSet) error {
+	if change == nil {
+		return nil
+	}
+	for _, source := range change.sources {
+		into.add(change.namespace, source)
+	}
+	if err := f.groupsBy(ctx, change.namespace, groupByDisplayName, change.names, into); err != nil {
+		return err
+	}
+	return f.groupsBy(ctx, change.namespace, byLink, []string{change.name}, into)
+}
+
+// groupsOfGroup finds the groups that can now have the Organization or Site that a
+// deleted group was linked to.
 func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
 	if old == nil || (current != nil && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero()) {
 		return nil
@@ -155,6 +207,13 @@ func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGr
 	names := []string{fold.String(old.Spec.DisplayName)}
 	for i := range organizations.Items {
 		names = append(names, fold.String(organizations.Items[i].Spec.Name))
+	}
+	sites := &v1alpha1.SiteList{}
+	if err := f.list(ctx, sites, old.Namespace, client.MatchingFields{siteBySource: old.Name}); err != nil {
+		return err
+	}
+	for i := range sites.Items {
+		names = append(names, fold.String(sites.Items[i].Spec.Name))
 	}
 	return f.groupsBy(ctx, old.Namespace, groupByDisplayName, names, into)
 }

@@ -120,6 +120,10 @@ const (
 	// LabelClaim is the kind of claim that a Lease holds: "username" or
 	// "displayname".
 	LabelClaim = "provisioning.rservice.dev/claim"
+	// AnnotationUnfinished is on a record between its creation and the last write of
+	// the rules that make it: the names of the rules, comma-separated, that have yet
+	// to set what they set "when: created".
+	AnnotationUnfinished = "provisioning.rservice.dev/unfinished"
 	// AnnotationRequestID is the id of the HTTP request that made the last
 	// accepted change; the same id is in the server's log.
 	AnnotationRequestID = "provisioning.rservice.dev/request-id"

@@ -87,7 +87,7 @@ func (c *compiler) compileAssignment(op operation, i int, entry v1alpha1.FieldAs
 // actionField finds the field that an action names and checks that the operation
 // makes sense for it.
 func (c *compiler) actionField(place, name string, op operation) (specField, string, *CompileError) {
-	record := c.rule.subject.record
+	record := c.rule.record
 	if id, ok := record.customFieldID(name); ok {
 		if !customFieldID.MatchString(id) {
 			return specField{}, "", &CompileError{Place: place, Message: "the id of a custom field holds letters, digits, _ and -"}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
@@ -16,10 +17,12 @@ import (
 // number of plans at once. Compiling takes milliseconds, planning microseconds:
 // compile a rule once a generation.
 type Rule struct {
-	name        string
-	generation  int64
-	position    int32
-	subject     *subject
+	name       string
+	generation int64
+	position   int32
+	subject    *subject
+	// record is the kind of record that the rule updates.
+	record      *recordKind
 	expressions []namedExpression
 	// index is where in expressions a name is.
 	index map[string]int
@@ -47,6 +50,9 @@ func (r *Rule) Position() int32 { return r.position }
 
 // Subject is the kind of object that the rule reads.
 func (r *Rule) Subject() v1alpha1.SubjectKind { return r.subject.kind }
+
+// Record is the kind of record that the rule updates.
+func (r *Rule) Record() v1alpha1.RecordKind { return r.record.kind }
 
 // Sort puts rules in the order of execution: by position, then by name.
 func Sort(rules []*Rule) {
@@ -86,7 +92,7 @@ func (e *CompileError) Error() string {
 // *CompileError. Disabled rules compile as well; leaving them out of a plan is the
 // caller's business.
 func Compile(rule *v1alpha1.AutomationRule) (*Rule, error) {
-	subject, failed := subjectOf(rule)
+	subject, record, failed := kindsOf(rule)
 	if failed != nil {
 		return nil, failed
 	}
@@ -98,6 +104,7 @@ func Compile(rule *v1alpha1.AutomationRule) (*Rule, error) {
 		name:       rule.Name,
 		generation: rule.Generation,
 		subject:    subject,
+		record:     record,
 		index:      make(map[string]int, len(rule.Spec.Expressions)),
 		create:     rule.Spec.Update.Create,
 	}}
@@ -114,7 +121,7 @@ func Compile(rule *v1alpha1.AutomationRule) (*Rule, error) {
 	return c.rule, nil
 }
 
-func subjectOf(rule *v1alpha1.AutomationRule) (*subject, *CompileError) {
+func kindsOf(rule *v1alpha1.AutomationRule) (*subject, *recordKind, *CompileError) {
 	var subject *subject
 	switch rule.Spec.Subject {
 	case v1alpha1.SubjectScimUser:
@@ -122,13 +129,17 @@ func subjectOf(rule *v1alpha1.AutomationRule) (*subject, *CompileError) {
 	case v1alpha1.SubjectScimGroup:
 		subject = groupSubject
 	default:
-		return nil, &CompileError{Place: "subject", Message: "a rule is for ScimUser or ScimGroup"}
+		return nil, nil, &CompileError{Place: "subject", Message: "a rule is for ScimUser or ScimGroup"}
 	}
-	if kind := rule.Spec.Update.Kind; kind != subject.record.kind {
-		return nil, &CompileError{Place: "update.kind",
-			Message: fmt.Sprintf("a rule for %s updates kind %s", subject.kind, subject.record.kind)}
+	var kinds []string
+	for _, record := range subject.records {
+		if record.kind == rule.Spec.Update.Kind {
+			return subject, record, nil
+		}
+		kinds = append(kinds, string(record.kind))
 	}
-	return subject, nil
+	return nil, nil, &CompileError{Place: "update.kind",
+		Message: fmt.Sprintf("a rule for %s updates kind %s", subject.kind, strings.Join(kinds, " or "))}
 }
 
 // compiler holds the rule in the making; env grows by every named expression.
@@ -190,7 +201,7 @@ func (c *compiler) declare(place, name string, t *types.Type) *CompileError {
 }
 
 func (c *compiler) compileMatch(spec *v1alpha1.AutomationRuleSpec) *CompileError {
-	want := c.rule.subject.record.match
+	want := c.rule.record.match
 	value, ok := spec.Update.Match[want]
 	if !ok || len(spec.Update.Match) != 1 {
 		return &CompileError{Place: "match", Message: fmt.Sprintf("kind %s is matched by %s alone", spec.Update.Kind, want)}
@@ -208,7 +219,7 @@ func (c *compiler) compileMatch(spec *v1alpha1.AutomationRuleSpec) *CompileError
 
 // declareRecord comes after match, which finds the record.
 func (c *compiler) declareRecord(*v1alpha1.AutomationRuleSpec) *CompileError {
-	return c.declare("update", recordVariable, c.rule.subject.record.typ.celType)
+	return c.declare("update", recordVariable, c.rule.record.typ.celType)
 }
 
 func (c *compiler) compileCondition(spec *v1alpha1.AutomationRuleSpec) *CompileError {

@@ -404,8 +404,8 @@ func TestDefaultUserMappingDoesNothingWithoutEmailOrName(t *testing.T) {
 			if got := result.Outcomes[0]; got.Reason != v1alpha1.ReasonConditionNotMet || got.After != nil || got.Changes != nil {
 				t.Errorf("outcome %+v", got)
 			}
-			if result.Record != nil {
-				t.Errorf("record %+v", result.Record)
+			if len(result.Records) > 0 {
+				t.Errorf("records %+v", result.Records)
 			}
 		})
 	}

@@ -21,6 +21,10 @@ type Directory interface {
 	// OrganizationBySource returns the Organization whose spec.sourceID is this
 	// SCIM id of a group.
 	OrganizationBySource(ctx context.Context, id string) (*v1alpha1.Organization, error)
+	// SiteByName returns the Site, enabled or not, whose fold.String(spec.name) is name.
+	SiteByName(ctx context.Context, name string) (*v1alpha1.Site, error)
+	// SiteBySource returns the Site whose spec.sourceID is this SCIM id of a group.
+	SiteBySource(ctx context.Context, id string) (*v1alpha1.Site, error)
 	// PersonByEmail returns the Person whose fold.String(spec.primaryEmail) is email.
 	PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error)
 	// PersonBySource returns the Person whose spec.sourceID is this SCIM id of a

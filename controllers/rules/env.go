@@ -63,7 +63,7 @@ func structs() []*structType {
 	return []*structType{
 		userType, nameType, valueType, postalAddressType, certificateType, enterpriseType, managerType,
 		membershipType, groupType, endpointType, findType, recordReferenceType,
-		personKind.typ, organizationKind.typ, contactType, addressType,
+		personKind.typ, organizationKind.typ, siteKind.typ, contactType, addressType,
 	}
 }
 
@@ -71,21 +71,22 @@ func structs() []*structType {
 type subject struct {
 	kind      v1alpha1.SubjectKind
 	variables []variable
-	record    *recordKind
+	// records are the kinds of record that its rules can update.
+	records []*recordKind
 	// env is the environment that the expressions of a rule begin with.
 	env func() (*cel.Env, error)
 }
 
 var (
 	userSubject  = newSubject(v1alpha1.SubjectScimUser, userVariables, personKind)
-	groupSubject = newSubject(v1alpha1.SubjectScimGroup, groupVariables, organizationKind)
+	groupSubject = newSubject(v1alpha1.SubjectScimGroup, groupVariables, organizationKind, siteKind)
 )
 
-func newSubject(kind v1alpha1.SubjectKind, variables []variable, record *recordKind) *subject {
+func newSubject(kind v1alpha1.SubjectKind, variables []variable, records ...*recordKind) *subject {
 	return &subject{
 		kind:      kind,
 		variables: variables,
-		record:    record,
+		records:   records,
 		env:       sync.OnceValues(func() (*cel.Env, error) { return newEnv(variables) }),
 	}
 }

@@ -26,6 +26,10 @@ type expression struct {
 	typ *types.Type
 	// emptyIsNone is the leading "?": an empty result is none.
 	emptyIsNone bool
+	// recordFields are the fields of the record that the expression can read.
+	recordFields []string
+	// estimate is the most that the expression can cost by the estimate.
+	estimate uint64
 }
 
 // compileExpression compiles the text at a place of the rule. withShorthand allows
@@ -50,16 +54,13 @@ func compileExpression(env *cel.Env, place, text string, withShorthand bool) (*e
 		return nil, &CompileError{Place: place, Message: fmt.Sprintf("the cost cannot be estimated: %v", err)}
 	}
 	if estimate.Max > MaxEstimatedCost {
-		return nil, &CompileError{
-			Place: place,
-			Message: fmt.Sprintf("the expression could cost %d for the largest subject; the limit is %d. Loop over fewer lists inside one another",
-				estimate.Max, MaxEstimatedCost),
-		}
+		return nil, &CompileError{Place: place, Message: estimateTooHigh(estimate.Max)}
 	}
 	if e.program, err = env.Program(ast); err != nil {
 		return nil, &CompileError{Place: place, Message: err.Error()}
 	}
-	e.ast, e.typ = ast, ast.OutputType()
+	e.ast, e.typ, e.estimate = ast, ast.OutputType(), estimate.Max
+	e.recordFields = fieldsOf(ast.NativeRep().Expr(), recordVariable)
 	if shorthand && e.typ.TypeName() != optionalTypeName {
 		e.typ = types.NewOptionalType(e.typ)
 	}
@@ -104,19 +105,22 @@ func firstError(env *cel.Env, place string, all []*common.Error) *CompileError {
 	}
 }
 
-// evaluate gives the value. The error is a *fault, or that of ctx.
-func (e *expression) evaluate(ctx context.Context, variables cel.Activation) (ref.Val, error) {
-	value, _, err := e.program.ContextEval(ctx, variables)
+// evaluate gives the value and what it cost. The error is a *fault, or that of ctx.
+func (e *expression) evaluate(ctx context.Context, variables cel.Activation) (value ref.Val, cost uint64, err error) {
+	value, details, err := e.program.ContextEval(ctx, variables)
+	if actual := details.ActualCost(); actual != nil {
+		cost = *actual
+	}
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, cost, ctx.Err()
 		}
-		return nil, e.runtimeError(err)
+		return nil, cost, e.runtimeError(err)
 	}
 	if e.emptyIsNone {
 		value = emptyToNone(value)
 	}
-	return value, nil
+	return value, cost, nil
 }
 
 // runtimeError keeps of CEL's error what cannot hold a value: the place, and one of
@@ -129,6 +133,9 @@ func (e *expression) runtimeError(err error) *fault {
 		if location.Line() > 0 {
 			where = fmt.Sprintf("%s, line %d, column %d", where, location.Line(), location.Column()+1)
 		}
+	}
+	if strings.Contains(err.Error(), "cost limit exceeded") {
+		return &fault{v1alpha1.ReasonExpressionError, where + ": " + tooExpensive(e.estimate)}
 	}
 	for _, cause := range runtimeCauses {
 		if strings.Contains(err.Error(), cause.celText) {
@@ -146,7 +153,6 @@ func (f *fault) Error() string { return f.message }
 
 // runtimeCauses translate CEL's run-time errors, which can quote a value.
 var runtimeCauses = []struct{ celText, meaning string }{
-	{"cost limit exceeded", fmt.Sprintf("the expression costs more than %d for this subject", MaxCost)},
 	{"no such key", "a map has no such key; write [?key] or .?key where it can be missing"},
 	{"no such field", "an object has no such field"},
 	{"index out of bounds", "a list has no such entry; write [?index] where it can be missing"},

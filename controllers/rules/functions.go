@@ -83,6 +83,16 @@ var functions = []function{
 		},
 	},
 	{
+		name: "firstSite",
+		doc:  "The record name of the Site of the first group that is linked to an enabled one, in the order of joining; \"\" when there is none.",
+		overloads: []overload{{id: "firstSite_list", args: []*types.Type{listOfGroups}, result: types.StringType,
+			call: func(args ...ref.Val) ref.Val { return firstSite(args[0]) }}},
+		examples: []example{
+			{`firstSite(groups)`, `amsterdam`},
+			{`firstSite(groups.filter(g, g.displayName == "Everyone"))`, ``},
+		},
+	},
+	{
 		name: "contacts",
 		doc: "Contacts for a person, made of phone numbers or other values: the value's type becomes the label. " +
 			"The second form names the protocol: telephone, email, chat or website.",
@@ -117,6 +127,17 @@ var functions = []function{
 		examples: []example{
 			{`find.organization("SALES EMEA")`, `sales`},
 			{`find.organization(user.enterprise.organization).orValue(firstOrganization(groups))`, `sales`},
+		},
+	},
+	{
+		name: "find.site",
+		doc:  "The record name of the enabled Site with this name, whatever the case of its letters; none when there is none or the name is blank.",
+		overloads: []overload{{id: "find_site_string", lookup: true,
+			args: []*types.Type{findType.celType, types.StringType}, result: types.NewOptionalType(types.StringType),
+			call: func(args ...ref.Val) ref.Val { return finder(args[0]).site(textOf(args[1])) }}},
+		examples: []example{
+			{`find.site("ROTTERDAM")`, `rotterdam`},
+			{`find.site(user.enterprise.site).orValue(firstSite(groups))`, `amsterdam`},
 		},
 	},
 	{

@@ -46,6 +46,20 @@ func (l *lookups) organization(name string) ref.Val {
 	return types.OptionalOf(types.String(organization.Name))
 }
 
+func (l *lookups) site(name string) ref.Val {
+	if isBlank(name) {
+		return types.OptionalNone
+	}
+	site, err := l.directory.SiteByName(l.ctx, fold.String(name))
+	if err != nil {
+		return l.fail(err)
+	}
+	if site == nil || site.Spec.Disabled {
+		return types.OptionalNone
+	}
+	return types.OptionalOf(types.String(site.Name))
+}
+
 func (l *lookups) personOf(value string) ref.Val {
 	if isBlank(value) {
 		return types.OptionalNone
@@ -132,6 +146,16 @@ func firstOrganization(groups ref.Val) ref.Val {
 	each(groups, func(item ref.Val) {
 		if g, ok := item.Value().(*Group); ok && first == "" && !g.OrganizationDisabled {
 			first = g.Organization
+		}
+	})
+	return types.String(first)
+}
+
+func firstSite(groups ref.Val) ref.Val {
+	first := ""
+	each(groups, func(item ref.Val) {
+		if g, ok := item.Value().(*Group); ok && first == "" && !g.SiteDisabled {
+			first = g.Site
 		}
 	})
 	return types.String(first)

@@ -1,5 +1,7 @@
 package rules
 
+import "time"
+
 // Limits of rules. They keep one rule from stopping everybody's provisioning. What
 // the API limits has the API's limit here.
 const (
@@ -11,6 +13,12 @@ const (
 	// MaxCost is the most that an expression may cost when it runs, in CEL cost
 	// units: what Kubernetes allows one call, about a tenth of a second.
 	MaxCost = 1_000_000
+	// MaxRuleCost is the most that all expressions of a rule may cost together for one
+	// subject, in CEL cost units, so that many expensive ones do not add up.
+	MaxRuleCost = 2_000_000
+	// MaxRuleTime is how long one run of a rule may take, look-ups included. The costs
+	// stop a rule long before; this is for what they do not foresee.
+	MaxRuleTime = 5 * time.Second
 	// LookupCost is what one call of a function of find costs, in CEL cost units.
 	LookupCost = 100
 	// InterruptCheckFrequency is the number of steps of a comprehension between two

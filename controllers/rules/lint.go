@@ -49,7 +49,7 @@ func Lint(set []*Rule) ([]Finding, error) {
 	}
 	for i, earlier := range ordered {
 		for _, later := range ordered[i+1:] {
-			if earlier.subject != later.subject || exclusive(earlier, later) {
+			if earlier.subject != later.subject || earlier.record != later.record || exclusive(earlier, later) {
 				continue
 			}
 			findings = append(findings, fieldFindings(earlier, later, always[later])...)

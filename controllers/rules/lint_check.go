@@ -33,7 +33,7 @@ func (p Problem) Excerpt() string {
 // first: one problem for each expression and field at most, because what follows in
 // the same text often comes of it. A rule without problems compiles.
 func Check(rule *v1alpha1.AutomationRule) ([]Problem, error) {
-	subject, failed := subjectOf(rule)
+	subject, record, failed := kindsOf(rule)
 	if failed != nil {
 		return []Problem{{CompileError: failed, Path: "spec." + failed.Place}}, nil //nolint:nilerr // it is the finding
 	}
@@ -41,7 +41,7 @@ func Check(rule *v1alpha1.AutomationRule) ([]Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &check{compiler: compiler{env: env, rule: &Rule{subject: subject, index: map[string]int{}}}}
+	c := &check{compiler: compiler{env: env, rule: &Rule{subject: subject, record: record, index: map[string]int{}}}}
 	c.expressions(&rule.Spec)
 	c.report(c.compileMatch(&rule.Spec), "spec.update.match", matchText(&rule.Spec))
 	c.report(c.declareRecord(&rule.Spec), "spec.update", "")
@@ -137,10 +137,19 @@ func sortFindings(findings []Finding) {
 }
 
 func recordKindOf(record Record) *recordKind {
-	for _, kind := range []*recordKind{personKind, organizationKind} {
+	for _, kind := range []*recordKind{personKind, organizationKind, siteKind} {
 		if reflect.TypeOf(kind.newRecord()) == reflect.TypeOf(record) {
 			return kind
 		}
 	}
 	panic(fmt.Sprintf("rules: %T is no record", record)) // a mistake of the caller, like a wrong type
+}
+
+// HasField reports whether the spec of a record has a field of this name, which can
+// be a custom field, written customFields.<id>.
+func HasField(record Record, name string) bool {
+	kind := recordKindOf(record)
+	_, known := kind.field(name)
+	_, custom := kind.customFieldID(name)
+	return known || custom || kind.customFields != nil && name+"." == customFieldPrefix
 }

@@ -36,10 +36,14 @@ type Group struct {
 	Organization string
 	// OrganizationDisabled is whether that Organization is disabled.
 	OrganizationDisabled bool
+	// Site is the record name of the Site that the group is linked to, or "".
+	Site string
+	// SiteDisabled is whether that Site is disabled.
+	SiteDisabled bool
 }
 
-// Record is a *v1alpha1.Person or *v1alpha1.Organization. It fits wherever a
-// Kubernetes client wants an object.
+// Record is a *v1alpha1.Person, *v1alpha1.Organization or *v1alpha1.Site. It fits
+// wherever a Kubernetes client wants an object.
 type Record interface {
 	metav1.Object
 	runtime.Object
@@ -49,9 +53,11 @@ type Record interface {
 type Result struct {
 	// Outcomes holds one outcome a rule, in the order of the rules.
 	Outcomes []Outcome
-	// Record is a copy of the subject's record as it is after all outcomes, nil when
-	// the subject has none. A record that is yet to be created has no name.
-	Record Record
+	// Records are copies of the subject's records as they are after all outcomes, by
+	// kind: a user has a Person, a group an Organization, a Site or both. A kind of
+	// which the subject has none is left out. A record that is yet to be created has
+	// no name.
+	Records map[v1alpha1.RecordKind]Record
 }
 
 // Outcome is what one rule does for the subject.
@@ -60,8 +66,8 @@ type Outcome struct {
 	Rule       string
 	Generation int64
 	// Reason is one of the reasons of a rule's outcome in package v1alpha1. Every
-	// reason but Applied, NoChange and ConditionNotMet is a failure: nothing of
-	// this rule is to be written.
+	// reason but Applied, NoChange, ConditionNotMet and NotNeeded is a failure:
+	// nothing of this rule is to be written.
 	Reason string
 	// Message says it in words: the rule, the place in the rule and the cause. It
 	// never holds a value of the subject or of a record, so it is fit for
@@ -81,23 +87,29 @@ type Outcome struct {
 	// Create is whether the record is to be created. Its namespace is the subject's,
 	// its name the caller's to choose.
 	Create bool
-	// Before is a copy of the record as this rule found it, with the changes of the
-	// rules before. Nil where none was found, so also when Create is set.
+	// Before is a copy of the record as this rule finds it, with what the rules before
+	// write. Nil where none was found, so also when Create is set.
 	Before Record
 	// Assigned names the fields to which the rule gave a value, or which it cleared,
 	// whether that changed them or not. A value that was none assigns nothing. Nil
 	// where the rule failed or its condition was not met.
 	Assigned []string
 	// After is the record as this rule leaves it, equal to Before where nothing
-	// changes. Nil where the rule failed or its condition was not met.
+	// changes. A field that a later rule sets differently is not among the changes:
+	// each field is written once. Nil where the rule failed or its condition was not met.
 	After Record
 }
 
 // Failed reports whether the rule failed for the subject.
 func (o Outcome) Failed() bool {
 	switch o.Reason {
-	case v1alpha1.ReasonApplied, v1alpha1.ReasonNoChange, v1alpha1.ReasonConditionNotMet:
+	case v1alpha1.ReasonApplied, v1alpha1.ReasonNoChange:
 		return false
 	}
-	return true
+	return !o.Skipped()
+}
+
+// Skipped reports whether the rule had nothing to decide for the subject.
+func (o Outcome) Skipped() bool {
+	return o.Reason == v1alpha1.ReasonConditionNotMet || o.Reason == v1alpha1.ReasonNotNeeded
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/google/cel-go/common/types/ref"
@@ -12,7 +13,7 @@ import (
 )
 
 // Plan runs the rules of a subject in the order given, which is that of Sort,
-// over a working copy of the subject's record, so that a later rule sees what an
+// over working copies of the subject's records, so that a later rule sees what an
 // earlier one set. An error means that nothing can be said about the subject now
 // and that the caller should try again: a look-up failed or ctx ended. What is
 // wrong with a rule or the subject is in the outcomes.
@@ -21,25 +22,27 @@ func Plan(ctx context.Context, rules []*Rule, in Input, dir Directory) (Result, 
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Outcomes: make([]Outcome, 0, len(rules))}
 	for _, rule := range rules {
 		if rule.subject != p.subject {
 			return Result{}, fmt.Errorf("rule %s is for %s, but the subject is a %s", rule.name, rule.subject.kind, p.subject.kind)
 		}
-		outcome, err := p.run(rule)
+	}
+	failed := map[*Rule]Outcome{}
+	for {
+		first, err := p.pass(rules, p.linked, failed)
 		if err != nil {
 			return Result{}, err
 		}
-		if outcome.Failed() && p.failed == "" {
-			p.failed = rule.name
+		unstable, err := p.unstable(rules, first, failed)
+		if err != nil {
+			return Result{}, err
 		}
-		result.Outcomes = append(result.Outcomes, outcome)
+		if len(unstable) == 0 {
+			return p.result(first), nil
+		}
+		// Each round fails at least one rule more, so there is a last one.
+		maps.Copy(failed, unstable)
 	}
-	leaveOutUndone(p.subject.record, result.Outcomes)
-	if p.record != nil {
-		result.Record = copyOf(p.record)
-	}
-	return result, nil
 }
 
 // planner is what the rules of one plan share.
@@ -53,22 +56,53 @@ type planner struct {
 	id        string
 	namespace string
 	active    bool
-	// record is the record that is linked to the subject, with what earlier rules
+	// linked are the records that are linked to the subject.
+	linked records
+	// variables are the variables that a rule has asked for, by name.
+	variables map[string]ref.Val
+}
+
+// records are the states of a subject's records, one of each kind that rules for
+// the subject can update.
+type records map[*recordKind]recordState
+
+// recordState is the record of one kind in the course of a pass.
+type recordState struct {
+	// record is the one that is linked to the subject, with what earlier rules
 	// changed; nil when there is none yet. It is never changed, only replaced.
 	record Record
 	// created says that an earlier rule creates the record.
 	created bool
-	// failed is the name of the first rule that failed.
+	// failed is the name of the first rule for this kind that failed.
 	failed string
-	// variables are the variables that a rule has asked for, by name.
-	variables map[string]ref.Val
+}
+
+// pass is one run of all rules.
+type pass struct {
+	// before are the records that the pass began with, after what it ended with.
+	before, after records
+	steps         []step
+}
+
+// step is what one rule did in a pass.
+type step struct {
+	rule    *Rule
+	outcome Outcome
+	// missing says that the rule failed because there is no record and it may not
+	// create one.
+	missing bool
+	// absent says that the rule looked for a record and there is none.
+	absent bool
+	// reads are the fields of the record that the rule's values depend on.
+	reads map[string]bool
 }
 
 func newPlanner(ctx context.Context, in Input, dir Directory) (*planner, error) {
 	p := &planner{
 		ctx:       ctx,
 		in:        in,
-		lookups:   &lookups{ctx: ctx, directory: dir},
+		lookups:   &lookups{directory: dir},
+		linked:    records{},
 		variables: make(map[string]ref.Val, len(userVariables)),
 	}
 	switch {
@@ -80,9 +114,14 @@ func newPlanner(ctx context.Context, in Input, dir Directory) (*planner, error) 
 	default:
 		p.subject, p.id, p.namespace, p.active = groupSubject, in.Group.Name, in.Group.Namespace, true
 	}
-	var err error
-	p.record, err = p.subject.record.bySource(ctx, dir, p.id)
-	return p, err
+	for _, kind := range p.subject.records {
+		record, err := kind.bySource(ctx, dir, p.id)
+		if err != nil {
+			return nil, err
+		}
+		p.linked[kind] = recordState{record: record}
+	}
+	return p, nil
 }
 
 // variable gives the value of a variable of the environment, made on first use.
@@ -113,31 +152,80 @@ func (p *planner) variable(name string) (ref.Val, bool) {
 	return value, true
 }
 
-// run runs one rule. The error is one to try again for.
-func (p *planner) run(rule *Rule) (Outcome, error) {
-	outcome := Outcome{Rule: rule.name, Generation: rule.generation, Kind: p.subject.record.kind}
-	r := &run{planner: p, rule: rule, values: make([]ref.Val, 0, len(rule.expressions))}
-	err := r.carryOut(&outcome)
+// pass runs all rules on the records given. The rules in failed are not run: they
+// have the outcome that is given for them.
+func (p *planner) pass(rules []*Rule, before records, failed map[*Rule]Outcome) (pass, error) {
+	done := pass{before: before, after: maps.Clone(before), steps: make([]step, 0, len(rules))}
+	for _, rule := range rules {
+		s, err := p.step(rule, done.after, failed)
+		if err != nil {
+			return pass{}, err
+		}
+		if state := done.after[rule.record]; s.outcome.Failed() && state.failed == "" {
+			state.failed = rule.name
+			done.after[rule.record] = state
+		}
+		done.steps = append(done.steps, s)
+	}
+	return done, nil
+}
+
+// step runs one rule and changes its record in records. The error is one to try
+// again for.
+func (p *planner) step(rule *Rule, records records, failed map[*Rule]Outcome) (step, error) {
+	done := step{rule: rule, reads: map[string]bool{}}
+	if outcome, ok := failed[rule]; ok {
+		done.outcome = outcome
+	} else if err := p.run(&done, records); err != nil {
+		return step{}, err
+	}
+	if state := records[rule.record]; done.outcome.Before == nil && state.record != nil && !state.created {
+		done.outcome.Before = copyOf(state.record)
+	}
+	return done, nil
+}
+
+func (p *planner) run(done *step, records records) error {
+	rule := done.rule
+	done.outcome = Outcome{Rule: rule.name, Generation: rule.generation, Kind: rule.record.kind}
+	ctx, cancel := context.WithTimeout(p.ctx, MaxRuleTime)
+	defer cancel()
+	p.lookups.ctx = ctx
+	r := &run{planner: p, ctx: ctx, step: done, rule: rule, kind: rule.record, state: records[rule.record]}
+	r.values = make([]ref.Val, 0, len(rule.expressions))
+	err := r.carryOut(&done.outcome)
 	var f *fault
 	switch {
 	case errors.As(err, &f):
-		outcome.Reason = f.reason
-		outcome.Message = cut(fmt.Sprintf("rule %s: %s", rule.name, f.message), MaxMessageLength)
+		done.outcome.Reason = f.reason
+		done.outcome.Message = cut(fmt.Sprintf("rule %s: %s", rule.name, f.message), MaxMessageLength)
 	case err != nil:
-		return Outcome{}, err
+		return err
 	}
-	if outcome.Before == nil && p.record != nil && !p.created {
-		outcome.Before = copyOf(p.record)
+	done.absent = r.searched && r.found == nil && r.searchError == nil && r.state.record == nil
+	records[rule.record] = r.state
+	return nil
+}
+
+// result is the plan that a pass makes.
+func (p *planner) result(done pass) Result {
+	p.excuseMissing(done)
+	for _, kind := range p.subject.records {
+		writeOnce(kind, done.steps)
 	}
-	return outcome, nil
+	result := Result{Outcomes: make([]Outcome, len(done.steps)), Records: map[v1alpha1.RecordKind]Record{}}
+	for i, s := range done.steps {
+		result.Outcomes[i] = s.outcome
+	}
+	for kind, state := range done.after {
+		if state.record != nil {
+			result.Records[kind.kind] = copyOf(state.record)
+		}
+	}
+	return result
 }
 
 func copyOf(r Record) Record { return r.DeepCopyObject().(Record) }
-
-// appliedMessage says what a rule changes.
-func appliedMessage(rule string, changes []v1alpha1.FieldChange) string {
-	return cut(fmt.Sprintf("rule %s changes %s", rule, changedFields(changes)), MaxMessageLength)
-}
 
 // changedFields names the fields, not their values.
 func changedFields(changes []v1alpha1.FieldChange) string {

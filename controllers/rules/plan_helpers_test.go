@@ -18,6 +18,7 @@ import (
 type memory struct {
 	persons       []*v1alpha1.Person
 	organizations []*v1alpha1.Organization
+	sites         []*v1alpha1.Site
 	users         []*v1alpha1.ScimUser
 	groups        []*v1alpha1.ScimGroup
 	// err, when set, is what every look-up but that of the link returns.
@@ -30,6 +31,14 @@ func (m *memory) OrganizationByName(_ context.Context, name string) (*v1alpha1.O
 
 func (m *memory) OrganizationBySource(_ context.Context, id string) (*v1alpha1.Organization, error) {
 	return first(m.organizations, func(o *v1alpha1.Organization) bool { return o.Spec.SourceID == id }), nil
+}
+
+func (m *memory) SiteByName(_ context.Context, name string) (*v1alpha1.Site, error) {
+	return first(m.sites, func(s *v1alpha1.Site) bool { return fold.String(s.Spec.Name) == name }), m.err
+}
+
+func (m *memory) SiteBySource(_ context.Context, id string) (*v1alpha1.Site, error) {
+	return first(m.sites, func(s *v1alpha1.Site) bool { return s.Spec.SourceID == id }), nil
 }
 
 func (m *memory) PersonByEmail(_ context.Context, email string) (*v1alpha1.Person, error) {
@@ -134,6 +143,10 @@ func organization(name string, spec v1alpha1.OrganizationSpec) *v1alpha1.Organiz
 	return &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "tenant"}, Spec: spec}
 }
 
+func site(name string, spec v1alpha1.SiteSpec) *v1alpha1.Site {
+	return &v1alpha1.Site{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "tenant"}, Spec: spec}
+}
+
 func reference(name string) *v1alpha1.RecordReference { return &v1alpha1.RecordReference{Name: name} }
 
 // userRule is a small rule for ScimUser, changed as the test wants.
@@ -174,4 +187,15 @@ func jsonOf(t testing.TB, value any) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// counting counts look-ups of Organizations by name.
+type counting struct {
+	*memory
+	count *int
+}
+
+func (c *counting) OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error) {
+	*c.count++
+	return c.memory.OrganizationByName(ctx, name)
 }

@@ -180,7 +180,7 @@ func TestLaterRulesSeeWhatEarlierOnesSet(t *testing.T) {
 	if diff := cmp.Diff(want, second.Changes); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(second.After, result.Record); diff != "" {
+	if diff := cmp.Diff(second.After, result.Records[v1alpha1.RecordPerson]); diff != "" {
 		t.Errorf("the result's record is not the last one:\n%s", diff)
 	}
 }
@@ -219,7 +219,7 @@ func TestResultRecordIsTheLinkedOneEvenWhenNoRuleApplies(t *testing.T) {
 	linked := person("jane", v1alpha1.PersonSpec{PrimaryEmail: "jane@example.com", SourceID: userID})
 	rule := compiled(t, changed(withCondition("false")))
 	result := planned(t, []*Rule{rule}, Input{User: activeUser(userID, true)}, &memory{persons: []*v1alpha1.Person{linked}})
-	if result.Record == nil || result.Record.GetName() != "jane" || result.Outcomes[0].Before.GetName() != "jane" {
+	if result.Records[v1alpha1.RecordPerson] == nil || result.Records[v1alpha1.RecordPerson].GetName() != "jane" || result.Outcomes[0].Before.GetName() != "jane" {
 		t.Errorf("result %+v", result)
 	}
 }

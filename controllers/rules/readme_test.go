@@ -20,6 +20,7 @@ type exampleInput struct {
 	User          *v1alpha1.ScimUser
 	Groups        []Group
 	Organizations []*v1alpha1.Organization
+	Sites         []*v1alpha1.Site
 	Users         []*v1alpha1.ScimUser
 	Persons       []*v1alpha1.Person
 }
@@ -29,7 +30,7 @@ func loadExample(t testing.TB) (Input, *memory) {
 	var e exampleInput
 	loadYAML(t, "testdata/example-user.yaml", &e)
 	return Input{User: e.User, Groups: e.Groups, DefaultOrganization: "main"},
-		&memory{organizations: e.Organizations, users: e.Users, persons: e.Persons}
+		&memory{organizations: e.Organizations, sites: e.Sites, users: e.Users, persons: e.Persons}
 }
 
 // languageExamples show what is easy to get wrong.
@@ -137,7 +138,7 @@ func variablesTable() string {
 		row(v, where)
 	}
 	row(groupVariables[0], "ScimGroup")
-	text += fmt.Sprintf("| `%s` | `Person` or `Organization` | both | %s |\n", recordVariable, recordDoc)
+	text += fmt.Sprintf("| `%s` | `Person`, `Organization` or `Site` | both | %s |\n", recordVariable, recordDoc)
 	return text
 }
 
@@ -194,7 +195,7 @@ func examplesTable(examples []example) string {
 
 func recordFieldsTable() string {
 	text := "| Kind | Field | Takes |\n|---|---|---|\n"
-	for _, kind := range []*recordKind{personKind, organizationKind} {
+	for _, kind := range []*recordKind{personKind, organizationKind, siteKind} {
 		for _, f := range kind.fields {
 			switch {
 			case f.engine:
@@ -229,6 +230,8 @@ func limitsTable() string {
 	}{
 		{"estimated cost of an expression, in CEL cost units", "MaxEstimatedCost", MaxEstimatedCost},
 		{"cost of an expression when it runs, in CEL cost units", "MaxCost", MaxCost},
+		{"cost of all expressions of a rule for one subject", "MaxRuleCost", MaxRuleCost},
+		{"time of one run of a rule, in seconds", "MaxRuleTime", int(MaxRuleTime.Seconds())},
 		{"cost of one look-up, in CEL cost units", "LookupCost", LookupCost},
 		{"characters of an expression", "MaxExpressionLength", MaxExpressionLength},
 		{"named expressions of a rule; entries of each of set, add, remove, clear", "MaxExpressions", MaxExpressions},

@@ -74,6 +74,15 @@ func organizationField(name string, pointer func(*v1alpha1.OrganizationSpec) any
 	}
 }
 
+func siteField(name string, pointer func(*v1alpha1.SiteSpec) any) specField {
+	return specField{
+		name:    name,
+		kind:    kindOf(pointer(&v1alpha1.SiteSpec{})),
+		max:     MaxTextLength,
+		pointer: func(r Record) any { return pointer(&r.(*v1alpha1.Site).Spec) },
+	}
+}
+
 func (f specField) asRequired() specField { f.required = true; return f }
 func (f specField) asEmail() specField    { f.email = true; return f }
 func (f specField) ofEngine() specField   { f.engine = true; return f }
@@ -117,6 +126,16 @@ var organizationFields = []specField{
 	organizationField("sourceID", func(o *v1alpha1.OrganizationSpec) any { return &o.SourceID }).ofEngine(),
 }
 
+var siteFields = []specField{
+	siteField("name", func(s *v1alpha1.SiteSpec) any { return &s.Name }).asRequired(),
+	siteField("disabled", func(s *v1alpha1.SiteSpec) any { return &s.Disabled }),
+	siteField("timeZone", func(s *v1alpha1.SiteSpec) any { return &s.TimeZone }),
+	siteField("addresses", func(s *v1alpha1.SiteSpec) any { return &s.Addresses }),
+	siteField("remarks", func(s *v1alpha1.SiteSpec) any { return &s.Remarks }).upTo(MaxRemarksLength),
+	siteField("source", func(s *v1alpha1.SiteSpec) any { return &s.Source }).ofEngine(),
+	siteField("sourceID", func(s *v1alpha1.SiteSpec) any { return &s.SourceID }).ofEngine(),
+}
+
 var personKind = &recordKind{
 	kind:      v1alpha1.RecordPerson,
 	subject:   v1alpha1.SubjectScimUser,
@@ -151,6 +170,23 @@ var organizationKind = &recordKind{
 		return found(dir.OrganizationByName(ctx, name))
 	},
 	typ: newStruct("Organization", "record", viewOf[*v1alpha1.Organization](organizationFields)...),
+}
+
+var siteKind = &recordKind{
+	kind:      v1alpha1.RecordSite,
+	subject:   v1alpha1.SubjectScimGroup,
+	match:     "name",
+	fields:    siteFields,
+	taken:     v1alpha1.ReasonConflict,
+	missing:   v1alpha1.ReasonSiteNotFound,
+	newRecord: func() Record { return &v1alpha1.Site{} },
+	bySource: func(ctx context.Context, dir Directory, id string) (Record, error) {
+		return found(dir.SiteBySource(ctx, id))
+	},
+	byMatch: func(ctx context.Context, dir Directory, name string) (Record, error) {
+		return found(dir.SiteByName(ctx, name))
+	},
+	typ: newStruct("Site", "record", viewOf[*v1alpha1.Site](siteFields)...),
 }
 
 // found turns "none", a nil pointer, into a nil Record.

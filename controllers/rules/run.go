@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -15,9 +16,20 @@ import (
 // variables.
 type run struct {
 	*planner
+	// ctx ends when the rule has run for too long.
+	//nolint:containedctx // a run is the parameters of one call
+	ctx  context.Context
+	step *step
 	rule *Rule
+	kind *recordKind
+	// state is the record that the rule works on.
+	state recordState
 	// values are those of the rule's named expressions so far.
 	values []ref.Val
+	// cost is what the rule's expressions have cost so far, in CEL cost units.
+	cost uint64
+	// readsRecord says that the expression which is evaluated has read the record.
+	readsRecord bool
 	// searched says that found and searchError are known.
 	searched    bool
 	found       Record
@@ -32,6 +44,7 @@ func (r *run) ResolveName(name string) (any, bool) {
 		return r.values[i], true
 	}
 	if name == recordVariable {
+		r.readsRecord = true
 		return r.recordValue(), true
 	}
 	return r.variable(name)
@@ -45,22 +58,40 @@ func (r *run) recordValue() ref.Val {
 	if err != nil {
 		return types.NewErr("the record cannot be found")
 	}
-	kind := r.subject.record
 	if record == nil {
-		record = kind.newRecord()
+		record = r.kind.newRecord()
 	}
-	return kind.typ.value(record)
+	return r.kind.typ.value(record)
 }
 
 // evaluate evaluates an expression of the rule. An error of a look-up comes first,
 // even where CEL did not need the result.
 func (r *run) evaluate(e *expression) (ref.Val, error) {
-	value, err := e.evaluate(r.ctx, r)
+	value, err := r.evaluateWithinLimits(e)
+	if r.searchError != nil {
+		return nil, r.searchError
+	}
+	return value, err
+}
+
+func (r *run) evaluateWithinLimits(e *expression) (ref.Val, error) {
+	r.readsRecord = false
+	value, cost, err := e.evaluate(r.ctx, r)
+	r.cost += cost
+	if r.readsRecord {
+		for _, field := range e.recordFields {
+			r.step.reads[field] = true
+		}
+	}
 	switch {
 	case r.lookups.err != nil:
 		return nil, r.lookups.err
-	case r.searchError != nil:
-		return nil, r.searchError
+	case r.planner.ctx.Err() != nil:
+		return nil, r.planner.ctx.Err()
+	case err != nil && r.ctx.Err() != nil:
+		return nil, &fault{v1alpha1.ReasonExpressionError, e.place + ": " + tooSlow()}
+	case err == nil && r.cost > MaxRuleCost:
+		return nil, &fault{v1alpha1.ReasonExpressionError, e.place + ": " + ruleTooExpensive(r.cost)}
 	}
 	return value, err
 }
@@ -110,11 +141,11 @@ func (r *run) update(outcome *Outcome) error {
 	if err != nil {
 		return err
 	}
-	kind := r.subject.record
 	after := copyOf(before)
+	isNew := created || r.state.created || isUnfinished(before, r.rule.name)
 	var assigned []string
 	for _, a := range r.rule.actions {
-		done, err := r.carryOutAction(a, after, created || r.created)
+		done, err := r.carryOutAction(a, after, isNew)
 		if err != nil {
 			return err
 		}
@@ -122,32 +153,17 @@ func (r *run) update(outcome *Outcome) error {
 			assigned = append(assigned, a.field.name)
 		}
 	}
-	kind.setText(after, "source", v1alpha1.SourceSCIM)
-	kind.setText(after, "sourceID", r.id)
+	r.kind.setText(after, "source", v1alpha1.SourceSCIM)
+	r.kind.setText(after, "sourceID", r.id)
 	if err := r.checkMatch(before, after); err != nil {
 		return err
 	}
-	empty := before
-	if created {
-		empty = kind.newRecord()
-	}
-	outcome.Changes = kind.differences(empty, after, created)
 	outcome.After, outcome.Create, outcome.Assigned = after, created, assigned
 	if !created {
 		outcome.Before = copyOf(before)
 	}
-	r.record, r.created = after, r.created || created
-	switch {
-	case created:
-		outcome.Reason = v1alpha1.ReasonApplied
-		outcome.Message = fmt.Sprintf("rule %s creates the %s", r.rule.name, kind.kind)
-	case len(outcome.Changes) == 0:
-		outcome.Reason = v1alpha1.ReasonNoChange
-		outcome.Message = fmt.Sprintf("the %s already is as rule %s wants it", kind.kind, r.rule.name)
-	default:
-		outcome.Reason = v1alpha1.ReasonApplied
-		outcome.Message = appliedMessage(r.rule.name, outcome.Changes)
-	}
+	r.kind.describe(outcome, "")
+	r.state.record, r.state.created = after, r.state.created || created
 	return nil
 }
 
@@ -171,10 +187,35 @@ func (r *run) carryOutAction(a action, working Record, created bool) (assigned b
 			return false, &fault{v1alpha1.ReasonInvalidValue, a.value.place + ": " + err.Error()}
 		}
 	}
-	if err := a.apply(r.subject.record, working, goValue); err != nil {
+	if err := a.apply(r.kind, working, goValue); err != nil {
 		return false, &fault{v1alpha1.ReasonInvalidValue, fmt.Sprintf("%s %s: %s", a.operation, a.field.name, err)}
 	}
 	return true, nil
+}
+
+// describe fills in what an outcome changes between its Before and After, and says
+// so in its message, which ends with what is left to later rules.
+func (k *recordKind) describe(outcome *Outcome, leftToOthers string) {
+	before := outcome.Before
+	if outcome.Create {
+		before = k.newRecord()
+	}
+	outcome.Changes = k.differences(before, outcome.After, outcome.Create)
+	outcome.Reason = v1alpha1.ReasonApplied
+	message := ""
+	switch {
+	case outcome.Create:
+		message = fmt.Sprintf("rule %s creates the %s", outcome.Rule, k.kind)
+	case len(outcome.Changes) > 0:
+		message = fmt.Sprintf("rule %s changes %s", outcome.Rule, changedFields(outcome.Changes))
+	case leftToOthers != "":
+		outcome.Reason = v1alpha1.ReasonNoChange
+		message = fmt.Sprintf("rule %s changes nothing", outcome.Rule)
+	default:
+		outcome.Reason = v1alpha1.ReasonNoChange
+		message = fmt.Sprintf("the %s already is as rule %s wants it", k.kind, outcome.Rule)
+	}
+	outcome.Message = cut(message+leftToOthers, MaxMessageLength)
 }
 
 // unmet says which condition is not met, in the rule's own words on one line.

@@ -108,6 +108,8 @@ var (
 		textField("classification", func(g *Group) string { return string(g.Classification) }),
 		textField("organization", func(g *Group) string { return g.Organization }),
 		boolField("organizationDisabled", false, func(g *Group) *bool { return &g.OrganizationDisabled }),
+		textField("site", func(g *Group) string { return g.Site }),
+		boolField("siteDisabled", false, func(g *Group) *bool { return &g.SiteDisabled }),
 	)
 	endpointType = newStruct("Endpoint", "endpoint",
 		textField("defaultOrganization", func(in *Input) string { return in.DefaultOrganization }),

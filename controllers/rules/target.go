@@ -15,23 +15,22 @@ func (r *run) target() (record Record, created bool, err error) {
 	if err != nil || record != nil {
 		return record, false, err
 	}
-	kind := r.subject.record
+	kind := r.kind
 	switch {
-	case !r.rule.create && kind.kind == v1alpha1.RecordOrganization:
-		return nil, false, &fault{kind.missing,
-			"no Organization has the name that match gives; create it, or rename the group"}
 	case !r.rule.create:
+		// Where there are several kinds, what is missing is for all rules to say.
+		r.step.missing = len(r.subject.records) > 1
 		return nil, false, &fault{kind.missing, fmt.Sprintf("there is no %s for match, and the rule may not create one", kind.kind)}
-	case r.failed != "":
+	case r.state.failed != "":
 		// What the failed rule was to set would be missing from the record.
 		return nil, false, &fault{kind.missing,
-			fmt.Sprintf("there is no %s for match, and none is created, because rule %s failed before", kind.kind, r.failed)}
+			fmt.Sprintf("there is no %s for match, and none is created, because rule %s failed before", kind.kind, r.state.failed)}
 	}
 	return r.newTarget()
 }
 
 func (r *run) newTarget() (Record, bool, error) {
-	kind := r.subject.record
+	kind := r.kind
 	value, err := r.matchValue()
 	if err != nil {
 		return nil, false, err
@@ -49,8 +48,8 @@ func (r *run) newTarget() (Record, bool, error) {
 // find looks for the subject's record, once a run: by its link, then by match. It
 // is nil when there is none.
 func (r *run) find() (Record, error) {
-	if r.record != nil {
-		return r.record, nil
+	if r.state.record != nil {
+		return r.state.record, nil
 	}
 	if !r.searched {
 		r.found, r.searchError = r.search()
@@ -64,7 +63,7 @@ func (r *run) search() (Record, error) {
 	if err != nil || isBlank(value) {
 		return nil, err
 	}
-	kind := r.subject.record
+	kind := r.kind
 	record, err := kind.byMatch(r.ctx, r.lookups.directory, fold.String(value))
 	if err != nil || record == nil {
 		return nil, err
@@ -89,10 +88,7 @@ func (r *run) search() (Record, error) {
 // matchValue evaluates match.
 func (r *run) matchValue() (string, error) {
 	match := r.rule.match
-	value, err := match.evaluate(r.ctx, r)
-	if r.lookups.err != nil {
-		return "", r.lookups.err
-	}
+	value, err := r.evaluateWithinLimits(match)
 	if err != nil {
 		return "", err
 	}
@@ -106,7 +102,7 @@ func (r *run) matchValue() (string, error) {
 
 // checkMatch refuses a match value that another record has.
 func (r *run) checkMatch(before, after Record) error {
-	kind := r.subject.record
+	kind := r.kind
 	value := fold.String(kind.text(after, kind.match))
 	if value == fold.String(kind.text(before, kind.match)) {
 		return nil

@@ -180,7 +180,8 @@ func TestRunTimeCostIsLimited(t *testing.T) {
 	}
 	in.Groups = manyGroups(maxGroups)
 	outcome := planned(t, []*Rule{rule}, in, &memory{}).Outcomes[0]
-	want := `rule rule: expression "x": the expression costs more than 1000000 for this subject`
+	want := `rule rule: expression "x": the expression was stopped for this subject at the limit of 1000000 cost units; ` +
+		`for the largest subject it is estimated to cost 1610013, 1.6 times that; ` + cheaper
 	if outcome.Reason != v1alpha1.ReasonExpressionError || outcome.Message != want {
 		t.Errorf("reason %s: %s", outcome.Reason, outcome.Message)
 	}

@@ -40,11 +40,16 @@ const (
 		"name": "name", "disabled": true, "parent": "parent", "manager": "manager", "financialID": "financialID", "region": "region",
 		"remarks": "remarks", "source": "source", "sourceID": "sourceID"
 	}`
+	siteSample = `{
+		"name": "name", "disabled": true, "timeZone": "timeZone", "addresses": [{"city": "1", "integration": true}],
+		"remarks": "remarks", "source": "source", "sourceID": "sourceID"
+	}`
 )
 
 func TestExpressionsSeeEveryFieldOfTheAPI(t *testing.T) {
 	u, g := user("id", v1alpha1.ScimUserSpec{}), group("id", v1alpha1.ScimGroupSpec{})
 	p, o := person("", v1alpha1.PersonSpec{}), organization("", v1alpha1.OrganizationSpec{})
+	s := site("", v1alpha1.SiteSpec{})
 	for name, c := range map[string]struct {
 		sample string
 		spec   any
@@ -57,6 +62,7 @@ func TestExpressionsSeeEveryFieldOfTheAPI(t *testing.T) {
 		"ScimGroup":    {groupSample, &g.Spec, groupType, g, []string{"groups", "lastModified", "membersRevision"}},
 		"Person":       {personSample, &p.Spec, personKind.typ, p, nil},
 		"Organization": {organizationSample, &o.Spec, organizationKind.typ, o, nil},
+		"Site":         {siteSample, &s.Spec, siteKind.typ, s, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := json.Unmarshal([]byte(withReferences(t, c.sample)), c.spec); err != nil {
