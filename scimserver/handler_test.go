@@ -328,3 +328,18 @@ func TestContentNegotiation(t *testing.T) {
 }
 
 var _ resourceStore = (*store.Store)(nil)
+
+func TestWhatTheClientHasIsNotEncodedAgain(t *testing.T) {
+	s, _ := testServer(func(ctx context.Context) (scim.Resource, error) {
+		res, err := found(ctx)
+		res["userName"] = func() {} // nothing that can be encoded
+		return res, err
+	})
+	path := "/scim/v2/Users/" + someID
+	if w := serve(s, request("GET", path, "", "If-None-Match", `W/"3"`)); w.Code != http.StatusNotModified || w.Header().Get("ETag") != `W/"3"` {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	if w := serve(s, request("GET", path, "", "If-None-Match", `W/"2"`)); w.Code != http.StatusInternalServerError {
+		t.Errorf("it can be encoded: %d", w.Code)
+	}
+}

@@ -30,6 +30,12 @@ func baseURL(r *http.Request) string {
 	return scheme + "://" + r.Host + c.basePath
 }
 
+// versionOf returns the resource's entity tag.
+func versionOf(res scim.Resource) string {
+	version, _ := res.Complex("meta")["version"].(string)
+	return version
+}
+
 // link adds the addresses that the store does not know: meta.location, and $ref
 // of members and groups. It returns the location and the version. The resource
 // belongs to the caller.
@@ -37,11 +43,10 @@ func link(base string, rt *scim.ResourceType, res scim.Resource) (location, vers
 	location = scim.Location(base, rt, res.ID())
 	if meta := res.Complex("meta"); meta != nil {
 		meta["location"] = location
-		version, _ = meta["version"].(string)
 	}
 	addRefs(base, res.Values("groups"))
 	addRefs(base, res.Values("members"))
-	return location, version
+	return location, versionOf(res)
 }
 
 func addRefs(base string, values []any) {

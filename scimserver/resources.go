@@ -52,11 +52,10 @@ func (h *resources) get(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	answer, err := h.answer(r, http.StatusOK, res, projection)
-	if err == nil && scim.MatchesVersion(strings.Join(r.Header.Values("If-None-Match"), ","), answer.etag) {
-		return response{status: http.StatusNotModified, etag: answer.etag}, nil
+	if version := versionOf(res); scim.MatchesVersion(strings.Join(r.Header.Values("If-None-Match"), ","), version) {
+		return response{status: http.StatusNotModified, etag: version}, nil
 	}
-	return answer, err
+	return h.answer(r, http.StatusOK, res, projection)
 }
 
 func (h *resources) replace(r *http.Request) (response, error) {

@@ -307,3 +307,13 @@ func (c *comparison) constraint(prefix string, out []EqConstraint) []EqConstrain
 	}
 	return append(out, EqConstraint{Path: prefix + c.target.String(), Value: text})
 }
+
+// namedValue appends the literal of "value eq literal", be it in brackets or not.
+func (c *comparison) namedValue(values []string) ([]string, bool) {
+	leaf := c.target.leaf()
+	text, ok := c.literal.(string)
+	if !ok || c.op != opEq || leaf == nil || leaf.Name != "value" || !leaf.CaseExact {
+		return nil, false
+	}
+	return append(values, text), true
+}

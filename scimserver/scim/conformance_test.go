@@ -100,7 +100,7 @@ func TestPatchConformanceCases(t *testing.T) {
 
 // compared drops what the conformance cases do not compare.
 func compared(res Resource) map[string]any {
-	out := Canonical(res)
+	out := canonical(res)
 	if members := out.Values("members"); members != nil {
 		var values []any
 		for _, id := range out.MemberIDs() {

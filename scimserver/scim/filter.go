@@ -61,6 +61,43 @@ func (f *Filter) EqualityConstraints() []EqConstraint {
 // name, such as "members" or "meta", so that a store can leave out what is costly to find.
 func (f *Filter) Uses(name string) bool { return f.root.uses(name) }
 
+// NamedValues returns the values that the filter compares the attribute's "value" with,
+// and whether it does so by eq alone: then the filter holds of a resource if it holds of the
+// resource with no other values of the attribute than these, so that a store need not find
+// the others.
+func (f *Filter) NamedValues(name string) (values []string, only bool) {
+	return namedValues(f.root, name, nil)
+}
+
+func namedValues(n node, name string, values []string) ([]string, bool) {
+	if !n.uses(name) {
+		return values, true
+	}
+	switch n := n.(type) {
+	case *group:
+		for _, term := range n.terms {
+			var only bool
+			if values, only = namedValues(term, name, values); !only {
+				return nil, false
+			}
+		}
+		return values, true
+	case *negation:
+		return namedValues(n.inner, name, values)
+	case *comparison:
+		return n.namedValue(values)
+	case *valuePath:
+		for _, inner := range conjuncts(n.inner) {
+			if c, ok := inner.(*comparison); ok {
+				if out, only := c.namedValue(values); only {
+					return out, true
+				}
+			}
+		}
+	}
+	return nil, false
+}
+
 // node is one expression. A scope is a resource, or one value within a value path.
 type node interface {
 	match(scope map[string]any) bool

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -278,6 +279,45 @@ func TestFilterUsesTellsWhichAttributesAreLookedAt(t *testing.T) {
 	for name, want := range map[string]bool{"displayName": true, "members": true, "meta": true, "externalId": false} {
 		if got := f.Uses(name); got != want {
 			t.Errorf("Uses(%s) = %v", name, got)
+		}
+	}
+}
+
+func TestFilterNamesTheMembersThatDecideIt(t *testing.T) {
+	for filter, want := range map[string][]string{
+		`displayName eq "x"`: {},
+		`members.value eq "a" or not (members eq "b" and displayName pr)`: {"a", "b"},
+		`members[type eq "User" and value eq "a"]`:                        {"a"},
+		`members[value eq "a"].type eq "User"`:                            {"a"},
+		`members.value ne "a"`:                                            nil,
+		`members.value eq null`:                                           nil,
+		`members.display eq "a"`:                                          nil,
+		`members pr or members.value eq "a"`:                              nil,
+		`members[value eq "a" or type eq "User"]`:                         nil,
+		`members[not (value eq "a")]`:                                     nil,
+	} {
+		f, err := ParseFilter(Group, filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, only := f.NamedValues("members")
+		if only != (want != nil) || only && !slices.Equal(got, want) {
+			t.Errorf("%s names %q, %t, want %q", filter, got, only, want)
+		}
+		if !only {
+			continue
+		}
+		// What the filter does not name must not matter.
+		for _, named := range [][]string{nil, {"a"}, {"b"}, {"a", "b"}} {
+			few := Resource{"displayName": "y"}
+			for _, id := range named {
+				few["members"] = append(few.Values("members"), map[string]any{"value": id, "type": "User"})
+			}
+			all := few.Clone()
+			all["members"] = append([]any{map[string]any{"value": "c", "type": "User"}, map[string]any{"value": "d", "type": "Group"}}, all.Values("members")...)
+			if f.Match(few) != f.Match(all) {
+				t.Errorf("%s of %v depends on members that it does not name", filter, few)
+			}
 		}
 	}
 }

@@ -101,9 +101,6 @@ func FuzzParsePatch(f *testing.F) {
 					continue
 				}
 				checkCanonical(t, rt, after)
-				if !patch.Touches(rt, "members") && !equalMembers(before, after) {
-					t.Fatal("the members changed, but Touches denied it")
-				}
 			}
 		}
 	})
@@ -141,7 +138,7 @@ func checkCanonical(t *testing.T, rt *ResourceType, res Resource) {
 		t.Fatalf("the encoding %s is refused: %v", encoded, err)
 	}
 	if !Equal(res, again) {
-		t.Fatalf("%s is read as something else (-had +got):\n%s", encoded, cmp.Diff(Canonical(res), Canonical(again)))
+		t.Fatalf("%s is read as something else (-had +got):\n%s", encoded, cmp.Diff(canonical(res), canonical(again)))
 	}
 	delete(res, "id")
 	delete(res, "meta")

@@ -150,36 +150,6 @@ func inOperation(i int, err error) error {
 	return out
 }
 
-// Touches reports whether the patch may change the attribute with this
-// canonical top-level name, so that a store need not load "members" for a rename.
-func (p *Patch) Touches(rt *ResourceType, name string) bool {
-	for _, operation := range p.Operations {
-		if operation.Path != "" {
-			if touches(rt, operation.Path, operation.Value, name) {
-				return true
-			}
-			continue
-		}
-		object, _ := operation.Value.(map[string]any)
-		for key, v := range object {
-			if touches(rt, key, v, name) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func touches(rt *ResourceType, path string, value any, name string) bool {
-	head, _, _ := strings.Cut(path, "[")
-	found := rt.resolve(head)
-	if found.container != "" && found.container == rt.Schema.ID {
-		object, _ := value.(map[string]any)
-		return member(object, name) != nil
-	}
-	return found.urn == "" && found.attr != nil && found.attr.Name == name
-}
-
 // ApplyPatch returns the resource as the patch makes it. The patch is applied as
 // a whole or not at all, and current is not changed; parts that the patch does
 // not touch are shared with it. id and meta are kept as they are in current.

@@ -79,29 +79,3 @@ func TestApplyPatchToMembersRefuses(t *testing.T) {
 		})
 	}
 }
-
-func TestTouchesTellsWhetherMembersAreNamed(t *testing.T) {
-	tests := map[string]bool{
-		`[{"op":"add","path":"members","value":[]}]`:                                             true,
-		`[{"op":"remove","path":"MEMBERS[value eq \"u1\"]"}]`:                                    true,
-		`[{"op":"replace","value":{"displayName":"x"}},{"op":"replace","value":{"Members":[]}}]`: true,
-		`[{"op":"add","path":"` + GroupURN + `:members","value":[]}]`:                            true,
-		`[{"op":"add","path":"` + GroupURN + `","value":{"members":[]}}]`:                        true,
-		`[{"op":"add","value":{"` + GroupURN + `":{"members":[]}}}]`:                             true,
-		`[{"op":"replace","value":{"id":"g","displayName":"members"}}]`:                          false,
-		`[{"op":"add","path":"` + GroupURN + `","value":{"displayName":"x"}}]`:                   false,
-		`[{"op":"add","path":"urn:example:members","value":"x"}]`:                                false,
-		`[]`: false,
-	}
-	for operations, want := range tests {
-		t.Run(operations, func(t *testing.T) {
-			patch, err := ParsePatch([]byte(`{"Operations":` + operations + `}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := patch.Touches(Group, "members"); got != want {
-				t.Errorf("got %v, want %v", got, want)
-			}
-		})
-	}
-}

@@ -37,15 +37,6 @@ func ParseProjection(rt *ResourceType, attributes, excludedAttributes []string) 
 	return &Projection{rt: rt, only: only, excluded: excluded, limited: limited}, nil
 }
 
-// Project is ParseProjection and Apply in one.
-func Project(rt *ResourceType, res Resource, attributes, excludedAttributes []string) (Resource, error) {
-	p, err := ParseProjection(rt, attributes, excludedAttributes)
-	if err != nil {
-		return nil, err
-	}
-	return p.Apply(res), nil
-}
-
 func parseSelection(rt *ResourceType, parameter string, paths []string) (selection, bool, error) {
 	selected, given := selection{}, false
 	for _, list := range paths {

@@ -121,20 +121,7 @@ func (r Resource) setSchemas(rt *ResourceType) {
 // notClientData holds the attributes that the service provider makes.
 var notClientData = []string{"id", "meta", "schemas", "groups"}
 
-// Canonical returns what the client wrote: the resource without the attributes
-// that the service provider makes (id, meta, schemas, groups) and without
-// unassigned ones (null, empty arrays and objects). Values are shared with r.
-func Canonical(r Resource) Resource {
-	out := make(Resource, len(r))
-	for key, v := range r {
-		if !slices.Contains(notClientData, key) && !unassigned(v) {
-			out[key] = v
-		}
-	}
-	return out
-}
-
-// Equal reports whether a and b have the same Canonical form, that is whether
+// Equal reports whether a and b say the same of what a client writes, that is whether
 // writing b over a would change nothing. Spelling counts also where case is
 // not significant; the order of values counts except for members, which are
 // compared by their value alone.

@@ -85,14 +85,14 @@ func foldedEmails(spec *v1alpha1.ScimUserSpec) []string {
 	return emails
 }
 
-// usersBy returns the users that an index has for a value. They are the cache's
-// own: read only. The caller has waited for its writes.
+// usersBy returns the users that an index has for a value, without those that this process
+// has deleted. They are the cache's own: read only. The caller has waited for its writes.
 func (s *Store) usersBy(ctx context.Context, tenant, index, value string) ([]v1alpha1.ScimUser, error) {
 	var list v1alpha1.ScimUserList
 	if err := s.listBy(ctx, &list, tenant, index, value); err != nil {
 		return nil, err
 	}
-	return list.Items, nil
+	return slices.DeleteFunc(list.Items, func(u v1alpha1.ScimUser) bool { return s.users.order.left(tenant, u.Name) }), nil
 }
 
 // groupsBy is usersBy for groups.
@@ -101,7 +101,7 @@ func (s *Store) groupsBy(ctx context.Context, tenant, index, value string) ([]v1
 	if err := s.listBy(ctx, &list, tenant, index, value); err != nil {
 		return nil, err
 	}
-	return list.Items, nil
+	return slices.DeleteFunc(list.Items, func(g v1alpha1.ScimGroup) bool { return s.groups.order.left(tenant, g.Name) }), nil
 }
 
 func (s *Store) listBy(ctx context.Context, list client.ObjectList, tenant, index, value string) error {
@@ -165,7 +165,7 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 		ids, err := s.idsBy(ctx, tenant, rt, indexMemberOf, c.Value)
 		return ids, true, err
 	default: // members.value
-		ids, err := s.groupsOf(ctx, tenant, c.Value)
+		_, ids, err := s.groupsOf(ctx, tenant, c.Value)
 		return ids, true, err
 	}
 }
@@ -219,15 +219,15 @@ func (s *Store) askClaim(ctx context.Context, tenant string, rt *scim.ResourceTy
 	return []string{holderOf(lease)}, nil
 }
 
-// groupsOf returns the ids of the groups that a user or group is a member of.
-func (s *Store) groupsOf(ctx context.Context, tenant, member string) ([]string, error) {
+// groupsOf returns a user or group as a member, and the ids of the groups that it is in, in order.
+func (s *Store) groupsOf(ctx context.Context, tenant, id string) (member, []string, error) {
 	user := &v1alpha1.ScimUser{}
-	if ok, err := fetch(ctx, s, tenant, member, user, false, client.UnsafeDisableDeepCopy); ok || err != nil {
-		return sorted(user.Spec.Groups), err
+	if ok, err := fetch(ctx, s, tenant, id, user, false, client.UnsafeDisableDeepCopy); ok || err != nil {
+		return member{id: id, display: user.Spec.UserName}, sorted(user.Spec.Groups), err
 	}
 	group := &v1alpha1.ScimGroup{}
-	if ok, err := fetch(ctx, s, tenant, member, group, false, client.UnsafeDisableDeepCopy); ok || err != nil {
-		return sorted(group.Spec.Groups), err
+	if ok, err := fetch(ctx, s, tenant, id, group, false, client.UnsafeDisableDeepCopy); ok || err != nil {
+		return member{id: id, display: group.Spec.DisplayName, isGroup: true}, sorted(group.Spec.Groups), err
 	}
-	return nil, nil
+	return member{}, nil, nil
 }

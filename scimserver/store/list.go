@@ -90,6 +90,10 @@ func (s *Store) list(ctx context.Context, tenant string, rt *scim.ResourceType, 
 	if rt != nil && q.Filter == nil && q.Sort == nil {
 		return s.cutIndex(ctx, tenant, rt, q)
 	}
+	e, err := s.examination(ctx, tenant, q)
+	if err != nil {
+		return Page{}, err
+	}
 	types := scim.ResourceTypes()
 	if rt != nil {
 		types = []*scim.ResourceType{rt}
@@ -99,15 +103,14 @@ func (s *Store) list(ctx context.Context, tenant string, rt *scim.ResourceType, 
 		if q.Filter != nil && !q.Filter.CanMatch(rt) {
 			continue
 		}
-		var err error
-		if matches, err = s.appendMatches(ctx, matches, tenant, rt, q); err != nil {
+		if matches, err = s.appendMatches(ctx, matches, tenant, rt, e); err != nil {
 			return Page{}, err
 		}
 	}
 	if q.Sort != nil || len(types) > 1 {
 		slices.SortFunc(matches, func(a, b match) int { return q.Sort.Compare(a.key, b.key) })
 	}
-	return s.cutMatches(ctx, tenant, q, matches)
+	return s.cutMatches(ctx, tenant, e, matches)
 }
 
 // cutIndex cuts a page out of the ordered index of a kind.
@@ -123,87 +126,6 @@ func (s *Store) cutIndex(ctx context.Context, tenant string, rt *scim.ResourceTy
 			return Page{}, err
 		}
 		page.add(match{rt: rt, key: scim.SortKey{ID: id}, resource: r}, i == 0)
-	}
-	return page, nil
-}
-
-// match is a resource that belongs to the answer, on whatever page.
-type match struct {
-	rt  *scim.ResourceType
-	key scim.SortKey
-	// resource is nil if it is to be loaded again.
-	resource scim.Resource
-}
-
-// appendMatches appends the matches of one type, in order of ids. The first ones, as many as a
-// page has, keep their resources, so that a look-up by an index loads nothing twice.
-func (s *Store) appendMatches(ctx context.Context, matches []match, tenant string, rt *scim.ResourceType, q Query) ([]match, error) {
-	ids, err := s.examinees(ctx, tenant, rt, q.Filter)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		m := match{rt: rt, key: scim.SortKey{ID: id}}
-		if q.Filter != nil || q.Sort != nil {
-			if m, err = s.examine(ctx, tenant, rt, id, q); err != nil {
-				return nil, err
-			}
-			if m.rt == nil {
-				continue
-			}
-		}
-		if len(matches) >= q.Page.Count {
-			m.resource = nil
-		}
-		matches = append(matches, m)
-	}
-	return matches, nil
-}
-
-// examinees returns ids that include every match, in order.
-func (s *Store) examinees(ctx context.Context, tenant string, rt *scim.ResourceType, filter *scim.Filter) ([]string, error) {
-	if filter != nil {
-		if ids, indexed, err := s.candidates(ctx, tenant, rt, filter); indexed || err != nil {
-			return ids, err
-		}
-	}
-	return s.index(rt).order.all(tenant), nil
-}
-
-// examine returns a match without a type if the resource is none.
-func (s *Store) examine(ctx context.Context, tenant string, rt *scim.ResourceType, id string, q Query) (match, error) {
-	members := rt == scim.Group && (q.Sort.Uses("members") || q.Filter != nil && q.Filter.Uses("members"))
-	r, err := s.load(ctx, tenant, rt, id, members)
-	if err != nil || r == nil || q.Filter != nil && !q.Filter.Match(r) {
-		return match{}, err
-	}
-	key := q.Sort.Key(r)
-	if rt == scim.Group && q.WithMembers && !members {
-		r = nil
-	}
-	return match{rt: rt, key: key, resource: r}, nil
-}
-
-// cutMatches cuts a page out of all matches, which are in order.
-func (s *Store) cutMatches(ctx context.Context, tenant string, q Query, matches []match) (Page, error) {
-	from, to := q.bounds(len(matches), func(i int) scim.SortKey { return matches[i].key })
-	page := newPage(to-from, from, len(matches))
-	for i, m := range matches[from:to] {
-		if m.resource == nil {
-			members := q.WithMembers || q.Filter != nil && q.Filter.Uses("members")
-			r, err := s.load(ctx, tenant, m.rt, m.key.ID, m.rt == scim.Group && members)
-			if err != nil {
-				return Page{}, err
-			}
-			// It may have changed since it was examined.
-			if r != nil && (q.Filter == nil || q.Filter.Match(r)) {
-				m.resource = r
-			}
-		}
-		page.add(m, i == 0)
 	}
 	return page, nil
 }

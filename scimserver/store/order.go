@@ -107,6 +107,13 @@ func (o *order) remove(tenant, id string) {
 	}
 }
 
+// left reports whether this process has taken the id out, and the informer has not told so yet.
+func (o *order) left(tenant, id string) bool {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return len(o.leaving) > 0 && o.leaving[tenant+"/"+id]
+}
+
 // cut returns the ids between the bounds that the function chooses, where the
 // first of them is, and how many ids there are.
 func (o *order) cut(tenant string, bounds func(ids []string) (from, to int)) (ids []string, from, total int) {

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// match is a resource that belongs to the answer, on whatever page.
+type match struct {
+	rt  *scim.ResourceType
+	key scim.SortKey
+	// resource is nil if it is to be loaded again.
+	resource scim.Resource
+}
+
+// examination is a query with what it needs to know of the members of groups.
+type examination struct {
+	Query
+	// members says that filter or order need all members of a group.
+	members bool
+	// named has, by group, those members that the filter names, if it looks at no others.
+	named map[string][]any
+}
+
+// examination finds out which groups the members are in that the filter names, by their
+// own lists of groups, so that it need not find all members of all groups.
+func (s *Store) examination(ctx context.Context, tenant string, q Query) (*examination, error) {
+	e := &examination{Query: q, members: q.Sort.Uses("members")}
+	if q.Filter == nil || e.members || !q.Filter.Uses("members") {
+		return e, nil
+	}
+	ids, only := q.Filter.NamedValues("members")
+	if !only {
+		e.members = true
+		return e, nil
+	}
+	e.named = make(map[string][]any)
+	for _, id := range ids {
+		m, groups, err := s.groupsOf(ctx, tenant, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, group := range groups {
+			e.named[group] = append(e.named[group], membersAttribute([]member{m})...)
+		}
+	}
+	return e, nil
+}
+
+// matches reports whether a resource meets the filter. A group needs its members only if
+// e.members says so.
+func (e *examination) matches(r scim.Resource) bool {
+	if e.Filter == nil {
+		return true
+	}
+	if _, complete := r["members"]; complete || e.named[r.ID()] == nil {
+		return e.Filter.Match(r)
+	}
+	r["members"] = e.named[r.ID()]
+	defer delete(r, "members")
+	return e.Filter.Match(r)
+}
+
+// appendMatches appends the matches of one type, in order of ids. The first ones, as many as a
+// page has, keep their resources, so that a look-up by an index loads nothing twice.
+func (s *Store) appendMatches(
+	ctx context.Context, matches []match, tenant string, rt *scim.ResourceType, e *examination,
+) ([]match, error) {
+	ids, err := s.examinees(ctx, tenant, rt, e.Filter)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		m := match{rt: rt, key: scim.SortKey{ID: id}}
+		if e.Filter != nil || e.Sort != nil {
+			if m, err = s.examine(ctx, tenant, rt, id, e); err != nil {
+				return nil, err
+			}
+			if m.rt == nil {
+				continue
+			}
+		}
+		if len(matches) >= e.Page.Count {
+			m.resource = nil
+		}
+		matches = append(matches, m)
+	}
+	return matches, nil
+}
+
+// examinees returns ids that include every match, in order. What this process has deleted is
+// not among them, although an index may not know of it yet.
+func (s *Store) examinees(ctx context.Context, tenant string, rt *scim.ResourceType, filter *scim.Filter) ([]string, error) {
+	if filter != nil {
+		ids, indexed, err := s.candidates(ctx, tenant, rt, filter)
+		if err != nil {
+			return nil, err
+		}
+		if indexed {
+			return slices.DeleteFunc(ids, func(id string) bool { return s.index(rt).order.left(tenant, id) }), nil
+		}
+	}
+	return s.index(rt).order.all(tenant), nil
+}
+
+// examine returns a match without a type if the resource is none.
+func (s *Store) examine(ctx context.Context, tenant string, rt *scim.ResourceType, id string, e *examination) (match, error) {
+	r, err := s.load(ctx, tenant, rt, id, e.members, client.DisableReadYourWritesConsistency)
+	if err != nil || r == nil || !e.matches(r) {
+		return match{}, err
+	}
+	key := e.Sort.Key(r)
+	if rt == scim.Group && e.WithMembers && !e.members {
+		r = nil
+	}
+	return match{rt: rt, key: key, resource: r}, nil
+}
+
+// cutMatches cuts a page out of all matches, which are in order.
+func (s *Store) cutMatches(ctx context.Context, tenant string, e *examination, matches []match) (Page, error) {
+	from, to := e.bounds(len(matches), func(i int) scim.SortKey { return matches[i].key })
+	page := newPage(to-from, from, len(matches))
+	for i, m := range matches[from:to] {
+		if m.resource == nil {
+			r, err := s.load(ctx, tenant, m.rt, m.key.ID, e.WithMembers || e.members, client.DisableReadYourWritesConsistency)
+			if err != nil {
+				return Page{}, err
+			}
+			// It may have changed since it was examined.
+			if r != nil && e.matches(r) {
+				m.resource = r
+			}
+		}
+		page.add(m, i == 0)
+	}
+	return page, nil
+}
