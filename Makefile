@@ -8,6 +8,9 @@ SHELL := /bin/bash -o pipefail
 MODULES := $(patsubst %/,%,$(dir $(shell git ls-files "*go.mod")))
 CONTROLLER_GEN := bin/tools/controller-gen
 GOLANGCI_LINT := bin/tools/golangci-lint
+GOVULNCHECK := bin/tools/govulncheck
+# Commit that `make crd-compat` compares with; unset: the newest release.
+CRDBASE ?=
 # Arguments for `go test`, such as TESTARGS='-run TestStore ./scimserver/...'.
 TESTARGS ?= ./...
 # How long each fuzz target runs.
@@ -97,12 +100,21 @@ lint: $(GOLANGCI_LINT) ## Check the code, and the API types against the Kubernet
 licenses: build ## Check the licenses of all modules in the operator, from the module cache.
 	@go run -C hack/image ./cmd/licenses
 
+.PHONY: crd-compat
+crd-compat: ## Fail when a definition would refuse or lose what users of the newest release have stored.
+	@go run ./hack/crdcompat -base "$(CRDBASE)"
+
+# Not part of verify: it asks the Go vulnerability database, which not every network reaches.
+.PHONY: vulncheck
+vulncheck: $(GOVULNCHECK) ## Look for known vulnerabilities in what the operator calls; needs the Go vulnerability database.
+	$(GOVULNCHECK) .
+
 .PHONY: tidy
 tidy: ## Tidy every module of the repository.
 	@for module in $(MODULES); do echo "go mod tidy ($$module)"; (cd "$$module" && go mod tidy) || exit 1; done
 
 .PHONY: verify
-verify: generate tidy fmt lint licenses ## Fail when generated files, modules, format or lint are not as committed.
+verify: generate tidy fmt lint licenses crd-compat ## Fail when generated files, modules, format or lint are not as committed.
 	@if [ -n "$$(git status --porcelain)" ]; then git status --short; git --no-pager diff; \
 		echo "verify: the tree is not clean: commit what is shown above"; exit 1; fi
 
@@ -114,6 +126,9 @@ clean: ## Delete bin, with the control plane and the data of `make run`.
 # Tools are built when needed, and again when their pinned versions change.
 $(CONTROLLER_GEN): hack/tools/go.mod hack/tools/go.sum
 	cd hack/tools && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(GOVULNCHECK): hack/tools/govulncheck/go.mod hack/tools/govulncheck/go.sum
+	cd hack/tools/govulncheck && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../../$@ golang.org/x/vuln/cmd/govulncheck
 
 $(GOLANGCI_LINT): hack/tools/golangci/go.mod hack/tools/golangci/go.sum
 	@echo "building golangci-lint with kube-api-linter, once: about a minute on two cores"
