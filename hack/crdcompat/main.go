@@ -45,7 +45,7 @@ func run(root, base string, out io.Writer) error {
 		return err
 	}
 	count := 0
-	for _, name := range strings.FieldsSeq(names) {
+	for name := range strings.FieldsSeq(names) {
 		before, err := git(root, "show", base+":"+name)
 		if err != nil {
 			return err
