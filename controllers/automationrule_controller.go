@@ -33,6 +33,9 @@ type ruleReconciler struct {
 	client client.Client
 	status *statusWriter
 	rules  *ruleCache
+	find   finder
+	// reprocessing knows how far the rules' subjects are.
+	reprocessing *reprocessing
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=automationrules,verbs=get;list;watch
@@ -44,6 +47,10 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err := r.client.Get(ctx, req.NamespacedName, rule); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.rules.forget(req.NamespacedName)
+			for _, kind := range []v1alpha1.SubjectKind{v1alpha1.SubjectScimUser, v1alpha1.SubjectScimGroup} {
+				r.reprocessing.forget(backlogKey{req.Namespace, kind}, req.Name)
+			}
+			forgetRule(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -54,9 +61,17 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err := r.count(ctx, rule); err != nil {
 		return r.status.fail(ctx, rule, before, &rule.Status.Conditions, err)
 	}
+	result, err := r.progress(ctx, rule)
+	if err != nil {
+		return r.status.fail(ctx, rule, before, &rule.Status.Conditions, err)
+	}
+	failedSubjects.WithLabelValues(rule.Namespace, rule.Name).Set(float64(rule.Status.Failed))
 	rule.Status.ObservedGeneration = rule.Generation
-	err := r.status.write(ctx, rule, before, &rule.Status.Conditions, r.verdict(rule))
-	return ctrl.Result{}, err
+	if err := r.status.write(ctx, rule, before, &rule.Status.Conditions, r.verdict(rule)); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.told(rule, before)
+	return result, nil
 }
 
 // count reads the rule's executions as they are now. What is still under way comes

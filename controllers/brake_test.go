@@ -374,4 +374,3 @@ var _ = Describe("The safety brake", func() {
 		Expect(person.Annotations).NotTo(HaveKey(v1alpha1.AnnotationDisabledAt))
 	})
 })
-

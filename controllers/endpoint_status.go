@@ -168,4 +168,3 @@ func keepLastUse(tokens, before []v1alpha1.TokenStatus) []v1alpha1.TokenStatus {
 	}
 	return tokens
 }
-

@@ -13,8 +13,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -75,6 +77,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		rules:   newRuleCache(),
 		status:  newStatusWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
 	}
+	s.reprocessing = newReprocessing(o.Clock)
 	var err error
 	if s.subjects, err = newSubjectTallies(ctx, s); err != nil {
 		return err
@@ -87,7 +90,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	s.runner = &ruleRunner{
 		client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock(), recheckInterval: o.RecheckInterval, brake: s.brake,
 	}
-	return errors.Join(s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
+	return errors.Join(mgr.Add(s), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
 }
 
 // setup holds what the controllers share.
@@ -100,16 +103,20 @@ type setup struct {
 	status  *statusWriter
 	runner  *ruleRunner
 	brake   *brake
+	// reprocessing follows what changes of rules cause.
+	reprocessing *reprocessing
 	// subjects are counted for endpoints and metrics.
 	subjects subjectTallies
 }
 
 func (s *setup) users() error {
-	return s.complete("scimuser", s.options.Concurrency, &userReconciler{client: s.client, status: s.status, runner: s.runner},
+	return s.complete("scimuser", s.options.Concurrency,
+		s.tracked(&userReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimUser),
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.ScimUser{}, subjectChanges).
 				Watches(&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser)).
-				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.subjectsOfRule(v1alpha1.SubjectScimUser))).
+				Watches(&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, v1alpha1.SubjectScimUser))).
+				WatchesRawSource(s.resumed(v1alpha1.SubjectScimUser)).
 				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup)).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.usersOfOrganization)).
 				Watches(&v1alpha1.Site{}, onChange(s.find.usersOfSite)).
@@ -119,21 +126,35 @@ func (s *setup) users() error {
 }
 
 func (s *setup) groups() error {
-	return s.complete("scimgroup", s.options.Concurrency, &groupReconciler{client: s.client, status: s.status, runner: s.runner},
+	return s.complete("scimgroup", s.options.Concurrency,
+		s.tracked(&groupReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimGroup),
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.ScimGroup{}, subjectChanges).
 				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.groupsOfGroup)).
-				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.subjectsOfRule(v1alpha1.SubjectScimGroup))).
+				Watches(&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, v1alpha1.SubjectScimGroup))).
+				WatchesRawSource(s.resumed(v1alpha1.SubjectScimGroup)).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.groupsOfOrganization)).
 				Watches(&v1alpha1.Site{}, onChange(s.find.groupsOfSite))
 		})
 }
 
+// tracked makes a reconciler of subjects tell how far they are.
+func (s *setup) tracked(r reconcile.Reconciler, kind v1alpha1.SubjectKind) reconcile.Reconciler {
+	return tracked{Reconciler: r, reprocessing: s.reprocessing, kind: kind, recheck: s.options.RecheckInterval}
+}
+
+// resumed is where the subjects of rules come from that no event has told of.
+func (s *setup) resumed(kind v1alpha1.SubjectKind) source.Source {
+	return source.Channel(s.reprocessing.subjects[kind], s.reprocessing.onResume(s.find, kind))
+}
+
 func (s *setup) automationRules() error {
-	return s.complete("automationrule", 1, &ruleReconciler{client: s.client, status: s.status, rules: s.rules},
+	reconciler := &ruleReconciler{client: s.client, status: s.status, rules: s.rules, find: s.find, reprocessing: s.reprocessing}
+	return s.complete("automationrule", 1, reconciler,
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.AutomationRule{}, subjectChanges).
-				Watches(&v1alpha1.AutomationRuleExecution{}, onExecutionChange(s.options.CountInterval))
+				Watches(&v1alpha1.AutomationRuleExecution{}, onExecutionChange(s.options.CountInterval)).
+				WatchesRawSource(source.Channel(s.reprocessing.rules, &handler.EnqueueRequestForObject{}))
 		})
 }
 

@@ -1,0 +1,311 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const (
+	// progressInterval is how long a rule's status may be behind while its subjects are
+	// processed again.
+	progressInterval = 30 * time.Second
+	// signalBuffer is how many rules can wait for a controller to hear of them.
+	signalBuffer = 1024
+)
+
+// Reasons of Events about reprocessing.
+const (
+	eventReprocessingStarted  = "ReprocessingStarted"
+	eventReprocessingFinished = "ReprocessingFinished"
+)
+
+var errBusy = errors.New("too many rules have changed at once to start processing their subjects now")
+
+// reprocessing follows the subjects that are processed again because rules changed.
+// It only counts: what is to be done is in the queues, and after a restart everything
+// is. A rule whose status says that its subjects are not done starts them again.
+type reprocessing struct {
+	clock clock.PassiveClock
+	// rules hears of rules whose subjects are done, subjects of rules whose subjects are
+	// to be put into the queue.
+	rules    chan event.GenericEvent
+	subjects map[v1alpha1.SubjectKind]chan event.GenericEvent
+
+	mu sync.Mutex
+	// epoch counts the starts. A reconcile has seen the rules of those before it.
+	epoch    int
+	backlogs map[backlogKey]*backlog
+}
+
+type backlogKey struct {
+	namespace string
+	kind      v1alpha1.SubjectKind
+}
+
+// backlog is what is left to be done of one kind of subject in a namespace. Another
+// rule that changes meanwhile starts it anew for all.
+type backlog struct {
+	epoch   int
+	total   int
+	pending map[string]struct{}
+	started time.Time
+	// versions are those of the rules that have changed, by name.
+	versions map[string]string
+}
+
+func newReprocessing(clk clock.PassiveClock) *reprocessing {
+	return &reprocessing{
+		clock: clk,
+		rules: make(chan event.GenericEvent, signalBuffer),
+		subjects: map[v1alpha1.SubjectKind]chan event.GenericEvent{
+			v1alpha1.SubjectScimUser:  make(chan event.GenericEvent, signalBuffer),
+			v1alpha1.SubjectScimGroup: make(chan event.GenericEvent, signalBuffer),
+		},
+		backlogs: map[backlogKey]*backlog{},
+	}
+}
+
+func keyOf(rule *v1alpha1.AutomationRule) backlogKey {
+	return backlogKey{rule.Namespace, rule.Spec.Subject}
+}
+
+// versionOf tells apart the occasions on which a rule's subjects are processed again.
+func versionOf(rule *v1alpha1.AutomationRule) string {
+	return fmt.Sprintf("%s %d %s", rule.UID, rule.Generation, rerunOf(rule))
+}
+
+// start begins to count for a rule's present version. It reports false if it has
+// before.
+func (p *reprocessing) start(rule *v1alpha1.AutomationRule, subjects requestSet) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := keyOf(rule)
+	b := p.backlogs[key]
+	if b == nil {
+		b = &backlog{versions: map[string]string{}}
+		p.backlogs[key] = b
+	}
+	if b.versions[rule.Name] == versionOf(rule) {
+		return false
+	}
+	b.versions[rule.Name] = versionOf(rule)
+	p.epoch++
+	b.epoch, b.total, b.started = p.epoch, len(subjects), p.clock.Now()
+	b.pending = make(map[string]struct{}, len(subjects))
+	for subject := range subjects {
+		b.pending[subject.Name] = struct{}{}
+	}
+	p.signal(key, b)
+	return true
+}
+
+// signal lets the rules' reconciler look at the rules of a backlog. It looks by itself
+// after a while, so a full channel does no harm.
+func (p *reprocessing) signal(key backlogKey, b *backlog) {
+	for name := range b.versions {
+		rule := &v1alpha1.AutomationRule{ObjectMeta: metav1.ObjectMeta{Namespace: key.namespace, Name: name}}
+		select {
+		case p.rules <- event.GenericEvent{Object: rule}:
+		default:
+		}
+	}
+}
+
+// now is the epoch that a reconcile which begins now belongs to.
+func (p *reprocessing) now() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.epoch
+}
+
+// done takes a subject off the backlog, if it was processed after that had started.
+func (p *reprocessing) done(kind v1alpha1.SubjectKind, subject reconcile.Request, epoch int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := backlogKey{subject.Namespace, kind}
+	b := p.backlogs[key]
+	if b == nil || b.epoch > epoch || len(b.pending) == 0 {
+		return
+	}
+	if delete(b.pending, subject.Name); len(b.pending) == 0 {
+		p.signal(key, b)
+	}
+}
+
+// of returns how far a rule's subjects are; nil if nothing is known of its version.
+func (p *reprocessing) of(rule *v1alpha1.AutomationRule) *v1alpha1.Reprocessing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.backlogs[keyOf(rule)]
+	if b == nil || b.versions[rule.Name] != versionOf(rule) {
+		return nil
+	}
+	state := &v1alpha1.Reprocessing{
+		Total: int64(b.total), Processed: int64(b.total - len(b.pending)), StartedAt: new(metav1.NewTime(b.started)),
+	}
+	if len(b.pending) == 0 {
+		state.FinishedAt = new(metav1.NewTime(p.clock.Now()))
+	}
+	return state
+}
+
+// forget ends the counting for a rule.
+func (p *reprocessing) forget(key backlogKey, rule string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.backlogs[key]
+	if b == nil {
+		return
+	}
+	if delete(b.versions, rule); len(b.versions) == 0 {
+		delete(p.backlogs, key)
+	}
+}
+
+// left returns how many subjects are left to be done.
+func (p *reprocessing) left() map[backlogKey]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	left := map[backlogKey]int{}
+	for key, b := range p.backlogs {
+		left[key] = len(b.pending)
+	}
+	return left
+}
+
+// watched starts the counting when a rule has changed in a way that puts its subjects
+// into the queue.
+func (p *reprocessing) watched(f finder, kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.AutomationRule, *v1alpha1.AutomationRule, requestSet) error {
+	return func(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
+		if err := f.subjectsOfRule(kind)(ctx, old, current, into); err != nil || current == nil || current.Spec.Subject != kind {
+			return err
+		}
+		if old != nil && !changedSpec(old, current) && !rerunRequested(old, current) {
+			return nil
+		}
+		if !p.start(current, into) {
+			// The rule's reconciler was faster, and they are in the queue.
+			clear(into)
+		}
+		return nil
+	}
+}
+
+// onResume puts the subjects of a rule into the queue, at low priority.
+func (p *reprocessing) onResume(f finder, kind v1alpha1.SubjectKind) handler.EventHandler {
+	return handler.Funcs{GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) {
+		rule, ok := e.Object.(*v1alpha1.AutomationRule)
+		if !ok {
+			return
+		}
+		subjects := requestSet{}
+		if err := f.subjectsOfRule(kind)(ctx, nil, rule, subjects); err != nil {
+			logf.FromContext(ctx).Error(err, "Could not look up the subjects of a rule")
+		}
+		for subject := range subjects {
+			addToQueue(q, subject, 0)
+		}
+	}}
+}
+
+// resume processes the subjects of a rule again that no event has told of: it changed
+// while nothing was running, or a process ended before they were done.
+func (p *reprocessing) resume(ctx context.Context, f finder, rule *v1alpha1.AutomationRule) error {
+	subjects := requestSet{}
+	if err := f.subjectsOfRule(rule.Spec.Subject)(ctx, nil, rule, subjects); err != nil {
+		return err
+	}
+	if !p.start(rule, subjects) || len(subjects) == 0 {
+		return nil
+	}
+	select {
+	case p.subjects[rule.Spec.Subject] <- event.GenericEvent{Object: rule.DeepCopy()}:
+		return nil
+	default:
+		p.forget(keyOf(rule), rule.Name)
+		return errBusy
+	}
+}
+
+// progress makes a rule's status tell how far its subjects are, and says when to look
+// again.
+func (r *ruleReconciler) progress(ctx context.Context, rule *v1alpha1.AutomationRule) (ctrl.Result, error) {
+	last := rule.Status.Reprocessing
+	settled := rule.Status.ObservedGeneration == rule.Generation && (last == nil || last.FinishedAt != nil)
+	state := r.reprocessing.of(rule)
+	if state == nil && settled {
+		return ctrl.Result{}, nil
+	}
+	if state == nil {
+		if err := r.reprocessing.resume(ctx, r.find, rule); err != nil {
+			return ctrl.Result{}, err
+		}
+		state = r.reprocessing.of(rule)
+	}
+	if settled && last != nil && !last.FinishedAt.Before(state.StartedAt) {
+		// The process that was the leader until now has finished it.
+		r.reprocessing.forget(keyOf(rule), rule.Name)
+		return ctrl.Result{}, nil
+	}
+	rule.Status.Reprocessing = state
+	if state.FinishedAt != nil {
+		return ctrl.Result{}, nil
+	}
+	return ctrl.Result{RequeueAfter: progressInterval}, nil
+}
+
+// told is called when a rule's status is written. It sends the Events.
+func (r *ruleReconciler) told(rule, before *v1alpha1.AutomationRule) {
+	is, was := rule.Status.Reprocessing, before.Status.Reprocessing
+	if is == nil || (was != nil && was.StartedAt.Equal(is.StartedAt) && was.FinishedAt.Equal(is.FinishedAt)) {
+		return
+	}
+	if is.FinishedAt != nil {
+		r.reprocessing.forget(keyOf(rule), rule.Name)
+	}
+	if is.Total == 0 {
+		return
+	}
+	send := func(reason, format string) {
+		r.status.recorder.Eventf(rule, nil, corev1.EventTypeNormal, reason, eventAction, format, is.Total)
+	}
+	if was == nil || !was.StartedAt.Equal(is.StartedAt) {
+		send(eventReprocessingStarted, "The rule has changed, so all its %d subjects are processed again, after what clients push.")
+	}
+	if is.FinishedAt != nil {
+		send(eventReprocessingFinished, "All %d subjects are processed.")
+	}
+}
+
+// tracked tells reprocessing of the subjects that a reconciler is done with.
+type tracked struct {
+	reconcile.Reconciler
+	reprocessing *reprocessing
+	kind         v1alpha1.SubjectKind
+	// recheck is the shortest time after which a subject that is done is looked at again.
+	recheck time.Duration
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (t tracked) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	epoch := t.reprocessing.now()
+	result, err := t.Reconciler.Reconcile(ctx, req)
+	if again := result.RequeueAfter > 0 && result.RequeueAfter < t.recheck; err == nil && !again {
+		t.reprocessing.done(t.kind, req, epoch)
+	}
+	return result, err
+}
