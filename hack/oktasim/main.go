@@ -15,7 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
 	"golang.org/x/term"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/hack/oktasim/internal/demo"
 	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
@@ -37,6 +39,7 @@ type options struct {
 }
 
 func main() {
+	log.SetLogger(logr.Discard()) // the client of the custom resources complains about having none
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
 	stop()

@@ -1,0 +1,242 @@
+package cluster
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/e2e/invariants"
+	"rservice.dev/scim-operator/hack/testenv/controlplane"
+)
+
+// enough is how many requests are answered before and after each fault, so that it happens under load.
+const enough = 150
+
+// survives breaks something while Okta works. breakIt returns when everything is as before.
+func survives(ctx SpecContext, fault string, breakIt func(ctx context.Context)) row {
+	GinkgoHelper()
+	loadCtx, cancel := context.WithCancel(ctx)
+	DeferCleanup(cancel)
+	l := startLoad(loadCtx, fault)
+	l.answered(enough)
+	began := time.Now()
+	breakIt(ctx)
+	r := row{fault: fault, recovery: time.Since(began)}
+	l.answered(enough)
+	l.finish()
+	attempts, err := l.attempts()
+	Expect(err).NotTo(HaveOccurred())
+	for _, a := range attempts {
+		r.requests++
+		if a.failed() {
+			r.failed++
+			r.outage = max(r.outage, a.end().Sub(began))
+			GinkgoWriter.Printf("failed %s after the fault: %s %s: %d %s\n", a.end().Sub(began), a.Method, a.Path, a.Status, a.Error)
+		}
+	}
+	report(r)
+	consistent(ctx)
+	return r
+}
+
+// consistent checks the tenant, which may take a moment: events are handled, and executions collected.
+func consistent(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func() ([]string, error) {
+		tenant, err := invariants.Read(ctx, cluster, namespace)
+		if err != nil {
+			return nil, err
+		}
+		return tenant.Problems(meantToFail), nil
+	}).WithTimeout(2 * time.Minute).Should(BeEmpty())
+}
+
+// meantToFail is true of the users that the simulated Okta pushes without an e-mail address and a name.
+func meantToFail(user *v1alpha1.ScimUser) bool {
+	return strings.HasPrefix(user.Spec.UserName, "badge-")
+}
+
+func rollOut(ctx context.Context) {
+	GinkgoHelper()
+	kubectl(ctx, "--namespace", system, "rollout", "status", "deployment/"+name, "--timeout=5m")
+	whole(ctx)
+}
+
+var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
+	It("loses no request in a rolling update", func(ctx SpecContext) {
+		r := survives(ctx, "rolling update", func(ctx context.Context) {
+			kubectl(ctx, "--namespace", system, "rollout", "restart", "deployment/"+name)
+			rollOut(ctx)
+		})
+		Expect(r.failed).To(BeZero())
+	}, NodeTimeout(15*time.Minute))
+
+	It("goes on when the leader's pod is deleted", func(ctx SpecContext) {
+		survives(ctx, "leader's pod deleted", func(ctx context.Context) {
+			first := leader(ctx, Default)
+			kubectl(ctx, "--namespace", system, "delete", "pod", first, "--wait=false")
+			Eventually(func(g Gomega) { g.Expect(leader(ctx, g)).NotTo(Or(Equal(first), BeEmpty())) }).Should(Succeed())
+			whole(ctx)
+		})
+	}, NodeTimeout(15*time.Minute))
+
+	It("comes back when both processes are killed", func(ctx SpecContext) {
+		survives(ctx, "SIGKILL of both processes", func(ctx context.Context) {
+			killed := containers(ctx, Default)
+			Expect(killed).To(HaveLen(2))
+			for id := range killed {
+				Expect(machine.KillContainer(id)).To(Succeed())
+			}
+			Eventually(func(g Gomega) {
+				now := containers(ctx, g)
+				g.Expect(now).To(HaveLen(2))
+				for id := range killed {
+					g.Expect(now).NotTo(HaveKey(id))
+				}
+			}).Should(Succeed())
+			whole(ctx)
+		})
+	}, NodeTimeout(15*time.Minute))
+
+	It("says that it is unavailable, and nothing wrong, while the API server is away", func(ctx SpecContext) {
+		known := acme.expect(ctx, http.StatusCreated, http.MethodPost, "/Users", newUser("known@probe.example")).id()
+		survives(ctx, "API server away for 20 s", func(ctx context.Context) {
+			Expect(machine.ControlPlane.StopProgram(controlplane.APIServer, 10*time.Second)).To(Succeed())
+			for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+				withoutAPIServer(ctx, known)
+			}
+			Expect(machine.ControlPlane.StartAPIServer(ctx)).To(Succeed())
+			whole(ctx)
+		})
+	}, NodeTimeout(15*time.Minute))
+
+	It("goes on when etcd is killed and started again", func(ctx SpecContext) {
+		survives(ctx, "etcd killed and started", func(ctx context.Context) {
+			Expect(machine.ControlPlane.StopProgram(controlplane.Etcd, 0)).To(Succeed())
+			Expect(machine.ControlPlane.StartEtcd(ctx)).To(Succeed())
+			whole(ctx)
+		})
+	}, NodeTimeout(15*time.Minute))
+
+	It("comes back when a replica runs out of memory", func(ctx SpecContext) {
+		survives(ctx, "memory limit hit", func(ctx context.Context) {
+			starved := containers(ctx, Default)
+			for id := range starved {
+				Expect(machine.StarveContainer(id)).To(Succeed())
+			}
+			Eventually(func(g Gomega) {
+				var reasons []string
+				for _, pod := range pods(ctx, g) {
+					for _, status := range pod.Status.ContainerStatuses {
+						if ended := status.LastTerminationState.Terminated; ended != nil {
+							reasons = append(reasons, ended.Reason)
+						}
+					}
+				}
+				g.Expect(reasons).To(ContainElement("OOMKilled"))
+			}).Should(Succeed())
+			whole(ctx)
+		})
+	}, NodeTimeout(15*time.Minute))
+
+	It("accepts the old and the new token after a rotation", func(ctx SpecContext) {
+		r := survives(ctx, "token rotated", func(ctx context.Context) {
+			before := acme.token
+			kubectl(ctx, "--namespace", namespace, "patch", "scimendpoint", "okta", "--type=merge", `--patch={"spec":{"tokenGeneration":1}}`)
+			Eventually(func(g Gomega) { acme.token = readToken(ctx, g); g.Expect(acme.token).NotTo(Equal(before)) }).Should(Succeed())
+			for _, token := range []string{acme.token, before} {
+				Eventually(func() (int, error) {
+					got, err := acme.sendWith(ctx, token, http.MethodGet, "/Users?count=0", "")
+					return got.status, err
+				}).Should(Equal(http.StatusOK))
+			}
+			whole(ctx)
+		})
+		Expect(r.failed).To(BeZero())
+	}, NodeTimeout(15*time.Minute))
+
+	It("goes on when the custom resource definitions change and are applied again", func(ctx SpecContext) {
+		survives(ctx, "CRDs changed and applied again", func(ctx context.Context) {
+			crds := strings.Fields(kubectl(ctx, "get", "crd", "--output=name"))
+			for _, crd := range crds {
+				kubectl(ctx, "patch", crd, "--type=json",
+					`--patch=[{"op": "add", "path": "/spec/versions/0/schema/openAPIV3Schema/description", "value": "changed"}]`)
+			}
+			kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-k", filepath.Join(root, "config", "crd"))
+			whole(ctx)
+		})
+	}, NodeTimeout(15*time.Minute))
+
+	It("goes back by a version and forward again", func(ctx SpecContext) {
+		deployment := "deployment/" + name
+		current := kubectl(ctx, "--namespace", system, "get", deployment, "--output=jsonpath={.spec.template.spec.containers[0].image}")
+		r := survives(ctx, "downgrade and upgrade", func(ctx context.Context) {
+			for _, image := range []string{previousImage, current} {
+				kubectl(ctx, "--namespace", system, "set", "image", deployment, "manager="+image)
+				rollOut(ctx)
+			}
+		})
+		Expect(r.failed).To(BeZero())
+	}, NodeTimeout(15*time.Minute))
+
+	It("leaves no claim behind", func(ctx SpecContext) {
+		// A replica that begins to lead sweeps at once, and takes claims that are older than 100 s.
+		Eventually(func(g Gomega) {
+			tenant, err := invariants.Read(ctx, cluster, namespace)
+			g.Expect(err).NotTo(HaveOccurred())
+			stuck := tenant.StuckClaims()
+			if len(stuck) > 0 {
+				kubectl(ctx, "--namespace", system, "delete", "pod", leader(ctx, g), "--wait=false")
+			}
+			g.Expect(stuck).To(BeEmpty())
+		}).WithTimeout(8 * time.Minute).WithPolling(time.Minute).Should(Succeed())
+	}, NodeTimeout(10*time.Minute))
+})
+
+// withoutAPIServer checks what the server says when it cannot know. What it has in its cache it may show.
+func withoutAPIServer(ctx context.Context, known string) {
+	GinkgoHelper()
+	const unknown = "/Users/01900000-0000-7000-8000-000000000000"
+	for _, request := range []struct{ method, path, body string }{
+		{http.MethodPost, "/Users", newUser("never@probe.example")},
+		{http.MethodGet, unknown, ""},
+		{http.MethodDelete, unknown, ""},
+		{http.MethodGet, "/Users/" + known, ""},
+	} {
+		got, err := acme.send(ctx, request.method, request.path, request.body)
+		Expect(err).NotTo(HaveOccurred())
+		if got.status == http.StatusOK && got.id() == known {
+			continue
+		}
+		Expect(got.status).To(Equal(http.StatusServiceUnavailable), "%s %s: %v", request.method, request.path, got.body)
+		seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
+		Expect(err).NotTo(HaveOccurred(), "Retry-After of %s %s", request.method, request.path)
+		Expect(seconds).To(BeNumerically(">", 0))
+	}
+}
+
+var _ = Describe("installed", func() {
+	It("is what kubectl shows, and a second apply changes nothing", func(ctx SpecContext) {
+		here := filepath.Join(root, "hack", "e2e", "cluster")
+		kubectl(ctx, "diff", "-k", filepath.Join(here, "operator"))
+		created := acme.expect(ctx, http.StatusCreated, http.MethodPost, "/Users", newUser("shown@probe.example"))
+		Expect(created.header.Get("Location")).To(Equal(baseURL + "/Users/" + created.id()))
+		Eventually(func() string {
+			return kubectl(ctx, "--namespace", namespace, "get", "scimusers", "--field-selector=spec.userName=shown@probe.example")
+		}).Should(And(MatchRegexp(`USERNAME +ACTIVE +READY +REASON +PERSON`), MatchRegexp(`shown@probe\.example +true +True`)))
+		Expect(kubectl(ctx, "--namespace", namespace, "get", "scimendpoints")).To(And(ContainSubstring(baseURL), ContainSubstring("okta-token")))
+		for _, pod := range pods(ctx, Default) {
+			Expect(pod.Status.Phase).To(Equal(corev1.PodRunning))
+		}
+		Expect(cluster.Get(ctx, client.ObjectKey{Namespace: system, Name: name + "-tls"}, &corev1.Secret{})).To(Succeed())
+	}, NodeTimeout(5*time.Minute))
+})
