@@ -9,6 +9,8 @@ MODULES := $(patsubst %/,%,$(dir $(shell git ls-files "*go.mod")))
 CONTROLLER_GEN := bin/tools/controller-gen
 GOLANGCI_LINT := bin/tools/golangci-lint
 GOVULNCHECK := bin/tools/govulncheck
+# Modules with code of their own beside the main one.
+CODE_MODULES := hack/image hack/tools/alerts
 # Commit that `make crd-compat` compares with; unset: the newest release.
 CRDBASE ?=
 # Arguments for `go test`, such as TESTARGS='-run TestStore ./scimserver/...'.
@@ -57,7 +59,7 @@ image: ## Make the container image as an OCI archive in bin/image, with its bill
 test: ## Run all tests against one real control plane.
 	@go build -o bin/testrun ./hack/testenv/cmd/testrun
 	@bin/testrun -- go test $(TESTARGS)
-	@$(if $(filter ./...,$(TESTARGS)),cd hack/image && go test ./...)
+	@$(if $(filter ./...,$(TESTARGS)),for module in $(CODE_MODULES); do (cd "$$module" && go test ./...) || exit 1; done)
 
 .PHONY: test-race
 test-race: ## Run all tests with the race detector.
@@ -88,12 +90,12 @@ generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code and its imports.
 	$(GOLANGCI_LINT) fmt
-	cd hack/image && ../../$(GOLANGCI_LINT) fmt --config ../../.golangci.yml
+	@for module in $(CODE_MODULES); do (cd "$$module" && $(CURDIR)/$(GOLANGCI_LINT) fmt --config $(CURDIR)/.golangci.yml) || exit 1; done
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Check the code, and the API types against the Kubernetes API conventions.
 	$(GOLANGCI_LINT) run
-	cd hack/image && ../../$(GOLANGCI_LINT) run --config ../../.golangci.yml
+	@for module in $(CODE_MODULES); do echo "lint ($$module)"; (cd "$$module" && $(CURDIR)/$(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml) || exit 1; done
 	$(GOLANGCI_LINT) run --config .golangci-kal.yml ./api/v1alpha1/...
 
 .PHONY: licenses
