@@ -57,6 +57,7 @@ var _ = Describe("An AutomationRuleExecution", func() {
 			"Expression email: jane@example.com",
 			"Expression name: Jane Roe",
 			"Expression organization: (none)",
+			"Expression site: (none)",
 			"Expression manager: (none)",
 			"Expression userType: (none)",
 			`Condition: True: email != "" && (name != "" || has(record.name))`,

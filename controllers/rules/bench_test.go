@@ -9,7 +9,7 @@ import (
 )
 
 // BenchmarkDefaultUserMapping plans 10,000 different users, each with an
-// organization, a manager, phones and an address, against one directory; the rule is
+// organization, a site, a manager, phones and an address, against one directory; the rule is
 // compiled once. The aim is one second on one core.
 func BenchmarkDefaultUserMapping(b *testing.B) {
 	rules := []*Rule{defaultRule(b, "default-user-mapping")}
@@ -20,6 +20,7 @@ func BenchmarkDefaultUserMapping(b *testing.B) {
 	}
 	dir := &memory{
 		organizations: []*v1alpha1.Organization{organization("sales", v1alpha1.OrganizationSpec{Name: "Sales EMEA"})},
+		sites:         []*v1alpha1.Site{site("amsterdam", v1alpha1.SiteSpec{Name: "Amsterdam"})},
 		users:         []*v1alpha1.ScimUser{user("boss", v1alpha1.ScimUserSpec{UserName: "boss@example.com"})},
 		persons:       []*v1alpha1.Person{person("boss", v1alpha1.PersonSpec{PrimaryEmail: "boss@example.com", SourceID: "boss"})},
 	}
@@ -48,7 +49,7 @@ func benchmarkInput(i int) Input {
 			Emails:       []v1alpha1.ScimValue{{Value: fmt.Sprintf("user%d@example.com", i), Type: "work", Primary: &primary}},
 			PhoneNumbers: []v1alpha1.ScimValue{{Value: "+31 20 555 0100", Type: "work"}, {Value: "+31 6 5550 0100", Type: "mobile"}},
 			Addresses:    []v1alpha1.ScimAddress{{StreetAddress: "Damrak 1", Locality: "Amsterdam", Type: "work"}},
-			Enterprise: &v1alpha1.ScimEnterprise{Organization: "Sales EMEA", EmployeeNumber: fmt.Sprint(i), CostCenter: "C1",
+			Enterprise: &v1alpha1.ScimEnterprise{Organization: "Sales EMEA", Site: "Amsterdam", EmployeeNumber: fmt.Sprint(i), CostCenter: "C1",
 				Manager: &v1alpha1.ScimManager{Value: "boss"}},
 		}),
 		Groups: []Group{{ID: "g", DisplayName: "Support", Organization: "support"}},

@@ -18,7 +18,7 @@ const (
 	MaxRuleCost = 2_000_000
 	// MaxRuleTime is how long one run of a rule may take, look-ups included. The costs
 	// stop a rule long before; this is for what they do not foresee.
-	MaxRuleTime = 5 * time.Second
+	MaxRuleTime = 10 * time.Second
 	// LookupCost is what one call of a function of find costs, in CEL cost units.
 	LookupCost = 100
 	// InterruptCheckFrequency is the number of steps of a comprehension between two
