@@ -119,7 +119,7 @@ func (d directory) SiteBySource(ctx context.Context, id string) (*v1alpha1.Site,
 
 // PersonByEmail implements rules.Directory.
 func (d directory) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
-	return d.persons(ctx, personByEmail, email)
+	return d.persons(ctx, personByEmail, fold.Email(email))
 }
 
 // PersonBySource implements rules.Directory.

@@ -72,7 +72,7 @@ func indexes() []index {
 	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
 	execution := &v1alpha1.AutomationRuleExecution{}
 	return []index{
-		indexOf(person, personByEmail, func(p *v1alpha1.Person) []string { return []string{fold.String(p.Spec.PrimaryEmail)} }),
+		indexOf(person, personByEmail, func(p *v1alpha1.Person) []string { return []string{fold.Email(p.Spec.PrimaryEmail)} }),
 		indexOf(person, personBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
 		indexOf(person, personByManager, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Manager)} }),
 		indexOf(person, personByOrganization, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Organization)} }),
@@ -154,9 +154,9 @@ func siteValue(user *v1alpha1.ScimUser) string {
 // emailCandidates are the folded values of a user that a mapping can make the
 // primary e-mail address of a Person.
 func emailCandidates(user *v1alpha1.ScimUser) []string {
-	candidates := []string{fold.String(user.Spec.UserName)}
+	candidates := []string{fold.Email(user.Spec.UserName)}
 	for _, email := range user.Spec.Emails {
-		if folded := fold.String(email.Value); !slices.Contains(candidates, folded) {
+		if folded := fold.Email(email.Value); !slices.Contains(candidates, folded) {
 			candidates = append(candidates, folded)
 		}
 	}

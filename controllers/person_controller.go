@@ -56,7 +56,7 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 
 func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person) (verdict, error) {
 	same := &v1alpha1.PersonList{}
-	email := fold.String(person.Spec.PrimaryEmail)
+	email := fold.Email(person.Spec.PrimaryEmail)
 	err := r.client.List(ctx, same, client.InNamespace(person.Namespace), client.MatchingFields{personByEmail: email}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return verdict{}, fmt.Errorf("look for the same e-mail address: %w", err)
@@ -86,12 +86,12 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 // personsOfPerson finds the Persons for which it matters that one has come, gone or
 // got another e-mail address.
 func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
-	if old != nil && current != nil && fold.String(old.Spec.PrimaryEmail) == fold.String(current.Spec.PrimaryEmail) {
+	if old != nil && current != nil && fold.Email(old.Spec.PrimaryEmail) == fold.Email(current.Spec.PrimaryEmail) {
 		return nil
 	}
 	existing := versions(old, current)
 	for _, version := range existing {
-		if err := f.personsBy(ctx, version.Namespace, personByEmail, fold.String(version.Spec.PrimaryEmail), into); err != nil {
+		if err := f.personsBy(ctx, version.Namespace, personByEmail, fold.Email(version.Spec.PrimaryEmail), into); err != nil {
 			return err
 		}
 	}

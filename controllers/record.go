@@ -38,7 +38,7 @@ type identity struct {
 func identityOf(record rules.Record) identity {
 	switch typed := record.(type) {
 	case *v1alpha1.Person:
-		return identity{kind: v1alpha1.RecordPerson, value: fold.String(typed.Spec.PrimaryEmail)}
+		return identity{kind: v1alpha1.RecordPerson, value: fold.Email(typed.Spec.PrimaryEmail)}
 	case *v1alpha1.Organization:
 		return identity{kind: v1alpha1.RecordOrganization, value: fold.String(typed.Spec.Name)}
 	case *v1alpha1.Site:

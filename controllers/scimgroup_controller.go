@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,6 +26,9 @@ type groupReconciler struct {
 func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	group := &v1alpha1.ScimGroup{}
 	if err := r.client.Get(ctx, req.NamespacedName, group); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.runner.lookups[v1alpha1.SubjectScimGroup].keep(req.Namespace, req.Name, nil)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !group.DeletionTimestamp.IsZero() {
@@ -51,7 +55,7 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	if err := r.status.write(ctx, group, before, &group.Status.Conditions, found); err != nil {
 		return ctrl.Result{}, err
 	}
-	return r.runner.again(found), nil
+	return r.runner.again(done), nil
 }
 
 // classify says what a group stands for by what it is linked to. An organization goes

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -31,6 +32,9 @@ type userReconciler struct {
 func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	user := &v1alpha1.ScimUser{}
 	if err := r.client.Get(ctx, req.NamespacedName, user); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.runner.lookups[v1alpha1.SubjectScimUser].keep(req.Namespace, req.Name, nil)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	before := user.DeepCopy()
@@ -67,7 +71,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err := r.status.write(ctx, user, before, &user.Status.Conditions, found); err != nil {
 		return ctrl.Result{}, err
 	}
-	return r.runner.again(found), nil
+	return r.runner.again(done), nil
 }
 
 // input gathers what the rules read. It holds a copy of the user, because the
@@ -128,7 +132,7 @@ func (r *userReconciler) staysFor(ctx context.Context, user, before *v1alpha1.Sc
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.HeldGeneration = held.generation
 	found := held.verdict(verdict{})
-	return r.runner.again(found), r.status.write(ctx, user, before, &user.Status.Conditions, found)
+	return r.runner.recheck(), r.status.write(ctx, user, before, &user.Status.Conditions, found)
 }
 
 // userVerdict says what the rules' outcomes mean for a user, whose Person was disabled

@@ -3,7 +3,6 @@ package controllers_test
 import (
 	"context"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -14,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
 )
 
 // personOf is the Person that a user is linked to.
@@ -219,20 +217,6 @@ var _ = Describe("A ScimUser", func() {
 		Expect(w.Create(ctx, second)).To(Succeed())
 		eventually(ctx, w, second, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
 		Expect(w.Delete(ctx, first)).To(Succeed())
-		eventually(ctx, w, second, isReady())
-	})
-
-	It("gets an e-mail address that a rule computes once its holder has left, though no event tells of that", func(ctx SpecContext) {
-		rule := get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping")
-		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) {
-			r.Spec.Expressions[0].Value = `"shared@example.com"`
-		})
-		w.start(ctx, func(o *controllers.Options) { o.RecheckInterval = 50 * time.Millisecond })
-		first := w.createReady(ctx, newUser("one", "Jane Roe"))
-		second := newUser("two", "Jane Roe")
-		Expect(w.Create(ctx, second)).To(Succeed())
-		eventually(ctx, w, second, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
-		update(ctx, w, first, func(u *v1alpha1.ScimUser) { u.Spec.Active = new(false) })
 		eventually(ctx, w, second, isReady())
 	})
 

@@ -44,8 +44,9 @@ type Options struct {
 	// CountInterval is how long the numbers in the status of an AutomationRule or a
 	// ScimEndpoint may be behind. 0 means a minute.
 	CountInterval time.Duration
-	// RecheckInterval is after how long a subject that is not Ready is looked at again
-	// without an event. 0 means ten minutes.
+	// RecheckInterval is after how long a subject is looked at again that waits for what no
+	// event tells of: what the API server rejects, a rule that took too long, the safety
+	// brake. 0 means ten minutes.
 	RecheckInterval time.Duration
 	// Clock tells the time. Nil means the real one.
 	Clock clock.PassiveClock
@@ -69,11 +70,12 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := registerIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	remembered := map[v1alpha1.SubjectKind]*lookups{v1alpha1.SubjectScimUser: newLookups(), v1alpha1.SubjectScimGroup: newLookups()}
 	s := &setup{
 		mgr:     mgr,
 		options: o,
 		client:  mgr.GetClient(),
-		find:    finder{reader: mgr.GetCache()},
+		find:    finder{reader: mgr.GetCache(), lookups: remembered},
 		rules:   newRuleCache(),
 		status:  newStatusWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
 	}
@@ -89,6 +91,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
 	s.runner = &ruleRunner{
 		client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock(), recheckInterval: o.RecheckInterval, brake: s.brake,
+		lookups: remembered,
 	}
 	return errors.Join(mgr.Add(s), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
 }
@@ -114,6 +117,8 @@ func (s *setup) users() error {
 		s.tracked(&userReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimUser),
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.ScimUser{}, subjectChanges).
+				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(v1alpha1.SubjectScimUser))).
+				Watches(&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(v1alpha1.SubjectScimUser))).
 				Watches(&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser)).
 				Watches(&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, v1alpha1.SubjectScimUser))).
 				WatchesRawSource(s.resumed(v1alpha1.SubjectScimUser)).
@@ -130,6 +135,9 @@ func (s *setup) groups() error {
 		s.tracked(&groupReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimGroup),
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.ScimGroup{}, subjectChanges).
+				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(v1alpha1.SubjectScimGroup))).
+				Watches(&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(v1alpha1.SubjectScimGroup))).
+				Watches(&v1alpha1.Person{}, onChange(s.find.groupsOfPerson)).
 				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.groupsOfGroup)).
 				Watches(&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, v1alpha1.SubjectScimGroup))).
 				WatchesRawSource(s.resumed(v1alpha1.SubjectScimGroup)).

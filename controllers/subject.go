@@ -24,19 +24,30 @@ type ruleRunner struct {
 	// identities is held while a record gets a primary e-mail address or a name, so
 	// that no two records get the same.
 	identities *keyLock
-	// recheckInterval is after how long a subject that is not Ready is looked at again.
+	// recheckInterval is after how long a subject is looked at again that waits for what no
+	// event tells of.
 	recheckInterval time.Duration
+	// lookups are what the rules for each kind of subject looked up.
+	lookups map[v1alpha1.SubjectKind]*lookups
 	// brake is asked before a plan disables a Person.
 	brake *brake
 }
 
-// again says when a subject with this verdict is looked at again although nothing
-// happens. One that is not Ready may wait for what no event tells of: rules can compute
-// what they look up, so the indexes do not know everything that a subject waits for.
-func (r *ruleRunner) again(v verdict) ctrl.Result {
-	if v.outlook == settled {
+// again says when the subject of a run is looked at again although nothing happens. What
+// rules look up comes with events. No event tells that the API server would accept by now
+// what it has rejected, that a rule would get through which took too long, or that the
+// safety brake would let go.
+func (r *ruleRunner) again(done *run) ctrl.Result {
+	unforeseen := len(done.rejected) > 0 || done.hold.on() || slices.ContainsFunc(done.outcomes, func(o rules.Outcome) bool {
+		return o.Reason == v1alpha1.ReasonExpressionError
+	})
+	if !unforeseen {
 		return ctrl.Result{}
 	}
+	return r.recheck()
+}
+
+func (r *ruleRunner) recheck() ctrl.Result {
 	return ctrl.Result{RequeueAfter: wait.Jitter(r.recheckInterval, 1)}
 }
 
@@ -45,7 +56,7 @@ type run struct {
 	subject   client.Object
 	kind      v1alpha1.SubjectKind
 	input     rules.Input
-	directory directory
+	directory *recorder
 	set       ruleSet
 	log       *executionLog
 	// outcomes are what the rules did, in their order.
@@ -70,7 +81,7 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 	}
 	result := &run{
 		subject: subject, kind: kind, input: input, set: set,
-		directory: directory{reader: r.client, namespace: namespace},
+		directory: r.lookups[kind].record(directory{reader: r.client, namespace: namespace}, input),
 		rejected:  map[v1alpha1.RecordKind]string{}, records: map[v1alpha1.RecordKind]rules.Record{},
 	}
 	if result.log, err = openExecutionLog(ctx, r.client, r.clock, result); err != nil {
@@ -94,6 +105,7 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 			return nil, err
 		}
 	}
+	result.directory.done()
 	return result, result.log.prune(ctx, set)
 }
 

@@ -11,8 +11,10 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-// usersBy adds the users under any of the keys of an index.
+// usersBy adds the users under any of the keys of an index, and those whose rules have
+// computed such a key.
 func (f finder) usersBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
+	f.lookups[v1alpha1.SubjectScimUser].find(namespace, index, keys, into)
 	for _, key := range keys {
 		if key == "" {
 			continue
@@ -28,8 +30,9 @@ func (f finder) usersBy(ctx context.Context, namespace, index string, keys []str
 	return nil
 }
 
-// groupsBy adds the groups under any of the keys of an index.
+// groupsBy is usersBy for groups.
 func (f finder) groupsBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
+	f.lookups[v1alpha1.SubjectScimGroup].find(namespace, index, keys, into)
 	for _, key := range keys {
 		if key == "" {
 			continue
@@ -55,25 +58,30 @@ func (f finder) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Context, 
 		if rule.Spec.Subject != kind {
 			return nil
 		}
-		if kind == v1alpha1.SubjectScimGroup {
-			groups := &v1alpha1.ScimGroupList{}
-			if err := f.list(ctx, groups, rule.Namespace); err != nil {
-				return err
-			}
-			for i := range groups.Items {
-				into.add(rule.Namespace, groups.Items[i].Name)
-			}
-			return nil
-		}
-		users := &v1alpha1.ScimUserList{}
-		if err := f.list(ctx, users, rule.Namespace); err != nil {
+		return f.allSubjects(ctx, rule.Namespace, kind, into)
+	}
+}
+
+// allSubjects adds all subjects of a kind.
+func (f finder) allSubjects(ctx context.Context, namespace string, kind v1alpha1.SubjectKind, into requestSet) error {
+	if kind == v1alpha1.SubjectScimGroup {
+		groups := &v1alpha1.ScimGroupList{}
+		if err := f.list(ctx, groups, namespace); err != nil {
 			return err
 		}
-		for i := range users.Items {
-			into.add(rule.Namespace, users.Items[i].Name)
+		for i := range groups.Items {
+			into.add(namespace, groups.Items[i].Name)
 		}
 		return nil
 	}
+	users := &v1alpha1.ScimUserList{}
+	if err := f.list(ctx, users, namespace); err != nil {
+		return err
+	}
+	for i := range users.Items {
+		into.add(namespace, users.Items[i].Name)
+	}
+	return nil
 }
 
 // usersOfGroup finds the members of a group of which rules now see something else.
@@ -229,7 +237,7 @@ func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person
 	var emails []string
 	for _, version := range existing {
 		into.add(version.Namespace, version.Spec.SourceID)
-		emails = append(emails, fold.String(version.Spec.PrimaryEmail))
+		emails = append(emails, fold.Email(version.Spec.PrimaryEmail))
 	}
 	if old != nil && current != nil && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
 		if slices.Equal(emails[:1], emails[1:]) {
@@ -250,19 +258,90 @@ func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person
 
 // usersOfManager finds the users whose manager is the user with this id.
 func (f finder) usersOfManager(ctx context.Context, namespace, id string, into requestSet) error {
-	if id == "" {
-		return nil
-	}
-	names := []string{fold.String(id)}
-	manager := &v1alpha1.ScimUser{}
-	err := f.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: id}, manager, client.UnsafeDisableDeepCopy)
-	if client.IgnoreNotFound(err) != nil {
+	names, err := f.namesOfUser(ctx, namespace, id)
+	if err != nil {
 		return err
 	}
-	if !apierrors.IsNotFound(err) {
-		names = managerNames(manager)
-	}
 	return f.usersBy(ctx, namespace, userByManager, names, into)
+}
+
+// namesOfUser are the folded values by which the user with this id can be named. Of one
+// that is gone only the id is known.
+func (f finder) namesOfUser(ctx context.Context, namespace, id string) ([]string, error) {
+	if id == "" {
+		return nil, nil
+	}
+	user := &v1alpha1.ScimUser{}
+	err := f.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: id}, user, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		return []string{fold.String(id)}, nil
+	}
+	return managerNames(user), err
+}
+
+// emailsOf are the folded addresses that a user has or can have.
+func (f finder) emailsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]string, error) {
+	persons := &v1alpha1.PersonList{}
+	if err := f.list(ctx, persons, user.Namespace, client.MatchingFields{personBySource: user.Name}); err != nil {
+		return nil, err
+	}
+	emails := emailCandidates(user)
+	for i := range persons.Items {
+		emails = append(emails, fold.Email(persons.Items[i].Spec.PrimaryEmail))
+	}
+	return emails, nil
+}
+
+// groupsOfPerson finds the groups whose rules looked for the Person of a user.
+func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
+	if old != nil && current != nil && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
+		return nil
+	}
+	for _, version := range versions(old, current) {
+		names, err := f.namesOfUser(ctx, version.Namespace, version.Spec.SourceID)
+		if err != nil {
+			return err
+		}
+		f.lookups[v1alpha1.SubjectScimGroup].find(version.Namespace, userByManager, names, into)
+	}
+	return nil
+}
+
+// subjectsOfEndpoint finds all subjects when the Organization of last resort becomes another
+// one, because any rule can read which it is.
+func (f finder) subjectsOfEndpoint(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.ScimEndpoint, *v1alpha1.ScimEndpoint, requestSet) error {
+	return func(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+		if defaultOf(old) == defaultOf(current) {
+			return nil
+		}
+		return f.allSubjects(ctx, versions(old, current)[0].Namespace, kind, into)
+	}
+}
+
+func defaultOf(endpoint *v1alpha1.ScimEndpoint) string {
+	if endpoint == nil {
+		return ""
+	}
+	return nameOf(endpoint.Spec.DefaultOrganization)
+}
+
+// subjectsOfDefault finds all subjects when the Organization of last resort can be used from
+// now on, or no longer.
+func (f finder) subjectsOfDefault(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.Organization, *v1alpha1.Organization, requestSet) error {
+	return func(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+		change := organizationChange(old, current)
+		if change == nil || !change.usable {
+			return nil
+		}
+		endpoints := &v1alpha1.ScimEndpointList{}
+		if err := f.list(ctx, endpoints, change.namespace); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(endpoints.Items, func(e v1alpha1.ScimEndpoint) bool { return defaultOf(&e) == change.name }) {
+			return nil
+		}
+		return f.allSubjects(ctx, change.namespace, kind, into)
+	}
 }
 
 // usersOfUser finds the other users for whom it matters that a user was renamed,
@@ -273,7 +352,11 @@ func (f finder) usersOfUser(ctx context.Context, old, current *v1alpha1.ScimUser
 		return nil
 	}
 	for _, version := range versions(old, current) {
-		if err := f.usersBy(ctx, version.Namespace, userByEmail, emailCandidates(version), into); err != nil {
+		emails, err := f.emailsOf(ctx, version)
+		if err != nil {
+			return err
+		}
+		if err := f.usersBy(ctx, version.Namespace, userByEmail, emails, into); err != nil {
 			return err
 		}
 		if err := f.usersBy(ctx, version.Namespace, userByManager, managerNames(version), into); err != nil {

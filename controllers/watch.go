@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
@@ -79,7 +81,11 @@ func addToQueue(q queue, request reconcile.Request, after time.Duration) {
 
 // finder looks up in the cache what an event concerns. It reads the cache as it is,
 // without waiting for this process's own writes: those come as events, too.
-type finder struct{ reader client.Reader }
+type finder struct {
+	reader client.Reader
+	// lookups are what the rules for each kind of subject looked up.
+	lookups map[v1alpha1.SubjectKind]*lookups
+}
 
 // list lists without copying; what it returns must not be changed.
 func (f finder) list(ctx context.Context, list client.ObjectList, namespace string, options ...client.ListOption) error {

@@ -6,6 +6,7 @@ package fold
 import (
 	"strings"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
@@ -44,4 +45,24 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
+}
+
+// maxDomain is the most bytes of a domain with its @
+// (RFC 1035 section 2.3.4).
+const maxDomain = 256
+
+// Email returns the form in which e-mail addresses are compared: String of the address,
+// with a domain that is written in ASCII (RFC 5890, "xn--") in its Unicode form, because
+// both are one domain. Email(Email(s)) equals Email(s).
+func Email(address string) string {
+	folded := String(address)
+	at := strings.LastIndexByte(folded, '@')
+	if at < 0 || len(folded)-at > maxDomain || !strings.Contains(folded[at:], "xn--") {
+		return folded
+	}
+	domain, err := idna.Punycode.ToUnicode(folded[at+1:])
+	if err != nil || strings.Contains(domain, "@") {
+		return folded // no such domain exists, so it has one form only
+	}
+	return folded[:at+1] + String(domain)
 }

@@ -68,3 +68,37 @@ func FuzzFoldIsStable(f *testing.F) {
 		}
 	})
 }
+
+func TestEmail(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"case":                            {"Jane@EXAMPLE.com", "jane@example.com"},
+		"a domain in Unicode":             {"jane@BÜCHER.example", "jane@bücher.example"},
+		"the same domain in ASCII":        {"jane@XN--BCHER-KVA.example", "jane@bücher.example"},
+		"an accent of its own":            {"jane@bu\u0308cher.example", "jane@bücher.example"},
+		"an accent in the local part":     {"JOSE\u0301@example.com", "josé@example.com"},
+		"xn-- before the @":               {"xn--bcher-kva@example.com", "xn--bcher-kva@example.com"},
+		"a domain that cannot be decoded": {"jane@xn--a-ä.example", "jane@xn--a-ä.example"},
+		"no domain":                       {"Jane", "jane"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := fold.Email(c.in)
+			if got != c.want {
+				t.Errorf("fold.Email(%q) = %q, want %q", c.in, got, c.want)
+			}
+			if again := fold.Email(got); again != got {
+				t.Errorf("fold.Email(%q) = %q", got, again)
+			}
+		})
+	}
+}
+
+func FuzzEmailIsStable(f *testing.F) {
+	for _, seed := range []string{"a@xn--bcher-kva.example", "a@xn--xn---epa.example", "a@b", "@", "a@xn--\u0345"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if once, twice := fold.Email(s), fold.Email(fold.Email(s)); utf8.ValidString(s) && once != twice {
+			t.Errorf("fold.Email(%q) = %q, and again %q", s, once, twice)
+		}
+	})
+}
