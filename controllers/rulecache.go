@@ -46,7 +46,7 @@ func (c *ruleCache) entry(rule *v1alpha1.AutomationRule) ruleEntry {
 	entry, ok := c.entries[key]
 	if !ok || entry.uid != rule.UID || entry.generation != rule.Generation {
 		entry = ruleEntry{uid: rule.UID, generation: rule.Generation, secrets: secretsOf(&rule.Spec)}
-		entry.rule, entry.err = rules.Compile(rule)
+		entry.rule, entry.err = compileRule(rule)
 		c.entries[key] = entry
 	}
 	return entry

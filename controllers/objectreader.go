@@ -1,0 +1,97 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// objectReader reads from objects in memory what directory reads from a manager's
+// cache: with the same indexes, without copying.
+type objectReader struct {
+	// byName holds the objects of each type by key, indexed those of each index by key.
+	byName  map[reflect.Type]map[client.ObjectKey]client.Object
+	indexed map[string]map[string][]client.Object
+}
+
+var _ client.Reader = &objectReader{}
+
+func newObjectReader(objects []client.Object) *objectReader {
+	r := &objectReader{byName: map[reflect.Type]map[client.ObjectKey]client.Object{}, indexed: map[string]map[string][]client.Object{}}
+	all := map[reflect.Type][]index{}
+	for _, i := range indexes() {
+		all[reflect.TypeOf(i.object)] = append(all[reflect.TypeOf(i.object)], i)
+		r.indexed[i.name] = map[string][]client.Object{}
+	}
+	for _, object := range objects {
+		kind := reflect.TypeOf(object)
+		if r.byName[kind] == nil {
+			r.byName[kind] = map[client.ObjectKey]client.Object{}
+		}
+		r.byName[kind][client.ObjectKeyFromObject(object)] = object
+		for _, i := range all[kind] {
+			for _, key := range i.keys(object) {
+				r.indexed[i.name][key] = append(r.indexed[i.name][key], object)
+			}
+		}
+	}
+	return r
+}
+
+// Get implements client.Reader.
+func (r *objectReader) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	kind := reflect.TypeOf(into)
+	object, ok := r.byName[kind][key]
+	if !ok {
+		return apierrors.NewNotFound(schema.GroupResource{Resource: kind.Elem().Name()}, key.Name)
+	}
+	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(object).Elem())
+	return nil
+}
+
+// List implements client.Reader: a namespace, all of it or what is under one key of an
+// index.
+func (r *objectReader) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
+	o := client.ListOptions{}
+	o.ApplyOptions(options)
+	if o.FieldSelector == nil {
+		return fill(list, r.all(list, o.Namespace))
+	}
+	wanted := o.FieldSelector.Requirements()
+	if len(wanted) != 1 || r.indexed[wanted[0].Field] == nil {
+		return fmt.Errorf("there is no index for %s", o.FieldSelector)
+	}
+	var found []client.Object
+	for _, object := range r.indexed[wanted[0].Field][wanted[0].Value] {
+		if object.GetNamespace() == o.Namespace {
+			found = append(found, object)
+		}
+	}
+	return fill(list, found)
+}
+
+// all are the objects of a list's kind in a namespace.
+func (r *objectReader) all(list client.ObjectList, namespace string) []client.Object {
+	items, _ := reflect.TypeOf(list).Elem().FieldByName("Items")
+	var found []client.Object
+	for key, object := range r.byName[reflect.PointerTo(items.Type.Elem())] {
+		if key.Namespace == namespace {
+			found = append(found, object)
+		}
+	}
+	return found
+}
+
+func fill(list client.ObjectList, objects []client.Object) error {
+	items := make([]runtime.Object, len(objects))
+	for i, object := range objects {
+		items[i] = object
+	}
+	return meta.SetList(list, items)
+}

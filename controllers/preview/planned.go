@@ -1,0 +1,94 @@
+package preview
+
+import (
+	"context"
+
+	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// planned is a directory in which the subjects planned so far have the primary e-mail
+// addresses and names that their plans give them. Without it two subjects that a rule
+// gives one address would both seem to get it.
+type planned struct {
+	rules.Directory
+	// taken are the records that got a new match value, by kind and folded value.
+	taken map[identity]rules.Record
+	// moved are the folded values of records that got another one, by kind and name.
+	moved map[identity]string
+}
+
+// identity is a kind of record and what tells its records apart.
+type identity struct {
+	kind v1alpha1.RecordKind
+	text string
+}
+
+func newPlanned(dir rules.Directory) *planned {
+	return &planned{Directory: dir, taken: map[identity]rules.Record{}, moved: map[identity]string{}}
+}
+
+// add makes the effect on a subject known to the subjects planned later.
+func (p *planned) add(id string, effect Effect) {
+	for _, r := range effect.Records {
+		value := matchOf(r.Final)
+		if r.Current != nil && matchOf(r.Current) == value {
+			continue
+		}
+		record := r.Final.DeepCopyObject().(rules.Record)
+		if r.Current != nil {
+			p.moved[identity{r.Kind, record.GetName()}] = value
+		} else {
+			record.SetName("planned-for-" + id)
+		}
+		p.taken[identity{r.Kind, value}] = record
+	}
+}
+
+// matchOf is the folded value that a record is found by.
+func matchOf(record rules.Record) string {
+	switch r := record.(type) {
+	case *v1alpha1.Person:
+		return fold.String(r.Spec.PrimaryEmail)
+	case *v1alpha1.Organization:
+		return fold.String(r.Spec.Name)
+	case *v1alpha1.Site:
+		return fold.String(r.Spec.Name)
+	}
+	return ""
+}
+
+// lookUp finds a record by its match value: one that has it and keeps it, else one that
+// is to get it.
+func lookUp[T interface {
+	comparable
+	rules.Record
+}](p *planned, kind v1alpha1.RecordKind, value string, found T) T {
+	var none T
+	if found != none {
+		if other, moved := p.moved[identity{kind, found.GetName()}]; !moved || other == value {
+			return found
+		}
+	}
+	record, _ := p.taken[identity{kind, value}].(T)
+	return record
+}
+
+// PersonByEmail implements rules.Directory.
+func (p *planned) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
+	found, err := p.Directory.PersonByEmail(ctx, email)
+	if err != nil {
+		return nil, err
+	}
+	return lookUp(p, v1alpha1.RecordPerson, email, found), nil
+}
+
+// OrganizationByName implements rules.Directory.
+func (p *planned) OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error) {
+	found, err := p.Directory.OrganizationByName(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return lookUp(p, v1alpha1.RecordOrganization, name, found), nil
+}

@@ -1,0 +1,46 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/preview"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// exampleTime bounds the examples of a rule, which take milliseconds.
+const exampleTime = 5 * time.Second
+
+// compileRule compiles a rule and runs its examples. One whose examples do not come true
+// runs no more than one that does not compile.
+//
+//nolint:contextcheck,nolintlint // what is compiled is kept, so no caller's deadline may decide it
+func compileRule(rule *v1alpha1.AutomationRule) (*rules.Rule, error) {
+	compiled, err := rules.Compile(rule)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), exampleTime)
+	defer cancel()
+	if err := preview.CheckExamples(ctx, NewObjectWorld, compiled, rule); err != nil {
+		return nil, err
+	}
+	return compiled, nil
+}
+
+// RunningRules are those of the rules that run for a kind of subject, in the order of
+// execution: the enabled ones that compile and whose examples come true.
+func RunningRules(kind v1alpha1.SubjectKind, all []*v1alpha1.AutomationRule) []*rules.Rule {
+	var running []*rules.Rule
+	for _, rule := range all {
+		if rule.Spec.Subject != kind || rule.Spec.Disabled || !rule.DeletionTimestamp.IsZero() {
+			continue
+		}
+		if compiled, err := compileRule(rule); err == nil {
+			running = append(running, compiled)
+		}
+	}
+	rules.Sort(running)
+	return running
+}
