@@ -1,0 +1,170 @@
+package admission
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const (
+	// Path is where AutomationRules are validated.
+	Path = "/validate-provisioning-rservice-dev-v1alpha1-automationrule"
+	// DefaultSecret is the name of the Secret with the certificates.
+	DefaultSecret = "scim-operator-webhook-cert"
+	// DefaultConfiguration is the name of the ValidatingWebhookConfiguration.
+	DefaultConfiguration = "scim-operator"
+	// namespaceFile tells a pod its namespace.
+	namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+)
+
+// Options say how the webhook is served.
+type Options struct {
+	// BindAddress is where it is served; "" and "0" switch it off.
+	BindAddress string
+	// CertDir is a folder with tls.crt and tls.key, which are read again when they
+	// change. The CA bundle of the configuration is somebody else's business then.
+	// Empty: the operator makes its own certificates.
+	CertDir string
+	// Namespace is where the Secret with the operator's own certificates is; empty: the
+	// namespace that the pod runs in.
+	Namespace string
+	// Secret is the Secret's name.
+	Secret string
+	// Configuration is the name of the ValidatingWebhookConfiguration whose CA bundle
+	// the operator fills in, and that says by which names the webhook is called.
+	Configuration string
+	// LookInterval is how soon a replica notices what another one, or somebody else, has
+	// changed in Secret or configuration. 0 means 15 seconds.
+	LookInterval time.Duration
+}
+
+// Off reports whether the webhook is not served.
+func (o Options) Off() bool { return o.BindAddress == "" || o.BindAddress == "0" }
+
+// Setup adds the webhook to a manager on which controllers.Setup has been called. Every
+// replica serves it.
+func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	if o.Off() {
+		return nil
+	}
+	// Replicas that do not lead, and this one before its controllers start, need them, too.
+	for _, kind := range kinds() {
+		if _, err := mgr.GetCache().GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("cache %T: %w", kind, err)
+		}
+	}
+	server, err := o.server(mgr)
+	if err != nil {
+		return err
+	}
+	server.Register(Path, admission.WithValidator(mgr.GetScheme(), newValidator(mgr.GetCache())))
+	if err := mgr.Add(server); err != nil {
+		return fmt.Errorf("add the webhook's server: %w", err)
+	}
+	return nil
+}
+
+func (o Options) server(mgr ctrl.Manager) (webhook.Server, error) {
+	host, portText, err := net.SplitHostPort(o.BindAddress)
+	if err != nil {
+		return nil, fmt.Errorf("the webhook's address %q is not host:port: %w", o.BindAddress, err)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return nil, fmt.Errorf("the webhook's address %q has no port number: %w", o.BindAddress, err)
+	}
+	options := webhook.Options{Host: host, Port: port, CertDir: o.CertDir}
+	var rotator *rotator
+	options.TLSOpts = append(options.TLSOpts, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 })
+	if o.CertDir == "" {
+		if rotator, err = o.rotator(mgr); err != nil {
+			return nil, err
+		}
+		options.TLSOpts = append(options.TLSOpts, func(c *tls.Config) { c.GetCertificate = rotator.certificate })
+	}
+	return &server{Server: webhook.NewServer(options), rotator: rotator}, nil
+}
+
+// kinds are what the webhook reads from the cache.
+func kinds() []client.Object {
+	return []client.Object{
+		&v1alpha1.AutomationRule{}, &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}, &v1alpha1.ScimEndpoint{},
+		&v1alpha1.Person{}, &v1alpha1.Organization{}, &v1alpha1.Site{},
+	}
+}
+
+// server serves the webhook and looks after its certificates. Both begin before the
+// cache is filled, because the API server waits for neither.
+type server struct {
+	webhook.Server
+	// rotator is nil where the certificates come from somebody else.
+	rotator *rotator
+}
+
+// Start implements manager.Runnable.
+func (s *server) Start(ctx context.Context) error {
+	if s.rotator == nil {
+		return s.Server.Start(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.rotator.run(ctx)
+	}()
+	err := s.Server.Start(ctx)
+	cancel()
+	<-stopped
+	return err
+}
+
+// rotator makes what looks after the operator's own certificates. It reads and writes
+// without the cache, which holds neither the Secret nor the configuration.
+func (o Options) rotator(mgr ctrl.Manager) (*rotator, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, admissionregistrationv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("build the scheme: %w", err)
+		}
+	}
+	live, err := client.New(mgr.GetConfig(), client.Options{Scheme: scheme, HTTPClient: mgr.GetHTTPClient()})
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	namespace := o.Namespace
+	if namespace == "" {
+		data, err := os.ReadFile(namespaceFile)
+		if err != nil {
+			return nil, fmt.Errorf("find the namespace of the webhook's Secret (set --webhook-namespace outside of a pod): %w", err)
+		}
+		namespace = strings.TrimSpace(string(data))
+	}
+	return &rotator{
+		client:        live,
+		clock:         clock.RealClock{},
+		log:           mgr.GetLogger().WithName("webhook"),
+		secret:        client.ObjectKey{Namespace: namespace, Name: o.Secret},
+		configuration: o.Configuration,
+		interval:      cmp.Or(o.LookInterval, defaultLookInterval),
+	}, nil
+}
+
+var _ admission.Validator[*v1alpha1.AutomationRule] = &validator{}

@@ -1,0 +1,192 @@
+package admission_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/yaml"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/admission"
+	"rservice.dev/scim-operator/hack/testenv"
+)
+
+var env *testenv.Env
+
+func TestAdmission(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	RunSpecs(t, "Admission")
+}
+
+var _ = BeforeSuite(func() {
+	logf.SetLogger(GinkgoLogr)
+	var err error
+	env, err = testenv.Start()
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(env.Stop)
+})
+
+// warnings are those that the API server passes on, in the order of their arrival.
+type warnings struct {
+	mu   sync.Mutex
+	text []string
+}
+
+// HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
+func (w *warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text = append(w.text, text)
+}
+
+// take gives the warnings since the last call.
+func (w *warnings) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := w.text
+	w.text = nil
+	return text
+}
+
+// world is a namespace whose AutomationRules the webhook checks once it is served.
+type world struct {
+	client.Client
+	*warnings
+	namespace string
+	operator  string
+	port      int
+}
+
+func newWorld(ctx SpecContext) *world {
+	GinkgoHelper()
+	scheme, err := kube.NewScheme()
+	Expect(err).NotTo(HaveOccurred())
+	for _, add := range []func(*runtime.Scheme) error{rbacv1.AddToScheme, admissionregistrationv1.AddToScheme} {
+		Expect(add(scheme)).To(Succeed())
+	}
+	w := &world{namespace: env.Namespace(ctx, GinkgoT()), warnings: &warnings{}, port: freePort(ctx)}
+	w.operator = "system:serviceaccount:" + w.namespace + ":scim-operator"
+	config := rest.CopyConfig(env.Config)
+	config.WarningHandlerWithContext = w.warnings
+	admin, err := client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	w.Client = client.NewNamespacedClient(admin, w.namespace)
+	w.authorize(ctx)
+	w.configure(ctx)
+	return w
+}
+
+func freePort(ctx context.Context) int {
+	GinkgoHelper()
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(listener.Close()).To(Succeed()) }()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// authorize gives the operator the permissions of config/rbac and no others, but for the
+// name of the configuration, which is the test's own.
+func (w *world) authorize(ctx SpecContext) {
+	GinkgoHelper()
+	role := &rbacv1.ClusterRole{}
+	load("rbac", "role.yaml", role)
+	role.Name = w.namespace
+	for i := range role.Rules {
+		if slices.Contains(role.Rules[i].Resources, "validatingwebhookconfigurations") {
+			Expect(role.Rules[i].ResourceNames).To(Equal([]string{admission.DefaultConfiguration}))
+			role.Rules[i].ResourceNames = []string{w.namespace}
+		}
+	}
+	w.createForTest(ctx, role)
+	w.createForTest(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: w.namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: w.namespace},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: w.operator}},
+	})
+}
+
+// configure tells the API server of the webhook as config/webhook does, for this
+// namespace and on this machine.
+func (w *world) configure(ctx SpecContext) {
+	GinkgoHelper()
+	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	load("webhook", "validating_webhook_configuration.yaml", configuration)
+	configuration.Name = w.namespace
+	Expect(configuration.Webhooks).To(HaveLen(1))
+	hook := &configuration.Webhooks[0]
+	Expect(*hook.ClientConfig.Service.Path).To(Equal(admission.Path))
+	hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{
+		URL: new("https://127.0.0.1:" + strconv.Itoa(w.port) + admission.Path),
+	}
+	hook.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": w.namespace}}
+	w.createForTest(ctx, configuration)
+}
+
+// createForTest creates a cluster-scoped object and deletes it at the test's end.
+func (w *world) createForTest(ctx SpecContext, object client.Object) {
+	GinkgoHelper()
+	Expect(w.Create(ctx, object)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(client.IgnoreNotFound(w.Delete(ctx, object))).To(Succeed()) })
+}
+
+func (w *world) options() admission.Options {
+	return admission.Options{
+		BindAddress: "127.0.0.1:" + strconv.Itoa(w.port),
+		Namespace:   w.namespace, Secret: admission.DefaultSecret, Configuration: w.namespace,
+	}
+}
+
+// start runs an operator with controllers and webhook until the returned function is
+// called, or the test ends.
+func (w *world) start(ctx SpecContext, o admission.Options) (stop func()) {
+	GinkgoHelper()
+	cfg, err := env.User(w.operator)
+	Expect(err).NotTo(HaveOccurred())
+	mgr, err := kube.NewManager(cfg, kube.Options{
+		Namespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
+		GracefulShutdownTimeout: 20 * time.Second, Logger: GinkgoLogr,
+	})
+	Expect(err).NotTo(HaveOccurred())
+	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	Expect(controllers.Setup(runCtx, mgr, controllers.Options{})).To(Succeed())
+	Expect(admission.Setup(runCtx, mgr, o)).To(Succeed())
+	done := make(chan error, 1)
+	go func() {
+		defer GinkgoRecover()
+		done <- mgr.Start(runCtx)
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		Eventually(done).Should(Receive(Succeed()))
+	})
+	DeferCleanup(stop)
+	return stop
+}
+
+// load reads a manifest of config.
+func load(folder, file string, into any) {
+	GinkgoHelper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "config", folder, file))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(yaml.UnmarshalStrict(data, into)).To(Succeed())
+}

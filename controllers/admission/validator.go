@@ -1,0 +1,222 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/preview"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+const (
+	// checkTime bounds the examples of a rule.
+	checkTime = 3 * time.Second
+	// warningTime bounds what is only warned of: a rule is never refused because there
+	// was no time to count. The API server waits for checkTime and this, and 2 seconds more.
+	warningTime = 5 * time.Second
+	// maxWarnings and maxWarning (characters) keep the whole below what the API server
+	// passes on.
+	maxWarnings = 12
+	maxWarning  = 320
+)
+
+// validator checks AutomationRules.
+type validator struct {
+	// cache is what the controllers read.
+	cache client.Reader
+	// counting holds a token while consequences are counted, which keeps a processor busy.
+	counting chan struct{}
+}
+
+func newValidator(cache client.Reader) *validator {
+	return &validator{cache: cache, counting: make(chan struct{}, 1)}
+}
+
+// ValidateCreate implements admission.Validator.
+func (v *validator) ValidateCreate(ctx context.Context, rule *v1alpha1.AutomationRule) (admission.Warnings, error) {
+	return v.validate(ctx, nil, rule)
+}
+
+// ValidateUpdate implements admission.Validator. An update that leaves the spec as it is,
+// such as one of metadata, passes whatever the spec is.
+func (v *validator) ValidateUpdate(ctx context.Context, old, rule *v1alpha1.AutomationRule) (admission.Warnings, error) {
+	if !rule.DeletionTimestamp.IsZero() || equality.Semantic.DeepEqual(old.Spec, rule.Spec) {
+		return nil, nil
+	}
+	return v.validate(ctx, old, rule)
+}
+
+// ValidateDelete implements admission.Validator.
+func (v *validator) ValidateDelete(context.Context, *v1alpha1.AutomationRule) (admission.Warnings, error) {
+	return nil, nil
+}
+
+// validate refuses a rule that would not run. One that is switched off would not run
+// anyway, so that a broken rule can be switched off.
+func (v *validator) validate(ctx context.Context, old, rule *v1alpha1.AutomationRule) (admission.Warnings, error) {
+	if rule.Name == "" {
+		rule.Name = rule.GenerateName
+	}
+	failed, err := check(ctx, rule)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
+	}
+	if len(failed) > 0 && !rule.Spec.Disabled {
+		return nil, apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("AutomationRule").GroupKind(), rule.Name, failed)
+	}
+	var warnings []string
+	for _, f := range failed {
+		warnings = append(warnings, f.Error())
+	}
+	ctx, cancel := context.WithTimeout(ctx, warningTime)
+	defer cancel()
+	consequences, err := v.warn(ctx, old, rule)
+	if err != nil {
+		logf.FromContext(ctx).Error(err, "Cannot say what the rule would change", "rule", rule.Name)
+		warnings = append(warnings, "the rule is fine by itself, but what it would change cannot be said now: "+reasonOf(err))
+	}
+	return cut(append(warnings, consequences...)), nil
+}
+
+// check finds what is wrong with the rule by itself.
+func check(ctx context.Context, rule *v1alpha1.AutomationRule) (field.ErrorList, error) {
+	problems, err := rules.Check(rule)
+	if err != nil {
+		return nil, err
+	}
+	var failed field.ErrorList
+	for _, p := range problems {
+		failed = append(failed, field.Invalid(field.NewPath(p.Path), p.Excerpt(), p.Error()))
+	}
+	if len(failed) > 0 || len(rule.Spec.Examples) == 0 {
+		return failed, nil
+	}
+	compiled, err := rules.Compile(rule)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	for i, example := range rule.Spec.Examples {
+		path := field.NewPath("spec", "examples").Index(i)
+		mismatches, err := preview.CheckExample(ctx, controllers.NewObjectWorld, compiled, example)
+		if err != nil {
+			failed = append(failed, field.Invalid(path, example.Name, err.Error()))
+		}
+		for _, mismatch := range mismatches {
+			failed = append(failed, field.Invalid(path, example.Name, mismatch.String()))
+		}
+	}
+	return failed, nil
+}
+
+// warn says what is probably a mistake, and what the rule would change.
+func (v *validator) warn(ctx context.Context, old, rule *v1alpha1.AutomationRule) ([]string, error) {
+	before, err := v.rules(ctx, rule, old)
+	if err != nil {
+		return nil, err
+	}
+	after, err := v.rules(ctx, rule, rule)
+	if err != nil {
+		return nil, err
+	}
+	findings, err := rules.Lint(after)
+	if err != nil {
+		return nil, err
+	}
+	var warnings []string
+	for _, finding := range findings {
+		if finding.Concerns(rule.Name) {
+			warnings = append(warnings, finding.String())
+		}
+	}
+	if old != nil && sameEffect(old.Spec, rule.Spec) {
+		return warnings, nil
+	}
+	consequences, err := v.consequences(ctx, rule, before, after)
+	return append(warnings, consequences...), err
+}
+
+// rules are the enabled rules for the kind of subject, with this version in the place of
+// the rule that is being changed. Rules that do not compile do not run.
+func (v *validator) rules(ctx context.Context, changed, version *v1alpha1.AutomationRule) ([]*rules.Rule, error) {
+	list := &v1alpha1.AutomationRuleList{}
+	if err := v.cache.List(ctx, list, client.InNamespace(changed.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list AutomationRules: %w", err)
+	}
+	var versions []*v1alpha1.AutomationRule
+	for i := range list.Items {
+		if list.Items[i].Name != changed.Name {
+			versions = append(versions, &list.Items[i])
+		}
+	}
+	if version != nil {
+		versions = append(versions, version)
+	}
+	return controllers.RunningRules(changed.Spec.Subject, versions), nil
+}
+
+// sameEffect reports whether two specs differ only in what no subject notices.
+func sameEffect(a, b v1alpha1.AutomationRuleSpec) bool {
+	a.Description, b.Description = "", ""
+	a.Examples, b.Examples = nil, nil
+	return equality.Semantic.DeepEqual(a, b)
+}
+
+// consequences counts what the rule would change for the subjects that there are.
+func (v *validator) consequences(ctx context.Context, rule *v1alpha1.AutomationRule, before, after []*rules.Rule) ([]string, error) {
+	select {
+	case v.counting <- struct{}{}:
+		defer func() { <-v.counting }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	report, err := preview.Compare(ctx, controllers.NewWorld(v.cache, rule.Namespace),
+		preview.Comparison{Kind: rule.Spec.Subject, Rule: rule.Name, Before: before, After: after})
+	if err != nil || report.Subjects == 0 {
+		return nil, err
+	}
+	verb := "will"
+	if request, err := admission.RequestFromContext(ctx); err == nil && request.DryRun != nil && *request.DryRun {
+		verb = "would"
+	}
+	lines := report.Lines(verb)
+	runs := slices.ContainsFunc(after, func(r *rules.Rule) bool { return r.Name() == rule.Name })
+	if runs && report.Reached == 0 && report.Looked == report.Subjects {
+		lines = append(lines, "the condition of the rule is met for none of the "+report.Scope())
+	}
+	return lines, nil
+}
+
+// reasonOf says why something could not be found out, without what an error may hold.
+func reasonOf(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "the time was not enough"
+	}
+	return "a look-up failed; the operator's log has the error"
+}
+
+func cut(warnings []string) admission.Warnings {
+	if len(warnings) > maxWarnings {
+		more := len(warnings) - maxWarnings + 1
+		warnings = append(warnings[:maxWarnings-1], fmt.Sprintf("and %d more warnings", more))
+	}
+	for i, warning := range warnings {
+		if runes := []rune(warning); len(runes) > maxWarning {
+			warnings[i] = string(runes[:maxWarning-1]) + "…"
+		}
+	}
+	return warnings
+}
