@@ -21,6 +21,8 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/admission"
+	"rservice.dev/scim-operator/controllers/rulescmd"
 	"rservice.dev/scim-operator/scimserver"
 	"rservice.dev/scim-operator/scimserver/store"
 )
@@ -31,12 +33,16 @@ const shutdownReserve = 5 * time.Second
 type options struct {
 	manager   kube.Options
 	server    scimserver.Options
+	webhook   admission.Options
 	logLevel  string
 	logFormat string
 	version   bool
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "rules" {
+		os.Exit(rulescmd.Run(ctrl.SetupSignalHandler(), os.Args[2:], os.Stdout, os.Stderr))
+	}
 	o := options{}
 	o.bind(flag.CommandLine) // which has --kubeconfig already
 	flag.Parse()
@@ -62,7 +68,12 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.server.TLSCertDir, "scim-tls-cert-dir", "", "folder with tls.crt and tls.key; unset: plain HTTP, for an ingress that ends TLS")
 	flags.StringVar(&o.manager.MetricsBindAddress, "metrics-bind-address", ":8081", "where Prometheus metrics are served; 0: nowhere")
 	flags.StringVar(&o.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8082", "where /healthz and /readyz are served; 0: nowhere")
-	flags.StringVar(&o.manager.PprofBindAddress, "pprof-bind-address", "0", "where profiles are served below /debug/pprof, such as 127.0.0.1:8083; 0: nowhere. They can hold personal data and tokens: keep the address to the machine or pod itself")
+	flags.StringVar(&o.manager.PprofBindAddress, "pprof-bind-address", "0", "where profiles are served below /debug/pprof, such as 127.0.0.1:8083; 0: nowhere. They show how the operator works, and taking one costs time: keep the address to the machine or pod itself")
+	flags.StringVar(&o.webhook.BindAddress, "webhook-bind-address", "0", "where AutomationRules are checked for the API server, such as :9443; 0: nowhere")
+	flags.StringVar(&o.webhook.CertDir, "webhook-cert-dir", "", "folder with tls.crt and tls.key for the webhook; unset: the operator makes its own certificate and tells the API server its CA")
+	flags.StringVar(&o.webhook.Namespace, "webhook-namespace", "", "namespace of the Secret with the operator's own webhook certificate; unset: the pod's own")
+	flags.StringVar(&o.webhook.Secret, "webhook-secret", admission.DefaultSecret, "name of that Secret")
+	flags.StringVar(&o.webhook.Configuration, "webhook-configuration", admission.DefaultConfiguration, "name of the ValidatingWebhookConfiguration that gets the CA")
 	flags.BoolVar(&o.manager.LeaderElection, "leader-elect", true, "let one of several replicas run the controllers")
 	flags.StringVar(&o.manager.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the election's Lease; unset: the pod's own")
 	flags.StringVar(&o.manager.Namespace, "namespace", "", "the only namespace to work in; unset: all")
@@ -100,6 +111,9 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := controllers.Setup(ctx, mgr, controllers.Options{}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
+	if err := admission.Setup(ctx, mgr, o.webhook); err != nil {
+		return fmt.Errorf("set up the webhook: %w", err)
+	}
 	b := readBuild()
 	if err := b.publish(); err != nil {
 		return fmt.Errorf("publish the build as a metric: %w", err)
@@ -120,6 +134,7 @@ func (o *options) explain(err error) error {
 		"metrics-bind-address":      o.manager.MetricsBindAddress,
 		"health-probe-bind-address": o.manager.HealthProbeBindAddress,
 		"pprof-bind-address":        o.manager.PprofBindAddress,
+		"webhook-bind-address":      o.webhook.BindAddress,
 	} {
 		if _, port, splitErr := net.SplitHostPort(address); splitErr == nil && port == taken {
 			return fmt.Errorf("%s is taken by another program; choose another address with --%s: %w", address, name, err)

@@ -1,0 +1,67 @@
+package rulescmd
+
+import (
+	"context"
+	"fmt"
+
+	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/preview"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// lint says of rules what the webhook says, but for what depends on the cluster.
+func (c *command) lint(ctx context.Context, args []string) error {
+	if err := c.parse(args); err != nil {
+		return err
+	}
+	manifests, err := loadRules(c.files)
+	if err != nil {
+		return err
+	}
+	compiled, err := c.compileAll(manifests)
+	if err != nil {
+		return err
+	}
+	findings, err := rules.Lint(enabledAmong(compiled, manifests))
+	if err != nil {
+		return err
+	}
+	found := len(findings) > 0
+	for _, finding := range findings {
+		fmt.Fprintf(c.out, "WARN  %s: %s\n", pathOf(manifests, finding.Rule), finding)
+	}
+	for _, rule := range compiled {
+		m := byName(manifests, rule.Name())
+		if err := preview.CheckExamples(ctx, controllers.NewObjectWorld, rule, m.AutomationRule); err != nil {
+			found = true
+			fmt.Fprintf(c.out, "ERROR %s: rule %s, %v\n", m.path, m.Name, err)
+		}
+	}
+	if found {
+		return errFindings
+	}
+	fmt.Fprintf(c.out, "%d rules, nothing to complain about\n", len(compiled))
+	return nil
+}
+
+func byName(manifests []manifest, name string) manifest {
+	for _, m := range manifests {
+		if m.Name == name {
+			return m
+		}
+	}
+	return manifest{}
+}
+
+func pathOf(manifests []manifest, rule string) string { return byName(manifests, rule).path }
+
+// enabledAmong leaves out what spec.disabled switches off.
+func enabledAmong(compiled []*rules.Rule, manifests []manifest) []*rules.Rule {
+	var enabled []*rules.Rule
+	for _, rule := range compiled {
+		if !byName(manifests, rule.Name()).Spec.Disabled {
+			enabled = append(enabled, rule)
+		}
+	}
+	return enabled
+}

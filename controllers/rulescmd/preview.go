@@ -1,0 +1,195 @@
+package rulescmd
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/preview"
+)
+
+// previewOptions are the flags of preview.
+type previewOptions struct {
+	kubeconfig, context, namespace string
+	output                         string
+	limit                          int
+	timeout                        time.Duration
+}
+
+// previewed is what preview says about the rules for one kind of subject.
+type previewed struct {
+	Summary []string `json:"summary"`
+	*preview.Report
+	Differences []preview.Difference `json:"differences"`
+	// NotShown is how many differences were found and left out.
+	NotShown int `json:"notShown"`
+}
+
+func (c *command) preview(ctx context.Context, args []string) error {
+	o := previewOptions{}
+	c.flags.StringVar(&o.namespace, "n", "", "namespace of the rules; unset: the one of the kubeconfig's context")
+	c.flags.StringVar(&o.output, "o", "text", "text or json; both hold personal data")
+	c.flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig; unset: KUBECONFIG, or the one in the home folder")
+	c.flags.StringVar(&o.context, "context", "", "context of the kubeconfig")
+	c.flags.IntVar(&o.limit, "limit", 50, "the most subjects of a kind to show; 0: all. All are counted")
+	c.flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to read and plan; what there was no time for is not counted")
+	if err := c.parse(args); err != nil {
+		return err
+	}
+	if o.output != "text" && o.output != "json" {
+		return fmt.Errorf("-o %q is neither text nor json", o.output)
+	}
+	manifests, err := loadRules(c.files)
+	if err != nil {
+		return err
+	}
+	if _, err := c.compileAll(manifests); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	reader, namespace, err := o.connect()
+	if err != nil {
+		return err
+	}
+	found, err := readNamespace(ctx, reader, namespace)
+	if err != nil {
+		return err
+	}
+	var all []*previewed
+	for _, kind := range kindsOf(manifests) {
+		one, err := o.compare(ctx, found, namespace, kind, manifests)
+		if err != nil {
+			return err
+		}
+		all = append(all, one)
+	}
+	if o.output == "json" {
+		encoder := json.NewEncoder(c.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(all)
+	}
+	for _, one := range all {
+		c.printPreview(one)
+	}
+	return nil
+}
+
+// connect gives a reader of the cluster and the namespace to read.
+func (o previewOptions) connect() (client.Reader, string, error) {
+	loading := clientcmd.NewDefaultClientConfigLoadingRules()
+	loading.ExplicitPath = o.kubeconfig
+	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(loading, &clientcmd.ConfigOverrides{CurrentContext: o.context})
+	namespace := o.namespace
+	if namespace == "" {
+		var err error
+		if namespace, _, err = config.Namespace(); err != nil {
+			return nil, "", fmt.Errorf("find the namespace: %w", err)
+		}
+	}
+	rest, err := config.ClientConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("find the cluster (set --kubeconfig or KUBECONFIG): %w", err)
+	}
+	scheme, err := kube.NewScheme()
+	if err != nil {
+		return nil, "", err
+	}
+	reader, err := client.New(rest, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, "", fmt.Errorf("connect to the cluster: %w", err)
+	}
+	return reader, namespace, nil
+}
+
+// kindsOf are the kinds of subject of the rules, groups first: their rules decide
+// about the Organizations that users get.
+func kindsOf(manifests []manifest) []v1alpha1.SubjectKind {
+	var kinds []v1alpha1.SubjectKind
+	for _, kind := range []v1alpha1.SubjectKind{v1alpha1.SubjectScimGroup, v1alpha1.SubjectScimUser} {
+		if slices.ContainsFunc(manifests, func(m manifest) bool { return m.Spec.Subject == kind }) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace string, kind v1alpha1.SubjectKind, manifests []manifest) (*previewed, error) {
+	one := &previewed{}
+	comparison := preview.Comparison{
+		Kind:   kind,
+		Before: controllers.RunningRules(kind, found.rules),
+		After:  controllers.RunningRules(kind, replaced(found.rules, manifests)),
+		Visit: func(d preview.Difference) {
+			if o.limit > 0 && len(one.Differences) == o.limit {
+				one.NotShown++
+				return
+			}
+			one.Differences = append(one.Differences, d)
+		},
+	}
+	for _, m := range manifests {
+		if m.Spec.Subject == kind {
+			comparison.Rule = cmp.Or(comparison.Rule, m.Name)
+		}
+	}
+	var err error
+	if one.Report, err = preview.Compare(ctx, controllers.NewObjectWorld(namespace, found.objects...), comparison); err != nil {
+		return nil, err
+	}
+	one.Summary = one.Lines("would")
+	return one, nil
+}
+
+// replaced are the rules of the cluster with those of the files in their place.
+func replaced(stored []*v1alpha1.AutomationRule, manifests []manifest) []*v1alpha1.AutomationRule {
+	var versions []*v1alpha1.AutomationRule
+	for _, rule := range stored {
+		if byName(manifests, rule.Name).AutomationRule == nil {
+			versions = append(versions, rule)
+		}
+	}
+	for _, m := range manifests {
+		versions = append(versions, m.AutomationRule)
+	}
+	return versions
+}
+
+func (c *command) printPreview(one *previewed) {
+	for _, d := range one.Differences {
+		fmt.Fprintf(c.out, "%s %s (%s)\n", d.Name, d.Subject, one.Kind)
+		for _, record := range d.Records {
+			if record.Created {
+				fmt.Fprintf(c.out, "  %s, created\n", record.Kind)
+			} else {
+				fmt.Fprintf(c.out, "  %s %s\n", record.Kind, record.Name)
+			}
+			for _, change := range record.Changes {
+				if change.From != "" {
+					fmt.Fprintf(c.out, "  - %s: %s\n", change.Field, change.From)
+				}
+				if change.To != "" {
+					fmt.Fprintf(c.out, "  + %s: %s\n", change.Field, change.To)
+				}
+			}
+		}
+		if d.Failure != nil {
+			fmt.Fprintf(c.out, "  ! %s: %s\n", d.Failure.Reason, d.Failure.Message)
+		}
+	}
+	if one.NotShown > 0 {
+		fmt.Fprintf(c.out, "and %d more, see --limit\n", one.NotShown)
+	}
+	for _, line := range one.Summary {
+		fmt.Fprintln(c.out, line)
+	}
+}
