@@ -172,6 +172,7 @@ var _ = Describe("The number of API writes", func() {
 		}
 		eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping"), processed(3))
 		eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, "default-organization-mapping"), And(processed(2), isFalse(v1alpha1.ReasonSubjectsFailed)))
+		eventually(ctx, w, newEndpoint("okta"), counts(3, 2, 2))
 		stop()
 
 		before := w.writes(ctx)

@@ -36,6 +36,7 @@ func (s *Server) authenticated(next handler) handler {
 			return response{}, unauthorized(`Bearer realm="`+realm+`", error="invalid_token"`,
 				"the token is not valid, or not any more; take the current one from the ScimEndpoint's Secret")
 		}
+		s.lastUse.note(client)
 		c := callOf(r)
 		c.client = client
 		info := store.RequestInfo{RequestID: c.requestID, TokenID: client.tokenID}

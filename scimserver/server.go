@@ -48,6 +48,7 @@ type Server struct {
 	timeouts connectionTimeouts
 	certs    *certwatcher.CertWatcher
 	log      logr.Logger
+	lastUse  *lastUse
 	address  atomic.Pointer[string]
 }
 
@@ -67,6 +68,10 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s *store.Store, o O
 		if err := mgr.Add(server.certs); err != nil {
 			return nil, fmt.Errorf("watch the TLS certificate: %w", err)
 		}
+	}
+	server.lastUse = newLastUse(mgr.GetClient(), mgr.GetCache(), server.log, server.now)
+	if err := mgr.Add(server.lastUse); err != nil {
+		return nil, fmt.Errorf("add the writer of tokens' last use: %w", err)
 	}
 	if err := mgr.AddReadyzCheck("scim", server.Ready); err != nil {
 		return nil, fmt.Errorf("add a readiness check: %w", err)

@@ -1,0 +1,152 @@
+package scimserver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const (
+	// lastUseStep is how far the last use of a token must have moved to be written.
+	lastUseStep = time.Minute
+	// lastUsePoll is how often it is looked at. That alone writes nothing.
+	lastUsePoll = 2 * time.Second
+	// lastUseTimeout bounds one write.
+	lastUseTimeout = 10 * time.Second
+	// lastUseKept is how long a use waits for the ScimEndpoint's status to tell of the token.
+	lastUseKept = 10 * time.Minute
+)
+
+// lastUse writes into the status of ScimEndpoints when their tokens were last used: at
+// most once a minute for each token, whatever the number of requests and replicas,
+// and nothing while no client calls.
+//
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints/status,verbs=patch
+type lastUse struct {
+	client client.Client
+	// reader is the cache.
+	reader client.Reader
+	log    logr.Logger
+	now    func() time.Time
+
+	mu   sync.Mutex
+	used map[usedToken]time.Time
+}
+
+type usedToken struct {
+	endpoint types.NamespacedName
+	id       string
+}
+
+func newLastUse(c client.Client, reader client.Reader, log logr.Logger, now func() time.Time) *lastUse {
+	return &lastUse{client: c, reader: reader, log: log, now: now, used: map[usedToken]time.Time{}}
+}
+
+// note takes down that a token was used now. A nil lastUse takes down nothing.
+func (l *lastUse) note(p *principal) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.used[usedToken{types.NamespacedName{Namespace: p.tenant, Name: p.endpoint}, p.tokenID}] = l.now()
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable: every replica serves.
+func (l *lastUse) NeedLeaderElection() bool { return false }
+
+// Start implements manager.Runnable.
+func (l *lastUse) Start(ctx context.Context) error {
+	wait.UntilWithContext(ctx, l.flush, lastUsePoll)
+	return nil
+}
+
+// flush writes what has moved far enough.
+func (l *lastUse) flush(ctx context.Context) {
+	for token, at := range l.pending() {
+		done, err := l.write(ctx, token, at)
+		if err != nil {
+			// Another replica, or the next round, writes it.
+			l.log.V(1).Info("Could not write when a token was last used", "endpoint", token.endpoint, "error", err.Error())
+		}
+		if done || l.now().Sub(at) > lastUseKept {
+			l.forget(token, at)
+		}
+	}
+}
+
+func (l *lastUse) pending() map[usedToken]time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	pending := make(map[usedToken]time.Time, len(l.used))
+	for token, at := range l.used {
+		pending[token] = at
+	}
+	return pending
+}
+
+func (l *lastUse) forget(token usedToken, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.used[token].Equal(at) {
+		delete(l.used, token)
+	}
+}
+
+// write writes one use, unless the status tells of one that is as good. It reports
+// whether there is nothing left to do.
+func (l *lastUse) write(ctx context.Context, token usedToken, at time.Time) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, lastUseTimeout)
+	defer cancel()
+	endpoint := &v1alpha1.ScimEndpoint{}
+	if err := l.reader.Get(ctx, token.endpoint, endpoint, client.UnsafeDisableDeepCopy); err != nil {
+		return client.IgnoreNotFound(err) == nil, fmt.Errorf("read a ScimEndpoint: %w", err)
+	}
+	place := slices.IndexFunc(endpoint.Status.Tokens, func(t v1alpha1.TokenStatus) bool { return t.ID == token.id })
+	if place < 0 {
+		return false, nil
+	}
+	if last := endpoint.Status.Tokens[place].LastUsedAt; last != nil && at.Sub(last.Time) < lastUseStep {
+		return false, nil
+	}
+	patch, err := lastUsePatch(place, token.id, at)
+	if err != nil {
+		return false, err
+	}
+	target := &v1alpha1.ScimEndpoint{}
+	target.Namespace, target.Name = token.endpoint.Namespace, token.endpoint.Name
+	// Nobody waits for this write, and a read that did would be slower for it.
+	err = l.client.Status().Patch(ctx, target, patch, client.DisableReadYourWritesConsistency)
+	if err != nil {
+		return false, fmt.Errorf("patch the status of a ScimEndpoint: %w", err)
+	}
+	return true, nil
+}
+
+// lastUsePatch changes two values and no others, and only if the token is still where
+// it was: the controllers write the list, too.
+func lastUsePatch(place int, id string, at time.Time) (client.Patch, error) {
+	type operation struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		Value string `json:"value"`
+	}
+	token, when := fmt.Sprintf("/status/tokens/%d", place), at.UTC().Format(time.RFC3339)
+	data, err := json.Marshal([]operation{
+		{"test", token + "/id", id}, {"add", token + "/lastUsedAt", when}, {"add", "/status/lastRequestAt", when},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode the last use of a token: %w", err)
+	}
+	return client.RawPatch(types.JSONPatchType, data), nil
+}
