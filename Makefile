@@ -15,6 +15,8 @@ CODE_MODULES := hack/image hack/tools/alerts
 CRDBASE ?=
 # Arguments for `go test`, such as TESTARGS='-run TestStore ./scimserver/...'.
 TESTARGS ?= ./...
+# Arguments for the end-to-end tests, such as E2EARGS='-ginkgo.focus rolling'.
+E2EARGS ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 1m
 # Arguments for the simulated Okta, such as DEMOARGS='-users 1000 -workers 16'.
@@ -65,6 +67,15 @@ test: ## Run all tests against one real control plane.
 test-race: ## Run all tests with the race detector.
 	@go build -o bin/testrun ./hack/testenv/cmd/testrun
 	@exec bin/testrun -- go test -race $(TESTARGS)
+
+.PHONY: e2e
+e2e: ## Install on a real Kubernetes node on this machine, and break one thing after the other under load (root; about 20 minutes).
+	SCIM_E2E=1 go test -count=1 -v -timeout 60m ./hack/e2e/cluster $(E2EARGS)
+
+.PHONY: cluster
+cluster: ## Run a real Kubernetes node on this machine (root); Ctrl-C stops it and leaves the machine as it was.
+	@go build -o bin/cluster ./hack/cluster
+	@exec bin/cluster up
 
 # Go runs one fuzz target at a time. Minimizing each new input would take most of the time.
 .PHONY: fuzz
