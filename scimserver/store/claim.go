@@ -77,6 +77,8 @@ type claim struct {
 	// shared says that the claim was this holder's before: another request of the same
 	// resource may rely on it, so it is not given up when this request fails.
 	shared bool
+	// begun is what annotationBegun says.
+	begun string
 }
 
 // claims takes and releases claims.
@@ -86,17 +88,18 @@ type claims struct {
 	timing timing
 }
 
-// acquire makes id the holder of the name. It returns errTaken when another
-// resource has it. While another request holds the claim without its resource
+// acquire makes id the holder of the name, or leaves it to the id that an interrupted
+// request has begun the same with. It returns errTaken when another resource has the name. While another request holds the claim without its resource
 // to show for it, acquire waits until that is decided: the resource appears, or
 // the lease runs out and acquire takes it over.
-func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id string) (*claim, error) {
+func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id, begun string) (*claim, error) {
 	name := claimName(kind, value)
 	now := time.Now()
 	lease := c.newLease(kind, tenant, name, id)
+	noteBegun(lease, begun)
 	err := c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
 	if err == nil {
-		return &claim{lease: lease, renewed: now}, nil
+		return &claim{lease: lease, renewed: now, begun: begun}, nil
 	}
 	if !apierrors.IsAlreadyExists(err) {
 		return nil, fmt.Errorf("create claim: %w", err)
@@ -108,7 +111,7 @@ func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id s
 		held := &coordinationv1.Lease{}
 		err := c.live.Get(ctx, types.NamespacedName{Namespace: tenant, Name: name}, held)
 		if apierrors.IsNotFound(err) {
-			return c.acquire(ctx, kind, tenant, value, id)
+			return c.acquire(ctx, kind, tenant, value, id, begun)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read claim: %w", err)
@@ -124,7 +127,7 @@ func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id s
 		case holderOwns:
 			return nil, errTaken
 		case holderGone:
-			got, err := c.takeOver(ctx, kind, tenant, value, held, id)
+			got, err := c.takeOver(ctx, kind, tenant, value, held, id, begun)
 			if got != nil || err != nil {
 				return got, err
 			}
@@ -164,7 +167,7 @@ func (c claims) holderState(
 		return holderGone, nil
 	case name != "" && claimName(kind, name) == lease.Name:
 		return holderOwns, nil
-	case unchanged >= c.timing.claimLease || c.age(lease) >= c.timing.claimForgotten:
+	case interrupted(lease) || unchanged >= c.timing.claimLease || c.age(lease) >= c.timing.claimForgotten:
 		return holderGone, nil
 	default:
 		return holderPending, nil
@@ -207,12 +210,18 @@ func claimedName(obj client.Object) string {
 
 // takeOver makes id the holder of a claim that stands for nothing. It returns
 // nil when somebody else was faster. When the old holder has come to life after
-// all, the claim goes back to it and the name is taken.
+// all, the claim goes back to it and the name is taken. If the old holder is a group of
+// which the same has been begun, it stays the holder.
 func (c claims) takeOver(
-	ctx context.Context, kind claimKind, tenant, value string, held *coordinationv1.Lease, id string,
+	ctx context.Context, kind claimKind, tenant, value string, held *coordinationv1.Lease, id, begun string,
 ) (*claim, error) {
 	old := holderOf(held)
 	now := time.Now()
+	goesOn := goesOn(held, begun)
+	if goesOn {
+		id = old
+	}
+	noteBegun(held, begun)
 	held.Spec.HolderIdentity = &id
 	held.Spec.AcquireTime = new(metav1.NowMicro())
 	held.Spec.RenewTime = held.Spec.AcquireTime
@@ -222,17 +231,21 @@ func (c claims) takeOver(
 	} else if err != nil {
 		return nil, fmt.Errorf("take over claim: %w", err)
 	}
-	if old == "" || old == id {
-		return &claim{lease: held, renewed: now, shared: old == id}, nil
+	if old == "" || old == id && !goesOn {
+		return &claim{lease: held, renewed: now, shared: old == id, begun: begun}, nil
 	}
 	name, deleting, err := c.holderName(ctx, kind, tenant, old)
 	if err != nil {
 		return nil, err
 	}
 	if deleting || name == "" || claimName(kind, name) != claimName(kind, value) {
-		return &claim{lease: held, renewed: now}, nil
+		return &claim{lease: held, renewed: now, begun: begun}, nil
+	}
+	if goesOn {
+		return nil, errTaken
 	}
 	held.Spec.HolderIdentity = &old
+	noteBegun(held, "")
 	if err := c.client.Update(ctx, held, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, fmt.Errorf("give back claim: %w", err)
 	}
@@ -243,6 +256,7 @@ func (c claims) takeOver(
 func (c claims) renew(ctx context.Context, held *claim) error {
 	now := time.Now()
 	held.lease.Spec.RenewTime = new(metav1.NowMicro())
+	noteBegun(held.lease, held.begun)
 	if err := c.client.Update(ctx, held.lease, client.DisableReadYourWritesConsistency); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return errTaken
 	} else if err != nil {
@@ -267,14 +281,18 @@ func (c claims) heldBy(ctx context.Context, kind claimKind, tenant, value, id st
 	return lease, nil
 }
 
-// remove deletes a lease as it was read, not one that has changed since.
-func (c claims) remove(ctx context.Context, lease *coordinationv1.Lease) error {
-	err := c.client.Delete(ctx, lease, client.DisableReadYourWritesConsistency,
+// remove deletes a lease as it was read, not one that has changed since; it reports whether
+// that one is gone.
+func (c claims) remove(ctx context.Context, lease *coordinationv1.Lease) (gone bool, err error) {
+	err = c.client.Delete(ctx, lease, client.DisableReadYourWritesConsistency,
 		client.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		return fmt.Errorf("delete claim: %w", err)
+	switch {
+	case err == nil, apierrors.IsNotFound(err):
+		return true, nil
+	case apierrors.IsConflict(err):
+		return false, nil
 	}
-	return nil
+	return false, fmt.Errorf("delete claim: %w", err)
 }
 
 func (c claims) newLease(kind claimKind, tenant, name, id string) *coordinationv1.Lease {

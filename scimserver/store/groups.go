@@ -21,7 +21,8 @@ func displayNameTaken() error {
 }
 
 // createGroup writes the members first and the group last, so that a group that
-// exists has all its members, and a request that failed half-way can be repeated.
+// exists has all its members. A request that is repeated after it broke off half-way
+// goes on with the same id: see claims.begin.
 func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource) (scim.Resource, error) {
 	id, err := newID()
 	if err != nil {
@@ -35,19 +36,22 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 	if err != nil {
 		return nil, err
 	}
-	held, err := s.claim(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id)
+	held, err := s.claim(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id, beginning(added))
 	if err != nil {
 		return nil, err
 	}
-	revision, err := s.writeMembers(ctx, tenant, id, membership{add: added}, held)
+	group.Name = holderOf(held.lease)
+	revision, err := s.writeMembers(ctx, tenant, group.Name, membership{add: added}, held)
 	if err != nil {
-		s.giveUp(ctx, held)
+		s.breakOff(ctx, held, err)
 		return nil, lostClaim(err)
 	}
 	group.Spec.MembersRevision = formatRevision(revision)
 	group.Spec.LastModified = metav1.NowMicro()
 	stampRequest(ctx, group)
 	if len(added) > 0 {
+		// From now on nobody else may create a group with this id, nor ever again.
+		held.begun = ""
 		if err := s.claims.renew(ctx, held); err != nil {
 			return nil, lostClaim(err)
 		}
@@ -61,6 +65,20 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 		res["members"] = membersAttribute(added)
 	}
 	return res, err
+}
+
+// breakOff ends the creation of a group whose members could not all be written. If a
+// repeated request may have more luck, the claim is kept for it.
+func (s *Store) breakOff(ctx context.Context, held *claim, cause error) {
+	if _, refused := errors.AsType[*scim.Error](cause); refused || errors.Is(cause, errTaken) {
+		s.giveUp(ctx, held)
+		return
+	}
+	writeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
+	defer cancel()
+	if err := s.claims.interrupt(writeCtx, held); err != nil {
+		log.FromContext(ctx).Error(err, "A repeated request must wait until the lease on the displayName has run out", "claim", held.lease.Name)
+	}
 }
 
 // lostClaim is the error of a new group that lost its claim while its members were
@@ -168,7 +186,7 @@ func (s *Store) waitForMembers(ctx context.Context, group *v1alpha1.ScimGroup) e
 	if err != nil {
 		return nil //nolint:nilerr // it never had a member
 	}
-	if err := s.users.order.wait(ctx, revision); err != nil {
+	if err := s.wait(ctx, &s.users, revision); err != nil {
 		return fmt.Errorf("wait for the newest members: %w", err)
 	}
 	return nil

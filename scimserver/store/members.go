@@ -132,7 +132,8 @@ func (s *Store) writeMembers(ctx context.Context, tenant, group string, change m
 }
 
 // writeMember lets one member join or leave a group. It returns the member's
-// resourceVersion for users, by which replicas wait for each other, and 0 for groups.
+// resourceVersion for users, by which replicas wait for each other, and 0 for groups. There is
+// nothing to write if another request has done it.
 func (s *Store) writeMember(ctx context.Context, tenant, group string, m member, join bool) (int64, error) {
 	for try := range maxTries {
 		obj, groups, modified := memberObject(m)
@@ -143,8 +144,11 @@ func (s *Store) writeMember(ctx context.Context, tenant, group string, m member,
 		if !found && join {
 			return 0, scim.BadRequest(scim.TypeInvalidValue, "members: %q was deleted meanwhile", m.id)
 		}
-		if !found || slices.Contains(*groups, group) == join {
+		if !found {
 			return 0, nil
+		}
+		if slices.Contains(*groups, group) == join {
+			return memberRevision(m, obj), nil
 		}
 		if err := joinOrLeave(groups, group, join); err != nil {
 			return 0, err
@@ -163,12 +167,20 @@ func (s *Store) writeMember(ctx context.Context, tenant, group string, m member,
 		}
 		if m.isGroup {
 			s.groups.noteWrite(obj)
-			return 0, nil
+		} else {
+			s.users.noteWrite(obj)
 		}
-		s.users.noteWrite(obj)
-		return revisionOf(obj), nil
+		return memberRevision(m, obj), nil
 	}
 	return 0, errContended
+}
+
+// memberRevision is what writeMember returns.
+func memberRevision(m member, obj client.Object) int64 {
+	if m.isGroup {
+		return 0
+	}
+	return revisionOf(obj)
 }
 
 // memberObject returns an empty object of the member's kind, its list of groups

@@ -130,6 +130,17 @@ func (o *order) all(tenant string) []string {
 	return ids
 }
 
+// tenants returns a copy of the ids by tenant.
+func (o *order) tenants() map[string][]string {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	tenants := make(map[string][]string, len(o.ids))
+	for tenant, ids := range o.ids {
+		tenants[tenant] = slices.Clone(ids)
+	}
+	return tenants
+}
+
 // newestEvent returns the revision of the informer's newest event.
 func (o *order) newestEvent() int64 {
 	o.mu.RLock()

@@ -2,11 +2,18 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/scimserver/scim"
 )
 
 // Revision says how much of the history of users and groups is known, so that
@@ -39,17 +46,118 @@ func (s *Store) seen() Revision {
 	return Revision{users: s.users.order.newestEvent(), groups: s.groups.order.newestEvent()}
 }
 
-// waitFor returns when this replica knows as much.
+// waitFor returns when this replica knows as much. What the API server does not know itself,
+// because it has been restored to an older state, is an expired cursor.
 func (s *Store) waitFor(ctx context.Context, r Revision) error {
 	for _, wait := range []struct {
 		index    *kindIndex
 		revision int64
 	}{{&s.users, r.users}, {&s.groups, r.groups}} {
-		if err := wait.index.order.wait(ctx, wait.revision); err != nil {
+		err := s.wait(ctx, wait.index, wait.revision)
+		if errors.Is(err, errUnknownRevision) {
+			return scim.BadRequest(scim.TypeExpiredCursor, "the data has been restored to an older state; begin again with an empty cursor")
+		}
+		if err != nil {
 			return fmt.Errorf("wait for what another replica knew: %w", err)
 		}
 	}
 	return nil
+}
+
+// errUnknownRevision means that the API server has not come to a revision that was noted.
+var errUnknownRevision = apierrors.NewServiceUnavailable("the API server is behind a revision that it has given out: has it been restored to an older state?")
+
+// compareAfter is how long an event is waited for before the API server is asked.
+const compareAfter = time.Second
+
+// wait returns when the cache of a kind has come to the revision. As a rule an event tells
+// so at once. None does if the object was deleted while this replica started, between the
+// reading of floor and the informer's first list; so after a while the cache is compared with
+// the API server's state.
+func (s *Store) wait(ctx context.Context, k *kindIndex, revision int64) error {
+	for {
+		patient, cancel := context.WithTimeout(ctx, compareAfter)
+		err := k.order.wait(patient, revision)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		current, err := s.compare(ctx, k)
+		if err != nil {
+			return err
+		}
+		if current < revision {
+			return errUnknownRevision
+		}
+	}
+}
+
+// compare returns the API server's revision. If the cache of the kind holds just what there
+// is then, or newer, it has come to that revision.
+func (s *Store) compare(ctx context.Context, k *kindIndex) (revision int64, err error) {
+	unlock, err := s.groupLocks.lock(ctx, "compare/"+k.listKind.Kind)
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	listed, same, next := make(map[string]bool), true, ""
+	for {
+		var page metav1.PartialObjectMetadataList
+		page.SetGroupVersionKind(k.listKind)
+		err := s.live.List(ctx, &page, client.InNamespace(s.namespace), client.Limit(sweepPage), client.Continue(next))
+		if err != nil {
+			return 0, fmt.Errorf("compare the cache with the API server: %w", err)
+		}
+		if revision, err = strconv.ParseInt(page.ResourceVersion, 10, 64); err != nil {
+			return 0, fmt.Errorf("the API server's resourceVersion is no number: %w", err)
+		}
+		for i := range page.Items {
+			item := &page.Items[i]
+			listed[item.Namespace+"/"+item.Name] = true
+			cached, err := s.cachedRevision(ctx, k, item.Namespace, item.Name)
+			if err != nil {
+				return 0, err
+			}
+			same = same && cached >= revisionOf(item)
+		}
+		if next = page.Continue; next == "" {
+			break
+		}
+	}
+	others, err := s.oldestOther(ctx, k, listed)
+	if err == nil && same && others > revision {
+		k.order.reach(revision)
+	}
+	return revision, err
+}
+
+// oldestOther returns the oldest revision of the objects that the cache has beyond those listed:
+// they are newer than the list, or their deletion is not known here yet.
+func (s *Store) oldestOther(ctx context.Context, k *kindIndex, listed map[string]bool) (int64, error) {
+	oldest := int64(math.MaxInt64)
+	for tenant, ids := range k.order.tenants() {
+		for _, id := range ids {
+			if listed[tenant+"/"+id] {
+				continue
+			}
+			cached, err := s.cachedRevision(ctx, k, tenant, id)
+			if err != nil {
+				return 0, err
+			}
+			oldest = min(oldest, cached)
+		}
+	}
+	return oldest, nil
+}
+
+// cachedRevision returns the resourceVersion that the cache has, or 0.
+func (s *Store) cachedRevision(ctx context.Context, k *kindIndex, tenant, id string) (int64, error) {
+	obj := k.newObject()
+	err := s.client.Get(ctx, key(tenant, id), obj, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	if apierrors.IsNotFound(err) {
+		return 0, nil
+	}
+	return revisionOf(obj), err
 }
 
 // currentRevision returns the API server's revision before the cache is filled.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -63,6 +64,8 @@ type Store struct {
 	claims claims
 	users  kindIndex
 	groups kindIndex
+	// namespace is the only one there is; empty means all.
+	namespace string
 	// groupLocks serialise the changes of one group's membership in this process;
 	// between processes resourceVersions decide.
 	groupLocks keyedMutex
@@ -75,7 +78,9 @@ type kindIndex struct {
 	synced  toolscache.InformerSynced
 	written atomic.Int64
 	// floor is a revision that the informer's first list includes.
-	floor int64
+	floor     int64
+	newObject func() client.Object
+	listKind  schema.GroupVersionKind
 }
 
 // New registers the indexes and informers that a Store needs. Call it before the
@@ -85,27 +90,31 @@ func New(ctx context.Context, o Options) (*Store, error) {
 }
 
 func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
-	s := &Store{client: o.Client, live: o.Live, timing: t, claims: claims{client: o.Client, live: o.Live, timing: t}}
-	s.users.order, s.groups.order = newOrder(), newOrder()
+	s := &Store{client: o.Client, live: o.Live, namespace: o.Namespace, timing: t, claims: claims{client: o.Client, live: o.Live, timing: t}}
+	s.users = kindIndex{
+		order: newOrder(), newObject: func() client.Object { return &v1alpha1.ScimUser{} }, listKind: v1alpha1.GroupVersion.WithKind("ScimUserList"),
+	}
+	s.groups = kindIndex{
+		order: newOrder(), newObject: func() client.Object { return &v1alpha1.ScimGroup{} }, listKind: v1alpha1.GroupVersion.WithKind("ScimGroupList"),
+	}
 	if err := registerIndexes(ctx, o.Cache); err != nil {
 		return nil, err
 	}
 	for _, k := range []struct {
 		index *kindIndex
-		obj   client.Object
 		list  client.ObjectList
-	}{{&s.users, &v1alpha1.ScimUser{}, &v1alpha1.ScimUserList{}}, {&s.groups, &v1alpha1.ScimGroup{}, &v1alpha1.ScimGroupList{}}} {
+	}{{&s.users, &v1alpha1.ScimUserList{}}, {&s.groups, &v1alpha1.ScimGroupList{}}} {
 		var err error
 		if k.index.floor, err = currentRevision(ctx, o, k.list); err != nil {
 			return nil, err
 		}
-		informer, err := o.Cache.GetInformer(ctx, k.obj, cache.BlockUntilSynced(false))
+		informer, err := o.Cache.GetInformer(ctx, k.index.newObject(), cache.BlockUntilSynced(false))
 		if err != nil {
-			return nil, fmt.Errorf("watch %T: %w", k.obj, err)
+			return nil, fmt.Errorf("watch %T: %w", k.index.newObject(), err)
 		}
 		registration, err := informer.AddEventHandler(k.index.order.handler())
 		if err != nil {
-			return nil, fmt.Errorf("watch %T: %w", k.obj, err)
+			return nil, fmt.Errorf("watch %T: %w", k.index.newObject(), err)
 		}
 		k.index.synced = registration.HasSynced
 	}

@@ -68,17 +68,22 @@ type SweepResult struct {
 // Sweep does one round.
 func (w *Sweeper) Sweep(ctx context.Context) (SweepResult, error) {
 	var result SweepResult
-	known, err := w.sweepClaims(ctx, &result)
+	live, err := w.sweepClaims(ctx, &result)
 	if err != nil {
 		return result, err
 	}
-	return result, w.sweepObjects(ctx, known, &result)
+	return result, w.sweepObjects(ctx, live, &result)
 }
 
-// sweepClaims removes stale claims and returns the names of the others, with
-// their namespace.
-func (w *Sweeper) sweepClaims(ctx context.Context, result *SweepResult) (map[string]bool, error) {
-	known := make(map[string]bool)
+// liveClaims are the claims that a sweep has left alone: their names and their holders, with
+// their namespace. A group that is only about to be created is a holder, too.
+type liveClaims struct {
+	names, holders map[string]bool
+}
+
+// sweepClaims removes stale claims and returns the others.
+func (w *Sweeper) sweepClaims(ctx context.Context, result *SweepResult) (*liveClaims, error) {
+	live := &liveClaims{names: make(map[string]bool), holders: make(map[string]bool)}
 	next := ""
 	for {
 		var page coordinationv1.LeaseList
@@ -93,17 +98,22 @@ func (w *Sweeper) sweepClaims(ctx context.Context, result *SweepResult) (map[str
 			if err != nil {
 				return nil, err
 			}
-			if !stale {
-				known[lease.Namespace+"/"+lease.Name] = true
+			gone := false
+			if stale {
+				// One that has changed meanwhile is in use again.
+				if gone, err = w.store.claims.remove(ctx, lease); err != nil {
+					return nil, err
+				}
+			}
+			if gone {
+				result.ClaimsRemoved++
 				continue
 			}
-			if err := w.store.claims.remove(ctx, lease); err != nil {
-				return nil, err
-			}
-			result.ClaimsRemoved++
+			live.names[lease.Namespace+"/"+lease.Name] = true
+			live.holders[lease.Namespace+"/"+holderOf(lease)] = true
 		}
 		if next = page.Continue; next == "" {
-			return known, nil
+			return live, nil
 		}
 	}
 }
@@ -113,7 +123,8 @@ func (w *Sweeper) sweepClaims(ctx context.Context, result *SweepResult) (map[str
 // does not explain the claim: there are as many claims as users. Claims of another
 // version, whose names are made in another way, are not ours to judge.
 func (w *Sweeper) stale(ctx context.Context, lease *coordinationv1.Lease) (bool, error) {
-	if w.store.claims.age(lease) < w.store.timing.claimForgotten {
+	age := w.store.claims.age(lease)
+	if age < w.store.timing.claimForgotten || lease.Annotations[annotationBegun] != "" && age < w.store.timing.danglingAge {
 		return false, nil
 	}
 	kind := claimKind(lease.Labels[v1alpha1.LabelClaim])
@@ -130,8 +141,8 @@ func (w *Sweeper) stale(ctx context.Context, lease *coordinationv1.Lease) (bool,
 }
 
 // sweepObjects looks at every user and group in the cache.
-func (w *Sweeper) sweepObjects(ctx context.Context, claims map[string]bool, result *SweepResult) error {
-	for tenant, ids := range w.tenants(&w.store.users) {
+func (w *Sweeper) sweepObjects(ctx context.Context, claims *liveClaims, result *SweepResult) error {
+	for tenant, ids := range w.store.users.order.tenants() {
 		for _, id := range ids {
 			user := &v1alpha1.ScimUser{}
 			found, err := w.store.peek(ctx, tenant, id, user, false)
@@ -143,7 +154,7 @@ func (w *Sweeper) sweepObjects(ctx context.Context, claims map[string]bool, resu
 			}
 		}
 	}
-	for tenant, ids := range w.tenants(&w.store.groups) {
+	for tenant, ids := range w.store.groups.order.tenants() {
 		for _, id := range ids {
 			group := &v1alpha1.ScimGroup{}
 			found, err := w.store.peek(ctx, tenant, id, group, false)
@@ -159,32 +170,21 @@ func (w *Sweeper) sweepObjects(ctx context.Context, claims map[string]bool, resu
 }
 
 func (w *Sweeper) sweepObject(
-	ctx context.Context, claims map[string]bool, kind claimKind, obj client.Object, name string, groups []string, result *SweepResult,
+	ctx context.Context, claims *liveClaims, kind claimKind, obj client.Object, name string, groups []string, result *SweepResult,
 ) error {
 	if err := w.restore(ctx, claims, kind, obj, name, result); err != nil {
 		return err
 	}
 	m := member{id: obj.GetName(), isGroup: kind == claimDisplayName}
-	return w.leaveMissing(ctx, m, obj.GetNamespace(), groups, result)
-}
-
-// tenants returns a copy of the ids by namespace.
-func (w *Sweeper) tenants(index *kindIndex) map[string][]string {
-	index.order.mu.RLock()
-	defer index.order.mu.RUnlock()
-	tenants := make(map[string][]string, len(index.order.ids))
-	for tenant, ids := range index.order.ids {
-		tenants[tenant] = slices.Clone(ids)
-	}
-	return tenants
+	return w.leaveMissing(ctx, claims, m, obj.GetNamespace(), groups, result)
 }
 
 // restore makes the claim of a user or group anew when it is missing.
 func (w *Sweeper) restore(
-	ctx context.Context, claims map[string]bool, kind claimKind, obj client.Object, name string, result *SweepResult,
+	ctx context.Context, claims *liveClaims, kind claimKind, obj client.Object, name string, result *SweepResult,
 ) error {
 	lease := w.store.claims.newLease(kind, obj.GetNamespace(), claimName(kind, name), obj.GetName())
-	if claims[lease.Namespace+"/"+lease.Name] || time.Since(obj.GetCreationTimestamp().Time) < w.store.timing.claimForgotten {
+	if claims.names[lease.Namespace+"/"+lease.Name] || time.Since(obj.GetCreationTimestamp().Time) < w.store.timing.claimForgotten {
 		return nil
 	}
 	err := w.store.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
@@ -199,9 +199,15 @@ func (w *Sweeper) restore(
 }
 
 // leaveMissing takes mentions of groups that do not exist out of a member. How
-// old a mention can be at most is in the group's id.
-func (w *Sweeper) leaveMissing(ctx context.Context, m member, tenant string, groups []string, result *SweepResult) error {
+// old a mention can be at most is in the group's id; but a group whose creation has been
+// begun, which a repeated request may go on with, has a claim.
+func (w *Sweeper) leaveMissing(
+	ctx context.Context, claims *liveClaims, m member, tenant string, groups []string, result *SweepResult,
+) error {
 	for _, id := range slices.Clone(groups) {
+		if claims.holders[tenant+"/"+id] {
+			continue
+		}
 		if parsed, err := uuid.Parse(id); err != nil || time.Since(time.Unix(parsed.Time().UnixTime())) < w.store.timing.danglingAge {
 			continue
 		}

@@ -67,7 +67,7 @@ func (s *Store) createUser(ctx context.Context, tenant string, r scim.Resource) 
 	}
 	user.Spec.LastModified = metav1.NowMicro()
 	stampRequest(ctx, user)
-	held, err := s.claim(ctx, claimUserName, tenant, user.Spec.UserName, id)
+	held, err := s.claim(ctx, claimUserName, tenant, user.Spec.UserName, id, "")
 	if err != nil {
 		return nil, err
 	}
@@ -79,14 +79,15 @@ func (s *Store) createUser(ctx context.Context, tenant string, r scim.Resource) 
 }
 
 // claim takes the claim on a name. The index is asked too: should somebody have
-// deleted a claim by hand, the name is still not given twice.
-func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id string) (*claim, error) {
+// deleted a claim by hand, the name is still not given twice. begun is as for acquire, which
+// may find another id for it.
+func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id, begun string) (*claim, error) {
 	taken := userNameTaken
 	rt := scim.User
 	if kind == claimDisplayName {
 		taken, rt = displayNameTaken, scim.Group
 	}
-	held, err := s.claims.acquire(ctx, kind, tenant, name, id)
+	held, err := s.claims.acquire(ctx, kind, tenant, name, id, begun)
 	if errors.Is(err, errTaken) {
 		return nil, taken()
 	}
@@ -98,7 +99,7 @@ func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id stri
 		return nil, err
 	}
 	for _, other := range ids {
-		if other != id {
+		if other != holderOf(held.lease) {
 			s.giveUp(ctx, held)
 			return nil, taken()
 		}
@@ -114,7 +115,7 @@ func (s *Store) moveClaim(ctx context.Context, kind claimKind, tenant, from, to,
 	if err != nil {
 		return nil, nil, err
 	}
-	held, err := s.claim(ctx, kind, tenant, to, id)
+	held, err := s.claim(ctx, kind, tenant, to, id, "")
 	return old, held, err
 }
 
@@ -158,7 +159,7 @@ func (s *Store) removeLogged(ctx context.Context, lease *coordinationv1.Lease) {
 	}
 	removeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
 	defer cancel()
-	if err := s.claims.remove(removeCtx, lease); err != nil {
+	if _, err := s.claims.remove(removeCtx, lease); err != nil {
 		log.FromContext(ctx).Error(err, "A claim was not released; the sweeper will remove it", "claim", lease.Name, "holder", holderOf(lease))
 	}
 }

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// outdated is a client whose cache has an old state of every user.
+type outdated struct{ client.Client }
+
+func (c outdated) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	err := c.Client.Get(ctx, key, obj, opts...)
+	if user, ok := obj.(*v1alpha1.ScimUser); ok {
+		user.ResourceVersion = "1"
+	}
+	return err
+}
+
+var _ = Describe("a revision that no event tells of", func() {
+	// notedRevision makes a group whose newest change of membership is in no event, as that
+	// of a user who was deleted while the replica started.
+	notedRevision := func(ctx SpecContext, s *Store, tenant string) string {
+		GinkgoHelper()
+		member, err := s.Create(within(ctx), tenant, scim.User, user("babs@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", member.ID()))
+		Expect(err).NotTo(HaveOccurred())
+		stored := &v1alpha1.ScimGroup{}
+		Expect(direct.Get(ctx, key(tenant, created.ID()), stored)).To(Succeed())
+		stored.Spec.MembersRevision = stored.ResourceVersion
+		Expect(direct.Update(ctx, stored)).To(Succeed())
+		Eventually(func() (string, error) {
+			cached := &v1alpha1.ScimGroup{}
+			err := s.client.Get(within(ctx), key(tenant, created.ID()), cached)
+			return cached.Spec.MembersRevision, err
+		}).Should(Equal(stored.Spec.MembersRevision))
+		return created.ID()
+	}
+
+	It("does not keep a group from being read and changed", func(ctx SpecContext) {
+		s, tenant := newStoreIn(ctx)
+		id := notedRevision(ctx, s, tenant)
+		impatient, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		r, err := s.Get(impatient, tenant, scim.Group, id, true)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r.MemberIDs()).To(HaveLen(1))
+		_, changed, err := s.Update(impatient, tenant, scim.Group, id, "", set("displayName", "Tour Guides"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(changed).To(BeTrue())
+	})
+
+	It("is waited for while the cache is behind the API server", func(ctx SpecContext) {
+		s, tenant := newStoreIn(ctx)
+		id := notedRevision(ctx, s, tenant)
+		s.client = outdated{s.client}
+		impatient, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		_, err := s.Get(impatient, tenant, scim.Group, id, true)
+		Expect(err).To(MatchError(context.DeadlineExceeded))
+	})
+
+	It("ends a cursor if the API server does not know it either", func(ctx SpecContext) {
+		s, tenant := newStoreIn(ctx)
+		for _, seen := range []Revision{{users: 1 << 60}, {groups: 1 << 60}} {
+			q := all()
+			q.From = &Position{Seen: seen}
+			impatient, cancel := context.WithTimeout(ctx, 20*time.Second)
+			_, err := s.List(impatient, tenant, scim.User, q)
+			cancel()
+			Expect(err).To(MatchError(ContainSubstring(scim.TypeExpiredCursor)))
+			Expect(err).To(haveStatus(400))
+		}
+	})
+})
