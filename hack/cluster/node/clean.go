@@ -11,13 +11,6 @@ import (
 	"syscall"
 )
 
-const (
-	// Places outside of the node's folder, which containerd, CNI and kubelet cannot be told to leave alone.
-	shimSockets   = "/run/containerd/s"
-	cniResults    = "/var/lib/cni/results"
-	containerLogs = "/var/log/containers"
-)
-
 // clean removes whatever a node whose programs are not needed any more has left on the machine: processes, mounts, network
 // devices, rules, cgroups, files; and sets the kernel's settings as they were. It does as much as it can, also
 // after an error.
@@ -45,7 +38,7 @@ func mountsBelow(dir string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the mounts: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	var mounts []string
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
@@ -114,7 +107,7 @@ func removeShimSockets(dir string) error {
 			errs = append(errs, removeIfThere(socket))
 		}
 	}
-	return errors.Join(append(errs, removeEmpty(shimSockets, filepath.Dir(shimSockets)))...)
+	return errors.Join(errs...)
 }
 
 // removeFiles deletes what is outside of the node's folder and belongs to the node.
@@ -137,23 +130,12 @@ func removeFiles(dir string) error {
 			errs = append(errs, removeIfThere(link))
 		}
 	}
-	return errors.Join(append(errs, removeEmpty(cniResults, filepath.Dir(cniResults), containerLogs))...)
+	return errors.Join(errs...)
 }
 
 func removeIfThere(file string) error {
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
-	}
-	return nil
-}
-
-// removeEmpty deletes folders that hold nothing of anyone.
-func removeEmpty(folders ...string) error {
-	for _, folder := range folders {
-		err := syscall.Rmdir(folder)
-		if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.ENOTEMPTY) {
-			return fmt.Errorf("deleting %s: %w", folder, err)
-		}
 	}
 	return nil
 }

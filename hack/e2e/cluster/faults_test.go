@@ -166,8 +166,7 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 
 	It("goes on when the custom resource definitions change and are applied again", func(ctx SpecContext) {
 		survives(ctx, "CRDs changed and applied again", func(ctx context.Context) {
-			crds := strings.Fields(kubectl(ctx, "get", "crd", "--output=name"))
-			for _, crd := range crds {
+			for crd := range strings.FieldsSeq(kubectl(ctx, "get", "crd", "--output=name")) {
 				kubectl(ctx, "patch", crd, "--type=json",
 					`--patch=[{"op": "add", "path": "/spec/versions/0/schema/openAPIV3Schema/description", "value": "changed"}]`)
 			}

@@ -61,7 +61,12 @@ func TestCluster(t *testing.T) {
 	format.MaxLength = 0
 	SetDefaultEventuallyTimeout(2 * time.Minute)
 	SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
+	if err := node.Clean(); err != nil { // of a run that was killed, which is not this one's to answer for
+		t.Fatal(err)
+	}
+	before := traces(t)
 	RunSpecs(t, "Cluster")
+	checkTraces(t, before)
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
