@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -256,12 +255,6 @@ var _ = Describe("the policies", Ordered, func() {
 			return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(namespace), namespace))
 		}).WithTimeout(time.Minute).Should(BeTrue())
 	})
-
-	It("are told to be taken away for a restore in README.md, by their names", func() {
-		text, err := os.ReadFile("README.md")
-		Expect(err).NotTo(HaveOccurred())
-		Expect(string(text)).To(MatchRegexp(`kubectl delete validatingadmissionpolicybinding scim-resources`))
-	})
 })
 
 func newUser() *v1alpha1.ScimUser {
@@ -297,32 +290,3 @@ func wideRole(ctx context.Context) client.Client {
 		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: role.Name}}})).To(Succeed())
 	return as(role.Name)
 }
-
-// reasonPattern finds the constants in api/v1alpha1/conditions.go.
-var reasonPattern = regexp.MustCompile(`(?m)^\tReason\w+ += "(\w+)"$`)
-
-var _ = It("troubleshooting in README.md names every reason that a condition can have", func() {
-	source, err := os.ReadFile("../api/v1alpha1/conditions.go")
-	Expect(err).NotTo(HaveOccurred())
-	text, err := os.ReadFile("README.md")
-	Expect(err).NotTo(HaveOccurred())
-	_, section, found := strings.Cut(string(text), "\n## Troubleshooting")
-	Expect(found).To(BeTrue())
-	reasons := reasonPattern.FindAllStringSubmatch(string(source), -1)
-	Expect(len(reasons)).To(BeNumerically(">", 20), "conditions.go looks different from what this test expects")
-	for _, reason := range reasons {
-		Expect(section).To(MatchRegexp("(?m)^\\|[^|]*`"+reason[1]+"`[^|]*\\|"), "the table of reasons does not have %s", reason[1])
-	}
-})
-
-var _ = It("README.md explains every flag", func() {
-	source, err := os.ReadFile("../main.go")
-	Expect(err).NotTo(HaveOccurred())
-	text, err := os.ReadFile("README.md")
-	Expect(err).NotTo(HaveOccurred())
-	flags := regexp.MustCompile(`flags\.\w+Var\([^,]+, "([a-z-]+)"`).FindAllStringSubmatch(string(source), -1)
-	Expect(len(flags)).To(BeNumerically(">", 5), "main.go looks different from what this test expects")
-	for _, flag := range flags {
-		Expect(string(text)).To(ContainSubstring("`--"+flag[1]), "README.md says nothing of --%s", flag[1])
-	}
-})

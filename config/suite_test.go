@@ -71,6 +71,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	// Only now: the garbage collector looks for new kinds every 30 seconds.
 	Expect(cluster.StartControllers()).To(Succeed())
+	install(ctx)
+})
+
+// install applies config/default and waits until Kubernetes has gathered the rules of the roles.
+func install(ctx context.Context) {
+	GinkgoHelper()
 	output, err := run(ctx, "apply", "--validate=strict", "-k", "default")
 	Expect(err).NotTo(HaveOccurred(), output)
 	Eventually(ctx, func(g Gomega) {
@@ -80,7 +86,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 			g.Expect(role.Rules).To(ContainElement(HaveField("Resources", ContainElement("scimusers"))), "the rules of %s are not gathered yet", name)
 		}
 	}).Should(Succeed())
-})
+}
 
 // run runs kubectl as the cluster's administrator.
 func run(ctx context.Context, arguments ...string) (string, error) {

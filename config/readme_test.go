@@ -1,0 +1,119 @@
+package config
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// reasonPattern finds the constants in api/v1alpha1/conditions.go, flagPattern the flags in main.go.
+var (
+	reasonPattern = regexp.MustCompile(`(?m)^\tReason\w+ += "(\w+)"$`)
+	flagPattern   = regexp.MustCompile(`flags\.\w+Var\([^,]+, "([a-z-]+)"`)
+)
+
+// section is the part of README.md under a heading.
+func section(heading string) string {
+	GinkgoHelper()
+	text, err := os.ReadFile("README.md")
+	Expect(err).NotTo(HaveOccurred())
+	_, rest, found := strings.Cut(string(text), "\n## "+heading+"\n")
+	Expect(found).To(BeTrue(), "README.md has no section %s", heading)
+	part, _, _ := strings.Cut(rest, "\n## ")
+	return part
+}
+
+// firstCommands returns the first indented block of a section.
+func firstCommands(heading string) string {
+	GinkgoHelper()
+	var commands []string
+	for line := range strings.Lines(section(heading)) {
+		command, indented := strings.CutPrefix(line, "    ")
+		if indented {
+			commands = append(commands, command)
+		} else if len(commands) > 0 {
+			break
+		}
+	}
+	Expect(commands).NotTo(BeEmpty())
+	return strings.Join(commands, "")
+}
+
+// shell runs commands of README.md as a reader would, whose kustomization is config/default.
+func shell(ctx context.Context, commands string) string {
+	GinkgoHelper()
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", strings.ReplaceAll(commands, "-k installation", "-k default"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(kubectl)+":"+os.Getenv("PATH"), "KUBECONFIG="+kubeconfig)
+	output, err := cmd.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), "%s\n%s", commands, output)
+	return string(output)
+}
+
+var _ = Describe("README.md", func() {
+	It("names every reason that a condition can have, for troubleshooting", func() {
+		source, err := os.ReadFile("../api/v1alpha1/conditions.go")
+		Expect(err).NotTo(HaveOccurred())
+		reasons := reasonPattern.FindAllStringSubmatch(string(source), -1)
+		Expect(len(reasons)).To(BeNumerically(">", 20), "conditions.go looks different from what this test expects")
+		table := section("Troubleshooting")
+		for _, reason := range reasons {
+			Expect(table).To(MatchRegexp("(?m)^\\|[^|]*`"+reason[1]+"`[^|]*\\|"), "the table of reasons does not have %s", reason[1])
+		}
+	})
+
+	It("explains every flag", func() {
+		source, err := os.ReadFile("../main.go")
+		Expect(err).NotTo(HaveOccurred())
+		flags := flagPattern.FindAllStringSubmatch(string(source), -1)
+		Expect(len(flags)).To(BeNumerically(">", 5), "main.go looks different from what this test expects")
+		table := section("Flags")
+		for _, flag := range flags {
+			Expect(table).To(ContainSubstring("`--"+flag[1]+"`"), "README.md says nothing of --%s", flag[1])
+		}
+	})
+
+	It("tells which binding to take away for a restore", func(ctx SpecContext) {
+		Expect(section("Backup and restore")).To(ContainSubstring("kubectl delete validatingadmissionpolicybinding scim-resources "))
+		output, err := run(ctx, "get", "validatingadmissionpolicybinding", "scim-resources")
+		Expect(err).NotTo(HaveOccurred(), output)
+	})
+
+	It("uninstalls without losing data", func(ctx SpecContext) {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
+		Expect(admin.Create(ctx, namespace)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) {
+			install(ctx)
+			Expect(admin.Delete(ctx, namespace)).To(Succeed())
+		})
+		organization := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: "kept"}, Spec: v1alpha1.OrganizationSpec{Name: "Kept"}}
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: "kept"}}
+		Expect(admin.Create(ctx, organization)).To(Succeed())
+		Expect(admin.Create(ctx, secret)).To(Succeed())
+
+		shell(ctx, firstCommands("Uninstall, keeping the data"))
+
+		for _, object := range []client.Object{organization, secret} {
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+			Expect(object.GetDeletionTimestamp()).To(BeNil())
+		}
+		Expect(apierrors.IsNotFound(admin.Get(ctx, client.ObjectKey{Namespace: "scim-system", Name: "scim-operator"}, &appsv1.Deployment{}))).To(BeTrue())
+		Expect(apierrors.IsNotFound(admin.Get(ctx, client.ObjectKey{Name: "scim-system"}, &corev1.Namespace{}))).To(BeTrue())
+		output, err := run(ctx, "get", "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings,validatingwebhookconfigurations",
+			"-l", "app.kubernetes.io/name=scim-operator", "-o", "name")
+		Expect(err).NotTo(HaveOccurred(), output)
+		Expect(output).To(BeEmpty(), "left behind")
+	})
+})
