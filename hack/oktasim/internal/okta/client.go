@@ -181,13 +181,9 @@ func (c *Client) observe(r Request, start time.Time, got *Answer, err error, fro
 }
 
 // isIngress says whether an ingress gave this answer because it could not get one from the server, which never
-// answers without a SCIM error.
+// answers without a SCIM error. Which of the statuses from 500 on that is depends on when the connection was lost.
 func (a *Answer) isIngress() bool {
-	switch a.Status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return !strings.HasPrefix(a.Header.Get("Content-Type"), "application/scim+json")
-	}
-	return false
+	return a.Status >= http.StatusInternalServerError && !strings.HasPrefix(a.Header.Get("Content-Type"), "application/scim+json")
 }
 
 func isBusy(status int) bool {
