@@ -85,7 +85,7 @@ var _ = Describe("The number of API writes", func() {
 
 	It("is four for a new user, three for a changed one and none where nothing changed", func(ctx SpecContext) {
 		w.start(ctx, func(o *controllers.Options) { o.CountInterval = time.Hour })
-		for _, rule := range []string{"default-user-mapping", "default-organization-mapping"} {
+		for _, rule := range []string{"default-user-mapping", "default-organization-mapping", "default-site-mapping"} {
 			eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, rule), isReady())
 		}
 		done := countReconciles("scimuser", "person")
@@ -132,7 +132,7 @@ var _ = Describe("The number of API writes", func() {
 		override.Spec.Update.Set = []v1alpha1.FieldAssignment{{Field: "costCenter", Value: `"mine"`}}
 		Expect(w.Create(ctx, override)).To(Succeed())
 		w.start(ctx, func(o *controllers.Options) { o.CountInterval = time.Hour })
-		for _, rule := range []string{"default-user-mapping", "default-organization-mapping", override.Name} {
+		for _, rule := range []string{"default-user-mapping", "default-organization-mapping", "default-site-mapping", override.Name} {
 			eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, rule), isReady())
 		}
 		done := countReconciles("scimuser", "person")
