@@ -108,10 +108,16 @@ func (a *Attribute) normalizeComplex(v any) (any, error) {
 			out[sub.Name] = one
 		}
 	}
-	if len(out) == 0 {
-		return nil, nil
+	if len(out) > 0 {
+		return out, a.checkRequired(out)
 	}
-	return out, a.checkRequired(out)
+	for _, member := range object {
+		if member != nil {
+			// What it has is ignored, but what it lacks is missed.
+			return nil, a.checkRequired(out)
+		}
+	}
+	return nil, nil
 }
 
 // asObject returns v as the object it stands for. For the attributes where

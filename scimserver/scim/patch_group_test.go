@@ -69,6 +69,7 @@ func TestApplyPatchToMembersRefuses(t *testing.T) {
 		"the display name removed":      {`[{"op":"remove","path":"displayName"}]`, TypeMutability},
 		"an attribute of users":         {`[{"op":"add","path":"userName","value":"x"}]`, TypeInvalidPath},
 		"the core schema of users":      {`[{"op":"add","path":"` + UserURN + `:title","value":"x"}]`, TypeInvalidPath},
+		"a member without its id":       {`[{"op":"add","path":"members","value":[{"display":"Babs"}]}]`, TypeInvalidValue},
 		"members that are numbers":      {`[{"op":"add","path":"members","value":[1]}]`, TypeInvalidValue},
 		"an id of a member as a number": {`[{"op":"remove","path":"members","value":[{"value":1}]}]`, TypeInvalidValue},
 	}

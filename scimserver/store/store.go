@@ -214,10 +214,15 @@ func fetch[T client.Object](ctx context.Context, s *Store, tenant, id string, ob
 	return obj.GetDeletionTimestamp() == nil, nil
 }
 
-// stamp adds id, meta and schemas.
+// stamp adds id, meta and schemas. Of a resource that was never changed, lastModified is
+// created (RFC 7643 section 3.1).
 func stamp(rt *scim.ResourceType, r scim.Resource, obj client.Object, modified metav1.MicroTime) {
+	created := obj.GetCreationTimestamp().Time
+	if obj.GetGeneration() <= 1 {
+		modified.Time = created
+	}
 	scim.Stamp(rt, r, obj.GetName(), "", scim.Meta{
-		Created:      obj.GetCreationTimestamp().Time,
+		Created:      created,
 		LastModified: modified.Time,
 		Version:      version(obj),
 	})

@@ -59,6 +59,22 @@ var _ = Describe("users", func() {
 		Expect(again.Complex("meta")).To(Equal(read.Complex("meta")))
 	})
 
+	It("were last changed when they were created, until they are changed", func(ctx SpecContext) {
+		s, tenant := newStoreIn(ctx)
+		for rt, r := range map[*scim.ResourceType]scim.Resource{scim.User: user("babs@example.com"), scim.Group: group("Guides")} {
+			created, err := s.Create(within(ctx), tenant, rt, r)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(created.Complex("meta")["lastModified"]).To(Equal(created.Complex("meta")["created"]))
+			read, err := s.Get(within(ctx), tenant, rt, created.ID(), false)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(read.Complex("meta")).To(Equal(created.Complex("meta")))
+			changed, _, err := s.Update(within(ctx), tenant, rt, created.ID(), "", set("externalId", "x"))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(changed.Complex("meta")["created"]).To(Equal(created.Complex("meta")["created"]))
+			Expect(changed.Complex("meta")["lastModified"]).NotTo(Equal(created.Complex("meta")["lastModified"]))
+		}
+	})
+
 	It("gives a userName to exactly one of 16 racing requests on two replicas", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
 		replicas := []*Store{replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)}
