@@ -90,6 +90,9 @@ func (r *Report) count(d Difference, with, without Effect) {
 			count.Created++
 			continue
 		}
+		if with.Record(record.Kind).Current == nil {
+			continue // created anyway, only differently
+		}
 		count.Changed++
 		for _, change := range record.Changes {
 			if change.Field != fieldDisabled {
