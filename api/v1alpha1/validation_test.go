@@ -77,6 +77,9 @@ spec: {primaryEmail: babs@example.com, customFields: {badge: "x", floor: 3}}`,
 	"Organization": `
 metadata: {name: engineering}
 spec: {name: Engineering}`,
+	"Site": `
+metadata: {name: amsterdam}
+spec: {name: Amsterdam, timeZone: Europe/Amsterdam, addresses: [{city: Amsterdam}]}`,
 }
 
 // object decodes a manifest and applies changes of the form "path.to.field = YAML".
@@ -123,9 +126,11 @@ var _ = DescribeTable("the API server accepts", func(ctx SpecContext, kind strin
 	Entry("an endpoint without settings", "ScimEndpoint", `spec = null`),
 	Entry("a rule for users with the longest name", "AutomationRule"),
 	Entry("a rule for groups", "AutomationRule", `spec.subject = ScimGroup`, `spec.update.kind = Organization`, `spec.update.match = {name: group.displayName}`),
+	Entry("a rule for groups that updates a site", "AutomationRule", `spec.subject = ScimGroup`, `spec.update.kind = Site`, `spec.update.match = {name: group.displayName}`),
 	Entry("an execution", "AutomationRuleExecution"),
 	Entry("a person", "Person"),
 	Entry("an organization", "Organization"),
+	Entry("a site", "Site"),
 )
 
 var _ = DescribeTable("the API server refuses", func(ctx SpecContext, cause, kind string, changes ...string) {
@@ -150,6 +155,7 @@ var _ = DescribeTable("the API server refuses", func(ctx SpecContext, cause, kin
 	Entry("an unknown client profile", "spec.clientProfile", "ScimEndpoint", `spec.clientProfile = okta`),
 	Entry("a rule with a name too long for a label", "at most 63 characters", "AutomationRule", `metadata.name = `+strings.Repeat("r", 64)),
 	Entry("a rule for users that updates an organization", "a rule for ScimUser updates a Person", "AutomationRule", `spec.update.kind = Organization`),
+	Entry("a rule for users that updates a site", "a rule for ScimUser updates a Person", "AutomationRule", `spec.update.kind = Site`),
 	Entry("a rule for groups that updates a person", "a rule for ScimUser updates a Person", "AutomationRule", `spec.subject = ScimGroup`),
 	Entry("a rule without position", "spec.position", "AutomationRule", `spec.position = null`),
 	Entry("a rule that matches by two fields", "spec.update.match", "AutomationRule", `spec.update.match = {primaryEmail: a, name: b}`),
@@ -160,6 +166,8 @@ var _ = DescribeTable("the API server refuses", func(ctx SpecContext, cause, kin
 	Entry("a person whose primary e-mail is none", "primaryEmail must be an e-mail address", "Person", `spec.primaryEmail = babs`),
 	Entry("a contact by another protocol", "spec.contacts", "Person", `spec.contacts = [{protocol: pigeon, uri: x}]`),
 	Entry("an organization without name", "spec.name", "Organization", `spec.name = null`),
+	Entry("a site without name", "spec.name", "Site", `spec.name = null`),
+	Entry("a site with a long name", "spec.name", "Site", `spec.name = `+strings.Repeat("x", 1025)),
 )
 
 var _ = DescribeTable("the API server refuses to change", func(ctx SpecContext, cause, kind string, changes ...string) {
@@ -195,7 +203,7 @@ var _ = DescribeTable("an object that no controller has seen says so", func(ctx 
 		HaveKeyWithValue("type", "Ready"), HaveKeyWithValue("status", "Unknown"), HaveKeyWithValue("reason", "Pending"))))
 },
 	Entry("ScimUser", "ScimUser"), Entry("ScimGroup", "ScimGroup"), Entry("ScimEndpoint", "ScimEndpoint"),
-	Entry("AutomationRule", "AutomationRule"), Entry("Person", "Person"), Entry("Organization", "Organization"),
+	Entry("AutomationRule", "AutomationRule"), Entry("Person", "Person"), Entry("Organization", "Organization"), Entry("Site", "Site"),
 )
 
 var _ = It("any JSON in an extension comes back as it was", func(ctx SpecContext) {

@@ -202,7 +202,7 @@ func (k *recordKind) describe(outcome *Outcome, leftToOthers string) {
 	}
 	outcome.Changes = k.differences(before, outcome.After, outcome.Create)
 	outcome.Reason = v1alpha1.ReasonApplied
-	message := ""
+	var message string
 	switch {
 	case outcome.Create:
 		message = fmt.Sprintf("rule %s creates the %s", outcome.Rule, k.kind)
