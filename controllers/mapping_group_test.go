@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/ginkgo/v2"
@@ -54,18 +55,24 @@ func (m groupMapping) run(ctx SpecContext) {
 		return []string{recordName(g.Status.Organization), recordName(g.Status.Site)}
 	}
 	eventually(ctx, w, group, And(matcher, classifiedAs(classification), WithTransform(links, Equal([]string{m.organization, m.site}))))
-	names := map[string]string{}
+	names, linked := map[string]string{}, []string{}
 	organizations, sites := &v1alpha1.OrganizationList{}, &v1alpha1.SiteList{}
 	Expect(w.List(ctx, organizations)).To(Succeed())
 	for _, o := range organizations.Items {
 		names[o.Name] = o.Spec.Name
-		Expect(o.Spec.SourceID == group.Name).To(Equal(o.Name == m.organization), "the link of %s", o.Name)
+		if o.Spec.SourceID == group.Name {
+			linked = append(linked, o.Name)
+		}
 	}
 	Expect(w.List(ctx, sites)).To(Succeed())
 	for _, s := range sites.Items {
 		names[s.Name] = s.Spec.Name
-		Expect(s.Spec.SourceID == group.Name).To(Equal(s.Name == m.site), "the link of %s", s.Name)
+		if s.Spec.SourceID == group.Name {
+			linked = append(linked, s.Name)
+		}
 	}
+	expected := slices.DeleteFunc([]string{m.organization, m.site}, func(name string) bool { return name == "" })
+	Expect(linked).To(Equal(expected), "the records that name the group as their source")
 	want := m.names
 	if want == nil {
 		want = map[string]string{}

@@ -21,6 +21,11 @@ type lookups struct {
 	ctx       context.Context
 	directory Directory
 	err       error
+	// own is the Person that the rule works on. It goes before the directory's, which
+	// does not have yet what the plan changes.
+	own *v1alpha1.Person
+	// readsOwn says that a look-up found it.
+	readsOwn bool
 }
 
 func finder(find ref.Val) *lookups { return find.Value().(*lookups) }
@@ -70,6 +75,9 @@ func (l *lookups) personOf(value string) ref.Val {
 	}
 	if person == nil {
 		return types.OptionalNone
+	}
+	if l.own != nil && l.own.Name == person.Name {
+		person, l.readsOwn = l.own, true
 	}
 	return types.OptionalOf(recordReferenceType.value(&recordReference{name: person.Name, disabled: person.Spec.Disabled}))
 }

@@ -191,6 +191,7 @@ func (p *planner) run(done *step, records records) error {
 	ctx, cancel := context.WithTimeout(p.ctx, MaxRuleTime)
 	defer cancel()
 	p.lookups.ctx = ctx
+	p.lookups.own, _ = records[rule.record].record.(*v1alpha1.Person)
 	r := &run{planner: p, ctx: ctx, step: done, rule: rule, kind: rule.record, state: records[rule.record]}
 	r.values = make([]ref.Val, 0, len(rule.expressions))
 	err := r.carryOut(&done.outcome)

@@ -75,13 +75,16 @@ func (r *run) evaluate(e *expression) (ref.Val, error) {
 }
 
 func (r *run) evaluateWithinLimits(e *expression) (ref.Val, error) {
-	r.readsRecord = false
+	r.readsRecord, r.lookups.readsOwn = false, false
 	value, cost, err := e.evaluate(r.ctx, r)
 	r.cost += cost
 	if r.readsRecord {
 		for _, field := range e.recordFields {
 			r.step.reads[field] = true
 		}
+	}
+	if r.lookups.readsOwn {
+		r.step.reads["disabled"] = true
 	}
 	switch {
 	case r.lookups.err != nil:

@@ -25,7 +25,6 @@ func TestARuleThatFeedsOnItsOwnResultFails(t *testing.T) {
 	const alone = " would change again each time the rules run, because the value depends on what the rule itself sets; "
 	for name, c := range map[string]struct {
 		rules []*v1alpha1.AutomationRule
-		known func(*v1alpha1.PersonSpec)
 		// failed are the messages' beginnings by the rules that fail.
 		failed map[string]string
 	}{
@@ -40,6 +39,12 @@ func TestARuleThatFeedsOnItsOwnResultFails(t *testing.T) {
 		"a flag that changes to and fro": {
 			rules:  []*v1alpha1.AutomationRule{namedRule("flips", withSet("vip", "!record.vip"))},
 			failed: map[string]string{"flips": "rule flips: vip" + alone},
+		},
+		"a flag that is looked up": {
+			rules: []*v1alpha1.AutomationRule{
+				namedRule("flips", withSet("disabled", `find.personOf(user.id).optMap(p, !p.disabled)`)),
+			},
+			failed: map[string]string{"flips": "rule flips: disabled" + alone},
 		},
 		"a list that grows": {
 			rules:  []*v1alpha1.AutomationRule{namedRule("grows", withAdd("otherEmails", `string(size(record.otherEmails)) + "@example.com"`))},
@@ -72,7 +77,10 @@ func TestARuleThatFeedsOnItsOwnResultFails(t *testing.T) {
 				rules = append(rules, compiled(t, rule))
 			}
 			result := planned(t, rules, Input{User: activeUser(userID, true)},
-				&memory{persons: []*v1alpha1.Person{linkedJane(func(p *v1alpha1.PersonSpec) { p.Name = "Jane" })}})
+				&memory{
+					users:   []*v1alpha1.ScimUser{activeUser(userID, true)},
+					persons: []*v1alpha1.Person{linkedJane(func(p *v1alpha1.PersonSpec) { p.Name = "Jane" })},
+				})
 			for _, outcome := range result.Outcomes {
 				want, fails := c.failed[outcome.Rule]
 				switch {
