@@ -304,8 +304,14 @@ var _ = Describe("The safety brake", func() {
 		}
 		w.eventuallyCounts(ctx, census{disabled: 2, enabled: 4, held: 3, terminating: 3})
 		eventually(ctx, w, endpoint, holds(3))
+
+		By("letting one go whose Person has a new user")
+		held := get(ctx, w, &v1alpha1.ScimUser{}, endpoint.Status.Held.First[0])
+		returned := w.createReady(ctx, newUser(held.Spec.UserName, "Back again"))
+		Expect(w.personOf(ctx, returned)).To(disabled(false))
+		eventually(ctx, w, endpoint, holds(2))
 		w.release(ctx, endpoint)
-		w.eventuallyCounts(ctx, census{disabled: 5, enabled: 1})
+		w.eventuallyCounts(ctx, census{disabled: 4, enabled: 2})
 		eventually(ctx, w, endpoint, holds(0))
 	})
 

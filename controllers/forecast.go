@@ -18,7 +18,7 @@ import (
 const (
 	// forecastTime bounds a forecast. One that takes longer counts as too many.
 	forecastTime = 20 * time.Second
-	// forecastAge is how old a forecast of too many may be before it is made again.
+	// forecastAge is how old a forecast may be: what rules look up changes, too.
 	forecastAge = time.Minute
 )
 
@@ -47,15 +47,16 @@ func newForecaster(reader client.Reader, clk clock.PassiveClock) *forecaster {
 }
 
 // allows reports whether the rules may disable Persons at all: whether they would
-// disable no more than may be disabled now. That is found out once for a set of rules;
-// afterwards the count of what was really disabled is enough.
+// disable no more than may be disabled now. That is found out once for a set of rules,
+// and again for what they disable later; in between the count of what was really disabled
+// is enough.
 func (f *forecaster) allows(ctx context.Context, namespace string, set ruleSet, s safety, persons *disableWindow) (bool, error) {
 	last := f.of(namespace)
 	last.mu.Lock()
 	defer last.mu.Unlock()
 	basis := fmt.Sprintf("%s %d %d %d %d", set.fingerprint(), s.released, s.percent, s.minimum, s.window)
 	now := f.clock.Now()
-	if last.basis == basis && (last.allowed || now.Sub(last.made) < forecastAge) {
+	if last.basis == basis && now.Sub(last.made) < forecastAge {
 		return last.allowed, nil
 	}
 	left := persons.left(namespace, now, s)

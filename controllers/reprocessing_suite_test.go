@@ -94,6 +94,9 @@ var _ = Describe("Reprocessing", func() {
 		eventually(ctx, w, rule(), reprocessed(0))
 		w.createUsers(ctx, waiting)
 		update(ctx, w, rule(), costCenter("three"))
+		eventually(ctx, w, rule(), WithTransform(func(r *v1alpha1.AutomationRule) bool {
+			return r.Status.ObservedGeneration == r.Generation
+		}, BeTrue()))
 		pushed := newUser("pushed@example.com", "Pushed")
 		Expect(w.Create(ctx, pushed)).To(Succeed())
 		eventually(ctx, w, pushed, isReady())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -88,11 +89,7 @@ func (l *lastUse) flush(ctx context.Context) {
 func (l *lastUse) pending() map[usedToken]time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	pending := make(map[usedToken]time.Time, len(l.used))
-	for token, at := range l.used {
-		pending[token] = at
-	}
-	return pending
+	return maps.Clone(l.used)
 }
 
 func (l *lastUse) forget(token usedToken, at time.Time) {

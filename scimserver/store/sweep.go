@@ -47,6 +47,7 @@ func (w *Sweeper) Start(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 		defer cancel()
 		result, err := w.Sweep(ctx)
+		result.measure()
 		if err != nil {
 			logger.Error(err, "The sweep was not finished; the next one goes on")
 		}

@@ -1,0 +1,28 @@
+package store
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+)
+
+var (
+	claimsSweptTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "scim_claims_swept_total",
+		Help: "Claims on names that the sweeper removed because nobody has them, or restored because they were missing, by action.",
+	}, []string{"action"})
+	membershipsSweptTotal = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "scim_memberships_swept_total",
+		Help: "Mentions of groups that do not exist, which the sweeper took out of users and groups.",
+	})
+)
+
+func init() {
+	metrics.Registry.MustRegister(claimsSweptTotal, membershipsSweptTotal)
+}
+
+// measure adds what a sweep has done to the metrics.
+func (r SweepResult) measure() {
+	claimsSweptTotal.WithLabelValues("removed").Add(float64(r.ClaimsRemoved))
+	claimsSweptTotal.WithLabelValues("restored").Add(float64(r.ClaimsRestored))
+	membershipsSweptTotal.Add(float64(r.MembershipsRemoved))
+}
