@@ -44,12 +44,15 @@ func (c connection) write(path string) error {
 	return nil
 }
 
-// waitConnected waits until the sample endpoint has a token and the SCIM server accepts it.
+// waitConnected waits until the sample endpoint has a token, the SCIM server accepts it and rules are checked.
 func (r *runner) waitConnected(ctx context.Context) (connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	for {
 		conn, err := r.connect(ctx)
+		if err == nil {
+			err = r.checkWebhook(ctx)
+		}
 		if err == nil {
 			return conn, nil
 		}

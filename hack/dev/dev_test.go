@@ -11,7 +11,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"rservice.dev/scim-operator/controllers/admission"
 	"rservice.dev/scim-operator/hack/testenv/assets"
+	"rservice.dev/scim-operator/hack/testenv/manifests"
 )
 
 // listen takes a free port until the test ends.
@@ -32,6 +37,7 @@ func TestATakenPortIsNamedWithItsFlag(t *testing.T) {
 		"scim-port":    {scimPort: taken},
 		"probe-port":   {probePort: taken},
 		"metrics-port": {metricsPort: taken},
+		"webhook-port": {webhookPort: taken},
 		"api-port":     {apiPort: taken},
 		"etcd-port":    {etcdPort: taken},
 	}
@@ -127,5 +133,41 @@ func TestTheConnectionOfAKilledRunnerIsRemovedAtTheStart(t *testing.T) {
 	}
 	if _, err := os.Stat(r.connectionFile()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the connection is still there: %v", err)
+	}
+}
+
+func TestTheWebhookOfTheConfigurationIsCalledOnThisMachine(t *testing.T) {
+	root, err := assets.RepositoryRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := manifests.Read(filepath.Join(root, "config", "webhook"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, object := range objects {
+		if object.GetKind() != webhookKind {
+			continue
+		}
+		found++
+		if err := onThisMachine(object, 1234); err != nil {
+			t.Fatal(err)
+		}
+		webhooks, _, err := unstructured.NestedSlice(object.Object, "webhooks")
+		if err != nil || len(webhooks) != 1 {
+			t.Fatalf("webhooks %v, error %v", webhooks, err)
+		}
+		webhook := webhooks[0].(map[string]any)
+		want := map[string]any{"url": "https://127.0.0.1:1234" + admission.Path}
+		if diff := cmp.Diff(want, webhook["clientConfig"]); diff != "" {
+			t.Error(diff)
+		}
+		if webhook["failurePolicy"] != "Ignore" {
+			t.Errorf("failurePolicy %v would keep rules from being applied before the operator runs", webhook["failurePolicy"])
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d configurations", found)
 	}
 }

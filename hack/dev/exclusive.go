@@ -20,6 +20,7 @@ func checkPorts(ctx context.Context, opts options) error {
 		{"scim-port", opts.scimPort},
 		{"probe-port", opts.probePort},
 		{"metrics-port", opts.metricsPort},
+		{"webhook-port", opts.webhookPort},
 		{"api-port", opts.apiPort},
 		{"etcd-port", opts.etcdPort},
 	}

@@ -11,22 +11,26 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"rservice.dev/scim-operator/hack/testenv/assets"
 )
 
 // options are the command's flags.
 type options struct {
-	scimPort, metricsPort, probePort int
-	apiPort, etcdPort                int
-	data                             string
-	namespace                        string
-	withoutOperator                  bool
+	scimPort, metricsPort, probePort, webhookPort int
+	apiPort, etcdPort                             int
+	data                                          string
+	namespace                                     string
+	withoutOperator                               bool
 }
 
 func (o *options) bind(flags *flag.FlagSet) {
 	flags.IntVar(&o.scimPort, "scim-port", 8080, "port of the SCIM server")
 	flags.IntVar(&o.probePort, "probe-port", 8082, "port of the operator's health probes")
 	flags.IntVar(&o.metricsPort, "metrics-port", 8081, "port of the operator's metrics")
+	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port on which the operator checks rules for the API server")
 	flags.IntVar(&o.apiPort, "api-port", 16443, "port of the Kubernetes API server")
 	flags.IntVar(&o.etcdPort, "etcd-port", 12379, "port of etcd")
 	flags.StringVar(&o.data, "data", filepath.Join("bin", "dev"), "folder of data, certificates and logs")
@@ -35,6 +39,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 }
 
 func main() {
+	log.SetLogger(logr.Discard()) // the client of controller-runtime complains without one
 	var opts options
 	opts.bind(flag.CommandLine)
 	flag.Parse()

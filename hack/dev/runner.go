@@ -40,8 +40,10 @@ type runner struct {
 	binaries string
 	cp       *controlplane.ControlPlane
 	operator *controlplane.Process
-	client   client.Client
-	stopErr  error
+	// webhook is the name of the configuration of the operator's webhook.
+	webhook string
+	client  client.Client
+	stopErr error
 }
 
 // run returns when ctx is done or a program has ended. Nothing that it started is running then.
@@ -198,6 +200,9 @@ func (r *runner) applyManifests(ctx context.Context) error {
 	if err := r.applyFolders(ctx, folders); err != nil {
 		return err
 	}
+	if err := r.applyWebhook(ctx); err != nil {
+		return err
+	}
 	if seeded {
 		fmt.Fprintf(r.out, "dev: kept the rules and samples of namespace %s as they are\n", r.opts.namespace)
 		return nil
@@ -259,7 +264,8 @@ func (r *runner) operatorArgs() []string {
 		"--metrics-bind-address=" + loopback(r.opts.metricsPort),
 		"--health-probe-bind-address=" + loopback(r.opts.probePort),
 		"--leader-elect=false",
-		// One person trying things out, and load generators, are not to be slowed down.
+		"--webhook-bind-address=" + loopback(r.opts.webhookPort),
+		"--webhook-namespace=" + operatorNamespace,
 	}
 }
 
