@@ -76,6 +76,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.webhook.Configuration, "webhook-configuration", admission.DefaultConfiguration, "name of the ValidatingWebhookConfiguration that gets the CA")
 	flags.BoolVar(&o.manager.LeaderElection, "leader-elect", true, "let one of several replicas run the controllers")
 	flags.StringVar(&o.manager.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the election's Lease; unset: the pod's own")
+	flags.DurationVar(&o.manager.LeaderElectionLease, "leader-election-lease", kube.DefaultLeaderElectionLease, "how long the controllers stand still when the leader's process dies; a leader that finds no API server for two thirds of it ends and starts again")
 	flags.StringVar(&o.manager.Namespace, "namespace", "", "the only namespace to work in; unset: all")
 	flags.StringVar(&o.logLevel, "log-level", "info", "info or debug")
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or text")

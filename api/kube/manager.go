@@ -3,6 +3,7 @@
 package kube
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -31,6 +32,9 @@ const FieldOwner = "scim-operator"
 // read-your-writes client, which have no limit of their own.
 const reconcileTimeout = time.Minute
 
+// DefaultLeaderElectionLease lets every replica go on answering while an API server restarts.
+const DefaultLeaderElectionLease = time.Minute
+
 // Options are what differs between the operator and its tests.
 type Options struct {
 	// Namespace limits the operator to one namespace; empty means all.
@@ -40,6 +44,11 @@ type Options struct {
 	// LeaderElectionNamespace is where the election's Lease is; empty means the
 	// namespace that the process runs in.
 	LeaderElectionNamespace string
+	// LeaderElectionLease is how long the leader's Lease lasts without being renewed; 0 means
+	// DefaultLeaderElectionLease. The controllers stand still for so long when the leader's
+	// process dies. A leader that cannot renew it for two thirds of that, because the API
+	// server is away, ends, and its SCIM server with it.
+	LeaderElectionLease time.Duration
 	// MetricsBindAddress is where metrics are served; "0" switches them off.
 	MetricsBindAddress string
 	// HealthProbeBindAddress is where probes are served; "" and "0" switch them off.
@@ -84,6 +93,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	lease := cmp.Or(o.LeaderElectionLease, DefaultLeaderElectionLease)
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme,
 		Logger: o.Logger,
@@ -105,6 +115,8 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		LeaderElectionID:              "scim-operator." + v1alpha1.GroupVersion.Group,
 		LeaderElectionNamespace:       o.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 new(lease),
+		RenewDeadline:                 new(lease * 2 / 3),
 		Metrics:                       metricsserver.Options{BindAddress: o.MetricsBindAddress},
 		HealthProbeBindAddress:        o.HealthProbeBindAddress,
 		PprofBindAddress:              o.PprofBindAddress,

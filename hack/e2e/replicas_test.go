@@ -21,7 +21,7 @@ import (
 var _ = Describe("two replicas behind an ingress", func() {
 	It("lose, duplicate and leave nothing when one or the other is killed again and again under load", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		election := []string{"--leader-elect=true", "--leader-election-namespace=" + t.namespace}
+		election := []string{"--leader-elect=true", "--leader-election-namespace=" + t.namespace, "--leader-election-lease=15s"}
 		// The token shows that the first one leads: controllers make it.
 		replicas := []*operator{t.start(ctx, election...), nil}
 		replicas[1] = t.launch(ctx, "", election...)

@@ -110,11 +110,7 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 	It("says that it is unavailable, and nothing wrong, while the API server is away", func(ctx SpecContext) {
 		known := acme.expect(ctx, http.StatusCreated, http.MethodPost, "/Users", newUser("known@probe.example")).id()
 		survives(ctx, "API server away for 20 s", func(ctx context.Context) {
-			Expect(machine.ControlPlane.StopProgram(controlplane.APIServer, 10*time.Second)).To(Succeed())
-			for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
-				withoutAPIServer(ctx, known)
-			}
-			Expect(machine.ControlPlane.StartAPIServer(ctx)).To(Succeed())
+			withoutAPIServer(ctx, known, 20*time.Second)
 			whole(ctx)
 		})
 	}, NodeTimeout(15*time.Minute))
@@ -201,8 +197,18 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 	}, NodeTimeout(10*time.Minute))
 })
 
-// withoutAPIServer checks what the server says when it cannot know. What it has in its cache it may show.
-func withoutAPIServer(ctx context.Context, known string) {
+// withoutAPIServer stops the API server for a while, and asks the SCIM server all the time.
+func withoutAPIServer(ctx context.Context, known string, duration time.Duration) {
+	GinkgoHelper()
+	Expect(machine.ControlPlane.StopProgram(controlplane.APIServer, 10*time.Second)).To(Succeed())
+	defer func() { Expect(machine.ControlPlane.StartAPIServer(ctx)).To(Succeed()) }()
+	for end := time.Now().Add(duration); time.Now().Before(end); {
+		checkUnavailable(ctx, known)
+	}
+}
+
+// checkUnavailable checks what the server says when it cannot know. What it has in its cache it may show.
+func checkUnavailable(ctx context.Context, known string) {
 	GinkgoHelper()
 	const unknown = "/Users/01900000-0000-7000-8000-000000000000"
 	for _, request := range []struct{ method, path, body string }{
