@@ -132,7 +132,7 @@ func check(t *testing.T, expression string, known []string) {
 // metrics finds the operator's own metrics in its source, by how they are declared.
 func metrics(t *testing.T) []string {
 	t.Helper()
-	declared := regexp.MustCompile(`Name:\s+"(scim_[a-z_]+)"`)
+	declared := regexp.MustCompile(`(?:Name:\s+|NewDesc\()"(scim_[a-z_]+)"`)
 	found := slices.Clone(foreign)
 	for _, pattern := range []string{"*.go", "scimserver/*.go", "scimserver/*/*.go", "controllers/*.go", "controllers/*/*.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
