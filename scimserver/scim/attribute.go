@@ -150,6 +150,9 @@ type ResourceType struct {
 	core []*Attribute
 	// index finds the attributes of core by their name, in its canonical spelling and in lower case.
 	index map[string]*Attribute
+	// usualSchemas has the value of schemas without extension, and by its URN with one known
+	// extension: lists are long, and all but a few resources have one of these.
+	usualSchemas map[string]any
 }
 
 func newResourceType(rt ResourceType) *ResourceType {
@@ -158,6 +161,10 @@ func newResourceType(rt ResourceType) *ResourceType {
 	for _, a := range rt.core {
 		rt.index[a.Name] = a
 		rt.index[lowerASCII(a.Name)] = a
+	}
+	rt.usualSchemas = map[string]any{"": []any{rt.Schema.ID}}
+	for _, extension := range rt.Extensions {
+		rt.usualSchemas[extension.ID] = []any{rt.Schema.ID, extension.ID}
 	}
 	return &rt
 }

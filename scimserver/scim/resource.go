@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Resource is a SCIM resource in canonical form: attribute names in the
@@ -111,8 +112,13 @@ func (r Resource) extensionURNs() []string {
 // section 3 defines it. What the client listed is not looked at: lists are
 // often incomplete, misspelt, or name schemas that are not used.
 func (r Resource) setSchemas(rt *ResourceType) {
+	urns := r.extensionURNs()
+	if usual, ok := rt.usualSchemas[strings.Join(urns, " ")]; ok {
+		r["schemas"] = usual
+		return
+	}
 	schemas := []any{rt.Schema.ID}
-	for _, urn := range r.extensionURNs() {
+	for _, urn := range urns {
 		schemas = append(schemas, urn)
 	}
 	r["schemas"] = schemas
