@@ -109,7 +109,7 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if _, err := scimserver.SetupWithManager(ctx, mgr, resources, o.server); err != nil {
 		return fmt.Errorf("set up the SCIM server: %w", err)
 	}
-	if err := controllers.Setup(ctx, mgr, controllers.Options{}); err != nil {
+	if err := controllers.Setup(ctx, mgr, controllers.Options{Exclusive: o.manager.LeaderElection}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
 	if err := admission.Setup(ctx, mgr, o.webhook); err != nil {

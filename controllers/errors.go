@@ -67,6 +67,8 @@ func errorKind(err error) string {
 		return string(reason)
 	}
 	switch {
+	case errors.Is(err, errMoving):
+		return errMoving.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		return "time limit"
 	case errors.Is(err, context.Canceled):
@@ -78,7 +80,7 @@ func errorKind(err error) string {
 // isStale reports whether a write failed because the state it was planned on is no
 // longer the state: then the thing to do is to plan again.
 func isStale(err error) bool {
-	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
+	return errors.Is(err, errMoving) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
 }
 
 // isEndOfNamespace reports whether a write failed because its namespace is being

@@ -70,6 +70,11 @@ func (i identity) objectName(n int) string {
 	return name
 }
 
+// key is the identity as a key for the lock.
+func (i identity) key(namespace string) string {
+	return namespace + "\x00" + string(i.kind) + "\x00" + i.value
+}
+
 // claimedIdentities are the identities that a plan gives to records that did not
 // have them, as keys for the lock under which such a plan is made and applied.
 func claimedIdentities(namespace string, plan rules.Result) []string {
@@ -80,7 +85,7 @@ func claimedIdentities(namespace string, plan rules.Result) []string {
 		}
 		id := identityOf(outcome.After)
 		if outcome.Create || (outcome.Before != nil && identityOf(outcome.Before) != id) {
-			keys = append(keys, namespace+"\x00"+string(id.kind)+"\x00"+id.value)
+			keys = append(keys, id.key(namespace))
 		}
 	}
 	return keys
@@ -90,24 +95,12 @@ func claimedIdentities(namespace string, plan rules.Result) []string {
 // manager. current is the record as the rules before left it, nil if there is none
 // yet; the new one is returned. A record that somebody else changed since it was
 // read is not written over: the error is then a conflict.
-func applyOutcome(ctx context.Context, c client.Client, namespace string, outcome rules.Outcome, current rules.Record) (rules.Record, error) {
+func (r *ruleRunner) applyOutcome(ctx context.Context, namespace string, outcome rules.Outcome, current rules.Record) (rules.Record, error) {
 	if outcome.Reason != v1alpha1.ReasonApplied {
 		return current, nil
 	}
-	log := logf.FromContext(ctx).WithValues("rule", outcome.Rule, "kind", outcome.Kind)
 	if outcome.Create {
-		record := outcome.After
-		name, err := freeName(ctx, c, namespace, identityOf(record))
-		if err != nil {
-			return nil, err
-		}
-		record.SetNamespace(namespace)
-		record.SetName(name)
-		if err := c.Create(ctx, record, ruleFieldOwner(outcome.Rule)); err != nil {
-			return nil, failedTo("create record", err)
-		}
-		log.Info("Created a record", "record", name)
-		return record, nil
+		return r.createRecord(ctx, namespace, outcome)
 	}
 	before, after := outcome.Before, outcome.After
 	if current != nil {
@@ -119,12 +112,35 @@ func applyOutcome(ctx context.Context, c client.Client, namespace string, outcom
 			version.SetResourceVersion(current.GetResourceVersion())
 		}
 	}
+	if err := r.claims.moving(ctx, before, after); err != nil {
+		return nil, err
+	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := c.Patch(ctx, after, patch, ruleFieldOwner(outcome.Rule)); err != nil {
+	if err := r.client.Patch(ctx, after, patch, ruleFieldOwner(outcome.Rule)); err != nil {
 		return nil, failedTo("update record", err)
 	}
-	log.Info("Updated a record", "record", after.GetName(), "fields", changedFields(outcome))
+	logf.FromContext(ctx).Info("Updated a record", "rule", outcome.Rule, "kind", outcome.Kind, "record", after.GetName(), "fields", changedFields(outcome))
 	return after, nil
+}
+
+// createRecord creates the record of an outcome under the name that follows from its
+// identity.
+func (r *ruleRunner) createRecord(ctx context.Context, namespace string, outcome rules.Outcome) (rules.Record, error) {
+	record := outcome.After
+	name, err := freeName(ctx, r.client, namespace, identityOf(record))
+	if err != nil {
+		return nil, err
+	}
+	if name, err = r.claims.creating(ctx, namespace, identityOf(record), name); err != nil {
+		return nil, err
+	}
+	record.SetNamespace(namespace)
+	record.SetName(name)
+	if err := r.client.Create(ctx, record, ruleFieldOwner(outcome.Rule)); err != nil {
+		return nil, failedTo("create record", err)
+	}
+	logf.FromContext(ctx).Info("Created a record", "rule", outcome.Rule, "kind", outcome.Kind, "record", name)
+	return record, nil
 }
 
 func changedFields(outcome rules.Outcome) []string {

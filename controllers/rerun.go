@@ -41,10 +41,20 @@ func rerunRequested(old, current client.Object) bool {
 	return rerunOf(current) != "" && rerunOf(old) != rerunOf(current)
 }
 
-// subjectChanges leaves out changes of status and of metadata, but for the annotation that
+// specOrRerunChanges leaves out changes of status and of metadata, but for the annotation that
 // asks for a run. A deletion counts as a change of the spec where there is a finalizer,
 // because it raises the generation.
-var subjectChanges = builder.WithPredicates(predicate.Or(
+var specOrRerunChanges = builder.WithPredicates(predicate.Or(
 	predicate.GenerationChangedPredicate{},
 	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return rerunRequested(e.ObjectOld, e.ObjectNew) }},
 ))
+
+// subjectChanges are the changes of a subject for which its rules run. Where another manager
+// can be at work, that one may have written a status with an older view, so a status is
+// looked at again, too.
+func (s *setup) subjectChanges() builder.Predicates {
+	if s.options.Exclusive {
+		return specOrRerunChanges
+	}
+	return builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})
+}

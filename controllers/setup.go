@@ -48,6 +48,10 @@ type Options struct {
 	// event tells of: what the API server rejects, a rule that took too long, the safety
 	// brake. 0 means ten minutes.
 	RecheckInterval time.Duration
+	// Exclusive says that no other manager has controllers at work at the same time, as leader
+	// election sees to. Without it a Lease keeps each e-mail address and name for one record,
+	// which is one write more for each record that is new or gets another address.
+	Exclusive bool
 	// Clock tells the time. Nil means the real one.
 	Clock clock.PassiveClock
 }
@@ -93,6 +97,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock(), recheckInterval: o.RecheckInterval, brake: s.brake,
 		lookups: remembered,
 	}
+	if !o.Exclusive {
+		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), clock: o.Clock}
+	}
 	return errors.Join(mgr.Add(s), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
 }
 
@@ -116,7 +123,7 @@ func (s *setup) users() error {
 	return s.complete("scimuser", s.options.Concurrency,
 		s.tracked(&userReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimUser),
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimUser{}, subjectChanges).
+			b.For(&v1alpha1.ScimUser{}, s.subjectChanges()).
 				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(v1alpha1.SubjectScimUser))).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(v1alpha1.SubjectScimUser))).
 				Watches(&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser)).
@@ -134,7 +141,7 @@ func (s *setup) groups() error {
 	return s.complete("scimgroup", s.options.Concurrency,
 		s.tracked(&groupReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimGroup),
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimGroup{}, subjectChanges).
+			b.For(&v1alpha1.ScimGroup{}, s.subjectChanges()).
 				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(v1alpha1.SubjectScimGroup))).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(v1alpha1.SubjectScimGroup))).
 				Watches(&v1alpha1.Person{}, onChange(s.find.groupsOfPerson)).
@@ -160,7 +167,7 @@ func (s *setup) automationRules() error {
 	reconciler := &ruleReconciler{client: s.client, status: s.status, rules: s.rules, find: s.find, reprocessing: s.reprocessing}
 	return s.complete("automationrule", 1, reconciler,
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.AutomationRule{}, subjectChanges).
+			b.For(&v1alpha1.AutomationRule{}, specOrRerunChanges).
 				Watches(&v1alpha1.AutomationRuleExecution{}, onExecutionChange(s.options.CountInterval)).
 				WatchesRawSource(source.Channel(s.reprocessing.rules, &handler.EnqueueRequestForObject{}))
 		})

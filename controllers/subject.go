@@ -24,6 +24,8 @@ type ruleRunner struct {
 	// identities is held while a record gets a primary e-mail address or a name, so
 	// that no two records get the same.
 	identities *keyLock
+	// claims do the same between several managers; nil where only one is at work.
+	claims *identityClaims
 	// recheckInterval is after how long a subject is looked at again that waits for what no
 	// event tells of.
 	recheckInterval time.Duration
@@ -128,6 +130,12 @@ func (run *run) findLinked(ctx context.Context) error {
 // rule wrote: the rules after it then need a new plan, without that.
 func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Rule) (int, error) {
 	plan, release, err := r.plan(ctx, run, set)
+	if err == nil && addressTaken(plan) {
+		release()
+		if err = r.awaitMove(ctx, run); err == nil {
+			plan, release, err = r.plan(ctx, run, set)
+		}
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -146,7 +154,7 @@ func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Ru
 		if outcome.Create && run.rejected[kind] != "" {
 			return i + 1, run.finish(ctx, notCreated(outcome, run.rejected[kind]))
 		}
-		written, err := applyOutcome(ctx, r.client, run.subject.GetNamespace(), outcome, current[kind])
+		written, err := r.applyOutcome(ctx, run.subject.GetNamespace(), outcome, current[kind])
 		if fields, rejected := rejectedFields(err); rejected {
 			run.rejected[kind] = outcome.Rule
 			return i + 1, run.finish(ctx, rejectedOutcome(outcome, fields))

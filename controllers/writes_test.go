@@ -84,7 +84,7 @@ var _ = Describe("The number of API writes", func() {
 	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 
 	It("is four for a new user, three for a changed one and none where nothing changed", func(ctx SpecContext) {
-		w.start(ctx, func(o *controllers.Options) { o.CountInterval = time.Hour })
+		w.start(ctx, exclusive, func(o *controllers.Options) { o.CountInterval = time.Hour })
 		for _, rule := range []string{"default-user-mapping", "default-organization-mapping", "default-site-mapping"} {
 			eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, rule), isReady())
 		}

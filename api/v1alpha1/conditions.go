@@ -120,6 +120,12 @@ const (
 	// LabelClaim is the kind of claim that a Lease holds: "username" or
 	// "displayname".
 	LabelClaim = "provisioning.rservice.dev/claim"
+	// LabelIdentity is the kind of record, in lower case, that a Lease keeps an e-mail address
+	// or name for, where several managers are at work at the same time.
+	LabelIdentity = "provisioning.rservice.dev/identity"
+	// AnnotationFence on a record is the time at which another record took over what this one
+	// had reserved. It makes a write fail that was under way.
+	AnnotationFence = "provisioning.rservice.dev/fence"
 	// AnnotationUnfinished is on a record between its creation and the last write of
 	// the rules that make it: the names of the rules, comma-separated, that have yet
 	// to set what they set "when: created".

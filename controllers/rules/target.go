@@ -111,5 +111,5 @@ func (r *run) checkMatch(before, after Record) error {
 	if err != nil || other == nil || other.GetName() == before.GetName() {
 		return err
 	}
-	return &fault{kind.taken, fmt.Sprintf("another %s has this %s; change one of the two", kind.kind, kind.match)}
+	return &fault{kind.taken, fmt.Sprintf("%s %s has this %s; change one of the two", kind.kind, other.GetName(), kind.match)}
 }

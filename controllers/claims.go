@@ -1,0 +1,133 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// claimForgotten is the age by which a claim for a record that does not exist is
+// certainly nobody's: a reconcile takes at most half of it.
+const claimForgotten = 2 * time.Minute
+
+// identityClaims keep two managers from giving an e-mail address or a name to two records.
+// The name of a new record does that for creations; nothing but a claim does it for a
+// record that gets another address. A claim is a Lease whose name is derived from the
+// address and whose holder is the record's name. It is never deleted: one that its holder has
+// left is taken over by who wants it next.
+type identityClaims struct {
+	client client.Client
+	// live reads from the API server.
+	live  client.Reader
+	clock clock.PassiveClock
+}
+
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update
+
+// acquire claims an identity for a record and returns the name under which the record has
+// it. That is another one only for a new record, where somebody else is about to create
+// the same one. An error that isStale says to plan again.
+func (c *identityClaims) acquire(ctx context.Context, namespace string, id identity, record string, isNew bool) (string, error) {
+	lease := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: id.objectName(1),
+			Labels: map[string]string{v1alpha1.LabelIdentity: strings.ToLower(string(id.kind))},
+		},
+		Spec: c.heldBy(record),
+	}
+	err := c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
+	if !apierrors.IsAlreadyExists(err) {
+		return record, failedTo("claim an identity", err)
+	}
+	if err := c.live.Get(ctx, client.ObjectKeyFromObject(lease), lease); err != nil {
+		return "", failedTo("read a claim", err)
+	}
+	holder := ptr.Deref(lease.Spec.HolderIdentity, "")
+	if holder != record {
+		if record, err = c.contend(ctx, lease, id, record, isNew); err != nil {
+			return "", err
+		}
+	}
+	// Written even if nothing changes: whoever wants to take over what was here before fails.
+	lease.Spec = c.heldBy(record)
+	return record, failedTo("take over a claim", c.client.Update(ctx, lease, client.DisableReadYourWritesConsistency))
+}
+
+// contend decides whether a record may have a claim that another one holds. The holder of a
+// claim that is taken over can no longer get the identity with a write that is under way.
+func (c *identityClaims) contend(ctx context.Context, lease *coordinationv1.Lease, id identity, record string, isNew bool) (string, error) {
+	holder := ptr.Deref(lease.Spec.HolderIdentity, "")
+	taken := apierrors.NewAlreadyExists(schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: string(id.kind)}, holder)
+	other := id.newRecord()
+	err := c.live.Get(ctx, client.ObjectKey{Namespace: lease.Namespace, Name: holder}, other)
+	switch {
+	case apierrors.IsNotFound(err) && !id.names(holder):
+		return record, nil // it was to be changed, and is gone
+	case apierrors.IsNotFound(err) && isNew:
+		return holder, nil
+	case apierrors.IsNotFound(err) && c.clock.Since(ptr.Deref(lease.Spec.AcquireTime, metav1.MicroTime{}).Time) > claimForgotten:
+		return record, nil
+	case apierrors.IsNotFound(err):
+		return "", taken
+	case err != nil:
+		return "", fmt.Errorf("read the holder of a claim: %w", err)
+	case identityOf(other) == id:
+		return "", taken
+	}
+	return record, c.fence(ctx, other)
+}
+
+func (c *identityClaims) heldBy(record string) coordinationv1.LeaseSpec {
+	return coordinationv1.LeaseSpec{HolderIdentity: &record, AcquireTime: new(metav1.NewMicroTime(c.clock.Now()))}
+}
+
+// fence makes a write of a record fail that was planned on its present state, such as one
+// that gives it the identity which it has claimed and lost.
+func (c *identityClaims) fence(ctx context.Context, record rules.Record) error {
+	before, ok := record.DeepCopyObject().(rules.Record)
+	if !ok {
+		return fmt.Errorf("copy %T", record)
+	}
+	annotations := map[string]string{}
+	maps.Copy(annotations, record.GetAnnotations())
+	annotations[v1alpha1.AnnotationFence] = c.clock.Now().UTC().Format(time.RFC3339Nano)
+	record.SetAnnotations(annotations)
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	return failedTo("fence a record", c.client.Patch(ctx, record, patch))
+}
+
+// creating claims the identity of a new record and returns the name to create it under.
+func (c *identityClaims) creating(ctx context.Context, namespace string, id identity, record string) (string, error) {
+	if c == nil {
+		return record, nil
+	}
+	return c.acquire(ctx, namespace, id, record, true)
+}
+
+// moving claims the identity that a record is to get, if that is another one.
+func (c *identityClaims) moving(ctx context.Context, before, after rules.Record) error {
+	if c == nil || identityOf(before) == identityOf(after) {
+		return nil
+	}
+	_, err := c.acquire(ctx, after.GetNamespace(), identityOf(after), after.GetName(), false)
+	return err
+}
+
+// names reports whether a record with this identity can be created under the name.
+func (i identity) names(record string) bool {
+	first := i.objectName(1)
+	return record == first || strings.HasPrefix(record, first+"-")
+}

@@ -1,0 +1,156 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+const (
+	// maxMoves is how many users are followed who wait for each other's address.
+	maxMoves = 1000
+	// parkedDomain is where the address of a Person is that makes way in a circle of
+	// addresses, for the moment until it gets its own. No mail reaches it (RFC 2606).
+	parkedDomain = "@moving.invalid"
+)
+
+// errMoving ends the reconcile of a user whose address another user's Person has, but is
+// about to leave. It is tried again soon.
+var errMoving = errors.New("the e-mail address is still on the Person of a user that is to leave it")
+
+// awaitMove finds out whether the address that a user is to get is really taken. It is
+// not when the user who has it is to get another one, which that one may have to wait for
+// in turn: then the error is errMoving. When they wait for each other in a circle, this
+// user's Person makes way. A crash after that leaves a row instead of a circle, which
+// resolves itself from its end.
+func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
+	row, moving, err := r.row(ctx, run)
+	if err != nil || !moving {
+		return err
+	}
+	if row.circle {
+		release := r.identities.lock(row.keys(run.subject.GetNamespace()))
+		defer release()
+		// Another one of the circle may have made way in the meantime.
+		if row, moving, err = r.row(ctx, run); err == nil && moving && row.circle {
+			err = r.park(ctx, row.own)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return errMoving
+}
+
+// moveRow is a row of users each of whom is to get the address of the next one's Person.
+type moveRow struct {
+	// own is the Person of the first user, nil if there is none.
+	own *v1alpha1.Person
+	// addresses are the folded addresses that the users are to get.
+	addresses []string
+	// circle says that the last one is to get the address of the first one.
+	circle bool
+}
+
+func (m moveRow) keys(namespace string) []string {
+	var keys []string
+	for _, address := range m.addresses {
+		keys = append(keys, identity{kind: v1alpha1.RecordPerson, value: address}.key(namespace))
+	}
+	return keys
+}
+
+// row follows who has the address that the user of a run is to get, which address that
+// user is to get and so on. It is false when it ends with a Person that stays as it is.
+func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
+	directory := run.directory.directory
+	var found moveRow
+	user, seen := run.input.User, []string{}
+	for len(seen) < maxMoves {
+		seen = append(seen, user.Name)
+		address, err := r.wantedAddress(ctx, run.set, directory, user)
+		if err != nil || address == "" {
+			return found, false, err
+		}
+		found.addresses = append(found.addresses, address)
+		holder, err := directory.PersonByEmail(ctx, address)
+		if err != nil || holder == nil {
+			return found, err == nil, err
+		}
+		if holder.Spec.SourceID == user.Name {
+			return found, false, nil // it has what it is to have
+		}
+		if slices.Contains(seen, holder.Spec.SourceID) {
+			found.circle = holder.Spec.SourceID == seen[0]
+			found.own, err = directory.PersonBySource(ctx, seen[0])
+			return found, true, err
+		}
+		user = &v1alpha1.ScimUser{}
+		exists, err := directory.get(ctx, holder.Spec.SourceID, user)
+		if err != nil || !exists || !user.DeletionTimestamp.IsZero() {
+			return found, false, err
+		}
+	}
+	return found, false, nil
+}
+
+// wantedAddress is the folded address that the rules give a user's Person where it is
+// free, "" where they make no Person.
+func (r *ruleRunner) wantedAddress(ctx context.Context, set ruleSet, d directory, user *v1alpha1.ScimUser) (string, error) {
+	input, err := d.userInput(ctx, user)
+	if err != nil {
+		return "", err
+	}
+	plan, err := rules.Plan(ctx, set.compiled, input, unoccupied{d, user.Name})
+	if err != nil {
+		return "", fmt.Errorf("plan for a user with the same address: %w", err)
+	}
+	person, ok := plan.Records[v1alpha1.RecordPerson].(*v1alpha1.Person)
+	if !ok {
+		return "", nil
+	}
+	return fold.Email(person.Spec.PrimaryEmail), nil
+}
+
+// unoccupied is a directory in which nobody but one user has an address.
+type unoccupied struct {
+	directory
+	user string
+}
+
+// PersonByEmail implements rules.Directory.
+func (u unoccupied) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
+	person, err := u.directory.PersonByEmail(ctx, email)
+	if err != nil || person == nil || person.Spec.SourceID != u.user {
+		return nil, err
+	}
+	return person, nil
+}
+
+// park gives a Person an address that nobody wants, so that its own becomes free.
+func (r *ruleRunner) park(ctx context.Context, person *v1alpha1.Person) error {
+	if person == nil {
+		return nil
+	}
+	parked := person.DeepCopy()
+	parked.Spec.PrimaryEmail = parked.Name + parkedDomain
+	patch := client.MergeFromWithOptions(person, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, parked, patch); err != nil {
+		return failedTo("let a Person make way for another one's address", err)
+	}
+	logf.FromContext(ctx).Info("Let a Person make way in a circle of e-mail addresses", "record", parked.Name)
+	return nil
+}
+
+// addressTaken reports whether a plan fails because another Person has the address.
+func addressTaken(plan rules.Result) bool {
+	return slices.ContainsFunc(plan.Outcomes, func(o rules.Outcome) bool { return o.Reason == v1alpha1.ReasonPrimaryEmailTaken })
+}
