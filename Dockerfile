@@ -12,7 +12,7 @@ COPY scimserver scimserver
 # What `manager --version`, the log and the metrics say, since there is no repository here to take it from.
 ARG VERSION=unreleased
 ARG COMMIT=unknown
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=${VERSION} -X main.commit=${COMMIT}" -o /manager .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X rservice.dev/scim-operator/api/kube.release=${VERSION} -X rservice.dev/scim-operator/api/kube.commit=${COMMIT}" -o /manager .
 
 FROM scratch
 # Kubernetes' runAsNonRoot needs a number.

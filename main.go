@@ -47,7 +47,7 @@ func main() {
 	o.bind(flag.CommandLine) // which has --kubeconfig already
 	flag.Parse()
 	if o.version {
-		fmt.Fprintln(os.Stdout, readBuild())
+		fmt.Fprintln(os.Stdout, kube.ReadBuild())
 		return
 	}
 	logger, err := newLogger(os.Stderr, o.logLevel, o.logFormat)
@@ -115,11 +115,11 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := admission.Setup(ctx, mgr, o.webhook); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}
-	b := readBuild()
-	if err := b.publish(); err != nil {
+	b := kube.ReadBuild()
+	if err := b.Publish(); err != nil {
 		return fmt.Errorf("publish the build as a metric: %w", err)
 	}
-	logger.Info("Starting", "version", b.version, "commit", b.commit, "go", b.goVersion)
+	logger.Info("Starting", "version", b.Version, "commit", b.Commit, "go", b.GoVersion)
 	return mgr.Start(ctx)
 }
 

@@ -74,7 +74,7 @@ func compile(ctx context.Context, root string, from source, path, arch string) (
 	if err != nil {
 		return binary{}, fmt.Errorf("build the operator: %w", err)
 	}
-	flags := fmt.Sprintf("-ldflags=-s -w -X main.release=%s -X main.commit=%s", from.version, from.commit)
+	flags := fmt.Sprintf("-ldflags=-s -w -X rservice.dev/scim-operator/api/kube.release=%s -X rservice.dev/scim-operator/api/kube.commit=%s", from.version, from.commit)
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", flags, "-o", path, ".")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stderr, os.Stderr
 	// Whatever else the environment says could change the bytes.

@@ -87,7 +87,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred(), string(output))
 
 	Expect(machine.LoadProgram(ctx, ingressImage, filepath.Join(ingress, "skipper"))).To(Succeed())
-	previous, err := machine.Compile(ctx, "manager", "rservice.dev/scim-operator", "-X main.release="+previousVersion)
+	previous, err := machine.Compile(ctx, "manager", "rservice.dev/scim-operator", "-X rservice.dev/scim-operator/api/kube.release="+previousVersion)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(machine.LoadProgram(ctx, previousImage, previous)).To(Succeed())
 	Expect(machine.LoadArchive(operatorImage(ctx))).To(Succeed())

@@ -1,4 +1,4 @@
-package main
+package kube
 
 import (
 	"strings"
@@ -11,22 +11,22 @@ import (
 func TestReadBuild(t *testing.T) {
 	t.Cleanup(func() { release, commit = "", "" })
 	release, commit = "v1.2.3", "0123456789abcdef"
-	b := readBuild()
-	if b.version != release || b.commit != commit || !strings.HasPrefix(b.goVersion, "go1.") {
+	b := ReadBuild()
+	if b.Version != release || b.Commit != commit || !strings.HasPrefix(b.GoVersion, "go1.") {
 		t.Errorf("what the linker was told is lost: %+v", b)
 	}
-	if got, want := b.String(), "v1.2.3 commit 0123456789abcdef "+b.goVersion; got != want {
+	if got, want := b.String(), "v1.2.3 commit 0123456789abcdef "+b.GoVersion; got != want {
 		t.Errorf("--version says %q, want %q", got, want)
 	}
 	release, commit = "", ""
-	if b := readBuild(); b.version == "" || b.commit == "" {
+	if b := ReadBuild(); b.Version == "" || b.Commit == "" {
 		t.Errorf("a build without a repository has to say something: %+v", b)
 	}
 }
 
 func TestPublishBuild(t *testing.T) {
-	b := build{version: "v1.2.3", commit: "0123456789abcdef", goVersion: "go1.26"}
-	if err := b.publish(); err != nil {
+	b := Build{Version: "v1.2.3", Commit: "0123456789abcdef", GoVersion: "go1.26"}
+	if err := b.Publish(); err != nil {
 		t.Fatal(err)
 	}
 	families, err := metrics.Registry.Gather()
