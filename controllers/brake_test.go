@@ -292,6 +292,11 @@ var _ = Describe("The safety brake", func() {
 		w.deactivate(ctx, users[4], users[5])
 		w.eventuallyCounts(ctx, census{disabled: 5, enabled: 2, held: 1})
 		clock.SetTime(clock.Now().Add(61 * time.Minute))
+		for _, user := range users[4:6] {
+			update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Alumna" })
+			eventually(ctx, w, w.personOf(ctx, user), jobTitle("Alumna"))
+		}
+		w.eventuallyCounts(ctx, census{disabled: 5, enabled: 2, held: 1})
 		w.deactivate(ctx, users[6])
 		w.eventuallyCounts(ctx, census{disabled: 6, enabled: 1, held: 1})
 	})
