@@ -89,7 +89,8 @@ func (n *Node) startAgents(context.Context) error {
 	}
 	err = n.launch("kubelet", filepath.Join(n.binaries.node, "kubelet"),
 		"--config="+n.paths.in("kubelet.yaml"), "--kubeconfig="+n.paths.in("kubelet.kubeconfig"), "--root-dir="+n.paths.in("kubelet"),
-		"--cert-dir="+n.paths.in("kubelet", "pki"), "--hostname-override="+Name, "--node-ip="+address)
+		"--cert-dir="+n.paths.in("kubelet", "pki"), "--hostname-override="+Name, "--node-ip="+address,
+		"--maximum-dead-containers-per-container=20") // their logs tell why they ended
 	if err != nil {
 		return err
 	}
