@@ -115,6 +115,12 @@ func TestRulesForSitesThatReportAMissingSite(t *testing.T) {
 		t.Errorf("message %q", result.Outcomes[1].Message)
 	}
 
+	other := compiled(t, groupRule(asSite, named("other", 1), withCondition(`group.groupType == "Site" && has(record.name)`)))
+	result = planned(t, []*Rule{other, organizations}, in, &memory{})
+	if want := "rule organizations: no Organization of this name exists; create one, or rename the group"; result.Outcomes[1].Message != want {
+		t.Errorf("a kind that no rule looked for is named: %q", result.Outcomes[1].Message)
+	}
+
 	creates := compiled(t, groupRule(named("creates", 3), func(r *v1alpha1.AutomationRule) { r.Spec.Update.Kind = v1alpha1.RecordSite }))
 	result = planned(t, []*Rule{organizations, creates}, in, &memory{})
 	if diff := cmp.Diff([]string{v1alpha1.ReasonNotNeeded, v1alpha1.ReasonApplied}, reasons(result)); diff != "" {

@@ -63,6 +63,13 @@ func TestARuleThatFeedsOnItsOwnResultFails(t *testing.T) {
 				"second": "rule second: costCenter would change again each time the rules run, because the rule depends on what rule first sets, and that on what this rule sets; ",
 			},
 		},
+		"a rule that fills the same field once is innocent": {
+			rules: []*v1alpha1.AutomationRule{
+				namedRule("fills", withSet("location", `has(record.location) ? optional.none() : optional.of("B2")`)),
+				namedRule("first", withSet("location", `record.costCenter + "l"`)), namedRule("second", withSet("costCenter", `record.location + "c"`)),
+			},
+			failed: map[string]string{"first": "rule first: location", "second": "rule second: costCenter"},
+		},
 		"an innocent rule that sets the same field before": {
 			rules: []*v1alpha1.AutomationRule{
 				namedRule("innocent", withSet("location", `"B2"`), withSet("jobTitle", `"Chef"`)),

@@ -33,6 +33,11 @@ func TestWhatIsSetOnceIsSetThoughTheProcessEndsBetweenTwoWrites(t *testing.T) {
 	if diff := cmp.Diff([]string{"second,third", "second,third", "third", ""}, annotations(whole)); diff != "" {
 		t.Fatal(diff)
 	}
+	for i, outcome := range whole.Outcomes[1:] {
+		if diff := cmp.Diff(whole.Outcomes[i].After, outcome.Before); diff != "" {
+			t.Errorf("rule %s does not begin where the one before ends:\n%s", outcome.Rule, diff)
+		}
+	}
 	want := whole.Outcomes[3].After.(*v1alpha1.Person)
 	for written := range rules[:3] {
 		left := whole.Outcomes[written].After.DeepCopyObject().(*v1alpha1.Person)
