@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -228,166 +229,25 @@ var _ = Describe("E-mail addresses that change places", func() {
 	})
 })
 
-var _ = Describe("A user whose new e-mail address another Person has", func() {
-	var w *world
-	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
-
-	DescribeTable("is told so, and nothing is written until the address is free", func(ctx SpecContext, holder func(SpecContext) *v1alpha1.Person) {
+var _ = Describe("A claim for a Person that does not exist", func() {
+	It("is respected while somebody may be about to create it, and not for ever", func(ctx SpecContext) {
+		w := newWorldWithRules(ctx)
 		w.start(ctx)
-		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
-		person := w.personOf(ctx, user)
-		other := holder(ctx)
-		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.UserName, u.Spec.Title = "John@Example.com", "Engineer" })
-		eventually(ctx, w, user, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
-		Expect(readyMessage(user)).To(And(ContainSubstring("Person "+other.Name), Not(ContainSubstring("ohn@"))))
-		Expect(user.Status.Person.Name).To(Equal(person.Name))
-		Expect(get(ctx, w, person, person.Name)).To(And(primaryEmail("jane@example.com"), jobTitle("")))
-		Expect(get(ctx, w, &v1alpha1.Person{}, other.Name).Spec.SourceID).NotTo(Equal(user.Name))
-
-		update(ctx, w, other, func(p *v1alpha1.Person) {
-			p.Spec.PrimaryEmail, p.Spec.SourceID, p.Spec.Source = "gone@example.com", "", ""
+		gone := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		lost := w.personOf(ctx, gone)
+		Expect(w.Delete(ctx, gone)).To(Succeed())
+		eventually(ctx, w, lost, disabled(true))
+		user := w.createReady(ctx, withEmail("user", "john@example.com"))
+		Expect(w.Delete(ctx, lost)).To(Succeed())
+		done := countReconciles("scimuser")
+		w.setEmail(ctx, user, "jane@example.com")
+		done.waitFor("scimuser", 2)
+		Expect(w.personOf(ctx, user)).To(primaryEmail("john@example.com"))
+		update(ctx, w, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: lost.Name}}, func(l *coordinationv1.Lease) {
+			l.Spec.AcquireTime = new(metav1.NewMicroTime(l.Spec.AcquireTime.Add(-time.Hour)))
 		})
-		eventually(ctx, w, person, And(primaryEmail("John@Example.com"), jobTitle("Engineer")))
+		eventually(ctx, w, w.personOf(ctx, user), primaryEmail("jane@example.com"))
 		eventually(ctx, w, user, isReady())
-	},
-		Entry("by hand", func(ctx SpecContext) *v1alpha1.Person {
-			person := newPerson("john", "john@example.com")
-			Expect(w.Create(ctx, person)).To(Succeed())
-			return person
-		}),
-		Entry("by hand, disabled", func(ctx SpecContext) *v1alpha1.Person {
-			person := newPerson("john", "JOHN@example.com")
-			person.Spec.Disabled = true
-			Expect(w.Create(ctx, person)).To(Succeed())
-			return person
-		}),
-		Entry("of a user that is gone", func(ctx SpecContext) *v1alpha1.Person {
-			user := w.createReady(ctx, newUser("john@example.com", "John Roe"))
-			person := w.personOf(ctx, user)
-			Expect(w.Delete(ctx, user)).To(Succeed())
-			return eventually(ctx, w, person, disabled(true))
-		}),
-	)
-
-	It("is told so, too, where the other user is active or inactive, and gets it when that one moves", func(ctx SpecContext) {
-		w.start(ctx)
-		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
-		other := w.createReady(ctx, withEmail("john", "john@example.com"))
-		w.setEmail(ctx, user, "john@example.com")
-		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.UserName = "jane" })
-		eventually(ctx, w, user, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
-		update(ctx, w, other, func(u *v1alpha1.ScimUser) { u.Spec.Active = new(false) })
-		eventually(ctx, w, w.personOf(ctx, other), disabled(true))
-		eventually(ctx, w, user, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
-		w.setEmail(ctx, other, "john.roe@example.com")
-		eventually(ctx, w, user, isReady())
-		eventually(ctx, w, w.personOf(ctx, user), primaryEmail("john@example.com"))
-	})
-})
-
-var _ = Describe("The same e-mail address in another spelling", func() {
-	DescribeTable("is the same Person", func(ctx SpecContext, one, other string) {
-		w := newWorldWithRules(ctx)
-		Expect(w.Create(ctx, newPerson("known", one))).To(Succeed())
-		w.start(ctx)
-		first := w.createReady(ctx, withEmail("one", other))
-		Expect(w.personOf(ctx, first).Name).To(Equal("known"))
-		second := withEmail("two", one)
-		Expect(w.Create(ctx, second)).To(Succeed())
-		eventually(ctx, w, second, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
-		By("being a duplicate on a Person made by hand")
-		again := newPerson("again", one)
-		Expect(w.Create(ctx, again)).To(Succeed())
-		eventually(ctx, w, again, isFalse(v1alpha1.ReasonDuplicatePrimaryEmail))
-	},
-		Entry("in capitals", "jane@example.com", "JANE@Example.COM"),
-		Entry("with letters that fold to two", "strasse@example.com", "Straße@example.com"),
-		Entry("with an accent of its own", "josé@example.com", "JOSE\u0301@example.com"),
-		Entry("with a domain in ASCII", "jane@bücher.example", "jane@XN--BCHER-KVA.example"),
-		Entry("with a Greek final sigma", "ΟΔΥΣΣΕΥΣ@example.com", "οδυσσευς@example.com"),
-	)
-
-	DescribeTable("is another Person", func(ctx SpecContext, one, other string) {
-		w := newWorldWithRules(ctx)
-		w.start(ctx)
-		first, second := w.createReady(ctx, withEmail("one", one)), w.createReady(ctx, withEmail("two", other))
-		Expect(w.personOf(ctx, first).Name).NotTo(Equal(w.personOf(ctx, second).Name))
-	},
-		Entry("without the accent", "jose@example.com", "josé@example.com"),
-		Entry("with letters of another script", "jane@example.com", "jаne@example.com"),
-		Entry("with an address extension", "jane@example.com", "jane+1@example.com"),
-	)
-})
-
-var _ = Describe("A Person that somebody edits by hand", func() {
-	It("gets back what rules set, keeps the rest, and shows who wrote what", func(ctx SpecContext) {
-		w := newWorldWithRules(ctx)
-		w.start(ctx)
-		user := newUser("jane@example.com", "Jane Roe")
-		user.Spec.Title, user.Spec.Timezone = "Engineer", "Europe/Amsterdam"
-		user.Spec.PhoneNumbers = []v1alpha1.ScimValue{{Value: "1", Type: "work"}}
-		w.createReady(ctx, user)
-		person := w.personOf(ctx, user)
-		update(ctx, w, person, func(p *v1alpha1.Person) {
-			p.Spec.PrimaryEmail, p.Spec.JobTitle, p.Spec.Disabled = "other@example.com", "Director", true // set by a rule from what was sent
-			p.Spec.CostCenter = "CC"                                                                      // nothing was sent
-			p.Spec.TimeZone = "Asia/Tokyo"                                                                // only for new people
-			p.Spec.Contacts = append(p.Spec.Contacts, v1alpha1.PersonContact{Protocol: v1alpha1.ContactChat, URI: "jane"})
-		})
-		back := And(jobTitle("Engineer"), disabled(false), sourceID(user.Name), primaryEmail("jane@example.com"))
-		eventually(ctx, w, person, back)
-		kept := func() {
-			GinkgoHelper()
-			Expect(person.Spec.CostCenter).To(Equal("CC"))
-			Expect(person.Spec.TimeZone).To(Equal("Asia/Tokyo"))
-			Expect(person.Spec.Contacts).To(ConsistOf(
-				v1alpha1.PersonContact{Protocol: v1alpha1.ContactTelephone, Label: "work", URI: "1", Integration: true},
-				v1alpha1.PersonContact{Protocol: v1alpha1.ContactChat, URI: "jane"}))
-		}
-		kept()
-
-		By("linking it again")
-		update(ctx, w, person, func(p *v1alpha1.Person) { p.Spec.Source, p.Spec.SourceID = "", "" })
-		eventually(ctx, w, person, back)
-		kept()
-
-		By("keeping it after the next push, too")
-		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Architect" })
-		eventually(ctx, w, person, jobTitle("Architect"))
-		kept()
-		owners := map[string]string{}
-		for _, entry := range person.ManagedFields {
-			for _, field := range []string{"jobTitle", "costCenter"} {
-				if entry.FieldsV1 != nil && strings.Contains(entry.FieldsV1.String(), `"f:`+field+`"`) {
-					owners[field] = entry.Manager
-				}
-			}
-		}
-		Expect(owners).To(HaveKeyWithValue("jobTitle", "automationrule/default-user-mapping"))
-		Expect(owners["costCenter"]).NotTo(HavePrefix("automationrule/"))
-	})
-
-	It("that was deleted comes back with the same data, without a push, and after a restart", func(ctx SpecContext) {
-		w := newWorldWithRules(ctx)
-		stop := w.start(ctx)
-		user := newUser("jane@example.com", "Jane Roe")
-		user.Spec.Title, user.Spec.Timezone = "Engineer", "Europe/Amsterdam"
-		w.createReady(ctx, user)
-		person := w.personOf(ctx, user)
-		back := func(lost *v1alpha1.Person) *v1alpha1.Person {
-			GinkgoHelper()
-			again := &v1alpha1.Person{ObjectMeta: metav1.ObjectMeta{Name: lost.Name}}
-			return eventually(ctx, w, again, And(
-				WithTransform(func(p *v1alpha1.Person) string { return string(p.UID) }, Not(Equal(string(lost.UID)))),
-				WithTransform(func(p *v1alpha1.Person) v1alpha1.PersonSpec { return p.Spec }, Equal(lost.Spec))))
-		}
-		Expect(w.Delete(ctx, person)).To(Succeed())
-		person = back(person)
-		eventually(ctx, w, user, isReady())
-		stop()
-		Expect(w.Delete(ctx, person)).To(Succeed())
-		w.start(ctx)
-		back(person)
 	})
 })
 
