@@ -117,7 +117,7 @@ func (c *comparison) look(ctx context.Context, in rules.Input) error {
 	c.after.add(id, with)
 	c.before.add(id, without)
 	difference := Difference{Subject: id, Name: name, Records: c.differences(with, without), Failure: newFailure(with, without)}
-	c.report.count(difference, with, without)
+	c.report.count(difference, with)
 	if c.Visit != nil && (len(difference.Records) > 0 || difference.Failure != nil) {
 		c.Visit(difference)
 	}
@@ -128,13 +128,16 @@ func (c *comparison) look(ctx context.Context, in rules.Input) error {
 func (c *comparison) differences(with, without Effect) []RecordDifference {
 	var differences []RecordDifference
 	for _, r := range with.Records {
-		other := without.Record(r.Kind)
-		changes := rules.Differences(other.Final, r.Final)
+		other := without.Record(r.Kind).Final
+		if other == nil { // no rule would do anything about the record
+			other = r.Current
+		}
+		changes := rules.Differences(other, r.Final)
 		if len(changes) == 0 || len(r.Changes()) == 0 {
 			continue
 		}
 		differences = append(differences, RecordDifference{
-			Kind: r.Kind, Name: r.Final.GetName(), Created: r.Current == nil && other.Final == nil, Changes: changes,
+			Kind: r.Kind, Name: r.Final.GetName(), Created: other == nil, Changes: changes,
 		})
 	}
 	return differences

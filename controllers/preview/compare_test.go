@@ -265,3 +265,13 @@ type failing struct{ preview.World }
 func (failing) PersonBySource(context.Context, string) (*v1alpha1.Person, error) {
 	return nil, errLookUp
 }
+
+func TestTheFirstRuleChangesNoMoreThanItSets(t *testing.T) {
+	rule := userRule("new", 20, always, `    set: [{field: location, value: '"Here"'}]`)
+	o := newTenant(3)
+	o.objects[1].(*v1alpha1.Person).Spec.Disabled = true
+	report := o.compare(t, "new", nil, compiled(t, rule), nil)
+	if diff := cmp.Diff([]string{"would change 3 of 3 persons: location 3"}, report.Lines("would")); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -83,7 +83,7 @@ func (r *Report) reach(rule string, effect Effect) {
 	}
 }
 
-func (r *Report) count(d Difference, with, without Effect) {
+func (r *Report) count(d Difference, with Effect) {
 	for _, record := range d.Records {
 		count := r.of(record.Kind)
 		if record.Created {
@@ -95,15 +95,14 @@ func (r *Report) count(d Difference, with, without Effect) {
 		}
 		count.Changed++
 		for _, change := range record.Changes {
-			if change.Field != fieldDisabled {
+			switch {
+			case change.Field != fieldDisabled:
 				count.Fields[change.Field]++
+			case change.To == "true":
+				count.Disabled++
+			default:
+				count.Enabled++
 			}
-		}
-		switch now, then := isDisabled(with.Record(record.Kind).Final), isDisabled(without.Record(record.Kind).Final); {
-		case now && !then:
-			count.Disabled++
-		case then && !now:
-			count.Enabled++
 		}
 	}
 	if d.Failure == nil {

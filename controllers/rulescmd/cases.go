@@ -215,7 +215,7 @@ func (c *command) printResults(results []result) error {
 			fmt.Fprintf(c.out, "        %s\n          expected  %s\n          actual    %s\n", m.What, m.Expected, m.Actual)
 		}
 	}
-	fmt.Fprintf(c.out, "%d cases, %d failed\n", len(results), failed)
+	fmt.Fprintf(c.out, "%s, %d failed\n", plural(len(results), "case"), failed)
 	if failed > 0 {
 		return errFindings
 	}

@@ -92,3 +92,10 @@ func (c *command) parse(args []string) error {
 	}
 	return nil
 }
+
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}

@@ -40,7 +40,7 @@ func (c *command) lint(ctx context.Context, args []string) error {
 	if found {
 		return errFindings
 	}
-	fmt.Fprintf(c.out, "%d rules, nothing to complain about\n", len(compiled))
+	fmt.Fprintf(c.out, "%s, nothing to complain about\n", plural(len(compiled), "rule"))
 	return nil
 }
 
