@@ -128,6 +128,15 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
+// withoutLog leaves out of the cache what of an execution only people read, and what the
+// default leaves out. Whoever writes an execution writes its log anew.
+func withoutLog(object any) (any, error) {
+	if execution, ok := object.(*v1alpha1.AutomationRuleExecution); ok {
+		execution.Status.Log = nil
+	}
+	return cache.TransformStripManagedFields()(object)
+}
+
 func cacheOptions(namespace string) (cache.Options, error) {
 	hasEndpoint, err := labels.NewRequirement(v1alpha1.LabelEndpoint, selection.Exists, nil)
 	if err != nil {
@@ -139,7 +148,8 @@ func cacheOptions(namespace string) (cache.Options, error) {
 		ReaderFailOnMissingInformer: true,
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}: {Label: labels.NewSelector().Add(*hasEndpoint)},
+			&corev1.Secret{}:                    {Label: labels.NewSelector().Add(*hasEndpoint)},
+			&v1alpha1.AutomationRuleExecution{}: {Transform: withoutLog},
 		},
 	}
 	if namespace != "" {
