@@ -267,9 +267,9 @@ var _ = Describe("The safety brake", func() {
 			e.Annotations[v1alpha1.AnnotationReleaseHeld] = strconv.FormatInt(e.Status.Held.Generation+1, 10)
 		})
 		done.waitFor("scimendpoint", 1)
-		eventually(ctx, w, endpoint, WithTransform(func(e *v1alpha1.ScimEndpoint) string {
+		eventually(ctx, w, endpoint, And(holds(2), WithTransform(func(e *v1alpha1.ScimEndpoint) string {
 			return meta.FindStatusCondition(e.Status.Conditions, v1alpha1.ConditionHeld).Message
-		}, ContainSubstring("names nothing that is held")))
+		}, ContainSubstring("names nothing that is held"))))
 		w.eventuallyCounts(ctx, census{disabled: 4, enabled: 2, held: 2})
 
 		By("letting go of everything when it is switched off")

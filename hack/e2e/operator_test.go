@@ -121,7 +121,7 @@ func (t *tenant) rulesReady(ctx context.Context) {
 	Eventually(func(g Gomega) {
 		var rules v1alpha1.AutomationRuleList
 		g.Expect(direct.List(ctx, &rules, client.InNamespace(t.namespace))).To(Succeed())
-		g.Expect(rules.Items).To(HaveLen(2))
+		g.Expect(rules.Items).To(HaveLen(3))
 		for _, rule := range rules.Items {
 			g.Expect(meta.IsStatusConditionTrue(rule.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
 		}
