@@ -201,6 +201,20 @@ var _ = Describe("A run that somebody asks for", func() {
 		Expect(concerning(w.writes(ctx), user)).To(Equal(before))
 	})
 
+	It("is shown once though the operator ends before it has noted that on the user", func(ctx SpecContext) {
+		stop := w.start(ctx)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		allow := w.forbid(ctx, "scimusers/status")
+		annotate(ctx, user, "monday")
+		run := eventually(ctx, w, execution("default-user-mapping", user),
+			outcome(v1alpha1.TriggerRequested, v1alpha1.ResultSucceeded, v1alpha1.ReasonNoChange))
+		stop()
+		allow()
+		w.start(ctx)
+		eventually(ctx, w, user, userRerun("monday"))
+		Expect(get(ctx, w, &v1alpha1.AutomationRuleExecution{}, run.Name).Status).To(Equal(run.Status))
+	})
+
 	It("on a group runs its rules", func(ctx SpecContext) {
 		w.start(ctx)
 		Expect(w.Create(ctx, newOrganization("sales", "Sales"))).To(Succeed())
