@@ -304,7 +304,7 @@ type tracked struct {
 func (t tracked) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	epoch := t.reprocessing.now()
 	result, err := t.Reconciler.Reconcile(ctx, req)
-	if again := result.RequeueAfter > 0 && result.RequeueAfter < t.recheck; err == nil && !again {
+	if again := result.RequeueAfter > 0 && result.RequeueAfter < t.recheck; err == nil && ctx.Err() == nil && !again {
 		t.reprocessing.done(t.kind, req, epoch)
 	}
 	return result, err
