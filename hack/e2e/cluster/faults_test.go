@@ -48,16 +48,18 @@ func survives(ctx SpecContext, fault string, breakIt func(ctx context.Context)) 
 	return r
 }
 
-// consistent checks the tenant, which may take a moment: events are handled, and executions collected.
+// consistent checks the tenants, which may take a moment: events are handled, and executions collected.
 func consistent(ctx context.Context) {
 	GinkgoHelper()
-	Eventually(func() ([]string, error) {
-		tenant, err := invariants.Read(ctx, cluster, namespace)
-		if err != nil {
-			return nil, err
-		}
-		return tenant.Problems(meantToFail), nil
-	}).WithTimeout(2 * time.Minute).Should(BeEmpty())
+	for _, t := range tenants {
+		Eventually(func() ([]string, error) {
+			held, err := invariants.Read(ctx, cluster, t.namespace)
+			if err != nil {
+				return nil, err
+			}
+			return held.Problems(meantToFail), nil
+		}).WithTimeout(2*time.Minute).Should(BeEmpty(), t.namespace)
+	}
 }
 
 // meantToFail is true of the users that the simulated Okta pushes without an e-mail address and a name.
@@ -147,8 +149,8 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 	It("accepts the old and the new token after a rotation", func(ctx SpecContext) {
 		r := survives(ctx, "token rotated", func(ctx context.Context) {
 			before := acme.token
-			kubectl(ctx, "--namespace", namespace, "patch", "scimendpoint", "okta", "--type=merge", `--patch={"spec":{"tokenGeneration":1}}`)
-			Eventually(func(g Gomega) { acme.token = readToken(ctx, g); g.Expect(acme.token).NotTo(Equal(before)) }).Should(Succeed())
+			kubectl(ctx, "--namespace", acme.namespace, "patch", "scimendpoint", "okta", "--type=merge", `--patch={"spec":{"tokenGeneration":1}}`)
+			Eventually(func(g Gomega) { acme.token = acme.readToken(ctx, g); g.Expect(acme.token).NotTo(Equal(before)) }).Should(Succeed())
 			for _, token := range []string{acme.token, before} {
 				Eventually(func() (int, error) {
 					got, err := acme.sendWith(ctx, token, http.MethodGet, "/Users?count=0", "")
@@ -186,9 +188,12 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 	It("leaves no claim behind", func(ctx SpecContext) {
 		// A replica that begins to lead sweeps at once, and takes claims that are older than 100 s.
 		Eventually(func(g Gomega) {
-			tenant, err := invariants.Read(ctx, cluster, namespace)
-			g.Expect(err).NotTo(HaveOccurred())
-			stuck := tenant.StuckClaims()
+			var stuck []string
+			for _, t := range tenants {
+				held, err := invariants.Read(ctx, cluster, t.namespace)
+				g.Expect(err).NotTo(HaveOccurred())
+				stuck = append(stuck, held.StuckClaims()...)
+			}
 			if len(stuck) > 0 {
 				kubectl(ctx, "--namespace", system, "delete", "pod", leader(ctx, g), "--wait=false")
 			}
@@ -242,9 +247,9 @@ var _ = Describe("installed", func() {
 		created := acme.expect(ctx, http.StatusCreated, http.MethodPost, "/Users", newUser("shown@probe.example"))
 		Expect(created.header.Get("Location")).To(Equal(baseURL + "/Users/" + created.id()))
 		Eventually(func() string {
-			return kubectl(ctx, "--namespace", namespace, "get", "scimusers", "--field-selector=spec.userName=shown@probe.example")
+			return kubectl(ctx, "--namespace", acme.namespace, "get", "scimusers", "--field-selector=spec.userName=shown@probe.example")
 		}).Should(And(MatchRegexp(`USERNAME +ACTIVE +READY +REASON +PERSON`), MatchRegexp(`shown@probe\.example +true +True`)))
-		Expect(kubectl(ctx, "--namespace", namespace, "get", "scimendpoints")).To(And(ContainSubstring(baseURL), ContainSubstring("okta-token")))
+		Expect(kubectl(ctx, "--namespace", acme.namespace, "get", "scimendpoints")).To(And(ContainSubstring(baseURL), ContainSubstring("okta-token")))
 		for _, pod := range pods(ctx, Default) {
 			Expect(pod.Status.Phase).To(Equal(corev1.PodRunning))
 		}

@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// install brings the ingress controller, the operator and one tenant, and waits until all of it works.
+// install brings the ingress controller, the operator and two tenants, and waits until all of it works.
 func install(ctx context.Context) {
 	GinkgoHelper()
 	here := filepath.Join(root, "hack", "e2e", "cluster")
@@ -35,11 +35,14 @@ func install(ctx context.Context) {
 	kubectl(ctx, "--namespace", "ingress", "rollout", "status", "deployment/skipper", "--timeout=2m")
 	kubectl(ctx, "--namespace", system, "rollout", "status", "deployment/"+name, "--timeout=3m")
 	// Rules are checked by the operator, so it has to be there; a moment passes until the API server knows its certificate.
-	Eventually(func() error {
-		_, err := tryKubectl(ctx, "apply", "-k", filepath.Join(here, "tenant"))
-		return err
-	}).Should(Succeed())
-	acme = newTenant(ctx, certificate)
+	for _, namespace := range []string{"acme", "globex"} {
+		Eventually(func() error {
+			_, err := tryKubectl(ctx, "apply", "-k", filepath.Join(here, namespace))
+			return err
+		}).Should(Succeed())
+		tenants = append(tenants, newTenant(ctx, namespace, certificate))
+	}
+	acme = tenants[0]
 }
 
 // certificate is one of a server, with the file of the authority that signed it.

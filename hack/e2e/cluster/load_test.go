@@ -34,7 +34,7 @@ func (a attempt) failed() bool {
 
 func (a attempt) end() time.Time { return a.At.Add(a.Elapsed) }
 
-// load is simulated Okta: two at a time, each with users and groups of its own, again and again until it is told to stop.
+// load is simulated Okta, one for each tenant, again and again until it is told to stop.
 // Every run checks all answers, and at its end the custom resources, against its own model.
 type load struct {
 	folder  string
@@ -51,14 +51,13 @@ func startLoad(ctx context.Context, name string) *load {
 	l := &load{folder: filepath.Join(results, "oktasim", strings.ReplaceAll(name, " ", "-")), stop: make(chan struct{})}
 	Expect(os.RemoveAll(l.folder)).To(Succeed())
 	Expect(os.MkdirAll(l.folder, 0o755)).To(Succeed())
-	// Only one run at a time may use the groups that have an Organization.
-	for number, organizations := range []string{"Engineering,Support", ""} {
-		l.workers.Go(func() { l.repeat(ctx, number, organizations) })
+	for _, t := range tenants {
+		l.workers.Go(func() { l.repeat(ctx, t) })
 	}
 	return l
 }
 
-func (l *load) repeat(ctx context.Context, number int, organizations string) {
+func (l *load) repeat(ctx context.Context, t *tenant) {
 	for run := 0; ctx.Err() == nil; run++ {
 		select {
 		case <-l.stop:
@@ -66,9 +65,9 @@ func (l *load) repeat(ctx context.Context, number int, organizations string) {
 		default:
 		}
 		var output bytes.Buffer
-		file := filepath.Join(l.folder, fmt.Sprintf("%d-%d", number, run))
-		command := exec.CommandContext(ctx, oktasim, "-connection", acme.connection, "-attempts", file+".jsonl",
-			"-users", "20", "-groups", "4", "-workers", "2", "-organizations", organizations,
+		file := filepath.Join(l.folder, fmt.Sprintf("%s-%d", t.namespace, run))
+		command := exec.CommandContext(ctx, oktasim, "-connection", t.connection, "-attempts", file+".jsonl",
+			"-users", "20", "-groups", "4", "-workers", "2",
 			"-demo", "-settle-for", "30s", "-converge-for", "3m", "-retry-for", "3m")
 		command.Dir = root
 		command.Stdout, command.Stderr = &output, &output

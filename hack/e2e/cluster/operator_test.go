@@ -82,14 +82,14 @@ func provisions(ctx context.Context) {
 			id = findUser(ctx, g, userName)
 		}
 		user := &v1alpha1.ScimUser{}
-		g.Expect(cluster.Get(ctx, client.ObjectKey{Namespace: namespace, Name: id}, user)).To(Succeed())
+		g.Expect(cluster.Get(ctx, client.ObjectKey{Namespace: acme.namespace, Name: id}, user)).To(Succeed())
 		g.Expect(meta.IsStatusConditionTrue(user.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "%+v", user.Status.Conditions)
 	}).Should(Succeed())
 }
 
 func findUser(ctx context.Context, g Gomega, userName string) string {
 	var users v1alpha1.ScimUserList
-	g.Expect(cluster.List(ctx, &users, client.InNamespace(namespace))).To(Succeed())
+	g.Expect(cluster.List(ctx, &users, client.InNamespace(acme.namespace))).To(Succeed())
 	for _, user := range users.Items {
 		if user.Spec.UserName == userName {
 			return user.Name

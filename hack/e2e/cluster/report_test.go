@@ -42,7 +42,7 @@ NetworkPolicies are applied, but nothing enforces them on this node.
 
 var _ = AfterSuite(func() {
 	var text strings.Builder
-	fmt.Fprintf(&text, "# Faults under load\n\nSimulated Okta through the ingress with TLS, two replicas on one node.\n\n")
+	fmt.Fprintf(&text, "# Faults under load\n\nSimulated Okta through the ingress with TLS, two tenants, two replicas on one node.\n\n")
 	fmt.Fprintf(&text, "| Fault | Requests | Failed attempts | Last failure after | Whole again after |\n|---|---:|---:|---:|---:|\n")
 	for _, r := range rows {
 		outage := "none failed"

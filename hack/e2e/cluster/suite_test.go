@@ -49,6 +49,8 @@ var (
 	// results is the folder of the report and the logs.
 	results string
 	oktasim string
+	// tenants have a namespace and a token each; acme is the first one.
+	tenants []*tenant
 	acme    *tenant
 )
 
@@ -110,7 +112,7 @@ func show(ctx SpecContext) {
 	for _, arguments := range [][]string{
 		{"get", "pods", "--all-namespaces", "--output=wide"},
 		{"--namespace", system, "describe", "pods"},
-		{"--namespace", namespace, "get", "scimendpoints,automationrules"},
+		{"get", "scimendpoints,automationrules", "--all-namespaces"},
 	} {
 		output, err := tryKubectl(ctx, arguments...)
 		GinkgoWriter.Println(output, err)

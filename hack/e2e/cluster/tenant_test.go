@@ -22,13 +22,11 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-const (
-	namespace = "acme"
-	baseURL   = "https://" + host + "/scim/v2"
-)
+const baseURL = "https://" + host + "/scim/v2"
 
-// tenant is the SCIM client's side of the sample tenant.
+// tenant is the SCIM client's side of a tenant.
 type tenant struct {
+	namespace string
 	token string
 	// connection is a file for the simulated Okta.
 	connection string
@@ -36,14 +34,14 @@ type tenant struct {
 }
 
 // newTenant waits until the token works through the ingress.
-func newTenant(ctx context.Context, c certificate) *tenant {
+func newTenant(ctx context.Context, namespace string, c certificate) *tenant {
 	GinkgoHelper()
 	pem, err := os.ReadFile(c.caFile)
 	Expect(err).NotTo(HaveOccurred())
 	roots := x509.NewCertPool()
 	Expect(roots.AppendCertsFromPEM(pem)).To(BeTrue())
 	address := ingressAddress(ctx)
-	t := &tenant{connection: filepath.Join(GinkgoT().TempDir(), "connection.json")}
+	t := &tenant{namespace: namespace, connection: filepath.Join(GinkgoT().TempDir(), "connection.json")}
 	t.http = &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -51,7 +49,7 @@ func newTenant(ctx context.Context, c certificate) *tenant {
 		},
 		DisableKeepAlives: true, // each request by itself, as none may depend on the fate of another's connection
 	}}
-	Eventually(func(g Gomega) { t.token = readToken(ctx, g) }).Should(Succeed())
+	Eventually(func(g Gomega) { t.token = t.readToken(ctx, g) }).Should(Succeed())
 	Eventually(func() (int, error) {
 		a, err := t.send(ctx, http.MethodGet, "/Users?count=0", "")
 		return a.status, err
@@ -65,9 +63,9 @@ func newTenant(ctx context.Context, c certificate) *tenant {
 	return t
 }
 
-func readToken(ctx context.Context, g Gomega) string {
+func (t *tenant) readToken(ctx context.Context, g Gomega) string {
 	secret := &corev1.Secret{}
-	g.Expect(cluster.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "okta-token"}, secret)).To(Succeed())
+	g.Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "okta-token"}, secret)).To(Succeed())
 	g.Expect(secret.Data[v1alpha1.SecretKeyToken]).NotTo(BeEmpty())
 	return string(secret.Data[v1alpha1.SecretKeyToken])
 }
