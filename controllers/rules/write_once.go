@@ -79,11 +79,13 @@ func (w *writing) share() {
 	}
 }
 
+// writes reports whether a field is left to the step. The last one to change a field
+// that ends as it began has nothing to change any more.
 func (w *writing) writes(s *step, field string) bool {
 	if f, ok := w.kind.field(field); ok && f.required && s.outcome.Create {
 		return true
 	}
-	return w.writers[field] == s && !w.kind.sameField(w.first, w.last, field)
+	return w.writers[field] == s
 }
 
 // leftToOthers says which of the fields that a step assigns a later one sets
