@@ -27,7 +27,7 @@ const baseURL = "https://" + host + "/scim/v2"
 // tenant is the SCIM client's side of a tenant.
 type tenant struct {
 	namespace string
-	token string
+	token     string
 	// connection is a file for the simulated Okta.
 	connection string
 	http       *http.Client
