@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"unicode/utf8"
 
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -49,12 +50,12 @@ var specOrRerunChanges = builder.WithPredicates(predicate.Or(
 	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return rerunRequested(e.ObjectOld, e.ObjectNew) }},
 ))
 
-// subjectChanges are the changes of a subject for which its rules run. Where another manager
-// can be at work, that one may have written a status with an older view, so a status is
-// looked at again, too.
-func (s *setup) subjectChanges() builder.Predicates {
-	if s.options.Exclusive {
-		return specOrRerunChanges
+// sameSubject finds a subject itself when its status or metadata was changed. Where another
+// manager can be at work, that one may have written a status with an older view.
+func sameSubject[T client.Object](_ context.Context, old, current T, into requestSet) error {
+	var none T
+	if any(old) != any(none) && any(current) != any(none) && !changedSpec(old, current) {
+		into.add(current.GetNamespace(), current.GetName())
 	}
-	return builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})
+	return nil
 }

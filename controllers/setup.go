@@ -123,7 +123,10 @@ func (s *setup) users() error {
 	return s.complete("scimuser", s.options.Concurrency,
 		s.tracked(&userReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimUser),
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimUser{}, s.subjectChanges()).
+			if !s.options.Exclusive {
+				b.Watches(&v1alpha1.ScimUser{}, onChange(sameSubject[*v1alpha1.ScimUser]))
+			}
+			b.For(&v1alpha1.ScimUser{}, specOrRerunChanges).
 				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(v1alpha1.SubjectScimUser))).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(v1alpha1.SubjectScimUser))).
 				Watches(&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser)).
@@ -141,7 +144,10 @@ func (s *setup) groups() error {
 	return s.complete("scimgroup", s.options.Concurrency,
 		s.tracked(&groupReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimGroup),
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimGroup{}, s.subjectChanges()).
+			if !s.options.Exclusive {
+				b.Watches(&v1alpha1.ScimGroup{}, onChange(sameSubject[*v1alpha1.ScimGroup]))
+			}
+			b.For(&v1alpha1.ScimGroup{}, specOrRerunChanges).
 				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(v1alpha1.SubjectScimGroup))).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(v1alpha1.SubjectScimGroup))).
 				Watches(&v1alpha1.Person{}, onChange(s.find.groupsOfPerson)).
