@@ -45,6 +45,10 @@ func main() {
 	}
 	o := options{}
 	o.bind(flag.CommandLine) // which has --kubeconfig already
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "Usage: manager [flags]\n       manager rules test|lint|preview [flags]\n\nFlags of the operator:")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	if o.version {
 		fmt.Fprintln(os.Stdout, kube.ReadBuild())
@@ -112,6 +116,7 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := controllers.Setup(ctx, mgr, controllers.Options{Exclusive: o.manager.LeaderElection}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
+	o.webhook.Watched = o.manager.Namespace
 	if err := admission.Setup(ctx, mgr, o.webhook); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}

@@ -51,6 +51,9 @@ type Options struct {
 	// Configuration is the name of the ValidatingWebhookConfiguration whose CA bundle
 	// the operator fills in, and that says by which names the webhook is called.
 	Configuration string
+	// Watched is the only namespace that the operator works in; "" means all. Rules of other
+	// namespaces are checked by themselves only: there is nothing to count them against.
+	Watched string
 	// LookInterval is how soon a replica notices what another one, or somebody else, has
 	// changed in Secret or configuration. 0 means 15 seconds.
 	LookInterval time.Duration
@@ -75,7 +78,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	server.Register(Path, admission.WithValidator(mgr.GetScheme(), newValidator(mgr.GetCache())))
+	server.Register(Path, admission.WithValidator(mgr.GetScheme(), newValidator(mgr.GetCache(), o.Watched)))
 	if err := mgr.Add(server); err != nil {
 		return fmt.Errorf("add the webhook's server: %w", err)
 	}

@@ -151,6 +151,7 @@ func (w *world) createForTest(ctx SpecContext, object client.Object) {
 
 func (w *world) options() admission.Options {
 	return admission.Options{
+		Watched:     w.namespace,
 		BindAddress: "127.0.0.1:" + strconv.Itoa(w.port),
 		Namespace:   w.namespace, Secret: admission.DefaultSecret, Configuration: w.namespace,
 	}

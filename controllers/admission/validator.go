@@ -36,12 +36,14 @@ const (
 type validator struct {
 	// cache is what the controllers read.
 	cache client.Reader
+	// watched is the only namespace that cache holds, "" for all.
+	watched string
 	// counting holds a token while consequences are counted, which keeps a processor busy.
 	counting chan struct{}
 }
 
-func newValidator(cache client.Reader) *validator {
-	return &validator{cache: cache, counting: make(chan struct{}, 1)}
+func newValidator(cache client.Reader, watched string) *validator {
+	return &validator{cache: cache, watched: watched, counting: make(chan struct{}, 1)}
 }
 
 // ValidateCreate implements admission.Validator.
@@ -79,6 +81,9 @@ func (v *validator) validate(ctx context.Context, old, rule *v1alpha1.Automation
 	var warnings []string
 	for _, f := range failed {
 		warnings = append(warnings, f.Error())
+	}
+	if v.watched != "" && v.watched != rule.Namespace {
+		return cut(warnings), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, warningTime)
 	defer cancel()

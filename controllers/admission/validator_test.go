@@ -249,3 +249,15 @@ var _ = Describe("a change of a rule", func() {
 		}))
 	})
 })
+
+var _ = Describe("a rule in a namespace that the operator does not work in", func() {
+	It("is checked by itself", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		o := w.options()
+		o.Watched = "another"
+		w.start(ctx, o)
+		w.served(ctx)
+		Expect(w.Create(ctx, ruleFrom(`user.userType == "Contractor"`, "1 > 2"), client.DryRunAll)).To(Succeed())
+		Expect(w.take()).To(BeEmpty())
+	})
+})
