@@ -78,8 +78,8 @@ func problemOf(requestID string, err error) (*scim.Error, http.Header) {
 }
 
 // retryable reports whether the same request may well succeed later, and after
-// how many seconds to try: the API server is away or overloaded, a deadline has
-// passed, or writers keep getting in each other's way.
+// how many seconds to try: the API server is away, overloaded or starting, a deadline
+// has passed, or writers keep getting in each other's way.
 func retryable(err error) (seconds int, ok bool) {
 	if delay, ok := apierrors.SuggestsClientDelay(err); ok && delay > 0 {
 		return delay, true
@@ -92,11 +92,18 @@ func retryable(err error) (seconds int, ok bool) {
 	switch {
 	case errors.As(err, &status):
 		code := status.Status().Code
-		return retryAfter, code == http.StatusConflict || code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+		return retryAfter, code == http.StatusConflict || code == http.StatusTooManyRequests || code >= http.StatusInternalServerError ||
+			code == http.StatusUnauthorized || lacksRight(status.Status())
 	case errors.As(err, &network), errors.As(err, &notStarted), errors.Is(err, context.DeadlineExceeded):
 		return retryAfter, true
 	}
 	return 0, false
+}
+
+// lacksRight reports whether the API server refuses the operator itself, not what it has sent. One that has just started
+// does so until it knows all roles; when a role is really missing, the client's changes wait until it is there.
+func lacksRight(s metav1.Status) bool {
+	return s.Reason == metav1.StatusReasonForbidden && !strings.Contains(s.Message, "dmission")
 }
 
 // loggable returns an error without the values that it may quote: the API
@@ -112,10 +119,9 @@ func loggable(err error) error {
 	case metav1.StatusReasonTimeout, metav1.StatusReasonServerTimeout, metav1.StatusReasonServiceUnavailable, metav1.StatusReasonTooManyRequests,
 		metav1.StatusReasonNotFound, metav1.StatusReasonConflict, metav1.StatusReasonAlreadyExists, metav1.StatusReasonUnauthorized:
 		return err
-	case metav1.StatusReasonForbidden:
-		if !strings.Contains(s.Message, "dmission") { // a missing right, which must be told
-			return err
-		}
+	}
+	if lacksRight(s) { // which must be told
+		return err
 	}
 	return fmt.Errorf("the API server refused an object as %s (code %d)", s.Reason, s.Code)
 }

@@ -169,7 +169,9 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 		"an API server whose etcd has no leader":         {apierrors.NewInternalError(errors.New("etcdserver: leader changed")), 503, "", "5"},
 		"an API server that shuts down":                  {apierrors.NewServiceUnavailable("stopping"), 503, "", "5"},
 		"writers that get in each other's way":           {apierrors.NewConflict(users, someID, errors.New("modified")), 503, "", "5"},
-		"an operator without the permission":             {apierrors.NewForbidden(users, "babs", errors.New("secret-rbac")), 500, "", ""},
+		"an API server that does not know its roles yet": {apierrors.NewForbidden(users, "babs", errors.New("secret-rbac")), 503, "", "5"},
+		"an API server that knows no accounts yet":       {apierrors.NewUnauthorized("secret"), 503, "", "5"},
+		"a refusal by admission":                         {apierrors.NewForbidden(users, "babs", errors.New("denied by ValidatingAdmissionPolicy")), 500, "", ""},
 		"anything else is internal and says nothing":     {errors.New("secret detail"), 500, "", ""},
 		"a refusal by validation that nobody translated": {apierrors.NewInvalid(schema.GroupKind{Kind: "ScimUser"}, someID, nil), 500, "", ""},
 	} {
