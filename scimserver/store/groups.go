@@ -47,6 +47,7 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 		return nil, lostClaim(err)
 	}
 	group.Spec.MembersRevision = formatRevision(revision)
+	noteMembers(group, digestOf(added))
 	group.Spec.LastModified = metav1.NowMicro()
 	stampRequest(ctx, group)
 	if len(added) > 0 {
@@ -115,7 +116,7 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mut
 		if err != nil {
 			return nil, false, err
 		}
-		if change.none() && written == 0 {
+		if change.none() && written == 0 && !untold(group, current.members) {
 			return current.resource, false, nil
 		}
 		revision, err := s.carryOut(ctx, group, change)
@@ -180,13 +181,13 @@ func (s *Store) currentGroup(ctx context.Context, tenant, id, ifMatch string) (*
 }
 
 // waitForMembers returns when the cache has every change of membership that the group's
-// version tells of, so that nobody gets a new version with old members.
+// version tells of, so that nobody gets a new version with old members. Nested groups are
+// written before the group, in the same history.
 func (s *Store) waitForMembers(ctx context.Context, group *v1alpha1.ScimGroup) error {
-	revision, err := strconv.ParseInt(group.Spec.MembersRevision, 10, 64)
-	if err != nil {
-		return nil //nolint:nilerr // it never had a member
+	if err := s.wait(ctx, &s.groups, revisionOf(group)); err != nil {
+		return fmt.Errorf("wait for the newest nested groups: %w", err)
 	}
-	if err := s.wait(ctx, &s.users, revision); err != nil {
+	if err := s.wait(ctx, &s.users, membersRevision(group)); err != nil {
 		return fmt.Errorf("wait for the newest members: %w", err)
 	}
 	return nil
@@ -195,6 +196,8 @@ func (s *Store) waitForMembers(ctx context.Context, group *v1alpha1.ScimGroup) e
 // groupChange is what a request changes of a group.
 type groupChange struct {
 	members membership
+	// digest is that of the members afterwards.
+	digest  membersDigest
 	spec    v1alpha1.ScimGroupSpec
 	oldName string
 	same    bool
@@ -236,6 +239,13 @@ func (s *Store) groupChange(
 	}
 	var err error
 	change.members.add, err = s.resolve(ctx, tenant, id, added)
+	change.digest = digestOf(current.members)
+	for _, m := range change.members.remove {
+		change.digest.remove(m.id)
+	}
+	for _, m := range change.members.add {
+		change.digest.add(m.id)
+	}
 	return change, err
 }
 
@@ -262,10 +272,12 @@ func (s *Store) carryOut(ctx context.Context, group *v1alpha1.ScimGroup, change 
 
 // writeGroup updates the group and releases the claim on its old name.
 func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, change *groupChange, revision int64) error {
-	old := group.Spec
+	revision = max(revision, membersRevision(group))
+	last := group.Spec.LastModified
 	group.Spec = change.spec
-	group.Spec.MembersRevision = newerRevision(old.MembersRevision, revision)
-	group.Spec.LastModified = now(old.LastModified)
+	group.Spec.MembersRevision = formatRevision(revision)
+	group.Spec.LastModified = now(last)
+	noteMembers(group, change.digest)
 	stampRequest(ctx, group)
 	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite())
 	defer cancel()
@@ -311,17 +323,17 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 		if _, err := s.writeMembers(ctx, tenant, id, membership{remove: state.members}, nil); err != nil {
 			log.FromContext(ctx).Error(err, "Members still mention a deleted group; the sweeper will clean up", "group", id)
 		}
-		s.touchGroups(ctx, tenant, group.Spec.Groups, id)
+		s.touchGroups(ctx, tenant, group.Spec.Groups, id, 0)
 		return nil
 	}
 	return errContended
 }
 
 // touchGroups is touchGroup for all groups of a member that has been deleted. The
-// deletion is done, so an error is only logged.
-func (s *Store) touchGroups(ctx context.Context, tenant string, groups []string, member string) {
+// deletion is done, so an error is only logged. revision is that of the deletion if the member was a user.
+func (s *Store) touchGroups(ctx context.Context, tenant string, groups []string, member string, revision int64) {
 	for _, group := range groups {
-		if err := s.touchGroup(ctx, tenant, group); err != nil {
+		if err := s.touchGroup(ctx, tenant, group, member, revision); err != nil {
 			log.FromContext(ctx).Error(err, "A group's version does not tell of a deleted member", "group", group, "member", member)
 		}
 	}
@@ -329,13 +341,18 @@ func (s *Store) touchGroups(ctx context.Context, tenant string, groups []string,
 
 // touchGroup moves the version of a group whose membership has changed by the
 // deletion of a member.
-func (s *Store) touchGroup(ctx context.Context, tenant, id string) error {
+func (s *Store) touchGroup(ctx context.Context, tenant, id, member string, revision int64) error {
 	for try := range maxTries {
 		group := &v1alpha1.ScimGroup{}
 		if found, err := fetch(ctx, s, tenant, id, group, try > 0); !found || err != nil {
 			return err
 		}
+		group.Spec.MembersRevision = formatRevision(max(revision, membersRevision(group)))
 		group.Spec.LastModified = now(group.Spec.LastModified)
+		if noted, ok := notedMembers(group); ok {
+			noted.remove(member)
+			noteMembers(group, noted)
+		}
 		err := s.client.Update(ctx, group)
 		if !apierrors.IsConflict(err) {
 			if err == nil {
@@ -355,11 +372,4 @@ func formatRevision(revision int64) string {
 		return ""
 	}
 	return strconv.FormatInt(revision, 10)
-}
-
-func newerRevision(old string, revision int64) string {
-	if known, err := strconv.ParseInt(old, 10, 64); err == nil && known > revision {
-		return old
-	}
-	return formatRevision(revision)
 }

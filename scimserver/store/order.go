@@ -22,7 +22,7 @@ type order struct {
 	// seen is a revision that the informer has come to, newest that of its newest event. Only
 	// the latter is one that every replica comes to.
 	seen, newest int64
-	// moved is closed and replaced when seen grows.
+	// moved is closed and replaced when seen grows, and when an id is no longer leaving.
 	moved chan struct{}
 }
 
@@ -56,7 +56,10 @@ func (o *order) observe(event any, deleted bool) {
 	defer o.mu.Unlock()
 	if deleted || obj.GetDeletionTimestamp() != nil {
 		o.drop(obj.GetNamespace(), obj.GetName())
-		delete(o.leaving, obj.GetNamespace()+"/"+obj.GetName())
+		if o.leaving[obj.GetNamespace()+"/"+obj.GetName()] {
+			delete(o.leaving, obj.GetNamespace()+"/"+obj.GetName())
+			defer o.wake() // even if the event has no new revision
+		}
 	} else if !o.leaving[obj.GetNamespace()+"/"+obj.GetName()] {
 		o.add(obj.GetNamespace(), obj.GetName())
 	}
@@ -68,9 +71,14 @@ func (o *order) observe(event any, deleted bool) {
 func (o *order) moveTo(revision int64) {
 	if revision > o.seen {
 		o.seen = revision
-		close(o.moved)
-		o.moved = make(chan struct{})
+		o.wake()
 	}
+}
+
+// wake is called with the lock held.
+func (o *order) wake() {
+	close(o.moved)
+	o.moved = make(chan struct{})
 }
 
 // reach notes that the informer is known to have come to the revision.
@@ -112,6 +120,24 @@ func (o *order) left(tenant, id string) bool {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return len(o.leaving) > 0 && o.leaving[tenant+"/"+id]
+}
+
+// waitUntilLeft returns when the informer has told of the deletion of an id that this process has
+// taken out, with a revision that includes it.
+func (o *order) waitUntilLeft(ctx context.Context, tenant, id string) (revision int64, err error) {
+	for {
+		o.mu.RLock()
+		leaving, newest, moved := o.leaving[tenant+"/"+id], o.newest, o.moved
+		o.mu.RUnlock()
+		if !leaving {
+			return newest, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-moved:
+		}
+	}
 }
 
 // cut returns the ids between the bounds that the function chooses, where the

@@ -75,7 +75,7 @@ func within(ctx context.Context) context.Context {
 }
 
 // quick are times that let a test see what happens after a crash.
-var quick = timing{claimLease: time.Second, claimForgotten: time.Hour}
+var quick = timing{claimLease: 3 * time.Second, claimForgotten: time.Hour}
 
 func user(name string) scim.Resource {
 	return scim.Resource{"userName": name, "active": true, "emails": []any{map[string]any{"value": name, "type": "work", "primary": true}}}

@@ -291,10 +291,25 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 		}
 		s.users.order.remove(tenant, id)
 		s.releaseDeleted(ctx, claimUserName, tenant, user.Spec.UserName, id)
-		s.touchGroups(ctx, tenant, user.Spec.Groups, id)
+		if len(user.Spec.Groups) > 0 {
+			s.touchGroups(ctx, tenant, user.Spec.Groups, id, s.revisionOfDeletion(ctx, tenant, id))
+		}
 		return nil
 	}
 	return errContended
+}
+
+// revisionOfDeletion returns a revision that includes the deletion of a user, of which the watch
+// tells and not the answer to the request. Should the watch be slow, it returns 0 after a while: then
+// other replicas may for a moment have the new version of a group with the user.
+func (s *Store) revisionOfDeletion(ctx context.Context, tenant, id string) int64 {
+	waitCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite())
+	defer cancel()
+	revision, err := s.users.order.waitUntilLeft(waitCtx, tenant, id)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "The watch does not tell of a deleted user", "user", id)
+	}
+	return revision
 }
 
 // remove deletes an object as it was read, and nothing newer.
