@@ -86,7 +86,6 @@ var compareTests = map[string]struct {
 		prepare: func(o *tenant) {
 			for i := range 4 {
 				o.objects[4*i].(*v1alpha1.ScimUser).Spec.Active = new(false)
-				o.objects[4*i+1].(*v1alpha1.Person).Spec.Disabled = true
 			}
 		},
 		want: []string{"would change 8 of 8 persons: jobTitle 8"},
@@ -124,6 +123,18 @@ var compareTests = map[string]struct {
 		want: []string{
 			"would fail for 4 users: ExpressionError 4",
 			"ExpressionError for 4 users: rule new: set[0] jobTitle, line 1, column 29: a map has no such key; write [?key] or .?key where it can be missing",
+		},
+	},
+	"what a failing rule no longer does is not counted before it is done": {
+		others: func() []*v1alpha1.AutomationRule {
+			return []*v1alpha1.AutomationRule{userRule("new", 20, always, `    set: [{field: location, value: '"Here"'}]`)}
+		},
+		change: func() *v1alpha1.AutomationRule {
+			return userRule("new", 20, always, `    set: [{field: location, value: customFields.place}]`)
+		},
+		want: []string{
+			"would fail for 8 users: ExpressionError 8",
+			"ExpressionError for 8 users: rule new: set[0] location, line 1, column 13: a map has no such key; write [?key] or .?key where it can be missing",
 		},
 	},
 	"a rule that changes nobody": {

@@ -32,6 +32,15 @@ func when(condition string, others ...func(*v1alpha1.AutomationRuleSpec)) func(*
 	}
 }
 
+// ofGroups is a rule for groups that sets a name.
+func ofGroups(name string, kind v1alpha1.RecordKind) *v1alpha1.AutomationRule {
+	return groupRule(func(r *v1alpha1.AutomationRule) {
+		r.Name = name
+		r.Spec.Update.Kind = kind
+		setting("name", "group.displayName")(&r.Spec)
+	})
+}
+
 func clearing(field string) func(*v1alpha1.AutomationRuleSpec) {
 	return func(s *v1alpha1.AutomationRuleSpec) { s.Update.Clear = append(s.Update.Clear, field) }
 }
@@ -117,6 +126,8 @@ var lintTests = map[string]struct {
 			ruleAt("c", 3, when("user.active", setting("jobTitle", "user.title"))),
 			ruleAt("d", 4, setting("jobTitle", `record.jobTitle + "!"`)),
 		}, nil},
+	"records of two kinds have fields of their own": {
+		[]*v1alpha1.AutomationRule{ofGroups("a", v1alpha1.RecordOrganization), ofGroups("b", v1alpha1.RecordSite)}, nil},
 	"custom fields differ by id": {
 		[]*v1alpha1.AutomationRule{ruleAt("a", 1, setting("customFields.x", "user.title")), ruleAt("b", 1, setting("customFields.y", "user.title"))}, nil},
 }
