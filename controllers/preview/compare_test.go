@@ -116,6 +116,15 @@ var compareTests = map[string]struct {
 			"PrimaryEmailTaken for 2 users: rule default-user-mapping: the Person with this primaryEmail is linked to another ScimUser, user-50; deactivate or change one of the two",
 		},
 	},
+	"an address that becomes free for a later user": {
+		change: func() *v1alpha1.AutomationRule {
+			rule := defaultRule()
+			rule.Spec.Expressions[0].Value = `user.userName == "user-00@example.com" ? "moved@example.com" : user.userType == "New" ? "user-00@example.com" : user.userName`
+			return rule
+		},
+		prepare: func(o *tenant) { o.add(user(50, "New")) },
+		want:    []string{"would change 1 of 8 persons: primaryEmail 1"},
+	},
 	"a rule that fails for some": {
 		change: func() *v1alpha1.AutomationRule {
 			return userRule("new", 20, always, `    set: [{field: jobTitle, value: 'user.userType == "Employee" ? customFields.badge : user.title'}]`)
