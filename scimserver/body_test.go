@@ -1,9 +1,13 @@
 package scimserver
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -38,6 +42,39 @@ func TestBodyLimits(t *testing.T) {
 				wantSCIMError(t, w, 413, "")
 			} else if w.Code != test.want {
 				t.Errorf("got %d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+// TestALargeBodyMayBeSentToItsEnd is about clients that look for the answer only then.
+func TestALargeBodyMayBeSentToItsEnd(t *testing.T) {
+	const size = 16 << 20
+	body := strings.Repeat(" ", size)
+	for name, text := range map[string]string{
+		"announced":   fmt.Sprintf("Content-Length: %d\r\n\r\n%s", size, body),
+		"unannounced": fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", size, body),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := testServer(found)
+			server := httptest.NewServer(s.Handler())
+			defer server.Close()
+			connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = connection.Close() })
+			head := "POST /scim/v2/Bulk HTTP/1.1\r\nHost: scim.example.com\r\nAuthorization: Bearer " + goodToken + "\r\n"
+			if _, err := io.WriteString(connection, head+text); err != nil {
+				t.Fatalf("the body was not taken: %v", err)
+			}
+			answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			if answer.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Errorf("got %s", answer.Status)
 			}
 		})
 	}

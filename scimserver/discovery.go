@@ -58,6 +58,9 @@ type serviceProviderConfig struct {
 
 // getServiceProviderConfig tells what works, and nothing else.
 func getServiceProviderConfig(r *http.Request) (response, error) {
+	if err := refuseFilter(r); err != nil {
+		return response{}, err
+	}
 	return documentAnswer(serviceProviderConfig{
 		Schemas: []string{serviceProviderConfigURN},
 		Patch:   supported{true},
@@ -84,6 +87,9 @@ func listSchemas(r *http.Request) (response, error) {
 
 func getSchema(r *http.Request) (response, error) {
 	document, ok := scim.FindSchemaDocument(r.PathValue("id"), baseURL(r))
+	if err := refuseFilter(r); err != nil {
+		return response{}, err
+	}
 	if !ok {
 		return response{}, scim.NewError(http.StatusNotFound, "there is no schema with this URN; GET /Schemas lists them")
 	}
@@ -96,21 +102,27 @@ func listResourceTypes(r *http.Request) (response, error) {
 
 func getResourceType(r *http.Request) (response, error) {
 	document, ok := scim.FindResourceTypeDocument(r.PathValue("id"), baseURL(r))
+	if err := refuseFilter(r); err != nil {
+		return response{}, err
+	}
 	if !ok {
 		return response{}, scim.NewError(http.StatusNotFound, "there is no resource type with this name; GET /ResourceTypes lists them")
 	}
 	return documentAnswer(document)
 }
 
-// documentList ignores all parameters but a filter, which RFC 7644 section 4
-// wants refused.
-func documentList[D any](r *http.Request, documents []D) (response, error) {
+// refuseFilter ignores all parameters but a filter, which RFC 7644 section 4 wants refused.
+func refuseFilter(r *http.Request) error {
 	q, err := parseQuery(r)
-	if err != nil {
-		return response{}, err
+	if err == nil && q.has("filter") {
+		err = scim.NewError(http.StatusForbidden, "what the service provider says of itself cannot be filtered")
 	}
-	if q.has("filter") {
-		return response{}, scim.NewError(http.StatusForbidden, "this list cannot be filtered")
+	return err
+}
+
+func documentList[D any](r *http.Request, documents []D) (response, error) {
+	if err := refuseFilter(r); err != nil {
+		return response{}, err
 	}
 	body, err := scim.EncodeDocuments(documents)
 	return response{status: http.StatusOK, body: body}, err

@@ -12,6 +12,8 @@ const (
 	// maxBulkBody and maxBulkOperations are what ServiceProviderConfig announces.
 	maxBulkBody       = 4 << 20
 	maxBulkOperations = 1000
+	// maxDiscarded is how much of a body is read beyond its limit, so that the client gets to hear of it.
+	maxDiscarded = maxGroupBody
 	// maxBodies bounds the bodies larger than maxUserBody in memory at the same time. Decoded, a body takes
 	// several times its size. maxTenantBodies is what one tenant may have of it.
 	maxBodies       = 2 * maxGroupBody

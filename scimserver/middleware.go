@@ -2,7 +2,9 @@ package scimserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"runtime"
@@ -163,20 +165,41 @@ func (s *Server) withDeadline(timeout time.Duration, reads bool) middleware {
 	}
 }
 
-// capBody bounds the body. A body that says that it is too large is not read at
-// all.
+// capBody bounds the body.
 func capBody(limit int64) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.ContentLength > limit {
-				err := &http.MaxBytesError{Limit: limit}
-				errorResponse(callOf(r).requestID, err).write(w)
-				return
-			}
-			r.Body = http.MaxBytesReader(w, r.Body, limit)
+			r.Body = &cappedBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit), all: r.Body}
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// cappedBody is a body with an end. What a client sends beyond it is read and thrown away, up to
+// maxDiscarded, before the error is returned: many clients look for an answer only when they have sent all,
+// and would find a broken connection instead of the 413.
+type cappedBody struct {
+	io.ReadCloser
+	all io.Reader
+}
+
+// Read implements io.Reader.
+func (b *cappedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		// A client that breaks off here is told nothing anyway.
+		_, _ = io.CopyN(io.Discard, b.all, maxDiscarded)
+	}
+	return n, err
+}
+
+// refuseLarge answers for a body that says that it is too large, without keeping it in memory. A
+// client that asks first, by Expect, need not send it.
+func refuseLarge(r *http.Request, limit int64) error {
+	if r.Header.Get("Expect") == "" {
+		_, _ = io.Copy(io.Discard, r.Body) // ends with the error that follows
+	}
+	return &http.MaxBytesError{Limit: limit}
 }
 
 // inMemory bounds the large bodies that are worked on at the same time. One waits a
@@ -185,11 +208,14 @@ func capBody(limit int64) middleware {
 func (s *Server) inMemory(limit int64, next handler) handler {
 	return func(r *http.Request) (response, error) {
 		weight := r.ContentLength
-		if weight < 0 || weight > limit {
+		if weight < 0 {
 			weight = limit
 		}
-		if !hasBody(r) || weight <= maxUserBody {
+		switch {
+		case !hasBody(r), weight <= min(limit, maxUserBody):
 			return next(r)
+		case weight > limit:
+			return response{}, refuseLarge(r, limit)
 		}
 		release, err := s.shares.body(r.Context(), tenantOf(r), weight)
 		if err != nil {

@@ -90,7 +90,12 @@ func (h *resources) patch(r *http.Request) (response, error) {
 		return response{}, err
 	}
 	profile := callOf(r).client.profile
+	base := baseURL(r)
 	answer, err := h.update(r, projection, func(current scim.Resource) (scim.Resource, error) {
+		if patch.SelectsByReference() {
+			current = current.Clone()
+			link(base, h.rt, current)
+		}
 		return scim.ApplyPatch(h.rt, current, patch, profile)
 	})
 	if err != nil || h.rt == scim.User || q.has("attributes") {

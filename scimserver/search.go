@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,10 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	if q.Sort, err = h.sort(request.SortBy, request.SortOrder); err != nil {
 		return response{}, err
 	}
+	base := baseURL(r)
+	if looksAtAddresses(q) {
+		q.Address = func(rt *scim.ResourceType, res scim.Resource) { link(base, rt, res) }
+	}
 	cursor := h.newCursors(r, request)
 	if q.From, err = cursor.position(); err != nil {
 		return response{}, err
@@ -72,7 +77,6 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	if err != nil {
 		return response{}, err
 	}
-	base := baseURL(r)
 	for i, res := range page.Resources {
 		link(base, page.Types[i], res)
 		page.Resources[i] = projections[page.Types[i]].Apply(res)
@@ -84,6 +88,13 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	}
 	body, err := list.EncodeMixed(page.Types)
 	return response{status: http.StatusOK, body: body}, err
+}
+
+// looksAtAddresses reports whether the filter or the order may look at what link adds.
+func looksAtAddresses(q store.Query) bool {
+	return slices.ContainsFunc([]string{"meta", "groups", "members"}, func(name string) bool {
+		return q.Filter != nil && q.Filter.Uses(name) || q.Sort.Uses(name)
+	})
 }
 
 func (h *searches) list(r *http.Request, q store.Query) (store.Page, error) {

@@ -34,6 +34,8 @@ func TestDecodeResourceAccepts(t *testing.T) {
 			Resource{"userName": "a", "active": true, "emails": []any{object{"value": "e", "primary": false}}}},
 		"one value where an array is expected": {User, `{"userName":"a","emails":{"value":"e","type":"work"}}`,
 			Resource{"userName": "a", "emails": []any{object{"value": "e", "type": "work"}}}},
+		"base64 in either alphabet, with line breaks": {User, `{"userName":"a","x509Certificates":[{"value":"MIIB\r\n+/8=\r\n"},{"value":"MIIB-_8"}]}`,
+			Resource{"userName": "a", "x509Certificates": []any{object{"value": "MIIB\r\n+/8=\r\n"}, object{"value": "MIIB-_8"}}}},
 		"a manager as a plain string": {User, `{"userName":"a","` + enterprise + `":{"manager":"m"}}`,
 			Resource{"userName": "a", enterprise: object{"manager": object{"value": "m"}}}},
 		"a manager as an array of one": {User, `{"userName":"a","` + enterprise + `":{"manager":[{"$ref":null,"value":"m"}]}}`,
@@ -117,6 +119,7 @@ func TestDecodeResourceRefuses(t *testing.T) {
 		scimType string
 		detail   string
 	}{
+		"binary data that is not base64":     {User, `{"userName":"a","x509Certificates":[{"value":"-----BEGIN"}]}`, TypeInvalidValue, "base64"},
 		"an empty body":                      {User, ``, TypeInvalidSyntax, "ends"},
 		"half a body":                        {User, `{"userName":"a"`, TypeInvalidSyntax, "ends"},
 		"a body that is not an object":       {User, `["userName"]`, TypeInvalidSyntax, "object"},

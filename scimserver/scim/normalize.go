@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"encoding/base64"
 	"maps"
 	"strings"
 	"unicode/utf8"
@@ -72,10 +73,23 @@ func (a *Attribute) normalizeOne(v any) (any, error) {
 	if limit := a.maxLength(); len(s) > limit && utf8.RuneCountInString(s) > limit {
 		return nil, invalidValue("%s is longer than %d characters", a.path(), limit)
 	}
+	if a.Type == Binary && !isBase64(s) {
+		return nil, invalidValue("%s must be binary data in base64", a.path())
+	}
 	if a.Required && strings.TrimSpace(s) == "" {
 		return nil, invalidValue("%s is required and must not be empty", a.path())
 	}
 	return s, nil
+}
+
+// isBase64 takes both alphabets of RFC 4648, with padding and line breaks or without.
+func isBase64(s string) bool {
+	alphabet := base64.RawStdEncoding
+	if strings.ContainsAny(s, "-_") {
+		alphabet = base64.RawURLEncoding
+	}
+	_, err := alphabet.DecodeString(strings.TrimRight(s, "=\r\n"))
+	return err == nil
 }
 
 func (a *Attribute) maxLength() int {

@@ -3,6 +3,7 @@ package scim
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +23,12 @@ const (
 // Patch is the body of a PATCH request.
 type Patch struct {
 	Operations []PatchOperation
+}
+
+// SelectsByReference reports whether a path looks at a $ref, which the resource that the patch is
+// applied to then needs to have.
+func (p *Patch) SelectsByReference() bool {
+	return slices.ContainsFunc(p.Operations, func(o PatchOperation) bool { return strings.Contains(lowerASCII(o.Path), "$ref") })
 }
 
 // PatchOperation is one step of a Patch.

@@ -102,7 +102,11 @@ func (p *patcher) removeValues(t target, value any) error {
 	if t.attr.byValue() {
 		members := p.members(t)
 		for _, object := range wanted {
-			members.remove(elementValue(object))
+			id := elementValue(object)
+			if id == "" {
+				return invalidValue("every value of %s to remove needs its value", t.attr.Name)
+			}
+			members.remove(id)
 		}
 		return nil
 	}

@@ -53,16 +53,15 @@ func (s *Store) examination(ctx context.Context, tenant string, q Query) (*exami
 
 // matches reports whether a resource meets the filter. A group needs its members only if
 // e.members says so.
-func (e *examination) matches(r scim.Resource) bool {
-	if e.Filter == nil {
-		return true
+func (e *examination) matches(rt *scim.ResourceType, r scim.Resource) bool {
+	if named := e.named[r.ID()]; named != nil && r["members"] == nil {
+		r["members"] = named
+		defer delete(r, "members")
 	}
-	if _, complete := r["members"]; complete || e.named[r.ID()] == nil {
-		return e.Filter.Match(r)
+	if e.Address != nil {
+		e.Address(rt, r)
 	}
-	r["members"] = e.named[r.ID()]
-	defer delete(r, "members")
-	return e.Filter.Match(r)
+	return e.Filter == nil || e.Filter.Match(r)
 }
 
 // appendMatches appends the matches of one type, in order of ids. The first ones, as many as a
@@ -113,7 +112,7 @@ func (s *Store) examinees(ctx context.Context, tenant string, rt *scim.ResourceT
 // examine returns a match without a type if the resource is none.
 func (s *Store) examine(ctx context.Context, tenant string, rt *scim.ResourceType, id string, e *examination) (match, error) {
 	r, err := s.load(ctx, tenant, rt, id, e.members, client.DisableReadYourWritesConsistency)
-	if err != nil || r == nil || !e.matches(r) {
+	if err != nil || r == nil || !e.matches(rt, r) {
 		return match{}, err
 	}
 	key := e.Sort.Key(r)
@@ -134,7 +133,7 @@ func (s *Store) cutMatches(ctx context.Context, tenant string, e *examination, m
 				return Page{}, err
 			}
 			// It may have changed since it was examined.
-			if r != nil && e.matches(r) {
+			if r != nil && e.matches(m.rt, r) {
 				m.resource = r
 			}
 		}

@@ -21,6 +21,9 @@ type Query struct {
 	From *Position
 	// WithMembers asks for the members of groups.
 	WithMembers bool
+	// Address adds to a resource the addresses that the store does not know, meta.location and
+	// $ref, for a filter or an order that may look at them; nil if none does.
+	Address func(rt *scim.ResourceType, r scim.Resource)
 }
 
 // Scans reports whether List has to look at more than one page of resources, or at the
