@@ -119,7 +119,7 @@ func TestDecodeResourceRefuses(t *testing.T) {
 		scimType string
 		detail   string
 	}{
-		"binary data that is not base64":     {User, `{"userName":"a","x509Certificates":[{"value":"-----BEGIN"}]}`, TypeInvalidValue, "base64"},
+		"binary data that is not base64":     {User, `{"userName":"a","x509Certificates":[{"value":"MIIB, or so"}]}`, TypeInvalidValue, "base64"},
 		"an empty body":                      {User, ``, TypeInvalidSyntax, "ends"},
 		"half a body":                        {User, `{"userName":"a"`, TypeInvalidSyntax, "ends"},
 		"a body that is not an object":       {User, `["userName"]`, TypeInvalidSyntax, "object"},
