@@ -49,7 +49,8 @@ func (t *tenant) mapped(ctx context.Context, id string) (*v1alpha1.ScimUser, *v1
 var _ = Describe("the operator with the rights of config/rbac", func() {
 	It("makes six writes for a new user, four for a change, none for a repetition", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		t.start(ctx)
+		// As it is installed. Without a leader each new Person costs one Lease more.
+		t.start(ctx, "--leader-elect=true", "--leader-election-namespace="+t.namespace)
 		t.rulesReady(ctx)
 		before := len(t.writes(ctx, 0))
 

@@ -54,7 +54,7 @@ var _ = Describe("two replicas behind an ingress", func() {
 func (t *tenant) leaderChanged(ctx context.Context) {
 	GinkgoHelper()
 	lease := &coordinationv1.Lease{}
-	Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "scim-operator." + v1alpha1.GroupVersion.Group}, lease)).To(Succeed())
+	Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: leaderLease}, lease)).To(Succeed())
 	Expect(ptr.Deref(lease.Spec.LeaseTransitions, 0)).To(BeNumerically(">=", 1))
 }
 
