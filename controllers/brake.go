@@ -31,8 +31,20 @@ type brake struct {
 // hold says that a Person is not to be disabled for now. The zero value is none.
 type hold struct {
 	generation int64
+	// cause is who wants the Person disabled; "" where it has no user.
+	cause v1alpha1.HeldCause
 	// endpoint is the ScimEndpoint that releases, "" where the namespace has none.
 	endpoint string
+}
+
+// holdOf is the hold that a user is under.
+func holdOf(user *v1alpha1.ScimUser) hold {
+	return hold{generation: user.Status.HeldGeneration, cause: user.Status.HeldCause}
+}
+
+// keepIn writes the hold into the status of a user.
+func (h hold) keepIn(status *v1alpha1.ScimUserStatus) {
+	status.HeldGeneration, status.HeldCause = h.generation, h.cause
 }
 
 func (h hold) on() bool { return h.generation != 0 }
@@ -40,8 +52,8 @@ func (h hold) on() bool { return h.generation != 0 }
 // disableRequest is a Person that is about to be disabled.
 type disableRequest struct {
 	namespace, person string
-	// held is the generation of a hold that is on already.
-	held int64
+	// held is the hold that the Person is under already.
+	held hold
 	// rules are those that disable it; nil where the client has deactivated or deleted
 	// the user, which needs no look at what the rules do to others.
 	rules *ruleSet
@@ -64,12 +76,15 @@ func (b *brake) ask(ctx context.Context, request disableRequest) (permit, error)
 	if err != nil {
 		return permit{}, err
 	}
-	switch {
+	// What rules did to others is no reason to keep somebody enabled who has left since.
+	leaves := request.held.cause == v1alpha1.HeldByRules && request.rules == nil
+	switch held := request.held; {
 	case s.off:
 		return permit{}, nil
-	case request.held > s.released:
-		return permit{hold: hold{request.held, s.endpoint}}, nil
-	case request.held > 0:
+	case held.generation > s.released && !leaves:
+		held.endpoint = s.endpoint
+		return permit{hold: held}, nil
+	case held.on() && held.generation <= s.released:
 		return permit{uncounted: true}, nil
 	}
 	allowed := true
@@ -85,7 +100,14 @@ func (b *brake) ask(ctx context.Context, request disableRequest) (permit, error)
 	}
 	holdsTotal.WithLabelValues(request.namespace).Inc()
 	// Newer than what the endpoint tells of, so that a release of that leaves it alone.
-	return permit{hold: hold{max(s.published+1, now.Unix()), s.endpoint}}, nil
+	return permit{hold: hold{generation: max(s.published+1, now.Unix()), cause: request.cause(), endpoint: s.endpoint}}, nil
+}
+
+func (r disableRequest) cause() v1alpha1.HeldCause {
+	if r.rules != nil {
+		return v1alpha1.HeldByRules
+	}
+	return v1alpha1.HeldByClient
 }
 
 // safety is what a namespace's ScimEndpoint says of the brake.

@@ -230,6 +230,30 @@ var _ = Describe("The safety brake", func() {
 		eventually(ctx, w, endpoint, holds(0))
 	})
 
+	It("does not keep somebody enabled who leaves while a bad rule is held", func(ctx SpecContext) {
+		endpoint := start(ctx, newEndpoint("okta"))
+		users := w.createUsers(ctx, 14)
+		update(ctx, w, theRule(), disableAll)
+		w.eventuallyCounts(ctx, census{enabled: 14, held: 14})
+		eventually(ctx, w, endpoint, holds(14))
+
+		w.deactivate(ctx, users[0])
+		eventually(ctx, w, w.personOf(ctx, users[0]), disabled(true))
+		leaver := w.personOf(ctx, users[1])
+		Expect(w.Delete(ctx, users[1])).To(Succeed())
+		eventually(ctx, w, leaver, disabled(true))
+		w.eventuallyCounts(ctx, census{disabled: 2, enabled: 12, held: 12})
+		eventually(ctx, w, endpoint, holds(12))
+
+		By("holding those who are too many, under a generation of their own")
+		w.deactivate(ctx, users[2:]...)
+		w.eventuallyCounts(ctx, census{disabled: 10, enabled: 4, held: 4})
+		done := countReconciles("scimuser")
+		update(ctx, w, theRule(), func(r *v1alpha1.AutomationRule) { r.Spec = defaultUserRule().Spec })
+		done.waitFor("scimuser", 13)
+		w.eventuallyCounts(ctx, census{disabled: 10, enabled: 4, held: 4})
+	})
+
 	It("ends by itself when users are active again", func(ctx SpecContext) {
 		endpoint := start(ctx, limitedTo(1))
 		users := w.createUsers(ctx, 4)

@@ -75,7 +75,7 @@ func (b *brake) disablePersons(ctx context.Context, user *v1alpha1.ScimUser, byR
 	}
 	var held hold
 	for i := range persons {
-		one, err := b.disablePerson(ctx, &persons[i], disableRequest{held: user.Status.HeldGeneration, rules: byRules}, because)
+		one, err := b.disablePerson(ctx, &persons[i], disableRequest{held: holdOf(user), rules: byRules}, because)
 		if err != nil {
 			return 0, hold{}, err
 		}
@@ -133,7 +133,7 @@ func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.P
 			return hold{}, fmt.Errorf("look up the Person's user: %w", err)
 		}
 	}
-	return r.brake.disablePerson(ctx, person, disableRequest{held: person.Status.HeldGeneration}, "its user is gone")
+	return r.brake.disablePerson(ctx, person, disableRequest{held: hold{generation: person.Status.HeldGeneration}}, "its user is gone")
 }
 
 // personsOfUser finds the Persons of a user that is gone.

@@ -23,7 +23,10 @@ func (b *brake) restrain(ctx context.Context, run *run, plan rules.Result) error
 		stamp(plan.Outcomes, "")
 		return nil
 	}
-	request := disableRequest{namespace: user.Namespace, person: name, held: max(user.Status.HeldGeneration, run.hold.generation)}
+	request := disableRequest{namespace: user.Namespace, person: name, held: holdOf(user)}
+	if run.hold.on() {
+		request.held = run.hold
+	}
 	if !causedByClient(user) {
 		request.rules = &run.set
 	}

@@ -63,7 +63,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.LastRerun = followed(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record(v1alpha1.RecordPerson))
-	user.Status.HeldGeneration = done.hold.generation
+	done.hold.keepIn(&user.Status)
 	found := userVerdict(done, instead)
 	if done.hold.on() {
 		found = done.hold.verdict(found)
@@ -130,7 +130,7 @@ func (r *userReconciler) staysFor(ctx context.Context, user, before *v1alpha1.Sc
 		return ctrl.Result{}, nil
 	}
 	user.Status.ObservedGeneration = user.Generation
-	user.Status.HeldGeneration = held.generation
+	held.keepIn(&user.Status)
 	found := held.verdict(verdict{})
 	return r.runner.recheck(), r.status.write(ctx, user, before, &user.Status.Conditions, found)
 }

@@ -233,7 +233,23 @@ type ScimUserStatus struct {
 	// annotation that releases to name.
 	// +optional
 	HeldGeneration int64 `json:"heldGeneration,omitempty"`
+	// heldCause is who wants the Person disabled that is held: the rules or the client. A
+	// user whom the client takes out of use is no longer held for what rules do to it.
+	// +optional
+	HeldCause HeldCause `json:"heldCause,omitempty"`
 }
+
+// HeldCause is who wants a Person disabled that the safety brake holds.
+// +kubebuilder:validation:Enum=Rules;Client
+type HeldCause string
+
+// Causes of what the safety brake holds.
+const (
+	// HeldByRules means that rules disable a Person whose user the client has left in use.
+	HeldByRules HeldCause = "Rules"
+	// HeldByClient means that the client has deactivated or deleted the user.
+	HeldByClient HeldCause = "Client"
+)
 
 // ScimUser is a user that a SCIM client has provisioned, as the client sent it.
 // Only the SCIM server writes its spec. metadata.name is the SCIM id; sort by
