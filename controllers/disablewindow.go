@@ -6,10 +6,15 @@ import (
 	"time"
 
 	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
+
+// clockDifference is how much later than ours another process's clock may be. What claims
+// to have been later was not disabled by provisioning, and is not to count for ever.
+const clockDifference = 5 * time.Minute
 
 // reservationTime is how long a Person counts as disabled without the cache saying
 // so: after that its write has failed.
@@ -20,6 +25,7 @@ const reservationTime = time.Minute
 // same after a restart, in another process, and costs no write.
 type disableWindow struct {
 	synced toolscache.InformerSynced
+	clock  clock.PassiveClock
 
 	mu         sync.Mutex
 	namespaces map[string]*personCount
@@ -36,8 +42,8 @@ type personCount struct {
 }
 
 // newDisableWindow makes a window. Call it before the cache is started.
-func newDisableWindow(ctx context.Context, c cache.Cache) (*disableWindow, error) {
-	w := &disableWindow{namespaces: map[string]*personCount{}}
+func newDisableWindow(ctx context.Context, c cache.Cache, clk clock.PassiveClock) (*disableWindow, error) {
+	w := &disableWindow{clock: clk, namespaces: map[string]*personCount{}}
 	var err error
 	w.synced, err = follow(ctx, c, &v1alpha1.Person{}, w.change)
 	return w, err
@@ -50,7 +56,7 @@ func (w *disableWindow) change(old, current *v1alpha1.Person) {
 		w.of(old.Namespace).remove(old)
 	}
 	if current != nil {
-		w.of(current.Namespace).add(current)
+		w.of(current.Namespace).add(current, w.clock.Now())
 	}
 }
 
@@ -70,7 +76,7 @@ func (c *personCount) remove(person *v1alpha1.Person) {
 	delete(c.disabled, person.Name)
 }
 
-func (c *personCount) add(person *v1alpha1.Person) {
+func (c *personCount) add(person *v1alpha1.Person, now time.Time) {
 	if !person.Spec.Disabled {
 		c.enabled++
 		return
@@ -78,7 +84,7 @@ func (c *personCount) add(person *v1alpha1.Person) {
 	delete(c.reserved, person.Name)
 	at, err := time.Parse(time.RFC3339, person.Annotations[v1alpha1.AnnotationDisabledAt])
 	// Without the annotation a person has disabled it, or one has allowed it.
-	if err == nil && !at.Before(c.from) {
+	if err == nil && !at.Before(c.from) && !at.After(now.Add(clockDifference)) {
 		c.disabled[person.Name] = at
 	}
 }
@@ -92,6 +98,10 @@ func (c *personCount) advance(from, now time.Time) {
 		}
 	}
 	if from.Sub(c.from) < time.Second {
+		// The clock was put back, or the window is longer now.
+		if from.Before(c.from) {
+			c.from = from
+		}
 		return
 	}
 	c.from = from

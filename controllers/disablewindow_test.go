@@ -6,6 +6,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -13,7 +14,7 @@ import (
 // windowOf is a window over Persons that are enabled, and over ones that were disabled
 // so long ago.
 func windowOf(now time.Time, enabled int, ago ...time.Duration) *disableWindow {
-	w := &disableWindow{namespaces: map[string]*personCount{}}
+	w := &disableWindow{clock: clocktesting.NewFakePassiveClock(now), namespaces: map[string]*personCount{}}
 	for i := range enabled {
 		w.change(nil, personAs(fmt.Sprint("enabled-", i), false, time.Time{}))
 	}
@@ -47,17 +48,19 @@ func TestHowManyMayBeDisabled(t *testing.T) {
 		ago     []time.Duration
 		want    int
 	}{
-		"a fifth of many":                   {enabled: 200, want: 40},
-		"ten of few":                        {enabled: 12, want: 10},
-		"those of the last hour count":      {enabled: 198, ago: minutes(1, 59), want: 38},
-		"those from before it do not":       {enabled: 200, ago: minutes(61, 600), want: 40},
-		"a part that rounds down":           {enabled: 59, want: 11},
-		"another part":                      {safety: v1alpha1.ScimEndpointSafety{MaxDisablePercent: new(int32(50))}, enabled: 200, want: 100},
-		"another minimum":                   {safety: v1alpha1.ScimEndpointSafety{MinDisableCount: new(int32(1))}, enabled: 4, want: 1},
-		"another window":                    {safety: v1alpha1.ScimEndpointSafety{WindowSeconds: new(int32(7200))}, enabled: 199, ago: minutes(61), want: 39},
-		"what is older than a release":      {held: &v1alpha1.HeldDisables{ReleasedAt: new(metav1.NewMicroTime(now.Add(-time.Minute)))}, enabled: 200, ago: minutes(2, 3), want: 40},
-		"what is newer than a release":      {held: &v1alpha1.HeldDisables{ReleasedAt: new(metav1.NewMicroTime(now.Add(-4 * time.Minute)))}, enabled: 198, ago: minutes(2, 3), want: 38},
-		"less than nothing after a big one": {enabled: 0, ago: minutes(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), want: -2},
+		"a fifth of many":                                      {enabled: 200, want: 40},
+		"ten of few":                                           {enabled: 12, want: 10},
+		"those of the last hour count":                         {enabled: 198, ago: minutes(1, 59), want: 38},
+		"those from before it do not":                          {enabled: 200, ago: minutes(61, 600), want: 40},
+		"a part that rounds down":                              {enabled: 59, want: 11},
+		"another part":                                         {safety: v1alpha1.ScimEndpointSafety{MaxDisablePercent: new(int32(50))}, enabled: 200, want: 100},
+		"another minimum":                                      {safety: v1alpha1.ScimEndpointSafety{MinDisableCount: new(int32(1))}, enabled: 4, want: 1},
+		"another window":                                       {safety: v1alpha1.ScimEndpointSafety{WindowSeconds: new(int32(7200))}, enabled: 199, ago: minutes(61), want: 39},
+		"what is older than a release":                         {held: &v1alpha1.HeldDisables{ReleasedAt: new(metav1.NewMicroTime(now.Add(-time.Minute)))}, enabled: 200, ago: minutes(2, 3), want: 40},
+		"what is newer than a release":                         {held: &v1alpha1.HeldDisables{ReleasedAt: new(metav1.NewMicroTime(now.Add(-4 * time.Minute)))}, enabled: 198, ago: minutes(2, 3), want: 38},
+		"those of a clock that is a bit ahead count":           {enabled: 199, ago: minutes(-1), want: 39},
+		"an annotation of next year keeps nobody from leaving": {enabled: 200, ago: minutes(-525600, -525600), want: 40},
+		"less than nothing after a big one":                    {enabled: 0, ago: minutes(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), want: -2},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -112,5 +115,17 @@ func TestAPersonThatIsEnabledOrGoneIsNotCounted(t *testing.T) {
 	w.change(personAs("enabled-0", false, time.Time{}), personAs("enabled-0", true, time.Time{}))
 	if left := w.left("tenant", now, s); left != 10 {
 		t.Errorf("left = %d, want 10", left)
+	}
+}
+
+func TestAClockThatIsPutBackDoesNotEndTheCount(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s := safetyOf(&v1alpha1.ScimEndpoint{})
+	w := windowOf(now, 12)
+	w.left("tenant", now.Add(24*time.Hour), s)
+	w.left("tenant", now, s)
+	w.change(personAs("enabled-0", false, time.Time{}), personAs("enabled-0", true, now))
+	if left := w.left("tenant", now, s); left != 9 {
+		t.Errorf("left = %d after one was disabled, want 9", left)
 	}
 }

@@ -34,8 +34,9 @@ type forecaster struct {
 
 // forecast is the last one of a namespace.
 type forecast struct {
-	// mu is held while a forecast is made, so that it is made once.
 	mu sync.Mutex
+	// underWay says that a forecast is being made, so that it is made once.
+	underWay bool
 	// basis is what it was made for.
 	basis   string
 	made    time.Time
@@ -46,27 +47,57 @@ func newForecaster(reader client.Reader, clk clock.PassiveClock) *forecaster {
 	return &forecaster{reader: reader, clock: clk, namespaces: map[string]*forecast{}}
 }
 
+// errForecasting says to ask again in a moment. To wait would keep all workers from what
+// clients push.
+var errForecasting = errors.New("whom the rules would disable is being counted")
+
 // allows reports whether the rules may disable Persons at all: whether they would
 // disable no more than may be disabled now. That is found out once for a set of rules,
 // and again for what they disable later; in between the count of what was really disabled
-// is enough.
+// is enough. While somebody else is at it, the error is errForecasting.
 func (f *forecaster) allows(ctx context.Context, namespace string, set ruleSet, s safety, persons *disableWindow) (bool, error) {
 	last := f.of(namespace)
-	last.mu.Lock()
-	defer last.mu.Unlock()
 	basis := fmt.Sprintf("%s %d %d %d %d", set.fingerprint(), s.released, s.percent, s.minimum, s.window)
 	now := f.clock.Now()
-	if last.basis == basis && now.Sub(last.made) < forecastAge {
-		return last.allowed, nil
+	if allowed, err := last.begin(basis, now); allowed != nil || err != nil {
+		return allowed != nil && *allowed, err
 	}
+	defer last.end()
 	left := persons.left(namespace, now, s)
 	exceeds, err := f.exceeds(ctx, namespace, set, left)
 	if err != nil {
 		return false, err
 	}
-	last.basis, last.made, last.allowed = basis, now, !exceeds
+	last.set(basis, now, !exceeds)
 	logf.FromContext(ctx).Info("Counted whom the rules would disable", "allowed", left, "tooMany", exceeds)
-	return last.allowed, nil
+	return !exceeds, nil
+}
+
+// begin returns the result that is there. If there is none, the caller is to make it and
+// then to call end.
+func (l *forecast) begin(basis string, now time.Time) (*bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.basis == basis && now.Sub(l.made) < forecastAge:
+		return new(l.allowed), nil
+	case l.underWay:
+		return nil, errForecasting
+	}
+	l.underWay = true
+	return nil, nil
+}
+
+func (l *forecast) set(basis string, made time.Time, allowed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.basis, l.made, l.allowed = basis, made, allowed
+}
+
+func (l *forecast) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.underWay = false
 }
 
 func (f *forecaster) of(namespace string) *forecast {

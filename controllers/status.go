@@ -27,6 +27,8 @@ const (
 	staleDelay = 100 * time.Millisecond
 	// maxStale is how many times in a row that is nothing to speak of.
 	maxStale = 6
+	// forecastWait is how long a reconcile waits for a count that another one makes.
+	forecastWait = time.Second
 	// failureTimeout bounds the write that says that a reconcile failed. It has time of
 	// its own, because the reconcile may have failed for having none left.
 	failureTimeout = 10 * time.Second
@@ -119,6 +121,9 @@ func (w *statusWriter) fail(ctx context.Context, obj, before client.Object, cond
 	if isEndOfNamespace(err) || errors.Is(ctx.Err(), context.Canceled) {
 		w.done(obj)
 		return ctrl.Result{}, nil
+	}
+	if errors.Is(err, errForecasting) {
+		return ctrl.Result{RequeueAfter: wait.Jitter(forecastWait, 1)}, nil
 	}
 	if isStale(err) {
 		if delay := w.stale.When(obj.GetUID()); w.stale.NumRequeues(obj.GetUID()) <= maxStale {

@@ -1,0 +1,68 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// slowReader lists nothing before somebody lets it.
+type slowReader struct {
+	client.Reader
+	asked chan struct{}
+	let   chan error
+}
+
+func (r *slowReader) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	r.asked <- struct{}{}
+	if err := <-r.let; err != nil {
+		return err
+	}
+	return r.Reader.List(ctx, list, options...)
+}
+
+func TestNobodyWaitsForAForecast(t *testing.T) {
+	reader := &slowReader{Reader: newObjectReader(nil), asked: make(chan struct{}), let: make(chan error)}
+	f := newForecaster(reader, clock.RealClock{})
+	persons := windowOf(time.Now(), 12)
+	ask := func() (bool, error) {
+		return f.allows(t.Context(), "tenant", ruleSet{}, safetyOf(&v1alpha1.ScimEndpoint{}), persons)
+	}
+	// The first one fails, the second one succeeds.
+	for _, end := range []error{errors.New("no connection"), nil} {
+		first := make(chan error)
+		go func() {
+			_, err := ask()
+			first <- err
+		}()
+		<-reader.asked
+		if _, err := ask(); !errors.Is(err, errForecasting) {
+			t.Errorf("while one is made: %v", err)
+		}
+		reader.let <- end
+		if err := <-first; !errors.Is(err, end) {
+			t.Errorf("who makes it gets %v, want %v", err, end)
+		}
+	}
+	if allowed, err := ask(); !allowed || err != nil {
+		t.Errorf("after it was made: %v, %v", allowed, err)
+	}
+}
+
+func TestWhoAsksDuringAForecastComesAgainAndTellsNobody(t *testing.T) {
+	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "jane"}}
+	w := newStatusWriter(nil, nil, clock.RealClock{}) // a write would fail
+	for range 2 * maxStale {
+		result, err := w.fail(t.Context(), user, user.DeepCopy(), &user.Status.Conditions, errForecasting)
+		if err != nil || result.RequeueAfter < forecastWait || result.RequeueAfter > 2*forecastWait {
+			t.Fatalf("result %v, error %v", result, err)
+		}
+	}
+}
