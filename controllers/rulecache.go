@@ -18,10 +18,12 @@ import (
 // ruleCache compiles every rule once a generation, for all controllers.
 type ruleCache struct {
 	mu      sync.Mutex
-	entries map[types.NamespacedName]ruleEntry
+	entries map[types.NamespacedName]*ruleEntry
 }
 
 type ruleEntry struct {
+	// compile is done once, without the cache's lock: only who needs this rule waits.
+	compile    sync.Once
 	uid        types.UID
 	generation int64
 	rule       *rules.Rule
@@ -30,7 +32,7 @@ type ruleEntry struct {
 }
 
 func newRuleCache() *ruleCache {
-	return &ruleCache{entries: map[types.NamespacedName]ruleEntry{}}
+	return &ruleCache{entries: map[types.NamespacedName]*ruleEntry{}}
 }
 
 // compile returns the compiled rule, or why it does not compile.
@@ -39,14 +41,24 @@ func (c *ruleCache) compile(rule *v1alpha1.AutomationRule) (*rules.Rule, error) 
 	return entry.rule, entry.err
 }
 
-func (c *ruleCache) entry(rule *v1alpha1.AutomationRule) ruleEntry {
+func (c *ruleCache) entry(rule *v1alpha1.AutomationRule) *ruleEntry {
+	entry := c.current(rule)
+	entry.compile.Do(func() {
+		entry.secrets = secretsOf(&rule.Spec)
+		// What is compiled is kept, so no caller's deadline may decide it.
+		entry.rule, entry.err = compileRule(context.Background(), rule)
+	})
+	return entry
+}
+
+// current is the entry of a rule's generation, compiled or not.
+func (c *ruleCache) current(rule *v1alpha1.AutomationRule) *ruleEntry {
 	key := client.ObjectKeyFromObject(rule)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	entry, ok := c.entries[key]
-	if !ok || entry.uid != rule.UID || entry.generation != rule.Generation {
-		entry = ruleEntry{uid: rule.UID, generation: rule.Generation, secrets: secretsOf(&rule.Spec)}
-		entry.rule, entry.err = compileRule(rule)
+	entry := c.entries[key]
+	if entry == nil || entry.uid != rule.UID || entry.generation != rule.Generation {
+		entry = &ruleEntry{uid: rule.UID, generation: rule.Generation}
 		c.entries[key] = entry
 	}
 	return entry

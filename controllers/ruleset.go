@@ -14,14 +14,12 @@ const exampleTime = 5 * time.Second
 
 // compileRule compiles a rule and runs its examples. One whose examples do not come true
 // runs no more than one that does not compile.
-//
-//nolint:contextcheck,nolintlint // what is compiled is kept, so no caller's deadline may decide it
-func compileRule(rule *v1alpha1.AutomationRule) (*rules.Rule, error) {
+func compileRule(ctx context.Context, rule *v1alpha1.AutomationRule) (*rules.Rule, error) {
 	compiled, err := rules.Compile(rule)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), exampleTime)
+	ctx, cancel := context.WithTimeout(ctx, exampleTime)
 	defer cancel()
 	if err := preview.CheckExamples(ctx, NewObjectWorld, compiled, rule); err != nil {
 		return nil, err
@@ -30,17 +28,22 @@ func compileRule(rule *v1alpha1.AutomationRule) (*rules.Rule, error) {
 }
 
 // RunningRules are those of the rules that run for a kind of subject, in the order of
-// execution: the enabled ones that compile and whose examples come true.
-func RunningRules(kind v1alpha1.SubjectKind, all []*v1alpha1.AutomationRule) []*rules.Rule {
+// execution: the enabled ones that compile and whose examples come true. The error is
+// that of ctx, which is looked at before each.
+func RunningRules(ctx context.Context, kind v1alpha1.SubjectKind, all []*v1alpha1.AutomationRule) ([]*rules.Rule, error) {
 	var running []*rules.Rule
 	for _, rule := range all {
 		if rule.Spec.Subject != kind || rule.Spec.Disabled || !rule.DeletionTimestamp.IsZero() {
 			continue
 		}
-		if compiled, err := compileRule(rule); err == nil {
+		compiled, err := compileRule(ctx, rule)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err == nil {
 			running = append(running, compiled)
 		}
 	}
 	rules.Sort(running)
-	return running
+	return running, nil
 }

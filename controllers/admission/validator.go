@@ -38,7 +38,8 @@ type validator struct {
 	cache client.Reader
 	// watched is the only namespace that cache holds, "" for all.
 	watched string
-	// counting holds a token while consequences are counted, which keeps a processor busy.
+	// counting holds a token while all rules of a namespace are compiled and consequences
+	// are counted, which keeps a processor busy.
 	counting chan struct{}
 }
 
@@ -129,6 +130,12 @@ func check(ctx context.Context, rule *v1alpha1.AutomationRule) (field.ErrorList,
 
 // warn says what is probably a mistake, and what the rule would change.
 func (v *validator) warn(ctx context.Context, old, rule *v1alpha1.AutomationRule) ([]string, error) {
+	select {
+	case v.counting <- struct{}{}:
+		defer func() { <-v.counting }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	before, err := v.rules(ctx, rule, old)
 	if err != nil {
 		return nil, err
@@ -170,7 +177,7 @@ func (v *validator) rules(ctx context.Context, changed, version *v1alpha1.Automa
 	if version != nil {
 		versions = append(versions, version)
 	}
-	return controllers.RunningRules(changed.Spec.Subject, versions), nil
+	return controllers.RunningRules(ctx, changed.Spec.Subject, versions)
 }
 
 // sameEffect reports whether two specs differ only in what no subject notices.
@@ -182,12 +189,6 @@ func sameEffect(a, b v1alpha1.AutomationRuleSpec) bool {
 
 // consequences counts what the rule would change for the subjects that there are.
 func (v *validator) consequences(ctx context.Context, rule *v1alpha1.AutomationRule, before, after []*rules.Rule) ([]string, error) {
-	select {
-	case v.counting <- struct{}{}:
-		defer func() { <-v.counting }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	report, err := preview.Compare(ctx, controllers.NewWorld(v.cache, rule.Namespace),
 		preview.Comparison{Kind: rule.Spec.Subject, Rule: rule.Name, Before: before, After: after})
 	if err != nil || report.Subjects == 0 {

@@ -51,9 +51,9 @@ func defaultRule() *v1alpha1.AutomationRule {
 
 func compiled(t *testing.T, manifests ...*v1alpha1.AutomationRule) []*rules.Rule {
 	t.Helper()
-	set := controllers.RunningRules(manifests[0].Spec.Subject, manifests)
-	if len(set) != len(manifests) {
-		t.Fatalf("%d of %d rules run", len(set), len(manifests))
+	set, err := controllers.RunningRules(t.Context(), manifests[0].Spec.Subject, manifests)
+	if err != nil || len(set) != len(manifests) {
+		t.Fatalf("%d of %d rules run; error %v", len(set), len(manifests), err)
 	}
 	return set
 }

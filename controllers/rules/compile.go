@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
@@ -121,6 +122,7 @@ func Compile(rule *v1alpha1.AutomationRule) (*Rule, error) {
 	return c.rule, nil
 }
 
+// kindsOf gives what a rule is about, or what is wrong with it as a whole.
 func kindsOf(rule *v1alpha1.AutomationRule) (*subject, *recordKind, *CompileError) {
 	var subject *subject
 	switch rule.Spec.Subject {
@@ -134,12 +136,31 @@ func kindsOf(rule *v1alpha1.AutomationRule) (*subject, *recordKind, *CompileErro
 	var kinds []string
 	for _, record := range subject.records {
 		if record.kind == rule.Spec.Update.Kind {
-			return subject, record, nil
+			return subject, record, checkRuleLength(&rule.Spec)
 		}
 		kinds = append(kinds, string(record.kind))
 	}
 	return nil, nil, &CompileError{Place: "update.kind",
 		Message: fmt.Sprintf("a rule for %s updates kind %s", subject.kind, strings.Join(kinds, " or "))}
+}
+
+// checkRuleLength comes before anything is compiled, because that is what takes the time.
+func checkRuleLength(spec *v1alpha1.AutomationRuleSpec) *CompileError {
+	length := utf8.RuneCountInString(spec.Condition)
+	for _, named := range spec.Expressions {
+		length += utf8.RuneCountInString(named.Value)
+	}
+	for _, value := range spec.Update.Match {
+		length += utf8.RuneCountInString(string(value))
+	}
+	for _, entry := range slices.Concat(spec.Update.Set, spec.Update.Add, spec.Update.Remove) {
+		length += utf8.RuneCountInString(entry.Value)
+	}
+	if length <= MaxRuleLength {
+		return nil
+	}
+	return &CompileError{Place: "expressions", Message: fmt.Sprintf("the expressions of a rule hold at most %d characters together, these %d", MaxRuleLength, length),
+		Hint: "make several rules of it"}
 }
 
 // compiler holds the rule in the making; env grows by every named expression.

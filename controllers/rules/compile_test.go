@@ -284,6 +284,12 @@ func TestLimitsAtCompileTime(t *testing.T) {
 			changed(withCondition(strings.Repeat(" ", MaxExpressionLength) + "true")),
 			"condition", "at most 10240 characters",
 		},
+		"long expressions, each within the limit": {
+			many(7, func(i int) ruleChange {
+				return withExpression(fmt.Sprintf("e%d", i), strings.Repeat(" ", MaxExpressionLength-1)+"1")
+			}),
+			"expressions", "at most 65536 characters together, these 7",
+		},
 		"many expressions": {
 			many(MaxExpressions+1, func(i int) ruleChange { return withExpression(fmt.Sprintf("e%d", i), "1") }),
 			"expressions", "at most 64 expressions",

@@ -26,6 +26,9 @@ const (
 	InterruptCheckFrequency = 100
 	// MaxExpressionLength is the most characters of an expression.
 	MaxExpressionLength = 10_240
+	// MaxRuleLength is the most characters of all expressions of a rule together, which
+	// bounds the time to compile it: 65,536 take half a second at worst.
+	MaxRuleLength = 65_536
 	// MaxExpressions is the most named expressions of a rule, and the most entries
 	// of each of set, add, remove and clear.
 	MaxExpressions = 64

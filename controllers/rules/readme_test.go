@@ -244,6 +244,7 @@ func limitsTable() string {
 		{"time of one run of a rule, in seconds", "MaxRuleTime", int(MaxRuleTime.Seconds())},
 		{"cost of one look-up, in CEL cost units", "LookupCost", LookupCost},
 		{"characters of an expression", "MaxExpressionLength", MaxExpressionLength},
+		{"characters of all expressions of a rule together", "MaxRuleLength", MaxRuleLength},
 		{"named expressions of a rule; entries of each of set, add, remove, clear", "MaxExpressions", MaxExpressions},
 		{"different fields that a rule changes", "MaxFields", MaxFields},
 		{"characters of a text field", "MaxTextLength", MaxTextLength},

@@ -124,11 +124,17 @@ func kindsOf(manifests []manifest) []v1alpha1.SubjectKind {
 }
 
 func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace string, kind v1alpha1.SubjectKind, manifests []manifest) (*previewed, error) {
+	before, err := controllers.RunningRules(ctx, kind, found.rules)
+	if err != nil {
+		return nil, err
+	}
+	after, err := controllers.RunningRules(ctx, kind, replaced(found.rules, manifests))
+	if err != nil {
+		return nil, err
+	}
 	one := &previewed{}
 	comparison := preview.Comparison{
-		Kind:   kind,
-		Before: controllers.RunningRules(kind, found.rules),
-		After:  controllers.RunningRules(kind, replaced(found.rules, manifests)),
+		Kind: kind, Before: before, After: after,
 		Visit: func(d preview.Difference) {
 			if o.limit > 0 && len(one.Differences) == o.limit {
 				one.NotShown++
@@ -142,7 +148,6 @@ func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace 
 			comparison.Rule = cmp.Or(comparison.Rule, m.Name)
 		}
 	}
-	var err error
 	if one.Report, err = preview.Compare(ctx, controllers.NewObjectWorld(namespace, found.objects...), comparison); err != nil {
 		return nil, err
 	}
