@@ -19,6 +19,9 @@ import (
 const (
 	// maxHistory is the most earlier runs that an execution keeps.
 	maxHistory = 5
+	// maxTold is the most bytes of values in an execution: a byte can take six in JSON, the
+	// log repeats part of them, and etcd takes 1.5 MiB.
+	maxTold = 150 << 10
 	// maxHistoryMessage is the most characters of an earlier run's message.
 	maxHistoryMessage = 200
 )
@@ -88,7 +91,7 @@ func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecuti
 func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Outcome, current rules.Record, trigger v1alpha1.Trigger) {
 	now := l.clock.Now()
 	source := l.sources[outcome.Rule]
-	outcome = source.secrets.hide(outcome)
+	outcome = shortened(source.secrets.hide(outcome))
 	succeeded, result := resultOf(outcome)
 	execution.Labels = map[string]string{
 		v1alpha1.LabelRule: outcome.Rule, v1alpha1.LabelSubjectKind: string(l.kind), v1alpha1.LabelResult: string(result),
@@ -113,6 +116,28 @@ func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome
 		status.Changes = outcome.Changes
 	}
 	status.Log = narrate(execution)
+}
+
+// shortened cuts the values of an outcome that has too many long ones. It changes the
+// lists, which are those of the execution alone.
+func shortened(outcome rules.Outcome) rules.Outcome {
+	size := 0
+	for _, e := range outcome.Expressions {
+		size += len(e.Value)
+	}
+	for _, c := range outcome.Changes {
+		size += len(c.From) + len(c.To)
+	}
+	if size <= maxTold {
+		return outcome
+	}
+	for i, e := range outcome.Expressions {
+		outcome.Expressions[i].Value = clip(e.Value, maxToldValue)
+	}
+	for i, c := range outcome.Changes {
+		outcome.Changes[i].From, outcome.Changes[i].To = clip(c.From, maxToldValue), clip(c.To, maxToldValue)
+	}
+	return outcome
 }
 
 func resultOf(outcome rules.Outcome) (metav1.ConditionStatus, v1alpha1.ExecutionResult) {
