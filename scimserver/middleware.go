@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -208,8 +209,8 @@ func refuseLarge(r *http.Request, limit int64) error {
 func (s *Server) inMemory(limit int64, next handler) handler {
 	return func(r *http.Request) (response, error) {
 		weight := r.ContentLength
-		if weight < 0 {
-			weight = limit
+		if weight < 0 && limit > maxUserBody {
+			weight = unannounced(r, limit)
 		}
 		switch {
 		case !hasBody(r), weight <= min(limit, maxUserBody):
@@ -225,6 +226,30 @@ func (s *Server) inMemory(limit int64, next handler) handler {
 		return next(r)
 	}
 }
+
+// unannounced finds out whether a body that does not say its size is larger than that of a user, for
+// which it reads so much of it. It returns the size, or of a larger one the limit.
+func unannounced(r *http.Request, limit int64) int64 {
+	begin, err := io.ReadAll(io.LimitReader(r.Body, maxUserBody+1))
+	rest := io.Reader(r.Body)
+	if err != nil {
+		rest = brokenReader{err}
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(begin), rest), r.Body}
+	if len(begin) > maxUserBody {
+		return limit
+	}
+	return int64(len(begin))
+}
+
+// brokenReader is what is left of a body that could not be read on.
+type brokenReader struct{ err error }
+
+// Read implements io.Reader.
+func (b brokenReader) Read([]byte) (int, error) { return 0, b.err }
 
 // wait returns how long the request's token has to wait until it may make another one; 0 is
 // now, and counts as made.
