@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -90,9 +91,15 @@ func TestOneTenantCannotKeepTheOthersOut(t *testing.T) {
 				begin(test.request())
 			}
 			if test.share < 20 {
-				w := serve(s, as("busy", test.request()))
-				wantSCIMError(t, w, http.StatusTooManyRequests, "")
-				wantRetryAfter(t, w.Header())
+				refused := make(chan *httptest.ResponseRecorder, 1)
+				go func() { refused <- serve(s, as("busy", test.request())) }()
+				select {
+				case w := <-refused:
+					wantSCIMError(t, w, http.StatusTooManyRequests, "")
+					wantRetryAfter(t, w.Header())
+				case <-held.entered:
+					t.Fatal("more than the share was let in")
+				}
 			}
 			if w := serve(s, as("other", test.request())); w.Code != test.status {
 				t.Errorf("another tenant got %d %s", w.Code, w.Body)
