@@ -4,6 +4,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -73,19 +75,26 @@ var _ = Describe("The Person of a user who has left", func() {
 		eventually(ctx, w, person, disabled(false))
 	})
 
-	It("is disabled although its record is rejected with everything else that the rule sets", func(ctx SpecContext) {
-		probe := newPerson("probe", "probe@example.com")
-		probe.Spec.Location = "Floor 13"
-		w.rejectPersons(ctx, `!has(object.spec.location) || object.spec.location != "Floor 13"`, probe)
-		w.start(ctx)
-		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
-		person := w.personOf(ctx, user)
-		update(ctx, w, user, func(u *v1alpha1.ScimUser) {
-			u.Spec.Active, u.Spec.Enterprise = new(false), &v1alpha1.ScimEnterprise{Location: "Floor 13"}
-		})
-		eventually(ctx, w, person, disabled(true))
-		eventually(ctx, w, user, isFalse(v1alpha1.ReasonInvalidValue))
-	})
+	DescribeTable("is disabled although its record is rejected with everything else that the rule sets, as",
+		func(ctx SpecContext, refused metav1.StatusReason, reason string) {
+			probe := newPerson("probe", "probe@example.com")
+			probe.Spec.Location = "Floor 13"
+			w.rejectPersons(ctx, `!has(object.spec.location) || object.spec.location != "Floor 13"`, refused, probe)
+			w.start(ctx)
+			user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+			person := w.personOf(ctx, user)
+			update(ctx, w, user, func(u *v1alpha1.ScimUser) {
+				u.Spec.Active, u.Spec.Enterprise = new(false), &v1alpha1.ScimEnterprise{Location: "Floor 13"}
+			})
+			eventually(ctx, w, person, disabled(true))
+			eventually(ctx, w, user, WithTransform(readyMessage[*v1alpha1.ScimUser],
+				HaveSuffix("The user is inactive, so its Person is disabled all the same.")))
+			Expect(meta.FindStatusCondition(user.Status.Conditions, v1alpha1.ConditionReady).Reason).To(Equal(reason))
+		},
+		Entry("invalid", metav1.StatusReasonInvalid, v1alpha1.ReasonInvalidValue),
+		Entry("forbidden, which may pass", metav1.StatusReasonForbidden, v1alpha1.ReasonRetrying),
+		Entry("too large, which may pass", metav1.StatusReasonRequestEntityTooLarge, v1alpha1.ReasonRetrying),
+	)
 
 	It("is disabled with every other Person that was linked to the user by hand", func(ctx SpecContext) {
 		w.start(ctx)

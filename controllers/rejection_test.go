@@ -13,7 +13,7 @@ import (
 
 // rejectPersons makes the API server reject Persons of this namespace for which a CEL
 // expression is false, as a policy of a cluster's administrator can.
-func (w *world) rejectPersons(ctx SpecContext, unless string, rejected *v1alpha1.Person) {
+func (w *world) rejectPersons(ctx SpecContext, unless string, reason metav1.StatusReason, rejected *v1alpha1.Person) {
 	GinkgoHelper()
 	cluster, err := client.New(env.Config, client.Options{})
 	Expect(err).NotTo(HaveOccurred())
@@ -29,7 +29,7 @@ func (w *world) rejectPersons(ctx SpecContext, unless string, rejected *v1alpha1
 					},
 				}}},
 			},
-			Validations: []admissionv1.Validation{{Expression: unless, Reason: new(metav1.StatusReasonInvalid)}},
+			Validations: []admissionv1.Validation{{Expression: unless, Reason: &reason}},
 		}},
 		&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName: meta.Name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
@@ -39,9 +39,9 @@ func (w *world) rejectPersons(ctx SpecContext, unless string, rejected *v1alpha1
 		Expect(cluster.Create(ctx, object)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(cluster.Delete(ctx, object)).To(Succeed()) })
 	}
-	Eventually(func() bool {
-		return apierrors.IsInvalid(w.Create(ctx, rejected.DeepCopy(), client.DryRunAll))
-	}).Should(BeTrue(), "the policy is not in force")
+	Eventually(func() metav1.StatusReason {
+		return apierrors.ReasonForError(w.Create(ctx, rejected.DeepCopy(), client.DryRunAll))
+	}).Should(Equal(reason), "the policy is not in force")
 }
 
 var _ = Describe("A record that the API server rejects", func() {
@@ -54,7 +54,7 @@ var _ = Describe("A record that the API server rejects", func() {
 
 	It("is the failure of the rule that wrote it, and the other rules are applied", func(ctx SpecContext) {
 		w := newWorldWithRules(ctx)
-		w.rejectPersons(ctx, noFloor13, badLocation())
+		w.rejectPersons(ctx, noFloor13, metav1.StatusReasonInvalid, badLocation())
 		Expect(w.Create(ctx, locationRule())).To(Succeed())
 		last := locationRule()
 		last.Name, last.Spec.Position = "last", new(int32(30))
@@ -76,7 +76,7 @@ var _ = Describe("A record that the API server rejects", func() {
 
 	It("is not created by a later rule without what the rejected one sets", func(ctx SpecContext) {
 		w := newWorldWithRules(ctx)
-		w.rejectPersons(ctx, noFloor13, badLocation())
+		w.rejectPersons(ctx, noFloor13, metav1.StatusReasonInvalid, badLocation())
 		rule := get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping")
 		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) { setValue(r, "location", `"Floor 13"`) })
 		second := locationRule()

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -54,7 +55,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	}
 	done, err := r.runner.run(ctx, user, v1alpha1.SubjectScimUser, input)
 	if err != nil {
-		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+		return r.failed(ctx, user, before, err)
 	}
 	instead, err := r.disableUndecided(ctx, user, done)
 	if err != nil {
@@ -72,6 +73,31 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	return r.runner.again(done), nil
+}
+
+// failed ends a run of the rules that could not finish. If that lasts, the Persons of an
+// inactive user are disabled all the same: a record that cannot be written for whatever
+// reason must not keep somebody enabled who has left.
+func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.ScimUser, err error) (ctrl.Result, error) {
+	if result, passes := r.status.passes(ctx, user, err); passes {
+		return result, nil
+	}
+	found := retryVerdict(err)
+	if !isActive(user) {
+		// The run may have failed for having no time left.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
+		defer cancel()
+		persons, held, failed := r.runner.brake.disablePersons(ctx, user, nil, "the user is inactive and the rules cannot be carried out")
+		switch {
+		case held.on():
+			held.keepIn(&user.Status)
+			found = held.verdict(found)
+		case failed == nil && persons > 0:
+			found.message = truncate(found.message, disabledAllTheSame)
+		}
+		err = errors.Join(err, failed)
+	}
+	return ctrl.Result{}, r.status.tell(ctx, user, before, &user.Status.Conditions, err, found)
 }
 
 // input gathers what the rules read. It holds a copy of the user, because the

@@ -118,19 +118,32 @@ func (w *statusWriter) announce(obj client.Object, previous metav1.Condition, v 
 // everything else is shown as Retrying and tried again with back-off. So is what looks
 // stale time and again, because then it is something else.
 func (w *statusWriter) fail(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, err error) (ctrl.Result, error) {
+	if result, passes := w.passes(ctx, obj, err); passes {
+		return result, nil
+	}
+	return ctrl.Result{}, w.tell(ctx, obj, before, conditions, err, retryVerdict(err))
+}
+
+// passes reports whether nobody needs to hear of an error, and when to try again.
+func (w *statusWriter) passes(ctx context.Context, obj client.Object, err error) (ctrl.Result, bool) {
 	if isEndOfNamespace(err) || errors.Is(ctx.Err(), context.Canceled) {
 		w.done(obj)
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, true
 	}
 	if errors.Is(err, errForecasting) {
-		return ctrl.Result{RequeueAfter: wait.Jitter(forecastWait, 1)}, nil
+		return ctrl.Result{RequeueAfter: wait.Jitter(forecastWait, 1)}, true
 	}
 	if isStale(err) {
 		if delay := w.stale.When(obj.GetUID()); w.stale.NumRequeues(obj.GetUID()) <= maxStale {
-			return ctrl.Result{RequeueAfter: wait.Jitter(delay, 1)}, nil
+			return ctrl.Result{RequeueAfter: wait.Jitter(delay, 1)}, true
 		}
 	}
+	return ctrl.Result{}, false
+}
+
+// tell shows what an error means and returns it.
+func (w *statusWriter) tell(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, err error, v verdict) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
 	defer cancel()
-	return ctrl.Result{}, errors.Join(err, w.write(ctx, obj, before, conditions, retryVerdict(err)))
+	return errors.Join(err, w.write(ctx, obj, before, conditions, v))
 }
