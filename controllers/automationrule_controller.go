@@ -113,7 +113,7 @@ func (r *ruleReconciler) verdict(rule *v1alpha1.AutomationRule) verdict {
 	if rule.Spec.Disabled {
 		return readyVerdict(v1alpha1.ReasonDisabled, "The rule is switched off by spec.disabled.")
 	}
-	if _, err := r.rules.compile(rule); err != nil {
+	if err := r.rules.problem(rule); err != nil {
 		return stalledVerdict(v1alpha1.ReasonInvalidRule, err.Error())
 	}
 	if rule.Status.Failed > 0 {

@@ -68,7 +68,7 @@ func (d directory) persons(ctx context.Context, index, key string) (*v1alpha1.Pe
 	return preferred(found.Items, personOrder), nil
 }
 
-// preferred returns the first enabled record by name, or else the first disabled
+// preferred returns the first enabled record in order, or else the first disabled
 // one, so that it is the same one every time.
 func preferred[T any](records []T, order func(*T) (disabled bool, name string)) *T {
 	if len(records) == 0 {
@@ -95,7 +95,17 @@ func comparePreference[T any](a, b *T, order func(*T) (bool, string)) int {
 	return 1
 }
 
-func personOrder(p *v1alpha1.Person) (bool, string) { return p.Spec.Disabled, p.Name }
+// linkedFirst comes before every name of an object that has no such prefix.
+const linkedFirst = "+"
+
+// personOrder puts the Person of a subject before one that somebody has made by hand
+// with the same address: a second user must learn that the address is taken.
+func personOrder(p *v1alpha1.Person) (bool, string) {
+	if p.Spec.SourceID != "" {
+		return p.Spec.Disabled, linkedFirst + p.Name
+	}
+	return p.Spec.Disabled, p.Name
+}
 
 // OrganizationByName implements rules.Directory.
 func (d directory) OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error) {

@@ -35,18 +35,14 @@ func newRuleCache() *ruleCache {
 	return &ruleCache{entries: map[types.NamespacedName]*ruleEntry{}}
 }
 
-// compile returns the compiled rule, or why it does not compile.
-func (c *ruleCache) compile(rule *v1alpha1.AutomationRule) (*rules.Rule, error) {
-	entry := c.entry(rule)
-	return entry.rule, entry.err
-}
+// problem is why a rule does not compile, nil if it does.
+func (c *ruleCache) problem(rule *v1alpha1.AutomationRule) error { return c.entry(rule).err }
 
 func (c *ruleCache) entry(rule *v1alpha1.AutomationRule) *ruleEntry {
 	entry := c.current(rule)
 	entry.compile.Do(func() {
 		entry.secrets = secretsOf(&rule.Spec)
-		// What is compiled is kept, so no caller's deadline may decide it.
-		entry.rule, entry.err = compileRule(context.Background(), rule)
+		entry.rule, entry.err = compileRule(rule)
 	})
 	return entry
 }

@@ -33,10 +33,7 @@ func TestARuleThatIsBeingCompiledKeepsNoOtherRuleWaiting(t *testing.T) {
 	})
 	<-begun
 	other := make(chan error, 1)
-	go func() {
-		_, err := cache.compile(ruleNamed("other"))
-		other <- err
-	}()
+	go func() { other <- cache.problem(ruleNamed("other")) }()
 	select {
 	case err := <-other:
 		if err != nil {

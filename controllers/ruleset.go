@@ -14,7 +14,13 @@ const exampleTime = 5 * time.Second
 
 // compileRule compiles a rule and runs its examples. One whose examples do not come true
 // runs no more than one that does not compile.
-func compileRule(ctx context.Context, rule *v1alpha1.AutomationRule) (*rules.Rule, error) {
+//
+//nolint:contextcheck,nolintlint // what is compiled is kept, so no caller's deadline may decide it
+func compileRule(rule *v1alpha1.AutomationRule) (*rules.Rule, error) {
+	return compileRuleWithin(context.Background(), rule)
+}
+
+func compileRuleWithin(ctx context.Context, rule *v1alpha1.AutomationRule) (*rules.Rule, error) {
 	compiled, err := rules.Compile(rule)
 	if err != nil {
 		return nil, err
@@ -36,7 +42,7 @@ func RunningRules(ctx context.Context, kind v1alpha1.SubjectKind, all []*v1alpha
 		if rule.Spec.Subject != kind || rule.Spec.Disabled || !rule.DeletionTimestamp.IsZero() {
 			continue
 		}
-		compiled, err := compileRule(ctx, rule)
+		compiled, err := compileRuleWithin(ctx, rule)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

@@ -85,6 +85,25 @@ var _ = Describe("A ScimEndpoint", func() {
 		Expect(secret(ctx, "okta-token").Data).NotTo(HaveKey(v1alpha1.SecretKeyPreviousToken))
 	})
 
+	It("ends the old token when the overlap is made shorter after the rotation", func(ctx SpecContext) {
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration = 1 })
+		valid := WithTransform(func(e *v1alpha1.ScimEndpoint) int { return len(e.Status.Tokens) }, Equal(2))
+		eventually(ctx, w, endpoint, valid)
+
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenOverlapSeconds = new(int32(3600)) })
+		eventually(ctx, w, endpoint, WithTransform(func(e *v1alpha1.ScimEndpoint) float64 {
+			return e.Status.Tokens[1].ExpiresAt.Sub(e.Status.Tokens[0].IssuedAt.Time).Seconds()
+		}, Equal(3600.0)))
+
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenOverlapSeconds = new(int32(0)) })
+		eventually(ctx, w, endpoint, Not(valid))
+		Expect(secret(ctx, "okta-token").Data).NotTo(HaveKey(v1alpha1.SecretKeyPreviousToken))
+	})
+
 	It("removes the old token when it has expired", func(ctx SpecContext) {
 		w.start(ctx)
 		endpoint := newEndpoint("okta")

@@ -81,12 +81,29 @@ func (s tokenSecret) issue(generation int64, now time.Time) {
 	s.annotate(v1alpha1.AnnotationTokenIssuedAt, now.UTC().Format(time.RFC3339))
 }
 
+// overlapOf is how long an endpoint lets the old token be valid after a rotation.
+func overlapOf(endpoint *v1alpha1.ScimEndpoint) time.Duration {
+	if seconds := endpoint.Spec.TokenOverlapSeconds; seconds != nil {
+		return time.Duration(*seconds) * time.Second
+	}
+	return defaultTokenOverlap
+}
+
+// shortenOverlap lets a previous token end when an overlap that was made shorter after
+// the rotation says so, as for a token that somebody has seen. It never prolongs one.
+func (s tokenSecret) shortenOverlap(endpoint *v1alpha1.ScimEndpoint) {
+	expiry, rotated := s.previousExpiry(), s.timeOf(v1alpha1.AnnotationTokenIssuedAt)
+	if expiry == nil || rotated == nil {
+		return
+	}
+	if end := rotated.Add(overlapOf(endpoint)); end.Before(expiry.Time) {
+		s.annotate(v1alpha1.AnnotationPreviousTokenExpiresAt, end.UTC().Format(time.RFC3339))
+	}
+}
+
 // rotate keeps the current token as the previous one for a while and issues another.
 func (s tokenSecret) rotate(endpoint *v1alpha1.ScimEndpoint, now time.Time) {
-	overlap := defaultTokenOverlap
-	if endpoint.Spec.TokenOverlapSeconds != nil {
-		overlap = time.Duration(*endpoint.Spec.TokenOverlapSeconds) * time.Second
-	}
+	overlap := overlapOf(endpoint)
 	s.dropPrevious()
 	if overlap > 0 {
 		s.Data[v1alpha1.SecretKeyPreviousToken] = s.Data[v1alpha1.SecretKeyToken]
@@ -113,8 +130,8 @@ func (s tokenSecret) previousExpiry() *metav1.Time {
 	return s.timeOf(v1alpha1.AnnotationPreviousTokenExpiresAt)
 }
 
-// bringUpToDate rotates the token if the endpoint asks for it, and removes a previous
-// one that has expired.
+// bringUpToDate rotates the token if the endpoint asks for it, shortens the time of a
+// previous one when the endpoint gives it less by now, and removes one that has expired.
 func (s tokenSecret) bringUpToDate(endpoint *v1alpha1.ScimEndpoint, now time.Time) {
 	generation, known := s.generation()
 	if endpoint.Status.ObservedGeneration == 0 && generation > endpoint.Spec.TokenGeneration {
@@ -129,6 +146,7 @@ func (s tokenSecret) bringUpToDate(endpoint *v1alpha1.ScimEndpoint, now time.Tim
 	case generation < endpoint.Spec.TokenGeneration:
 		s.rotate(endpoint, now)
 	}
+	s.shortenOverlap(endpoint)
 	if expiry := s.previousExpiry(); expiry != nil && !now.Before(expiry.Time) {
 		s.dropPrevious()
 	}
