@@ -51,6 +51,24 @@ var _ = Describe("A user whose new e-mail address another Person has", func() {
 		}),
 	)
 
+	It("does not get a Person that somebody makes by hand with the address of an active user", func(ctx SpecContext) {
+		w.start(ctx)
+		w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		second := withEmail("janet", "jane@example.com")
+		Expect(w.Create(ctx, second)).To(Succeed())
+		eventually(ctx, w, second, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
+		// Whatever the order of the names: the other one begins with "person-".
+		for _, name := range []string{"a-by-hand", "z-by-hand"} {
+			byHand := newPerson(name, "JANE@example.com")
+			Expect(w.Create(ctx, byHand)).To(Succeed())
+			eventually(ctx, w, byHand, isFalse(v1alpha1.ReasonDuplicatePrimaryEmail))
+			update(ctx, w, second, func(u *v1alpha1.ScimUser) { u.Spec.Title = name })
+			eventually(ctx, w, second, And(isFalse(v1alpha1.ReasonPrimaryEmailTaken),
+				WithTransform(func(u *v1alpha1.ScimUser) bool { return u.Status.ObservedGeneration == u.Generation }, BeTrue())))
+			Expect(get(ctx, w, byHand, name).Spec.SourceID).To(BeEmpty())
+		}
+	})
+
 	It("is told so, too, where the other user is active or inactive, and gets it when that one moves", func(ctx SpecContext) {
 		w.start(ctx)
 		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
