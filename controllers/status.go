@@ -100,16 +100,17 @@ func observed(obj client.Object) int64 {
 }
 
 // announce sends an Event when an object stops or starts being Ready. An object
-// that is Ready from the start is not worth one.
+// that is Ready from the start is not worth one, nor is what the safety brake holds, which
+// can be everything there is: the ScimEndpoint has an Event for all of it.
 func (w *statusWriter) announce(obj client.Object, previous metav1.Condition, v verdict) {
 	if previous.Status == v.ready && previous.Reason == v.reason {
 		return
 	}
 	switch {
-	case v.outlook == retrying:
+	case v.outlook == retrying, v.reason == v1alpha1.ReasonHeld:
 	case v.ready == metav1.ConditionFalse:
 		w.recorder.Eventf(obj, nil, corev1.EventTypeWarning, v.reason, eventAction, "%s", truncate(v.message))
-	case v.ready == metav1.ConditionTrue && previous.Status == metav1.ConditionFalse:
+	case v.ready == metav1.ConditionTrue && previous.Status == metav1.ConditionFalse && previous.Reason != v1alpha1.ReasonHeld:
 		w.recorder.Eventf(obj, nil, corev1.EventTypeNormal, v.reason, eventAction, "%s", truncate(v.message))
 	}
 }
