@@ -50,6 +50,10 @@ func main() {
 		flag.PrintDefaults()
 	}
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "manager: there is no command %q; see manager --help\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	if o.version {
 		fmt.Fprintln(os.Stdout, kube.ReadBuild())
 		return

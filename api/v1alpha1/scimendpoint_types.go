@@ -42,7 +42,8 @@ type ScimEndpointSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self >= oldSelf",message="tokenGeneration can only be raised"
 	TokenGeneration int64 `json:"tokenGeneration,omitempty"`
 	// tokenOverlapSeconds is how long the old token stays valid after a rotation.
-	// Unset: 30 days. 0 ends it at once.
+	// Unset: 30 days. 0 ends it at once, also after the rotation; a longer time than at
+	// the rotation does not bring it back.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=31536000

@@ -74,9 +74,10 @@ func (r *runner) followToken(ctx context.Context, known connection) {
 			return
 		case <-time.After(time.Second):
 		}
-		// While something is restarting, the connection that is known stays.
-		conn, err := r.connect(ctx)
-		if err != nil || conn.Token == known.Token {
+		// While something is restarting, the connection that is known stays. The server is
+		// asked only about a new token: its log and the endpoint's last request are the client's.
+		conn, err := r.readConnection(ctx)
+		if err != nil || conn.Token == known.Token || conn.probe(ctx) != nil {
 			continue
 		}
 		if err := conn.write(r.connectionFile()); err != nil {
@@ -88,7 +89,16 @@ func (r *runner) followToken(ctx context.Context, known connection) {
 	}
 }
 
+// connect finds the connection and makes sure that it works.
 func (r *runner) connect(ctx context.Context) (connection, error) {
+	conn, err := r.readConnection(ctx)
+	if err != nil {
+		return connection{}, err
+	}
+	return conn, conn.probe(ctx)
+}
+
+func (r *runner) readConnection(ctx context.Context) (connection, error) {
 	var endpoints v1alpha1.ScimEndpointList
 	if err := r.client.List(ctx, &endpoints, client.InNamespace(r.opts.namespace)); err != nil {
 		return connection{}, fmt.Errorf("listing ScimEndpoints: %w", err)
@@ -114,7 +124,7 @@ func (r *runner) connect(ctx context.Context) (connection, error) {
 	if conn.Token == "" {
 		return connection{}, fmt.Errorf("Secret %s has no key %q", conn.secret, v1alpha1.SecretKeyToken)
 	}
-	return conn, conn.probe(ctx)
+	return conn, nil
 }
 
 // probe makes an authenticated request, which shows that the server is up and knows the token.

@@ -110,6 +110,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("compute the image's digest: %w", err)
 	}
+	for _, path := range []*string{&archive, &bill} {
+		if absolute, err := filepath.Abs(*path); err == nil {
+			*path = absolute // this program runs in a folder of its own
+		}
+	}
 	fmt.Fprintf(out, "image    %s (%s), version %s, commit %s\ndigest   %s\narchive  %s\nbill     %s\n",
 		o.name, strings.Join(o.archs, ", "), from.version, from.commit, digest, archive, bill)
 	if o.push == "" {

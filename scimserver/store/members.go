@@ -62,7 +62,7 @@ func (s *Store) resolve(ctx context.Context, tenant, group string, ids []string)
 			named[i] = fmt.Sprintf("%.64q", id)
 		}
 		return nil, scim.BadRequest(scim.TypeInvalidValue,
-			"members: %d of the values are ids of no user or group, among them %v; nothing was changed", len(missing), named)
+			"members: no user or group has the id of %d of the values, among them %v; nothing was changed", len(missing), named)
 	}
 	return members, nil
 }
