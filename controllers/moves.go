@@ -86,7 +86,8 @@ func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 			return found, err == nil, err
 		}
 		if holder.Spec.SourceID == user.Name {
-			return found, false, nil // it has what it is to have
+			moved, err := found.hasMoved(ctx, directory, user.Name)
+			return found, moved, err
 		}
 		if slices.Contains(seen, holder.Spec.SourceID) {
 			found.circle = holder.Spec.SourceID == seen[0]
@@ -100,6 +101,17 @@ func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 		}
 	}
 	return found, false, nil
+}
+
+// hasMoved finds out about the last user of a row, whose Person has what it is to have:
+// it has either left the address before since that was looked up, or the user has two
+// Persons, and that one stays.
+func (m moveRow) hasMoved(ctx context.Context, d directory, user string) (bool, error) {
+	if len(m.addresses) < 2 {
+		return false, nil
+	}
+	holder, err := d.PersonByEmail(ctx, m.addresses[len(m.addresses)-2])
+	return err == nil && (holder == nil || holder.Spec.SourceID != user), err
 }
 
 // wantedAddress is the folded address that the rules give a user's Person where it is
