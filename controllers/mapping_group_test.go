@@ -80,8 +80,7 @@ func (m groupMapping) run(ctx SpecContext) {
 	Expect(cmp.Diff(want, names)).To(BeEmpty())
 }
 
-var _ = Describe("The default group mappings", Ordered, func() {
-	BeforeAll(func(ctx SpecContext) { startForAll(ctx) })
+var _ = Describe("The default group mappings", func() {
 	create := func(object client.Object) func(context.Context, *world) {
 		return func(ctx context.Context, w *world) {
 			Expect(w.Create(ctx, object.DeepCopyObject().(client.Object))).To(Succeed())

@@ -41,8 +41,7 @@ func badge(json string) map[string]v1alpha1.JSON {
 	return map[string]v1alpha1.JSON{"badge": {Raw: []byte(json)}}
 }
 
-var _ = Describe("The default user mapping of places and lists", Ordered, func() {
-	BeforeAll(func(ctx SpecContext) { startForAll(ctx) })
+var _ = Describe("The default user mapping of places and lists", func() {
 	row := func(ctx SpecContext, m userMapping) { m.run(ctx) }
 	sales, support := newOrganization("sales", "Sales"), newOrganization("support", "Support")
 	inSales := enterprise(v1alpha1.ScimEnterprise{Organization: "Sales"})

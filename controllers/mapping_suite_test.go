@@ -2,90 +2,23 @@ package controllers_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
 )
 
-// The tables of the default mapping share one set of controllers for all namespaces,
-// and have a namespace a row.
-
-// mappingOperator is the user name of these controllers.
-const mappingOperator = "mapping-operator"
-
-// startForAll runs the controllers for all namespaces until the container's end.
-func startForAll(ctx SpecContext) {
-	GinkgoHelper()
-	admin := mappingAdmin()
-	data, err := os.ReadFile(filepath.Join("..", "config", "rbac", "role.yaml"))
-	Expect(err).NotTo(HaveOccurred())
-	role := &rbacv1.ClusterRole{}
-	Expect(yaml.UnmarshalStrict(data, role)).To(Succeed())
-	role.Name = mappingOperator
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: mappingOperator},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: mappingOperator},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: mappingOperator}},
-	}
-	for _, object := range []client.Object{role, binding} {
-		Expect(admin.Create(ctx, object)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, object)).To(Succeed()) })
-	}
-	cfg, err := env.User(mappingOperator)
-	Expect(err).NotTo(HaveOccurred())
-	operator, err := client.New(cfg, client.Options{Scheme: admin.Scheme()})
-	Expect(err).NotTo(HaveOccurred())
-	Eventually(func() error { return operator.List(ctx, &v1alpha1.PersonList{}) }).Should(Succeed())
-
-	mgr, err := kube.NewManager(cfg, kube.Options{
-		MetricsBindAddress: "0", SkipNameValidation: true, GracefulShutdownTimeout: 20 * time.Second, Logger: GinkgoLogr,
-	})
-	Expect(err).NotTo(HaveOccurred())
-	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	Expect(controllers.Setup(runCtx, mgr, controllers.Options{})).To(Succeed())
-	done := make(chan error, 1)
-	go func() {
-		defer GinkgoRecover()
-		done <- mgr.Start(runCtx)
-	}()
-	DeferCleanup(func() {
-		cancel()
-		Eventually(done).Should(Receive(Succeed()))
-	})
-}
-
-func mappingAdmin() client.Client {
-	GinkgoHelper()
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	Expect(rbacv1.AddToScheme(scheme)).To(Succeed())
-	admin, err := client.New(env.Config, client.Options{Scheme: scheme})
-	Expect(err).NotTo(HaveOccurred())
-	return admin
-}
-
-// newMappingWorld makes a namespace with the default rules for controllers that run
-// already.
+// newMappingWorld makes a namespace with the default rules and runs the controllers in it.
+// Controllers for all namespaces would work in those of the other packages' tests, too.
 func newMappingWorld(ctx SpecContext) *world {
 	GinkgoHelper()
-	namespace := env.Namespace(ctx, GinkgoT())
-	w := &world{Client: client.NewNamespacedClient(mappingAdmin(), namespace), namespace: namespace, operator: mappingOperator}
-	for _, rule := range []*v1alpha1.AutomationRule{defaultUserRule(), defaultGroupRule(), defaultSiteRule()} {
-		Expect(w.Create(ctx, rule)).To(Succeed())
-	}
+	w := newWorldWithRules(ctx)
+	w.start(ctx)
 	return w
 }
 

@@ -92,8 +92,7 @@ func active(is bool) func(scim)          { return func(u scim) { u.Active = &is 
 // nothing is a Person without more than name and address.
 func nothing(record) {}
 
-var _ = Describe("The default user mapping", Ordered, func() {
-	BeforeAll(func(ctx SpecContext) { startForAll(ctx) })
+var _ = Describe("The default user mapping", func() {
 	row := func(ctx SpecContext, m userMapping) { m.run(ctx) }
 
 	DescribeTable("primary e-mail address and other addresses", row,
