@@ -215,42 +215,27 @@ func (d directory) groupsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]rul
 			ID: id, DisplayName: group.Spec.DisplayName, ExternalID: group.Spec.ExternalID,
 			GroupType: group.Spec.GroupType, Classification: group.Status.Classification,
 		}
-		if view.Organization, view.OrganizationDisabled, err = d.organizationOf(ctx, group); err != nil {
+		organization, site := &v1alpha1.Organization{}, &v1alpha1.Site{}
+		if err := d.linked(ctx, group.Status.Organization, organization); err != nil {
 			return nil, err
 		}
-		if view.Site, view.SiteDisabled, err = d.siteOf(ctx, group); err != nil {
+		if err := d.linked(ctx, group.Status.Site, site); err != nil {
 			return nil, err
 		}
+		view.Organization, view.OrganizationDisabled = organization.Name, organization.Spec.Disabled
+		view.Site, view.SiteDisabled = site.Name, site.Spec.Disabled
 		groups = append(groups, view)
 	}
 	return groups, nil
 }
 
-// organizationOf gives the name of the Organization that a group is linked to, "" when
-// there is none.
-func (d directory) organizationOf(ctx context.Context, group *v1alpha1.ScimGroup) (name string, disabled bool, err error) {
-	if group.Status.Organization == nil {
-		return "", false, nil
+// linked reads the record that a group is linked to. It stays empty where there is none.
+func (d directory) linked(ctx context.Context, link *v1alpha1.RecordReference, into client.Object) error {
+	if link == nil {
+		return nil
 	}
-	organization := &v1alpha1.Organization{}
-	exists, err := d.get(ctx, group.Status.Organization.Name, organization)
-	if err != nil || !exists {
-		return "", false, err
-	}
-	return organization.Name, organization.Spec.Disabled, nil
-}
-
-// siteOf is organizationOf for the Site.
-func (d directory) siteOf(ctx context.Context, group *v1alpha1.ScimGroup) (name string, disabled bool, err error) {
-	if group.Status.Site == nil {
-		return "", false, nil
-	}
-	site := &v1alpha1.Site{}
-	exists, err := d.get(ctx, group.Status.Site.Name, site)
-	if err != nil || !exists {
-		return "", false, err
-	}
-	return site.Name, site.Spec.Disabled, nil
+	_, err := d.get(ctx, link.Name, into)
+	return err
 }
 
 // defaultOrganization returns the name of the Organization of last resort: that of

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,27 +31,13 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err != nil {
 		return r.status.fail(ctx, organization, before, &organization.Status.Conditions, err)
 	}
-	if found.matches(organization.Status.Conditions) {
-		r.status.done(organization)
-		return ctrl.Result{}, nil
-	}
-	return ctrl.Result{}, r.status.write(ctx, organization, before, &organization.Status.Conditions, found)
+	return ctrl.Result{}, r.status.settle(ctx, organization, before, &organization.Status.Conditions, found)
 }
 
 func (r *organizationReconciler) verdict(ctx context.Context, organization *v1alpha1.Organization) (verdict, error) {
-	same := &v1alpha1.OrganizationList{}
-	name := fold.String(organization.Spec.Name)
-	err := r.client.List(ctx, same, client.InNamespace(organization.Namespace), client.MatchingFields{organizationByName: name}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return verdict{}, fmt.Errorf("look for the same name: %w", err)
-	}
-	var others []string
-	for i := range same.Items {
-		others = append(others, same.Items[i].Name)
-	}
-	if others = othersThan(organization.Name, others); len(others) > 0 {
-		return stalledVerdict(v1alpha1.ReasonDuplicateName,
-			"The same name is on Organization "+firstOf(others)+". Rename or delete all but one."), nil
+	found, err := nameVerdict(ctx, r.client, organization, &v1alpha1.OrganizationList{}, organizationByName, organization.Spec.Name)
+	if err != nil || found.outlook == stalled {
+		return found, err
 	}
 	missing, err := missingReferences(ctx, r.client, organization.Namespace, []reference{
 		{field: "parent", to: organization.Spec.Parent, kind: &v1alpha1.Organization{}},
@@ -64,7 +49,7 @@ func (r *organizationReconciler) verdict(ctx context.Context, organization *v1al
 	if missing != "" {
 		return stalledVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
-	return readyVerdict(v1alpha1.ReasonReady, "The record is consistent."), nil
+	return found, nil
 }
 
 // organizationsOfOrganization finds the Organizations for which it matters that one
@@ -95,12 +80,5 @@ func (f finder) organizationsOfPerson(ctx context.Context, old, current *v1alpha
 }
 
 func (f finder) organizationsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
-	organizations := &v1alpha1.OrganizationList{}
-	if err := f.list(ctx, organizations, namespace, client.MatchingFields{index: key}); err != nil {
-		return err
-	}
-	for i := range organizations.Items {
-		into.add(namespace, organizations.Items[i].Name)
-	}
-	return nil
+	return f.addAll(ctx, &v1alpha1.OrganizationList{}, namespace, into, client.MatchingFields{index: key})
 }

@@ -12,7 +12,11 @@ import (
 
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
 )
+
+// consistent is the message of a record with which nothing is wrong.
+const consistent = "The record is consistent."
 
 // personReconciler says of each Person whether its e-mail address is its own and
 // what it refers to exists, and disables one whose user is gone.
@@ -47,25 +51,18 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if held.on() {
 		found = held.verdict(found)
 	}
-	if found.matches(person.Status.Conditions) && before.Status.HeldGeneration == held.generation {
-		r.status.done(person)
-		return ctrl.Result{}, nil
+	if before.Status.HeldGeneration == held.generation {
+		return ctrl.Result{}, r.status.settle(ctx, person, before, &person.Status.Conditions, found)
 	}
 	return ctrl.Result{}, r.status.write(ctx, person, before, &person.Status.Conditions, found)
 }
 
 func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person) (verdict, error) {
-	same := &v1alpha1.PersonList{}
-	email := fold.Email(person.Spec.PrimaryEmail)
-	err := r.client.List(ctx, same, client.InNamespace(person.Namespace), client.MatchingFields{personByEmail: email}, client.UnsafeDisableDeepCopy)
+	others, err := othersUnder(ctx, r.client, person, &v1alpha1.PersonList{}, personByEmail, fold.Email(person.Spec.PrimaryEmail))
 	if err != nil {
 		return verdict{}, fmt.Errorf("look for the same e-mail address: %w", err)
 	}
-	var others []string
-	for i := range same.Items {
-		others = append(others, same.Items[i].Name)
-	}
-	if others = othersThan(person.Name, others); len(others) > 0 {
+	if len(others) > 0 {
 		return stalledVerdict(v1alpha1.ReasonDuplicatePrimaryEmail,
 			"The same primaryEmail is on Person "+firstOf(others)+". Change or delete all but one."), nil
 	}
@@ -80,7 +77,7 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 	if missing != "" {
 		return stalledVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
-	return readyVerdict(v1alpha1.ReasonReady, "The record is consistent."), nil
+	return readyVerdict(v1alpha1.ReasonReady, consistent), nil
 }
 
 // personsOfPerson finds the Persons for which it matters that one has come, gone or
@@ -120,14 +117,7 @@ func (f finder) personsOfOrganization(ctx context.Context, old, current *v1alpha
 }
 
 func (f finder) personsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
-	persons := &v1alpha1.PersonList{}
-	if err := f.list(ctx, persons, namespace, client.MatchingFields{index: key}); err != nil {
-		return err
-	}
-	for i := range persons.Items {
-		into.add(namespace, persons.Items[i].Name)
-	}
-	return nil
+	return f.addAll(ctx, &v1alpha1.PersonList{}, namespace, into, client.MatchingFields{index: key})
 }
 
 // reference is a field of a record that names another record.
@@ -154,9 +144,32 @@ func missingReferences(ctx context.Context, reader client.Reader, namespace stri
 	return strings.Join(missing, " "), nil
 }
 
-// othersThan returns the names but one, sorted.
-func othersThan(self string, names []string) []string {
-	others := slices.DeleteFunc(names, func(name string) bool { return name == self })
+// nameVerdict says whether a record has its name alone among those of its kind. list is an
+// empty list of the kind, index the one by folded name.
+func nameVerdict(ctx context.Context, reader client.Reader, record rules.Record, list client.ObjectList, index, name string) (verdict, error) {
+	others, err := othersUnder(ctx, reader, record, list, index, fold.String(name))
+	if err != nil {
+		return verdict{}, fmt.Errorf("look for the same name: %w", err)
+	}
+	if len(others) > 0 {
+		return stalledVerdict(v1alpha1.ReasonDuplicateName,
+			fmt.Sprintf("The same name is on %s %s. Rename or delete all but one.", identityOf(record).kind, firstOf(others))), nil
+	}
+	return readyVerdict(v1alpha1.ReasonReady, consistent), nil
+}
+
+// othersUnder returns the names of the other objects under one key of an index, sorted.
+func othersUnder(ctx context.Context, reader client.Reader, self client.Object, list client.ObjectList, index, key string) ([]string, error) {
+	err := reader.List(ctx, list, client.InNamespace(self.GetNamespace()), client.MatchingFields{index: key}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, err
+	}
+	var others []string
+	err = eachIn(list, func(object client.Object) {
+		if object.GetName() != self.GetName() {
+			others = append(others, object.GetName())
+		}
+	})
 	slices.Sort(others)
-	return others
+	return others, err
 }

@@ -3,6 +3,8 @@ package controllers
 import (
 	"context"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -17,36 +19,42 @@ type placeChange struct {
 	usable bool
 }
 
-func (c *placeChange) add(name, source string) {
-	c.names = append(c.names, fold.String(name))
-	c.sources = append(c.sources, source)
+// placeFields are what Organizations and Sites have in common.
+type placeFields struct {
+	name, source string
+	disabled     bool
 }
 
 // organizationChange gives the change, nil where only status or metadata changed.
 func organizationChange(old, current *v1alpha1.Organization) *placeChange {
-	if old != nil && current != nil && !changedSpec(old, current) {
-		return nil
-	}
-	existing := versions(old, current)
-	change := &placeChange{namespace: existing[0].Namespace, name: existing[0].Name}
-	for _, version := range existing {
-		change.add(version.Spec.Name, version.Spec.SourceID)
-	}
-	change.usable = len(existing) == 1 || old.Spec.Disabled != current.Spec.Disabled
-	return change
+	return changeOf(old, current, func(o *v1alpha1.Organization) placeFields {
+		return placeFields{o.Spec.Name, o.Spec.SourceID, o.Spec.Disabled}
+	})
 }
 
 // siteChange gives the change, nil where only status or metadata changed.
 func siteChange(old, current *v1alpha1.Site) *placeChange {
+	return changeOf(old, current, func(s *v1alpha1.Site) placeFields {
+		return placeFields{s.Spec.Name, s.Spec.SourceID, s.Spec.Disabled}
+	})
+}
+
+func changeOf[T any, P interface {
+	*T
+	client.Object
+}](old, current P, fieldsOf func(P) placeFields) *placeChange {
 	if old != nil && current != nil && !changedSpec(old, current) {
 		return nil
 	}
-	existing := versions(old, current)
-	change := &placeChange{namespace: existing[0].Namespace, name: existing[0].Name}
+	existing := versions[T](old, current)
+	object := P(existing[0])
+	change := &placeChange{namespace: object.GetNamespace(), name: object.GetName()}
 	for _, version := range existing {
-		change.add(version.Spec.Name, version.Spec.SourceID)
+		fields := fieldsOf(version)
+		change.names = append(change.names, fold.String(fields.name))
+		change.sources = append(change.sources, fields.source)
 	}
-	change.usable = len(existing) == 1 || old.Spec.Disabled != current.Spec.Disabled
+	change.usable = len(existing) == 1 || fieldsOf(old).disabled != fieldsOf(current).disabled
 	return change
 }
 

@@ -88,6 +88,16 @@ func (w *statusWriter) write(ctx context.Context, obj, before client.Object, con
 	return nil
 }
 
+// settle writes the verdict on a record, whose conditions tell of no generation: where they
+// say it already there is nothing to write.
+func (w *statusWriter) settle(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, found verdict) error {
+	if found.matches(*conditions) {
+		w.done(obj)
+		return nil
+	}
+	return w.write(ctx, obj, before, conditions, found)
+}
+
 // observed is the generation that the conditions of an object tell of. Those of records
 // tell of none: they are written only when they change, so that an update of a Person
 // costs no status write, and "kubectl wait" takes an older generation for not yet done.

@@ -14,38 +14,32 @@ import (
 // usersBy adds the users under any of the keys of an index, and those whose rules have
 // computed such a key.
 func (f finder) usersBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
-	f.lookups[v1alpha1.SubjectScimUser].find(namespace, index, keys, into)
+	return f.subjectsBy(ctx, v1alpha1.SubjectScimUser, namespace, index, keys, into)
+}
+
+// groupsBy is usersBy for groups.
+func (f finder) groupsBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
+	return f.subjectsBy(ctx, v1alpha1.SubjectScimGroup, namespace, index, keys, into)
+}
+
+func (f finder) subjectsBy(ctx context.Context, kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) error {
+	f.lookups[kind].find(namespace, index, keys, into)
 	for _, key := range keys {
 		if key == "" {
 			continue
 		}
-		users := &v1alpha1.ScimUserList{}
-		if err := f.list(ctx, users, namespace, client.MatchingFields{index: key}); err != nil {
+		if err := f.addAll(ctx, subjectList(kind), namespace, into, client.MatchingFields{index: key}); err != nil {
 			return err
-		}
-		for i := range users.Items {
-			into.add(namespace, users.Items[i].Name)
 		}
 	}
 	return nil
 }
 
-// groupsBy is usersBy for groups.
-func (f finder) groupsBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
-	f.lookups[v1alpha1.SubjectScimGroup].find(namespace, index, keys, into)
-	for _, key := range keys {
-		if key == "" {
-			continue
-		}
-		groups := &v1alpha1.ScimGroupList{}
-		if err := f.list(ctx, groups, namespace, client.MatchingFields{index: key}); err != nil {
-			return err
-		}
-		for i := range groups.Items {
-			into.add(namespace, groups.Items[i].Name)
-		}
+func subjectList(kind v1alpha1.SubjectKind) client.ObjectList {
+	if kind == v1alpha1.SubjectScimGroup {
+		return &v1alpha1.ScimGroupList{}
 	}
-	return nil
+	return &v1alpha1.ScimUserList{}
 }
 
 // subjectsOfRule finds all subjects of a rule that was made, edited or deleted.
@@ -64,24 +58,7 @@ func (f finder) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Context, 
 
 // allSubjects adds all subjects of a kind.
 func (f finder) allSubjects(ctx context.Context, namespace string, kind v1alpha1.SubjectKind, into requestSet) error {
-	if kind == v1alpha1.SubjectScimGroup {
-		groups := &v1alpha1.ScimGroupList{}
-		if err := f.list(ctx, groups, namespace); err != nil {
-			return err
-		}
-		for i := range groups.Items {
-			into.add(namespace, groups.Items[i].Name)
-		}
-		return nil
-	}
-	users := &v1alpha1.ScimUserList{}
-	if err := f.list(ctx, users, namespace); err != nil {
-		return err
-	}
-	for i := range users.Items {
-		into.add(namespace, users.Items[i].Name)
-	}
-	return nil
+	return f.addAll(ctx, subjectList(kind), namespace, into)
 }
 
 // usersOfGroup finds the members of a group of which rules now see something else.

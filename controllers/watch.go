@@ -2,8 +2,11 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -90,6 +93,26 @@ type finder struct {
 // list lists without copying; what it returns must not be changed.
 func (f finder) list(ctx context.Context, list client.ObjectList, namespace string, options ...client.ListOption) error {
 	return f.reader.List(ctx, list, append(options, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)...)
+}
+
+// addAll adds all objects of a list, which is empty before.
+func (f finder) addAll(ctx context.Context, list client.ObjectList, namespace string, into requestSet, options ...client.ListOption) error {
+	if err := f.list(ctx, list, namespace, options...); err != nil {
+		return err
+	}
+	return eachIn(list, func(object client.Object) { into.add(namespace, object.GetName()) })
+}
+
+// eachIn calls visit for each object of a list, without copying it.
+func eachIn(list client.ObjectList, visit func(client.Object)) error {
+	return meta.EachListItem(list, func(item runtime.Object) error {
+		object, ok := item.(client.Object)
+		if !ok {
+			return fmt.Errorf("%T has no metadata", item)
+		}
+		visit(object)
+		return nil
+	})
 }
 
 // changedSpec reports whether an event is more than a change of status or metadata.
