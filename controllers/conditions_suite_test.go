@@ -73,6 +73,10 @@ func (c checked) check() {
 		meta.IsStatusConditionTrue(c.conditions, v1alpha1.ConditionStalled)).To(BeFalse(), "%s is Ready and Stalled", c)
 	for _, condition := range c.conditions {
 		Expect(condition.ObservedGeneration).To(BeNumerically("<=", c.object.GetGeneration()), "%s: %s is ahead", c, condition.Type)
+		switch c.object.(type) {
+		case *v1alpha1.Person, *v1alpha1.Organization, *v1alpha1.Site:
+			Expect(condition.ObservedGeneration).To(BeZero(), "%s: it is written only when it changes, so it would tell of an older one", c)
+		}
 		Expect(condition.Reason).NotTo(BeEmpty(), "%s: %s has no reason", c, condition.Type)
 		Expect(condition.Message).NotTo(BeEmpty(), "%s: %s has no message", c, condition.Type)
 		if condition.Type == v1alpha1.ConditionStalled || condition.Type == v1alpha1.ConditionReconciling {

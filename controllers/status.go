@@ -103,7 +103,7 @@ func (w *statusWriter) settle(ctx context.Context, obj, before client.Object, co
 // costs no status write, and "kubectl wait" takes an older generation for not yet done.
 func observed(obj client.Object) int64 {
 	switch obj.(type) {
-	case *v1alpha1.Person, *v1alpha1.Organization:
+	case *v1alpha1.Person, *v1alpha1.Organization, *v1alpha1.Site:
 		return 0
 	}
 	return obj.GetGeneration()
