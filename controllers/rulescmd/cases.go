@@ -52,14 +52,7 @@ func (c *command) test(ctx context.Context, args []string) error {
 	var cases paths
 	c.flags.Var(&cases, "cases", "file or folder with test cases. Can be given several times; unset: only the examples in the rules")
 	junit := c.flags.String("junit", "", "file to write the results to, as JUnit XML")
-	if err := c.parse(args); err != nil {
-		return err
-	}
-	manifests, err := loadRules(c.files)
-	if err != nil {
-		return err
-	}
-	compiled, err := c.compileAll(manifests)
+	manifests, compiled, err := c.load(args)
 	if err != nil {
 		return err
 	}

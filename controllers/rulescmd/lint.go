@@ -11,14 +11,7 @@ import (
 
 // lint says of rules what the webhook says, but for what depends on the cluster.
 func (c *command) lint(ctx context.Context, args []string) error {
-	if err := c.parse(args); err != nil {
-		return err
-	}
-	manifests, err := loadRules(c.files)
-	if err != nil {
-		return err
-	}
-	compiled, err := c.compileAll(manifests)
+	manifests, compiled, err := c.load(args)
 	if err != nil {
 		return err
 	}

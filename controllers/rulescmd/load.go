@@ -111,6 +111,19 @@ func loadRules(roots []string) ([]manifest, error) {
 	return manifests, nil
 }
 
+// load reads the flags, and the rules that -f names, and compiles them.
+func (c *command) load(args []string) ([]manifest, []*rules.Rule, error) {
+	if err := c.parse(args); err != nil {
+		return nil, nil, err
+	}
+	manifests, err := loadRules(c.files)
+	if err != nil {
+		return nil, nil, err
+	}
+	compiled, err := c.compileAll(manifests)
+	return manifests, compiled, err
+}
+
 // compileAll compiles rules and prints what is wrong with them.
 func (c *command) compileAll(manifests []manifest) ([]*rules.Rule, error) {
 	var compiled []*rules.Rule
