@@ -165,18 +165,7 @@ func safetyOf(endpoint *v1alpha1.ScimEndpoint) safety {
 // tenantEndpoint is the ScimEndpoint that speaks for a namespace: the first one by
 // name, nil where there is none. It must not be changed.
 func tenantEndpoint(ctx context.Context, reader client.Reader, namespace string) (*v1alpha1.ScimEndpoint, error) {
-	endpoints := &v1alpha1.ScimEndpointList{}
-	if err := reader.List(ctx, endpoints, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list ScimEndpoints: %w", err)
-	}
-	var first *v1alpha1.ScimEndpoint
-	for i := range endpoints.Items {
-		endpoint := &endpoints.Items[i]
-		if endpoint.DeletionTimestamp.IsZero() && (first == nil || endpoint.Name < first.Name) {
-			first = endpoint
-		}
-	}
-	return first, nil
+	return firstEndpoint(ctx, reader, namespace, func(e *v1alpha1.ScimEndpoint) bool { return e.DeletionTimestamp.IsZero() })
 }
 
 // verdict is what a held subject shows. besides is what would be shown otherwise.

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,9 +12,6 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
-
-// fieldDisabled is the field of a Person that says whether it is in use.
-const fieldDisabled = "disabled"
 
 // linkedPersons are the Persons of a user: those that are linked to it, and the one
 // that was last seen to be if somebody has taken the link off by hand since. One
@@ -91,7 +87,7 @@ func (b *brake) disablePersons(ctx context.Context, user *v1alpha1.ScimUser, byR
 // does not compile or is gone must not keep somebody enabled who has left. It
 // reports whether it stands in for the rules.
 func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.ScimUser, done *run) (bool, error) {
-	if isActive(user) || assigned(done.outcomes, fieldDisabled) {
+	if user.IsActive() || rules.Assigned(done.outcomes, rules.FieldDisabled) {
 		return false, nil
 	}
 	byRules := &done.set
@@ -103,16 +99,6 @@ func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.Sc
 		done.hold = held
 	}
 	return persons > 0 && !held.on(), err
-}
-
-// assigned reports whether a rule that was carried out gave the field a value.
-func assigned(outcomes []rules.Outcome, field string) bool {
-	for _, outcome := range outcomes {
-		if !outcome.Failed() && slices.Contains(outcome.Assigned, field) {
-			return true
-		}
-	}
-	return false
 }
 
 // disableOrphan disables a Person that a SCIM client pushed and whose user is gone.

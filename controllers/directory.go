@@ -192,7 +192,7 @@ func (d directory) SubjectState(ctx context.Context, kind v1alpha1.SubjectKind, 
 	switch {
 	case err != nil || !exists || !user.DeletionTimestamp.IsZero():
 		return rules.SubjectGone, err
-	case isActive(user):
+	case user.IsActive():
 		return rules.SubjectActive, nil
 	}
 	return rules.SubjectInactive, nil
@@ -242,19 +242,9 @@ func (d directory) linked(ctx context.Context, link *v1alpha1.RecordReference, i
 // the first ScimEndpoint by name which has one. It is "" unless that Organization
 // exists and is enabled; a missing one is reported on the ScimEndpoint.
 func (d directory) defaultOrganization(ctx context.Context) (string, error) {
-	endpoints := &v1alpha1.ScimEndpointList{}
-	if err := d.reader.List(ctx, endpoints, client.InNamespace(d.namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return "", fmt.Errorf("list ScimEndpoints: %w", err)
-	}
-	var first *v1alpha1.ScimEndpoint
-	for i := range endpoints.Items {
-		endpoint := &endpoints.Items[i]
-		if endpoint.Spec.DefaultOrganization != nil && (first == nil || endpoint.Name < first.Name) {
-			first = endpoint
-		}
-	}
-	if first == nil {
-		return "", nil
+	first, err := firstEndpoint(ctx, d.reader, d.namespace, func(e *v1alpha1.ScimEndpoint) bool { return e.Spec.DefaultOrganization != nil })
+	if err != nil || first == nil {
+		return "", err
 	}
 	organization := &v1alpha1.Organization{}
 	exists, err := d.get(ctx, first.Spec.DefaultOrganization.Name, organization)
@@ -262,4 +252,20 @@ func (d directory) defaultOrganization(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return organization.Name, nil
+}
+
+// firstEndpoint is the first ScimEndpoint of a namespace by name that suits, nil where none
+// does. It must not be changed.
+func firstEndpoint(ctx context.Context, reader client.Reader, namespace string, suits func(*v1alpha1.ScimEndpoint) bool) (*v1alpha1.ScimEndpoint, error) {
+	endpoints := &v1alpha1.ScimEndpointList{}
+	if err := reader.List(ctx, endpoints, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list ScimEndpoints: %w", err)
+	}
+	var first *v1alpha1.ScimEndpoint
+	for i := range endpoints.Items {
+		if endpoint := &endpoints.Items[i]; suits(endpoint) && (first == nil || endpoint.Name < first.Name) {
+			first = endpoint
+		}
+	}
+	return first, nil
 }

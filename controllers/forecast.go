@@ -12,7 +12,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/preview"
 )
 
 const (
@@ -151,14 +151,9 @@ func (f *forecaster) disables(ctx context.Context, user *v1alpha1.ScimUser, set 
 	if err != nil {
 		return false, err
 	}
-	plan, err := rules.Plan(ctx, set.compiled, input, look)
+	effect, err := preview.Of(ctx, set.compiled, input, look)
 	if err != nil {
 		return false, fmt.Errorf("plan: %w", err)
 	}
-	if isActive(user) || assigned(plan.Outcomes, fieldDisabled) {
-		_, disables := disables(plan)
-		return disables, nil
-	}
-	person, err := look.PersonBySource(ctx, user.Name)
-	return person != nil && !person.Spec.Disabled, err
+	return effect.Disables(), nil
 }

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
 )
 
 const (
@@ -70,9 +70,5 @@ func told(value string) string {
 
 // clip puts a text on one line and cuts it.
 func clip(text string, most int) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if utf8.RuneCountInString(text) <= most {
-		return text
-	}
-	return string([]rune(text)[:most-1]) + "…"
+	return rules.Cut(strings.Join(strings.Fields(text), " "), most)
 }

@@ -48,7 +48,7 @@ func (b *brake) restrain(ctx context.Context, run *run, plan rules.Result) error
 // causedByClient reports whether the client has taken the user out of use since the
 // user was last processed. What else disables its Person is the rules' doing.
 func causedByClient(user *v1alpha1.ScimUser) bool {
-	return !user.DeletionTimestamp.IsZero() || (!isActive(user) && user.Status.ObservedGeneration != user.Generation)
+	return !user.DeletionTimestamp.IsZero() || (!user.IsActive() && user.Status.ObservedGeneration != user.Generation)
 }
 
 // disables returns the name of the Person that a plan disables, if it does. A new
@@ -101,7 +101,7 @@ func keepEnabled(plan rules.Result) {
 				person.Spec.Disabled = false
 			}
 		}
-		changes := slices.DeleteFunc(slices.Clone(outcome.Changes), func(c v1alpha1.FieldChange) bool { return c.Field == fieldDisabled })
+		changes := slices.DeleteFunc(slices.Clone(outcome.Changes), func(c v1alpha1.FieldChange) bool { return c.Field == rules.FieldDisabled })
 		if outcome.Reason != v1alpha1.ReasonApplied || len(changes) == len(outcome.Changes) {
 			continue
 		}

@@ -108,7 +108,7 @@ func (c *ruleCache) load(ctx context.Context, reader client.Reader, namespace st
 	set := ruleSet{sources: map[string]ruleSource{}}
 	for i := range list.Items {
 		rule := &list.Items[i]
-		if rule.Spec.Subject != kind || rule.Spec.Disabled || !rule.DeletionTimestamp.IsZero() {
+		if !isToRun(rule, kind) {
 			continue
 		}
 		entry := c.entry(rule)

@@ -39,7 +39,7 @@ func compileRuleWithin(ctx context.Context, rule *v1alpha1.AutomationRule) (*rul
 func RunningRules(ctx context.Context, kind v1alpha1.SubjectKind, all []*v1alpha1.AutomationRule) ([]*rules.Rule, error) {
 	var running []*rules.Rule
 	for _, rule := range all {
-		if rule.Spec.Subject != kind || rule.Spec.Disabled || !rule.DeletionTimestamp.IsZero() {
+		if !isToRun(rule, kind) {
 			continue
 		}
 		compiled, err := compileRuleWithin(ctx, rule)
@@ -52,4 +52,9 @@ func RunningRules(ctx context.Context, kind v1alpha1.SubjectKind, all []*v1alpha
 	}
 	rules.Sort(running)
 	return running, nil
+}
+
+// isToRun reports whether a rule is meant to run for a kind of subject, should it compile.
+func isToRun(rule *v1alpha1.AutomationRule, kind v1alpha1.SubjectKind) bool {
+	return rule.Spec.Subject == kind && !rule.Spec.Disabled && rule.DeletionTimestamp.IsZero()
 }

@@ -83,7 +83,7 @@ func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.Scim
 		return result, nil
 	}
 	found := retryVerdict(err)
-	if !isActive(user) {
+	if !user.IsActive() {
 		// The run may have failed for having no time left.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
 		defer cancel()

@@ -245,12 +245,7 @@ func (f finder) usersOfUser(ctx context.Context, old, current *v1alpha1.ScimUser
 }
 
 func identityChanged(old, current *v1alpha1.ScimUser) bool {
-	return isActive(old) != isActive(current) || old.Spec.ExternalID != current.Spec.ExternalID ||
+	return old.IsActive() != current.IsActive() || old.Spec.ExternalID != current.Spec.ExternalID ||
 		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero() ||
 		!slices.Equal(emailCandidates(old), emailCandidates(current))
-}
-
-// isActive reports whether the client has not deactivated the user.
-func isActive(user *v1alpha1.ScimUser) bool {
-	return user.Spec.Active == nil || *user.Spec.Active
 }

@@ -284,6 +284,10 @@ type ScimUser struct {
 	Status ScimUserStatus `json:"status,omitempty,omitzero"`
 }
 
+// IsActive reports whether the client has not deactivated the user: one that was sent
+// without active is active.
+func (u *ScimUser) IsActive() bool { return u.Spec.Active == nil || *u.Spec.Active }
+
 // ScimUserList is a list of ScimUser.
 // +kubebuilder:object:root=true
 type ScimUserList struct {

@@ -220,9 +220,7 @@ func cut(warnings []string) admission.Warnings {
 		warnings = append(warnings[:maxWarnings-1], fmt.Sprintf("and %d more warnings", more))
 	}
 	for i, warning := range warnings {
-		if runes := []rune(warning); len(runes) > maxWarning {
-			warnings[i] = string(runes[:maxWarning-1]) + "…"
-		}
+		warnings[i] = rules.Cut(warning, maxWarning)
 	}
 	return warnings
 }

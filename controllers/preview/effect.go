@@ -76,7 +76,7 @@ func Of(ctx context.Context, set []*rules.Rule, in rules.Input, dir rules.Direct
 	for _, outcome := range plan.Outcomes {
 		effect.follow(outcome)
 	}
-	if in.User != nil && in.User.Spec.Active != nil && !*in.User.Spec.Active {
+	if in.User != nil && !in.User.IsActive() {
 		err = effect.disableUndecided(ctx, in.User.Name, dir)
 	}
 	return effect, err
@@ -98,13 +98,9 @@ func (e *Effect) follow(outcome rules.Outcome) {
 	}
 }
 
-const fieldDisabled = "disabled"
-
 func (e *Effect) disableUndecided(ctx context.Context, id string, dir rules.Directory) error {
-	for _, outcome := range e.Outcomes {
-		if !outcome.Failed() && slices.Contains(outcome.Assigned, fieldDisabled) {
-			return nil
-		}
+	if rules.Assigned(e.Outcomes, rules.FieldDisabled) {
+		return nil
 	}
 	i := slices.IndexFunc(e.Records, func(r RecordEffect) bool { return r.Kind == v1alpha1.RecordPerson })
 	if i < 0 {

@@ -96,7 +96,7 @@ func (r *Report) count(d Difference, with Effect) {
 		count.Changed++
 		for _, change := range record.Changes {
 			switch {
-			case change.Field != fieldDisabled:
+			case change.Field != rules.FieldDisabled:
 				count.Fields[change.Field]++
 			case change.To == "true":
 				count.Disabled++

@@ -148,7 +148,7 @@ func (k *recordKind) differences(before, after Record, created bool) []v1alpha1.
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
 		if old, replaced := customText(from, id), customText(to, id); !sameJSON(old, replaced) {
 			changes = append(changes, v1alpha1.FieldChange{
-				Field: customFieldPrefix + id, From: cut(old, MaxResultLength), To: cut(replaced, MaxResultLength),
+				Field: customFieldPrefix + id, From: Cut(old, MaxResultLength), To: Cut(replaced, MaxResultLength),
 			})
 		}
 	}

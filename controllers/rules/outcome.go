@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -112,4 +114,14 @@ func (o Outcome) Failed() bool {
 // Skipped reports whether the rule had nothing to decide for the subject.
 func (o Outcome) Skipped() bool {
 	return o.Reason == v1alpha1.ReasonConditionNotMet || o.Reason == v1alpha1.ReasonNotNeeded
+}
+
+// FieldDisabled is the field of a Person that says whether it is in use. Package
+// controllers disables the Person of an inactive user unless a rule has decided.
+const FieldDisabled = "disabled"
+
+// Assigned reports whether a rule that was carried out gave the field a value, or
+// cleared it.
+func Assigned(outcomes []Outcome, field string) bool {
+	return slices.ContainsFunc(outcomes, func(o Outcome) bool { return !o.Failed() && slices.Contains(o.Assigned, field) })
 }

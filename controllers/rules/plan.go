@@ -110,7 +110,7 @@ func newPlanner(ctx context.Context, in Input, dir Directory) (*planner, error) 
 		return nil, errors.New("a plan needs either a user or a group")
 	case in.User != nil:
 		p.subject, p.id, p.namespace = userSubject, in.User.Name, in.User.Namespace
-		p.active = in.User.Spec.Active == nil || *in.User.Spec.Active
+		p.active = in.User.IsActive()
 	default:
 		p.subject, p.id, p.namespace, p.active = groupSubject, in.Group.Name, in.Group.Namespace, true
 	}
@@ -199,7 +199,7 @@ func (p *planner) run(done *step, records records) error {
 	switch {
 	case errors.As(err, &f):
 		done.outcome.Reason = f.reason
-		done.outcome.Message = cut(fmt.Sprintf("rule %s: %s", rule.name, f.message), MaxMessageLength)
+		done.outcome.Message = Cut(fmt.Sprintf("rule %s: %s", rule.name, f.message), MaxMessageLength)
 	case err != nil:
 		return err
 	}

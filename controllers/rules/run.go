@@ -218,11 +218,11 @@ func (k *recordKind) describe(outcome *Outcome, leftToOthers string) {
 		outcome.Reason = v1alpha1.ReasonNoChange
 		message = fmt.Sprintf("the %s already is as rule %s wants it", k.kind, outcome.Rule)
 	}
-	outcome.Message = cut(message+leftToOthers, MaxMessageLength)
+	outcome.Message = Cut(message+leftToOthers, MaxMessageLength)
 }
 
 // unmet says which condition is not met, in the rule's own words on one line.
 func unmet(rule *Rule) string {
 	text := strings.Join(strings.Fields(rule.condition.text), " ")
-	return cut(fmt.Sprintf("the condition of rule %s is not met: %s", rule.name, text), MaxMessageLength)
+	return Cut(fmt.Sprintf("the condition of rule %s is not met: %s", rule.name, text), MaxMessageLength)
 }

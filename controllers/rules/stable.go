@@ -149,7 +149,7 @@ func (c *culprit) outcome(first Outcome, culprits map[*Rule]*culprit) Outcome {
 	return Outcome{
 		Rule: first.Rule, Generation: first.Generation, Kind: first.Kind, Expressions: first.Expressions,
 		Reason: v1alpha1.ReasonUnstableResult,
-		Message: cut(fmt.Sprintf("rule %s: %s would change again each time the rules run, %s; "+
+		Message: Cut(fmt.Sprintf("rule %s: %s would change again each time the rules run, %s; "+
 			`take the value from the subject, set it only "when: created", or only while the field is empty`,
 			first.Rule, strings.Join(slices.Sorted(maps.Keys(c.fields)), ", "), cause), MaxMessageLength),
 	}

@@ -228,7 +228,7 @@ func TestExpressionValuesAsText(t *testing.T) {
 		`dyn(user).userName`:                  "jane@example.com",
 		`has(dyn(user).title) ? "yes" : "no"`: "yes",
 	} {
-		t.Run(cut(expression, 40), func(t *testing.T) {
+		t.Run(Cut(expression, 40), func(t *testing.T) {
 			outcome := planned(t, []*Rule{compiled(t, changed(withExpression("x", expression)))}, Input{User: secretUser()}, &memory{}).Outcomes[0]
 			if outcome.Failed() {
 				t.Fatal(outcome.Message)

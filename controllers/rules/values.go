@@ -134,7 +134,7 @@ func resultText(value ref.Val) string {
 		return ""
 	}
 	if text, ok := value.(types.String); ok {
-		return cut(string(text), MaxResultLength)
+		return Cut(string(text), MaxResultLength)
 	}
 	goValue, err := toGo(value)
 	if err != nil {
@@ -148,11 +148,11 @@ func jsonText(value any) string {
 	if err != nil {
 		return fmt.Sprintf("<%T>", value)
 	}
-	return cut(string(encoded), MaxResultLength)
+	return Cut(string(encoded), MaxResultLength)
 }
 
-// cut shortens text to most characters, the last of which is then "…".
-func cut(text string, most int) string {
+// Cut shortens text to most characters, the last of which is then "…".
+func Cut(text string, most int) string {
 	if len(text) <= most || utf8.RuneCountInString(text) <= most {
 		return text
 	}
@@ -174,7 +174,7 @@ func fieldText(pointer any) string {
 	}
 	switch p := pointer.(type) {
 	case *string:
-		return cut(*p, MaxResultLength)
+		return Cut(*p, MaxResultLength)
 	case *bool:
 		return strconv.FormatBool(*p)
 	case **v1alpha1.RecordReference:
