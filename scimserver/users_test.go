@@ -86,6 +86,28 @@ var _ = Describe("Users", func() {
 			To(And(HaveKeyWithValue("title", "Guide"), Not(HaveKey("userName"))))
 	})
 
+	It("refuse null for what is required, like groups, and stay as they are", func(ctx SpecContext) {
+		c, _, _ := connect(ctx)
+		for _, kind := range []struct {
+			endpoint, required string
+			body               map[string]any
+		}{{"/Users", "userName", user("babs@example.com")}, {"/Groups", "displayName", group("Guides")}} {
+			path := kind.endpoint + "/" + c.create(ctx, kind.endpoint, kind.body)
+			before := c.do(ctx, "GET", path, nil)
+			without := map[string]any{kind.required: nil}
+			for name, a := range map[string]answer{
+				"POST":               c.do(ctx, "POST", kind.endpoint, without),
+				"PUT":                c.do(ctx, "PUT", path, without),
+				"PATCH":              c.do(ctx, "PATCH", path, operations(map[string]any{"op": "replace", "path": kind.required, "value": nil})),
+				"PATCH without path": c.do(ctx, "PATCH", path, operations(map[string]any{"op": "replace", "value": without})),
+			} {
+				Expect(a).To(beError(400, "invalidValue"), name+" "+path)
+				Expect(a.Body["detail"]).To(ContainSubstring(kind.required), name+" "+path)
+			}
+			Expect(c.do(ctx, "GET", path, nil).Body).To(Equal(before.Body))
+		}
+	})
+
 	It("are listed in pages of a stable order", func(ctx SpecContext) {
 		c, _, _ := connect(ctx)
 		var ids []string

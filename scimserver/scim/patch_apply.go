@@ -187,10 +187,13 @@ func (p *patcher) applySimple(op Op, t target, value any) error {
 		p.put(t, v)
 		return nil
 	}
-	if op == OpReplace {
-		return p.unset(t)
+	if op != OpReplace {
+		return nil
 	}
-	return nil
+	if t.attr.Required {
+		return nullError(t.attr)
+	}
+	return p.unset(t)
 }
 
 // unwrap takes the value out of [{"$ref": null, "value": v}], an old form of
@@ -329,6 +332,12 @@ func (p *patcher) unset(t target) error {
 
 func (p *patcher) requiredError(a *Attribute) error {
 	return BadRequest(TypeMutability, "%s is required and cannot be removed", a.Name)
+}
+
+// nullError is for a required attribute that is to be replaced by nothing: unlike a removal, whose error RFC 7644 section
+// 3.5.2.2 names, that is a value which the attribute cannot have.
+func nullError(a *Attribute) error {
+	return invalidValue("%s is required and cannot be null", a.path())
 }
 
 // extension returns an extension object that may be changed.

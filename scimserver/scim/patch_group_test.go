@@ -67,6 +67,8 @@ func TestApplyPatchToMembersRefuses(t *testing.T) {
 		"a member without id":           {`[{"op":"add","path":"members","value":[{"display":"x","type":"User"}]}]`, TypeInvalidValue},
 		"a new member without id":       {`[{"op":"add","path":"members[type eq \"x\"].$ref","value":"https://x"}]`, TypeInvalidValue},
 		"the display name removed":      {`[{"op":"remove","path":"displayName"}]`, TypeMutability},
+		"the display name by null":      {`[{"op":"replace","value":{"displayName":null}}]`, TypeInvalidValue},
+		"a member's id by null":         {`[{"op":"replace","path":"members[value eq \"u1\"].value","value":null}]`, TypeInvalidValue},
 		"an attribute of users":         {`[{"op":"add","path":"userName","value":"x"}]`, TypeInvalidPath},
 		"the core schema of users":      {`[{"op":"add","path":"` + UserURN + `:title","value":"x"}]`, TypeInvalidPath},
 		"a member without its id":       {`[{"op":"add","path":"members","value":[{"display":"Babs"}]}]`, TypeInvalidValue},

@@ -215,8 +215,13 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 
 // changeElement returns one selected value as the operation makes it; empty removes it.
 func changeElement(op Op, t target, element, value any) (map[string]any, error) {
-	if t.sub != nil && t.sub.Required && (op == OpRemove || value == nil && op == OpReplace) {
-		return nil, BadRequest(TypeMutability, "%s is required and cannot be removed", t.sub.path())
+	if t.sub != nil && t.sub.Required {
+		switch {
+		case op == OpRemove:
+			return nil, BadRequest(TypeMutability, "%s is required and cannot be removed", t.sub.path())
+		case op == OpReplace && value == nil:
+			return nil, nullError(t.sub)
+		}
 	}
 	if t.sub != nil || op == OpAdd {
 		return changeParts(op, t, asMap(element), single(value, t.sub))
