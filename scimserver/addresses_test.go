@@ -30,7 +30,7 @@ var _ = Describe("Addresses", func() {
 		}
 		Expect(c.do(ctx, "GET", "/Users?sortBy=meta.location&sortOrder=descending", nil).ids()).To(Equal([]string{anna, babs}))
 		Expect(c.do(ctx, "PATCH", "/Groups/"+guides, operations(map[string]any{
-			"op": "remove", "path": `members[$ref eq "` + c.base + "/Users/" + babs + `"]`}))).To(haveStatus(204))
+			"op": "remove", "path": `members[$ref eq "` + c.base + "/Users/" + babs + `"]`}))).To(haveStatus(200))
 		Expect(c.do(ctx, "GET", "/Groups/"+guides, nil).members()).To(Equal([]string{nested}))
 		Expect(c.do(ctx, "PATCH", "/Groups/"+guides, operations(map[string]any{
 			"op": "remove", "path": "members", "value": []any{map[string]any{"$ref": c.base + "/Groups/" + nested}}}))).To(beError(400, "invalidValue"))

@@ -55,6 +55,7 @@ func (b *bulk) post(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
+	callOf(r).bulk = true
 	ctx := r.Context()
 	begin := ctx
 	if deadline, ok := ctx.Deadline(); ok {

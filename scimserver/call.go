@@ -23,6 +23,8 @@ type call struct {
 	basePath string
 	// status is that of the answer, 0 until it is written.
 	status int
+	// bulk says that what is being done is an operation of a bulk request: of its answer nobody sees the body.
+	bulk bool
 	// client is who asks; nil until authenticated.
 	client *principal
 }

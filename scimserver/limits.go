@@ -24,6 +24,8 @@ const (
 	maxTenantScans = 4
 	// sharePatience is how long a request waits for room among those.
 	sharePatience = 5 * time.Second
+	// maxMembersAfterPatch is how many members a group may have to be the answer to its PATCH.
+	maxMembersAfterPatch = 1000
 	// maxHeaderBytes includes the request line, and so a filter.
 	maxHeaderBytes = 64 << 10
 

@@ -95,7 +95,7 @@ var _ = Describe("Two replicas", func() {
 			return c.try(ctx, "PATCH", "/Groups/"+id, operations(
 				map[string]any{"op": "add", "path": "members", "value": []any{map[string]any{"value": members[i]}}}))
 		})
-		Expect(statuses(answers)).To(Equal(map[int]int{http.StatusNoContent: racers}))
+		Expect(statuses(answers)).To(Equal(map[int]int{http.StatusOK: racers}))
 		for _, c := range replicas {
 			Eventually(func() []string { return c.do(ctx, "GET", "/Groups/"+id, nil).members() }).Should(ConsistOf(members))
 		}

@@ -14,7 +14,7 @@ type resourceStore interface {
 	Create(ctx context.Context, tenant string, rt *scim.ResourceType, r scim.Resource) (scim.Resource, error)
 	Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, withMembers bool) (scim.Resource, error)
 	List(ctx context.Context, tenant string, rt *scim.ResourceType, q store.Query) (store.Page, error)
-	Update(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate store.Mutate) (scim.Resource, bool, error)
+	Update(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate store.Mutate) (store.Updated, error)
 	Delete(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string) error
 	Synced() bool
 }
@@ -67,11 +67,14 @@ func (h *resources) replace(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	return h.update(r, projection, func(scim.Resource) (scim.Resource, error) { return wanted, nil })
+	updated, err := h.update(r, func(scim.Resource) (scim.Resource, error) { return wanted, nil })
+	if err != nil {
+		return response{}, err
+	}
+	return h.answerUpdated(r, updated, projection)
 }
 
-// patch answers a user's PATCH with the user, and a group's with nothing unless
-// attributes are asked for, since groups may have many members.
+// patch answers with the resource, but for groups whose members nobody has asked for.
 func (h *resources) patch(r *http.Request) (response, error) {
 	q, err := parseQuery(r)
 	if err != nil {
@@ -91,27 +94,44 @@ func (h *resources) patch(r *http.Request) (response, error) {
 	}
 	profile := callOf(r).client.profile
 	base := baseURL(r)
-	answer, err := h.update(r, projection, func(current scim.Resource) (scim.Resource, error) {
+	updated, err := h.update(r, func(current scim.Resource) (scim.Resource, error) {
 		if patch.SelectsByReference() {
 			current = current.Clone()
 			link(base, h.rt, current)
 		}
 		return scim.ApplyPatch(h.rt, current, patch, profile)
 	})
-	if err != nil || h.rt == scim.User || q.has("attributes") {
-		return answer, err
-	}
-	answer.status, answer.body, answer.location = http.StatusNoContent, nil, ""
-	return answer, nil
-}
-
-func (h *resources) update(r *http.Request, projection *scim.Projection, mutate store.Mutate) (response, error) {
-	res, changed, err := h.store.Update(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), ifMatch(r), mutate)
 	if err != nil {
 		return response{}, err
 	}
+	if !q.has("attributes") && h.withoutBody(projection, updated.Members) {
+		return response{
+			status: http.StatusNoContent, etag: versionOf(updated.Resource), resourceID: updated.Resource.ID(), unchanged: !updated.Changed,
+		}, nil
+	}
+	return h.answerUpdated(r, updated, projection)
+}
+
+// withoutBody reports whether a PATCH that asks for no attributes is answered without the resource: a group with so
+// many members that reading them would cost more than the change, or one whose client does not want its members.
+func (h *resources) withoutBody(projection *scim.Projection, members int) bool {
+	return h.rt == scim.Group && (members > maxMembersAfterPatch || !h.withMembers(projection))
+}
+
+func (h *resources) update(r *http.Request, mutate store.Mutate) (store.Updated, error) {
+	return h.store.Update(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), ifMatch(r), mutate)
+}
+
+func (h *resources) answerUpdated(r *http.Request, updated store.Updated, projection *scim.Projection) (response, error) {
+	res := updated.Resource
+	if updated.Changed && h.withMembers(projection) && !callOf(r).bulk {
+		var err error
+		if res, err = h.store.Get(r.Context(), tenantOf(r), h.rt, res.ID(), true); err != nil {
+			return response{}, err
+		}
+	}
 	answer, err := h.answer(r, http.StatusOK, res, projection)
-	answer.unchanged = !changed
+	answer.unchanged = !updated.Changed
 	return answer, err
 }
 
@@ -122,7 +142,11 @@ func (h *resources) remove(r *http.Request) (response, error) {
 	return response{status: http.StatusNoContent}, nil
 }
 
+// answer makes the answer that has the resource. Nobody sees that of an operation of a bulk request, so none is made there.
 func (h *resources) answer(r *http.Request, status int, res scim.Resource, projection *scim.Projection) (response, error) {
+	if callOf(r).bulk {
+		return response{status: status, etag: versionOf(res), resourceID: res.ID()}, nil
+	}
 	location, version := link(baseURL(r), h.rt, res)
 	body, err := scim.Encode(h.rt, projection.Apply(res))
 	return response{status: status, body: body, location: location, etag: version, resourceID: res.ID()}, err

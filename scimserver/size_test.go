@@ -109,7 +109,11 @@ var _ = Describe("Large groups", func() {
 			{"replace", op("replace", "members", values(users[manySome:2*manySome]...)), users[manySome : 2*manySome]},
 			{"empty", op("replace", "members", []any{}), nil},
 		} {
-			Expect(c.do(ctx, "PATCH", path, operations(step.op))).To(haveStatus(204), step.name)
+			answered := 200
+			if len(step.want) > 1000 {
+				answered = 204
+			}
+			Expect(c.do(ctx, "PATCH", path, operations(step.op))).To(haveStatus(answered), step.name)
 			check(step.name, step.want)
 		}
 
@@ -121,7 +125,7 @@ var _ = Describe("Large groups", func() {
 			leaving, joining := users[i*share:(i+1)*share], users[manySome+i*share:manySome+(i+1)*share]
 			return c.try(ctx, "PATCH", path, operations(op("remove", "members", values(leaving...)), op("add", "members", values(joining...))))
 		})
-		Expect(statuses(answers)).To(Equal(map[int]int{http.StatusNoContent: patchers}))
+		Expect(statuses(answers)).To(Equal(map[int]int{http.StatusOK: patchers}))
 		moved := manySome / patchers * patchers
 		check("all patches", users[moved:manySome+moved])
 

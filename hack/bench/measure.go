@@ -108,7 +108,7 @@ func (w *world) measureGroup(ctx context.Context) error {
 		times  int
 	}{
 		{"GET (median of 20)", http.StatusOK, request(http.MethodGet, path, ""), 20},
-		{"PATCH add one", http.StatusNoContent, request(http.MethodPatch, path, addition), 1},
+		{"PATCH add one", http.StatusNoContent, request(http.MethodPatch, path+"?excludedAttributes=members", addition), 1},
 		{"PUT of the same members, taking one out", http.StatusOK, request(http.MethodPut, path, body), 1},
 		{"PUT that changes nothing", http.StatusOK, request(http.MethodPut, path, body), 1},
 		{"DELETE", http.StatusNoContent, request(http.MethodDelete, path, ""), 1},

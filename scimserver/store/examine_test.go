@@ -38,7 +38,7 @@ var _ = It("finds groups by their members without reading all members of all gro
 		Expect(err).NotTo(HaveOccurred())
 		groups = append(groups, created.ID())
 	}
-	_, _, err := s.Update(within(ctx), tenant, scim.Group, groups[2], "", join(groups[1]))
+	_, err := s.Update(within(ctx), tenant, scim.Group, groups[2], "", join(groups[1]))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(s.waitForWrites(within(ctx))).To(Succeed())
 	counted := &countedLists{Client: s.client}

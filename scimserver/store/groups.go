@@ -95,29 +95,29 @@ func lostClaim(err error) error {
 // first, each to its own object, so parallel requests lose none; the group is
 // written last with the revision of the newest member. A request that failed
 // half-way completes when it is repeated.
-func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (scim.Resource, bool, error) {
+func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (Updated, error) {
 	unlock, err := s.groupLocks.lock(ctx, tenant+"/"+id)
 	if err != nil {
-		return nil, false, err
+		return Updated{}, err
 	}
 	defer unlock()
 	var written int64
 	for try := range maxTries {
 		group, current, err := s.currentGroup(ctx, tenant, id, ifMatch)
 		if err != nil {
-			return nil, false, err
+			return Updated{}, err
 		}
 		ifMatch = "" // it held, and the next version may be our own
 		next, err := mutate(current.resource)
 		if err != nil {
-			return nil, false, err
+			return Updated{}, err
 		}
 		change, err := s.groupChange(ctx, tenant, id, group, current, next)
 		if err != nil {
-			return nil, false, err
+			return Updated{}, err
 		}
 		if change.none() && written == 0 && !untold(group, current.members) {
-			return current.resource, false, nil
+			return Updated{Resource: current.resource, Members: len(current.members)}, nil
 		}
 		revision, err := s.carryOut(ctx, group, change)
 		written = max(written, revision)
@@ -127,17 +127,17 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mut
 		// Whether a claim that was lost on the way is somebody else's, the next round says.
 		if apierrors.IsConflict(err) || errors.Is(err, errTaken) {
 			if err := backoff(ctx, try); err != nil {
-				return nil, false, err
+				return Updated{}, err
 			}
 			continue
 		}
 		if err != nil {
-			return nil, false, err
+			return Updated{}, err
 		}
-		res, err := s.Get(ctx, tenant, scim.Group, id, true)
-		return res, true, err
+		res, err := groupResource(group)
+		return Updated{Resource: res, Members: change.digest.count, Changed: true}, err
 	}
-	return nil, false, errContended
+	return Updated{}, errContended
 }
 
 // groupState is a group with its members at one point in time.

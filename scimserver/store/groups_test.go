@@ -42,10 +42,14 @@ var _ = Describe("groups", func() {
 		Expect(created.MemberIDs()).To(Equal(users[:2]))
 		nested, err := s.Create(within(ctx), tenant, scim.Group, group("Nested"))
 		Expect(err).NotTo(HaveOccurred())
-		changed, _, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[2], nested.ID()))
+		updated, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[2], nested.ID()))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(changed.MemberIDs()).To(ConsistOf(users[0], users[1], users[2], nested.ID()))
-		Expect(changed.Values("members")).To(ContainElement(map[string]any{"value": nested.ID(), "display": "Nested", "type": "Group"}))
+		Expect(updated.Members).To(Equal(4))
+		read, err := s.Get(within(ctx), tenant, scim.Group, created.ID(), true)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(read.MemberIDs()).To(ConsistOf(users[0], users[1], users[2], nested.ID()))
+		Expect(read.Complex("meta")).To(Equal(updated.Resource.Complex("meta")))
+		Expect(read.Values("members")).To(ContainElement(map[string]any{"value": nested.ID(), "display": "Nested", "type": "Group"}))
 
 		stored := &v1alpha1.ScimUser{}
 		Expect(direct.Get(ctx, key(tenant, users[2]), stored)).To(Succeed())
@@ -79,19 +83,19 @@ var _ = Describe("groups", func() {
 		Expect(err).NotTo(HaveOccurred())
 		seen := []any{created.Complex("meta")["version"]}
 		for _, change := range []Mutate{join(users[0]), join(users[1]), leave(users[0])} {
-			r, changed, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", change)
+			updated, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", change)
 			Expect(err).NotTo(HaveOccurred())
-			Expect(changed).To(BeTrue())
-			Expect(seen).NotTo(ContainElement(r.Complex("meta")["version"]))
-			seen = append(seen, r.Complex("meta")["version"])
+			Expect(updated.Changed).To(BeTrue())
+			Expect(seen).NotTo(ContainElement(updated.Resource.Complex("meta")["version"]))
+			seen = append(seen, updated.Resource.Complex("meta")["version"])
 		}
-		_, changed, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[1]))
+		updated, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[1]))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(changed).To(BeFalse())
+		Expect(updated.Changed).To(BeFalse())
 		before := len(writes(ctx, tenant))
-		_, changed, err = s.Update(within(ctx), tenant, scim.Group, created.ID(), "", leave(users[0]))
+		updated, err = s.Update(within(ctx), tenant, scim.Group, created.ID(), "", leave(users[0]))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(changed).To(BeFalse())
+		Expect(updated.Changed).To(BeFalse())
 		Expect(writes(ctx, tenant)).To(HaveLen(before))
 	})
 
@@ -105,9 +109,9 @@ var _ = Describe("groups", func() {
 		Expect(err).To(haveStatus(http.StatusBadRequest))
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Strangers"))
 		Expect(err).NotTo(HaveOccurred())
-		_, _, err = s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[0], unknown, "no-id"))
+		_, err = s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[0], unknown, "no-id"))
 		Expect(err).To(MatchError(ContainSubstring("2 of the values")))
-		_, _, err = s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(created.ID()))
+		_, err = s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(created.ID()))
 		Expect(err).To(haveStatus(http.StatusBadRequest))
 		stored := &v1alpha1.ScimUser{}
 		Expect(direct.Get(ctx, key(tenant, users[0]), stored)).To(Succeed())
@@ -124,12 +128,12 @@ var _ = Describe("groups", func() {
 		errs := make([]error, 16)
 		for i := range errs {
 			wg.Go(func() {
-				var joined, left bool
-				_, joined, errs[i] = replicas[i%2].Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[16+i]))
+				var joined, left Updated
+				joined, errs[i] = replicas[i%2].Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[16+i]))
 				if errs[i] == nil {
-					_, left, errs[i] = replicas[(i+1)%2].Update(within(ctx), tenant, scim.Group, created.ID(), "", leave(users[i]))
+					left, errs[i] = replicas[(i+1)%2].Update(within(ctx), tenant, scim.Group, created.ID(), "", leave(users[i]))
 				}
-				if errs[i] == nil && !(joined && left) {
+				if errs[i] == nil && !(joined.Changed && left.Changed) {
 					errs[i] = errors.New("a change of membership was taken for none")
 				}
 			})
@@ -139,7 +143,7 @@ var _ = Describe("groups", func() {
 			Expect(err).NotTo(HaveOccurred())
 		}
 		for _, s := range replicas {
-			_, _, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", set("externalId", fmt.Sprint(s == replicas[0])))
+			_, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", set("externalId", fmt.Sprint(s == replicas[0])))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(membersOf(ctx, s, tenant, created.ID())).To(Equal(users[16:]))
 		}
@@ -152,12 +156,12 @@ var _ = Describe("groups", func() {
 		created, err := a.Create(within(ctx), tenant, scim.Group, group("Pingpong"))
 		Expect(err).NotTo(HaveOccurred())
 		for range 50 {
-			_, changed, err := a.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[0]))
+			updated, err := a.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[0]))
 			Expect(err).NotTo(HaveOccurred())
-			Expect(changed).To(BeTrue())
-			_, changed, err = b.Update(within(ctx), tenant, scim.Group, created.ID(), "", leave(users[0]))
+			Expect(updated.Changed).To(BeTrue())
+			updated, err = b.Update(within(ctx), tenant, scim.Group, created.ID(), "", leave(users[0]))
 			Expect(err).NotTo(HaveOccurred())
-			Expect(changed).To(BeTrue())
+			Expect(updated.Changed).To(BeTrue())
 		}
 		stored := &v1alpha1.ScimUser{}
 		Expect(direct.Get(ctx, key(tenant, users[0]), stored)).To(Succeed())
@@ -174,7 +178,7 @@ var _ = Describe("groups", func() {
 			complete := index.order
 			index.order = newOrder() // no event ever comes
 			impatient, cancel := context.WithTimeout(ctx, compareAfter/2)
-			_, _, err = s.Update(impatient, tenant, scim.Group, created.ID(), "", func(scim.Resource) (scim.Resource, error) {
+			_, err = s.Update(impatient, tenant, scim.Group, created.ID(), "", func(scim.Resource) (scim.Resource, error) {
 				return nil, errors.New("members were read too early")
 			})
 			cancel()
@@ -190,9 +194,9 @@ var _ = Describe("groups", func() {
 		Expect(err).NotTo(HaveOccurred())
 		_, err = s.Create(within(ctx), tenant, scim.Group, group("Second"))
 		Expect(err).NotTo(HaveOccurred())
-		_, _, err = s.Update(within(ctx), tenant, scim.Group, first.ID(), "", set("displayName", "SECOND"))
+		_, err = s.Update(within(ctx), tenant, scim.Group, first.ID(), "", set("displayName", "SECOND"))
 		Expect(err).To(haveStatus(http.StatusConflict))
-		_, _, err = s.Update(within(ctx), tenant, scim.Group, first.ID(), "", set("displayName", "Third"))
+		_, err = s.Update(within(ctx), tenant, scim.Group, first.ID(), "", set("displayName", "Third"))
 		Expect(err).NotTo(HaveOccurred())
 		_, err = s.Create(within(ctx), tenant, scim.Group, group("first"))
 		Expect(err).NotTo(HaveOccurred())
@@ -208,7 +212,7 @@ var _ = Describe("groups", func() {
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Broken"))
 		Expect(err).NotTo(HaveOccurred())
 		breaking, breakOff := context.WithCancel(within(ctx))
-		_, _, err = s.Update(breaking, tenant, scim.Group, created.ID(), "", func(current scim.Resource) (scim.Resource, error) {
+		_, err = s.Update(breaking, tenant, scim.Group, created.ID(), "", func(current scim.Resource) (scim.Resource, error) {
 			// One member is written as by an earlier request, and this one is then cut off.
 			if _, err := s.writeMember(breaking, tenant, created.ID(), member{id: users[7]}, true); err != nil {
 				return nil, err
@@ -217,9 +221,9 @@ var _ = Describe("groups", func() {
 			return join(users...)(current)
 		})
 		Expect(err).To(HaveOccurred())
-		_, changed, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users...))
+		updated, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users...))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(changed).To(BeTrue())
+		Expect(updated.Changed).To(BeTrue())
 		Expect(membersOf(ctx, s, tenant, created.ID())).To(Equal(users))
 	})
 

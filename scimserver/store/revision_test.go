@@ -52,9 +52,9 @@ var _ = Describe("a revision that no event tells of", func() {
 		r, err := s.Get(impatient, tenant, scim.Group, id, true)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.MemberIDs()).To(HaveLen(1))
-		_, changed, err := s.Update(impatient, tenant, scim.Group, id, "", set("displayName", "Tour Guides"))
+		updated, err := s.Update(impatient, tenant, scim.Group, id, "", set("displayName", "Tour Guides"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(changed).To(BeTrue())
+		Expect(updated.Changed).To(BeTrue())
 	})
 
 	It("is waited for while the cache is behind the API server", func(ctx SpecContext) {

@@ -34,19 +34,19 @@ var _ = Describe("a group's version", func() {
 			stored(ctx, tenant, id, before)
 			alive, claims := s.client, s.claims
 			crashAfter(s, 1)
-			_, _, err := s.Update(within(ctx), tenant, scim.Group, id, "", step)
+			_, err := s.Update(within(ctx), tenant, scim.Group, id, "", step)
 			Expect(err).To(MatchError(errCrashed), name)
 			s.client, s.claims = alive, claims
-			_, changed, err := s.Update(within(ctx), tenant, scim.Group, id, "", step)
+			updated, err := s.Update(within(ctx), tenant, scim.Group, id, "", step)
 			Expect(err).NotTo(HaveOccurred(), name)
-			Expect(changed).To(BeTrue(), name)
+			Expect(updated.Changed).To(BeTrue(), name)
 			after := &v1alpha1.ScimGroup{}
 			stored(ctx, tenant, id, after)
 			Expect(version(after)).NotTo(Equal(version(before)), name)
 			Expect(after.Spec.LastModified.After(before.Spec.LastModified.Time)).To(BeTrue(), name)
-			_, changed, err = s.Update(within(ctx), tenant, scim.Group, id, "", step)
+			updated, err = s.Update(within(ctx), tenant, scim.Group, id, "", step)
 			Expect(err).NotTo(HaveOccurred(), name)
-			Expect(changed).To(BeFalse(), name)
+			Expect(updated.Changed).To(BeFalse(), name)
 		}
 	})
 
@@ -64,9 +64,9 @@ var _ = Describe("a group's version", func() {
 		stored(ctx, tenant, id, told)
 		Expect(strconv.ParseInt(told.Spec.MembersRevision, 10, 64)).To(BeNumerically(">=", revisionOf(gone)))
 		Expect(s.Delete(within(ctx), tenant, scim.Group, nested, "")).To(Succeed())
-		_, changed, err := s.Update(within(ctx), tenant, scim.Group, id, "", set("members", nil))
+		updated, err := s.Update(within(ctx), tenant, scim.Group, id, "", set("members", nil))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(changed).To(BeFalse())
+		Expect(updated.Changed).To(BeFalse())
 	})
 
 	It("means nothing if it comes from another API server with greater revisions", func(ctx SpecContext) {
@@ -86,7 +86,7 @@ var _ = Describe("a group's version", func() {
 		r, err := s.Get(within(ctx), tenant, scim.Group, id, true)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.MemberIDs()).To(Equal([]string{babs}))
-		_, _, err = s.Update(within(ctx), tenant, scim.Group, id, "", leave(babs))
+		_, err = s.Update(within(ctx), tenant, scim.Group, id, "", leave(babs))
 		Expect(err).NotTo(HaveOccurred())
 		stored(ctx, tenant, id, moved)
 		Expect(strconv.ParseInt(moved.Spec.MembersRevision, 10, 64)).To(BeNumerically("<", revisionOf(moved)))

@@ -29,13 +29,23 @@ func (s *Store) Create(ctx context.Context, tenant string, rt *scim.ResourceType
 	return s.createGroup(ctx, tenant, r)
 }
 
+// Updated is what has become of a resource.
+type Updated struct {
+	// Resource is as it is afterwards, but of a group that was written it lacks the members: there may be very many,
+	// and not every answer has them. Get looks them up.
+	Resource scim.Resource
+	// Members is how many members a group has.
+	Members int
+	// Changed is false when there was nothing to write, and then nothing was written.
+	Changed bool
+}
+
 // Update changes a resource: PUT and PATCH are different Mutate functions.
 // ifMatch is the value of the If-Match header, "" for none; a version that is
-// not the current one is a 412. changed is false when there was nothing to
-// write, and then nothing was written.
+// not the current one is a 412.
 func (s *Store) Update(
 	ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate Mutate,
-) (r scim.Resource, changed bool, err error) {
+) (Updated, error) {
 	if rt == scim.User {
 		return s.updateUser(ctx, tenant, id, ifMatch, mutate)
 	}
@@ -176,7 +186,7 @@ func (s *Store) releaseDeleted(ctx context.Context, kind claimKind, tenant, name
 	s.removeLogged(ctx, lease)
 }
 
-func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (scim.Resource, bool, error) {
+func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (Updated, error) {
 	for try := range maxTries {
 		// The first look is at the cache. An outcome that writes nothing, be it an
 		// error or "no change", is only believed of the API server's own state.
@@ -184,21 +194,21 @@ func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, muta
 		user := &v1alpha1.ScimUser{}
 		found, err := fetch(ctx, s, tenant, id, user, live)
 		if err != nil {
-			return nil, false, err
+			return Updated{}, err
 		}
 		if !found {
-			return nil, false, notFound(scim.User, id)
+			return Updated{}, notFound(scim.User, id)
 		}
 		old, current, err := s.applyToUser(ctx, user, ifMatch, mutate)
 		switch {
 		case err != nil && !live:
 			continue
 		case err != nil:
-			return nil, false, err
+			return Updated{}, err
 		case sameUser(old, &user.Spec) && !live:
 			continue
 		case sameUser(old, &user.Spec):
-			return current, false, nil
+			return Updated{Resource: current}, nil
 		}
 		user.Spec.LastModified = now(old.LastModified)
 		stampRequest(ctx, user)
@@ -207,12 +217,12 @@ func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, muta
 			continue
 		}
 		if err != nil {
-			return nil, false, err
+			return Updated{}, err
 		}
 		r, err := s.userResource(ctx, user)
-		return r, true, err
+		return Updated{Resource: r, Changed: true}, err
 	}
-	return nil, false, errContended
+	return Updated{}, errContended
 }
 
 // errContended means that a write lost against others maxTries times.

@@ -51,12 +51,12 @@ var _ = Describe("users", func() {
 		Expect(read.Complex("meta")).To(HaveKeyWithValue("version", `W/"1"`))
 
 		By("writing nothing when the same is put again")
-		again, changed, err := s.Update(within(ctx), tenant, scim.User, created.ID(), "", func(scim.Resource) (scim.Resource, error) {
+		updated, err := s.Update(within(ctx), tenant, scim.User, created.ID(), "", func(scim.Resource) (scim.Resource, error) {
 			return scim.DecodeResource(scim.User, []byte(everyAttribute))
 		})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(changed).To(BeFalse())
-		Expect(again.Complex("meta")).To(Equal(read.Complex("meta")))
+		Expect(updated.Changed).To(BeFalse())
+		Expect(updated.Resource.Complex("meta")).To(Equal(read.Complex("meta")))
 	})
 
 	It("were last changed when they were created, until they are changed", func(ctx SpecContext) {
@@ -68,10 +68,10 @@ var _ = Describe("users", func() {
 			read, err := s.Get(within(ctx), tenant, rt, created.ID(), false)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(read.Complex("meta")).To(Equal(created.Complex("meta")))
-			changed, _, err := s.Update(within(ctx), tenant, rt, created.ID(), "", set("externalId", "x"))
+			updated, err := s.Update(within(ctx), tenant, rt, created.ID(), "", set("externalId", "x"))
 			Expect(err).NotTo(HaveOccurred())
-			Expect(changed.Complex("meta")["created"]).To(Equal(created.Complex("meta")["created"]))
-			Expect(changed.Complex("meta")["lastModified"]).NotTo(Equal(created.Complex("meta")["lastModified"]))
+			Expect(updated.Resource.Complex("meta")["created"]).To(Equal(created.Complex("meta")["created"]))
+			Expect(updated.Resource.Complex("meta")["lastModified"]).NotTo(Equal(created.Complex("meta")["lastModified"]))
 		}
 	})
 
@@ -124,12 +124,12 @@ var _ = Describe("users", func() {
 		created, err := a.Create(within(ctx), tenant, scim.User, user("flip@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		for range 50 {
-			_, changed, err := a.Update(within(ctx), tenant, scim.User, created.ID(), "", set("active", false))
+			updated, err := a.Update(within(ctx), tenant, scim.User, created.ID(), "", set("active", false))
 			Expect(err).NotTo(HaveOccurred())
-			Expect(changed).To(BeTrue())
-			_, changed, err = b.Update(within(ctx), tenant, scim.User, created.ID(), "", set("active", true))
+			Expect(updated.Changed).To(BeTrue())
+			updated, err = b.Update(within(ctx), tenant, scim.User, created.ID(), "", set("active", true))
 			Expect(err).NotTo(HaveOccurred())
-			Expect(changed).To(BeTrue())
+			Expect(updated.Changed).To(BeTrue())
 		}
 	})
 
@@ -198,11 +198,11 @@ var _ = Describe("users", func() {
 		s := replica(ctx, tenant, defaultTiming)
 		created, err := s.Create(within(ctx), tenant, scim.User, user("v@example.com"))
 		Expect(err).NotTo(HaveOccurred())
-		_, _, err = s.Update(within(ctx), tenant, scim.User, created.ID(), `W/"7"`, set("title", "x"))
+		_, err = s.Update(within(ctx), tenant, scim.User, created.ID(), `W/"7"`, set("title", "x"))
 		Expect(err).To(haveStatus(http.StatusPreconditionFailed))
-		updated, _, err := s.Update(within(ctx), tenant, scim.User, created.ID(), `W/"1"`, set("title", "x"))
+		updated, err := s.Update(within(ctx), tenant, scim.User, created.ID(), `W/"1"`, set("title", "x"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(updated.Complex("meta")).To(HaveKeyWithValue("version", `W/"2"`))
+		Expect(updated.Resource.Complex("meta")).To(HaveKeyWithValue("version", `W/"2"`))
 		Expect(s.Delete(within(ctx), tenant, scim.User, created.ID(), `W/"1"`)).To(haveStatus(http.StatusPreconditionFailed))
 		Expect(s.Delete(within(ctx), tenant, scim.User, created.ID(), `W/"1", W/"2"`)).To(Succeed())
 		_, err = s.Get(within(ctx), tenant, scim.User, created.ID(), false)
@@ -216,11 +216,11 @@ var _ = Describe("users", func() {
 		Expect(err).NotTo(HaveOccurred())
 		second, err := s.Create(within(ctx), tenant, scim.User, user("two@example.com"))
 		Expect(err).NotTo(HaveOccurred())
-		_, _, err = s.Update(within(ctx), tenant, scim.User, first.ID(), "", set("userName", "TWO@example.com"))
+		_, err = s.Update(within(ctx), tenant, scim.User, first.ID(), "", set("userName", "TWO@example.com"))
 		Expect(err).To(haveStatus(http.StatusConflict))
-		_, _, err = s.Update(within(ctx), tenant, scim.User, first.ID(), "", set("userName", "ONE@example.com"))
+		_, err = s.Update(within(ctx), tenant, scim.User, first.ID(), "", set("userName", "ONE@example.com"))
 		Expect(err).NotTo(HaveOccurred(), "another spelling of its own name")
-		_, _, err = s.Update(within(ctx), tenant, scim.User, first.ID(), "", set("userName", "three@example.com"))
+		_, err = s.Update(within(ctx), tenant, scim.User, first.ID(), "", set("userName", "three@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		_, err = s.Create(within(ctx), tenant, scim.User, user("one@example.com"))
 		Expect(err).NotTo(HaveOccurred())
@@ -236,9 +236,9 @@ var _ = Describe("users", func() {
 		created, err := s.Create(request, tenant, scim.User, user("count@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(writes(ctx, tenant)).To(Equal([]string{"create leases", "create scimusers"}))
-		_, _, err = s.Update(request, tenant, scim.User, created.ID(), "", set("title", "x"))
+		_, err = s.Update(request, tenant, scim.User, created.ID(), "", set("title", "x"))
 		Expect(err).NotTo(HaveOccurred())
-		_, _, err = s.Update(request, tenant, scim.User, created.ID(), "", set("title", "x"))
+		_, err = s.Update(request, tenant, scim.User, created.ID(), "", set("title", "x"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(writes(ctx, tenant)).To(Equal([]string{"create leases", "create scimusers", "update scimusers"}))
 		stored := &v1alpha1.ScimUser{}

@@ -151,7 +151,15 @@ func (a *App) putGroup(ctx context.Context, step *report.Step, g *Group, name st
 	return err
 }
 
+// patchGroup sends a PATCH. A server answers with the group, or with nothing if it has very many members.
 func (a *App) patchGroup(ctx context.Context, step *report.Step, g *Group, body map[string]any) (bool, error) {
-	_, ok, err := a.send(ctx, step, http.MethodPatch, g.path(), body, http.StatusOK, http.StatusNoContent)
-	return ok, err
+	answer, ok, err := a.send(ctx, step, http.MethodPatch, g.path(), body, http.StatusOK, http.StatusNoContent)
+	if err != nil || !ok {
+		return false, err
+	}
+	if answer.Status == http.StatusOK {
+		step.Check(answer.Body.Text("id") == g.ID, "PATCH %s: id is %q, want %q", g.DisplayName, answer.Body.Text("id"), g.ID)
+		step.Check(answer.Body.HasSchema(okta.GroupURN), "PATCH %s: schemas lacks the Group URN", g.DisplayName)
+	}
+	return true, nil
 }
