@@ -302,6 +302,14 @@ func TestContentNegotiation(t *testing.T) {
 		"any application type":               {[]string{"Accept", "application/*"}, body, 201},
 		"an Accept that cannot be parsed":    {[]string{"Accept", "json please"}, body, 201},
 		"an Accept of blanks":                {[]string{"Accept", " , "}, body, 201},
+		"a vendor's JSON":                    {[]string{"Accept", "application/vnd.github.v3+json"}, body, 201},
+		"JSON under an old name":             {[]string{"Accept", "text/json"}, body, 201},
+		"a word":                             {[]string{"Accept", "json"}, body, 201},
+		"Java's default":                     {[]string{"Accept", "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}, body, 201},
+		"any kind of one subtype":            {[]string{"Accept", "*/scim"}, body, 201},
+		"a body of a vendor's JSON":          {[]string{"Content-Type", "application/vnd.github.v3+json"}, body, 201},
+		"XML only":                           {[]string{"Accept", "application/xml, text/xml;q=0.9"}, body, 406},
+		"a vendor's JSON refused explicitly": {[]string{"Accept", "application/vnd.github.v3+json;q=0, text/html"}, body, 406},
 		"HTML only":                          {[]string{"Accept", "text/html"}, body, 406},
 		"JSON refused explicitly":            {[]string{"Accept", "application/json;q=0"}, body, 406},
 		"a form":                             {[]string{"Content-Type", "application/x-www-form-urlencoded"}, body, 415},
@@ -326,6 +334,32 @@ func TestContentNegotiation(t *testing.T) {
 			}
 			wantSCIMError(t, w, test.want, scimType)
 		})
+	}
+}
+
+// TestAcceptDecidesOnlyWhereThereIsABody: an answer without one suits every client, so no act is refused for it.
+func TestAcceptDecidesOnlyWhereThereIsABody(t *testing.T) {
+	for _, test := range []struct {
+		method, path string
+		want         int
+	}{
+		{http.MethodDelete, "/Users/" + someID, 204},
+		{http.MethodDelete, "/Groups/" + someID, 204},
+		{http.MethodPatch, "/Groups/" + someID + "?excludedAttributes=members", 204},
+		{http.MethodPatch, "/Groups/" + someID, 200},
+		{http.MethodPut, "/Groups/" + someID, 406},
+		{http.MethodPost, "/Groups", 406},
+		{http.MethodPost, "/Bulk", 406},
+		{http.MethodPost, "/.search", 406},
+		{http.MethodGet, "/Groups/" + someID, 406},
+		{http.MethodHead, "/Groups/" + someID, 406},
+		{http.MethodGet, "/ServiceProviderConfig", 406},
+	} {
+		s := newServer(&crowdStore{}, onlyGood{}, Options{Logger: (&logBuffer{}).logger()})
+		w := serve(s, request(test.method, "/scim/v2"+test.path, `{"Operations":[]}`, "Accept", "text/xml"))
+		if w.Code != test.want {
+			t.Errorf("%s %s: got %d %s, want %d", test.method, test.path, w.Code, w.Body, test.want)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // or whose body is in another (RFC 7644 section 3.1).
 func negotiated(next handler) handler {
 	return func(r *http.Request) (response, error) {
-		if !acceptsJSON(r.Header.Values("Accept")) {
+		if answersInFull(r.Method) && !acceptsJSON(r.Header.Values("Accept")) {
 			return response{}, scim.NewError(http.StatusNotAcceptable, "answers are %s; accept that or application/json", contentType)
 		}
 		if hasBody(r) {
@@ -28,7 +28,13 @@ func negotiated(next handler) handler {
 	}
 }
 
-// acceptsJSON is lenient: no header, and what cannot be parsed, accept anything.
+// answersInFull reports whether every success of the method has a body. Where there may be none, Accept has nothing to
+// decide, and refusing the request for it would leave undone what the client wants done.
+func answersInFull(method string) bool {
+	return method != http.MethodDelete && method != http.MethodPatch
+}
+
+// acceptsJSON is lenient: no header, and entries that make no sense, accept anything.
 func acceptsJSON(accept []string) bool {
 	excluded := false
 	for entry := range strings.SplitSeq(strings.Join(accept, ","), ",") {
@@ -43,12 +49,19 @@ func acceptsJSON(accept []string) bool {
 		if q, err := strconv.ParseFloat(parameters["q"], 64); err == nil && q == 0 {
 			continue
 		}
-		switch mediaType {
-		case contentType, "application/json", "application/*", "*/*":
+		kind, _, hasSubtype := strings.Cut(mediaType, "/")
+		if !hasSubtype || kind == "*" || mediaType == "application/*" || isJSON(mediaType) {
 			return true
 		}
 	}
 	return !excluded
+}
+
+// isJSON reports whether a media type is JSON by its name: application/json, text/json, application/x-json, and what
+// ends with +json (RFC 6839), such as application/vnd.github.v3+json.
+func isJSON(mediaType string) bool {
+	_, subtype, _ := strings.Cut(mediaType, "/")
+	return subtype == "json" || subtype == "x-json" || strings.HasSuffix(subtype, "+json")
 }
 
 func hasBody(r *http.Request) bool {
@@ -59,7 +72,7 @@ func hasBody(r *http.Request) bool {
 	return false
 }
 
-// checkBodyType accepts both JSON media types in UTF-8, and none at all.
+// checkBodyType accepts JSON in UTF-8, under whatever name, and no type at all.
 func checkBodyType(h http.Header) error {
 	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return scim.NewError(http.StatusUnsupportedMediaType, "bodies must not be compressed")
@@ -69,7 +82,7 @@ func checkBodyType(h http.Header) error {
 		return nil
 	}
 	mediaType, parameters, err := mime.ParseMediaType(given)
-	if err != nil || mediaType != contentType && mediaType != "application/json" {
+	if err != nil || !isJSON(mediaType) {
 		return scim.NewError(http.StatusUnsupportedMediaType, "send the body as %s or application/json", contentType)
 	}
 	switch charset := parameters["charset"]; strings.ToLower(charset) {
