@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +17,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -232,6 +235,42 @@ var _ = Describe("the policies", Ordered, func() {
 		Expect(err).To(MatchError(ContainSubstring("delete scimusers at the SCIM client")))
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
 		Expect(actAs("account owner").DeleteAllOf(ctx, &v1alpha1.ScimUser{}, client.InNamespace(tenant), client.MatchingFields{"metadata.name": user.Name})).To(Succeed())
+	})
+
+	It("keep a rule that is guarded from whoever applies by force", func(ctx SpecContext) {
+		rule := func(name string) *unstructured.Unstructured {
+			objects := build(ctx, "rules")
+			return objects[slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetName() == name })]
+		}
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
+		Expect(admin.Create(ctx, namespace)).To(Succeed())
+		live := rule("default-user-mapping")
+		live.SetNamespace(namespace.Name)
+		live.SetAnnotations(map[string]string{v1alpha1.AnnotationGuarded: "true"})
+		Expect(admin.Create(ctx, live.DeepCopy())).To(Succeed())
+		other := rule("default-site-mapping")
+		other.SetNamespace(namespace.Name)
+		Expect(admin.Create(ctx, other)).To(Succeed())
+
+		Expect(unstructured.SetNestedField(live.Object, "Persn", "spec", "update", "kind")).To(Succeed())
+		text, err := yaml.Marshal(live.Object)
+		Expect(err).NotTo(HaveOccurred())
+		file := filepath.Join(GinkgoT().TempDir(), "rule.yaml")
+		Expect(os.WriteFile(file, text, 0o600)).To(Succeed())
+		for _, arguments := range [][]string{{"apply", "--force", "-f", file}, {"replace", "--force", "-f", file}, {"delete", "-f", file}} {
+			output, err := run(ctx, arguments...)
+			Expect(err).To(HaveOccurred(), output)
+			Expect(output).To(ContainSubstring("the rule is guarded"), strings.Join(arguments, " "))
+		}
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(live), live)).To(Succeed())
+		Expect(live.GetDeletionTimestamp()).To(BeNil())
+		Expect(admin.Delete(ctx, other)).To(Succeed())
+
+		By("letting it go with its namespace")
+		Expect(admin.Delete(ctx, namespace)).To(Succeed())
+		Eventually(ctx, func() bool {
+			return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(namespace), namespace))
+		}).WithTimeout(time.Minute).Should(BeTrue())
 	})
 
 	It("let the operator delete users, but no Person", func(ctx SpecContext) {

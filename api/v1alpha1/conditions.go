@@ -138,6 +138,10 @@ const (
 	// the value is does not matter; the first 253 characters count. status.lastRerun shows it
 	// when that is done.
 	AnnotationRerun = "provisioning.rservice.dev/rerun"
+	// AnnotationGuarded with the value "true" keeps an AutomationRule from being deleted, as
+	// what applies rules by force does to one whose new version the schema refuses. The
+	// policy scim-rules sees to it.
+	AnnotationGuarded = "provisioning.rservice.dev/guarded"
 	// AnnotationDisabledAt is when provisioning disabled a Person, in RFC 3339, for the
 	// safety brake to count.
 	AnnotationDisabledAt = "provisioning.rservice.dev/disabled-at"

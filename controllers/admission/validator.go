@@ -77,7 +77,7 @@ func (v *validator) validate(ctx context.Context, old, rule *v1alpha1.Automation
 		return nil, apierrors.NewInternalError(err)
 	}
 	if len(failed) > 0 && !rule.Spec.Disabled {
-		return nil, apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("AutomationRule").GroupKind(), rule.Name, failed)
+		return nil, refuse(old != nil, rule.Name, failed)
 	}
 	var warnings []string
 	for _, f := range failed {

@@ -80,10 +80,16 @@ func (w *world) withPersons(ctx SpecContext, users ...*v1alpha1.ScimUser) {
 	}).Should(Equal(len(users)))
 }
 
-// refusal is the list of what the webhook says of a rule that it refuses.
+// refusal is the list of what the webhook says of a new rule that it refuses.
 func refusal(err error) []string {
 	GinkgoHelper()
 	Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+	return causes(err)
+}
+
+// causes are the findings that an error has for clients.
+func causes(err error) []string {
+	GinkgoHelper()
 	status := &apierrors.StatusError{}
 	Expect(errors.As(err, &status)).To(BeTrue())
 	var causes []string
@@ -117,7 +123,7 @@ var _ = Describe("a broken rule", func() {
 		Expect(w.take()).To(HaveExactElements(ContainSubstring("undefined field 'titel'; did you mean user.title?")))
 		on := broken.DeepCopy()
 		on.Spec.Disabled = false
-		Expect(refusal(w.Patch(ctx, on, client.MergeFrom(broken)))).To(HaveLen(1))
+		Expect(causes(w.Patch(ctx, on, client.MergeFrom(broken)))).To(HaveLen(1))
 	})
 
 	It("that was stored without the webhook shows the same finding, and can be labelled and deleted", func(ctx SpecContext) {
