@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -57,37 +60,46 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if !rule.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	before := rule.DeepCopy()
-	if err := r.count(ctx, rule); err != nil {
-		return r.status.fail(ctx, rule, before, &rule.Status.Conditions, err)
+	if err := r.status.noteRerun(ctx, rule); err != nil {
+		return r.status.fail(ctx, rule, rule.DeepCopy(), &rule.Status.Conditions, err)
 	}
+	before := rule.DeepCopy()
 	result, err := r.progress(ctx, rule)
+	if err == nil {
+		err = r.count(ctx, rule)
+	}
 	if err != nil {
 		return r.status.fail(ctx, rule, before, &rule.Status.Conditions, err)
 	}
 	failedSubjects.WithLabelValues(rule.Namespace, rule.Name).Set(float64(rule.Status.Failed))
 	rule.Status.ObservedGeneration = rule.Generation
+	meta.SetStatusCondition(&rule.Status.Conditions, r.subjectsHealthy(rule))
 	if err := r.status.write(ctx, rule, before, &rule.Status.Conditions, r.verdict(rule)); err != nil {
 		return ctrl.Result{}, err
 	}
 	r.told(rule, before)
+	r.announceSubjects(rule, before)
 	return result, nil
 }
 
-// count reads the rule's executions as they are now. What is still under way comes
-// with its own event, so nothing is waited for.
+// count reads the rule's executions as they are now. What is still under way comes with
+// its own event, so nothing is waited for unless all subjects have been tried: what is then
+// said has to hold.
 func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRule) error {
 	executions := &v1alpha1.AutomationRuleExecutionList{}
-	err := r.client.List(ctx, executions, client.InNamespace(rule.Namespace), client.MatchingFields{executionByRule: rule.Name},
-		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
-	if err != nil {
+	options := []client.ListOption{
+		client.InNamespace(rule.Namespace), client.MatchingFields{executionByRule: rule.Name}, client.UnsafeDisableDeepCopy,
+	}
+	if underWay(rule) {
+		options = append(options, client.DisableReadYourWritesConsistency)
+	}
+	if err := r.client.List(ctx, executions, options...); err != nil {
 		return fmt.Errorf("list AutomationRuleExecutions: %w", err)
 	}
 	failures := []v1alpha1.SubjectFailure{}
-	changed, rerunDone := 0, true
+	changed := 0
 	for i := range executions.Items {
 		execution := &executions.Items[i]
-		rerunDone = rerunDone && execution.Status.RuleRerun == followed(rule, execution.Status.RuleRerun)
 		if hasChanged(execution) {
 			changed++
 		}
@@ -102,27 +114,62 @@ func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRul
 	rule.Status.Changed = int64(changed)
 	rule.Status.Failed = int64(len(failures))
 	rule.Status.Failures = failures[:min(len(failures), maxFailures)]
-	if rerunDone {
-		rule.Status.LastRerun = followed(rule, rule.Status.LastRerun)
-	}
 	return nil
 }
 
-// verdict says whether the rule works, once its executions are counted.
+// verdict says whether the rule works. What came of its subjects is not part of that: who
+// waits for a rule in Git must not wait for the right data of each user.
 func (r *ruleReconciler) verdict(rule *v1alpha1.AutomationRule) verdict {
+	if !rule.Spec.Disabled {
+		if err := r.rules.problem(rule); err != nil {
+			return stalledVerdict(v1alpha1.ReasonInvalidRule, err.Error())
+		}
+	}
+	if underWay(rule) {
+		state := rule.Status.Reprocessing
+		return verdict{
+			ready: metav1.ConditionUnknown, reason: v1alpha1.ReasonReprocessing, outlook: retrying,
+			message: fmt.Sprintf("The rule was made, changed or asked to run again; %d of %d subjects are processed since.",
+				state.Processed+state.Retrying, state.Total),
+		}
+	}
 	if rule.Spec.Disabled {
 		return readyVerdict(v1alpha1.ReasonDisabled, "The rule is switched off by spec.disabled.")
 	}
-	if err := r.rules.problem(rule); err != nil {
-		return stalledVerdict(v1alpha1.ReasonInvalidRule, err.Error())
+	return readyVerdict(v1alpha1.ReasonReady, "The rule compiles and has run on all subjects.")
+}
+
+// subjectsHealthy says what came of the rule's subjects, once its executions are counted.
+func (r *ruleReconciler) subjectsHealthy(rule *v1alpha1.AutomationRule) metav1.Condition {
+	condition := metav1.Condition{
+		Type: v1alpha1.ConditionSubjectsHealthy, ObservedGeneration: rule.Generation, LastTransitionTime: metav1.NewTime(r.status.clock.Now()),
+		Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNoneFailed, Message: "The rule fails for no subject.",
 	}
-	if rule.Status.Failed > 0 {
-		failing := stalledVerdict(v1alpha1.ReasonSubjectsFailed,
-			"The rule compiles, but it fails for the subjects counted in status.failed; each one's conditions say why.")
-		failing.outlook = settled
-		return failing
+	state := rule.Status.Reprocessing
+	switch {
+	case rule.Status.Failed > 0:
+		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonSubjectsFailed
+		condition.Message = fmt.Sprintf("The rule fails for %d subjects. status.failures names the first; the conditions of each say why.",
+			rule.Status.Failed)
+	case state != nil && state.Retrying > 0:
+		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonSubjectsRetrying
+		condition.Message = fmt.Sprintf("%d subjects could not be processed since the rule changed and are tried again; the conditions of each say why.",
+			state.Retrying)
 	}
-	return readyVerdict(v1alpha1.ReasonReady, "The rule compiles and fails for no subject.")
+	return condition
+}
+
+// announceSubjects sends an Event when the rule starts or stops failing for subjects.
+func (r *ruleReconciler) announceSubjects(rule, before *v1alpha1.AutomationRule) {
+	is := meta.FindStatusCondition(rule.Status.Conditions, v1alpha1.ConditionSubjectsHealthy)
+	was := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionSubjectsHealthy)
+	switch {
+	case is == nil || (was != nil && was.Status == is.Status):
+	case is.Status == metav1.ConditionFalse:
+		r.status.recorder.Eventf(rule, nil, corev1.EventTypeWarning, is.Reason, eventAction, "%s", is.Message)
+	case was != nil:
+		r.status.recorder.Eventf(rule, nil, corev1.EventTypeNormal, is.Reason, eventAction, "%s", is.Message)
+	}
 }
 
 func hasFailed(execution *v1alpha1.AutomationRuleExecution) bool {
@@ -161,7 +208,7 @@ func onExecutionChange(countInterval time.Duration) handler.EventHandler {
 			case !oldOK || !currentOK:
 			case (hasFailed(old) || hasFailed(current)) && succeededCondition(old).Reason != succeededCondition(current).Reason:
 				enqueue(current, q, min(failureDelay, countInterval))
-			case hasChanged(old) != hasChanged(current) || old.Status.RuleRerun != current.Status.RuleRerun:
+			case hasChanged(old) != hasChanged(current):
 				enqueue(current, q, countInterval)
 			}
 		},

@@ -119,7 +119,7 @@ var _ = Describe("An AutomationRule", func() {
 		eventually(ctx, w, bad, isFalse(v1alpha1.ReasonExpressionError))
 		Expect(readyMessage(bad)).To(And(ContainSubstring("rule location"), ContainSubstring(`"floor"`), Not(ContainSubstring("third"))))
 		Expect(w.personOf(ctx, bad).Spec.Name).To(Equal("John Roe"), "the rule before it has been applied")
-		eventually(ctx, w, rule("location"), And(isFalse(v1alpha1.ReasonSubjectsFailed), WithTransform(
+		eventually(ctx, w, rule("location"), And(isReady(), subjects(metav1.ConditionFalse, v1alpha1.ReasonSubjectsFailed), WithTransform(
 			func(r *v1alpha1.AutomationRule) []v1alpha1.SubjectFailure { return r.Status.Failures },
 			Equal([]v1alpha1.SubjectFailure{{Subject: bad.Name, Reason: v1alpha1.ReasonExpressionError}}))))
 		Expect(get(ctx, w, rule("location"), "location").Status.Processed).To(Equal(int64(2)))
@@ -128,7 +128,8 @@ var _ = Describe("An AutomationRule", func() {
 		By("recovering when the client sends something better")
 		update(ctx, w, bad, func(u *v1alpha1.ScimUser) { u.Spec.NickName = "4" })
 		eventually(ctx, w, bad, isReady())
-		eventually(ctx, w, rule("location"), isReady())
+		eventually(ctx, w, rule("location"), And(isReady(), subjects(metav1.ConditionTrue, v1alpha1.ReasonNoneFailed)))
+		Eventually(w.eventReasons(ctx, "location")).Should(ContainElements(v1alpha1.ReasonSubjectsFailed, v1alpha1.ReasonNoneFailed))
 	})
 
 	It("that is edited runs again for all its subjects", func(ctx SpecContext) {

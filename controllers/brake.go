@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -176,7 +177,7 @@ func (h hold) verdict(besides verdict) verdict {
 	} else {
 		message += fmt.Sprintf("Condition Held of ScimEndpoint %s says how to release it.", h.endpoint)
 	}
-	if besides.outlook != settled {
+	if besides.ready == metav1.ConditionFalse {
 		message += " Besides: " + besides.message
 	}
 	return stalledVerdict(v1alpha1.ReasonHeld, message)

@@ -10,6 +10,7 @@ import (
 	"github.com/onsi/gomega/types"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -368,7 +369,7 @@ var _ = Describe("The safety brake", func() {
 		endpoint := start(ctx, limitedTo(1))
 		users := w.createUsers(ctx, 3)
 		Expect(w.Delete(ctx, theRule())).To(Succeed())
-		eventually(ctx, w, endpoint, isFalse(v1alpha1.ReasonNoRules))
+		eventually(ctx, w, endpoint, ready(metav1.ConditionTrue, v1alpha1.ReasonNoRules))
 		w.deactivate(ctx, users...)
 		w.eventuallyCounts(ctx, census{disabled: 1, enabled: 2, held: 2})
 		held := get(ctx, w, &v1alpha1.ScimUser{}, eventually(ctx, w, endpoint, holds(2)).Status.Held.First[0])

@@ -16,14 +16,12 @@ import (
 const maxMessage = 1024
 
 // outlook says what happens next with an object, and so which condition goes
-// along with Ready.
+// along with Ready. Its zero value is that there is nothing to do here for now.
 type outlook int
 
 const (
-	// settled means that there is nothing more to do.
-	settled outlook = iota
 	// stalled means that nothing will change until somebody edits an object.
-	stalled
+	stalled outlook = iota + 1
 	// retrying means that the controller goes on by itself.
 	retrying
 )
@@ -45,6 +43,12 @@ func readyVerdict(reason, message string) verdict {
 // stalledVerdict is for what somebody has to repair.
 func stalledVerdict(reason, message string) verdict {
 	return verdict{ready: metav1.ConditionFalse, reason: reason, message: message, outlook: stalled}
+}
+
+// waitingVerdict is for what is complete as soon as another object is there. It goes on by
+// itself then, so it is not Stalled, and what waits for the object (kstatus) waits, too.
+func waitingVerdict(reason, message string) verdict {
+	return verdict{ready: metav1.ConditionFalse, reason: reason, message: message}
 }
 
 // retryVerdict is for a passing failure. Its message names the kind of error only,

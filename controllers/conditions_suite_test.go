@@ -61,6 +61,9 @@ func (w *world) checkConditions(ctx context.Context) {
 			object, ok := item.(client.Object)
 			Expect(ok).To(BeTrue())
 			conditionsOf(object).check()
+			if _, log := object.(*v1alpha1.AutomationRuleExecution); !log {
+				health(object)
+			}
 		}
 	}
 }
@@ -104,6 +107,17 @@ func ready(status metav1.ConditionStatus, reason string) types.GomegaMatcher {
 func isReady() types.GomegaMatcher { return ready(metav1.ConditionTrue, v1alpha1.ReasonReady) }
 
 func isFalse(reason string) types.GomegaMatcher { return ready(metav1.ConditionFalse, reason) }
+
+// subjects matches a rule whose subjects are so.
+func subjects(status metav1.ConditionStatus, reason string) types.GomegaMatcher {
+	return WithTransform(func(rule *v1alpha1.AutomationRule) string {
+		condition := meta.FindStatusCondition(rule.Status.Conditions, v1alpha1.ConditionSubjectsHealthy)
+		if condition == nil || rule.Status.ObservedGeneration != rule.Generation {
+			return "not observed"
+		}
+		return fmt.Sprintf("%s %s", condition.Status, condition.Reason)
+	}, Equal(fmt.Sprintf("%s %s", status, reason)))
+}
 
 // readyMessage is the message of the Ready condition.
 func readyMessage[T client.Object](object T) string {

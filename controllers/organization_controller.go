@@ -47,7 +47,7 @@ func (r *organizationReconciler) verdict(ctx context.Context, organization *v1al
 		return verdict{}, err
 	}
 	if missing != "" {
-		return stalledVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+		return waitingVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
 	return found, nil
 }

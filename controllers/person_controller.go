@@ -75,7 +75,7 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 		return verdict{}, err
 	}
 	if missing != "" {
-		return stalledVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+		return waitingVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
 	return readyVerdict(v1alpha1.ReasonReady, consistent), nil
 }

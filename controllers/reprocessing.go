@@ -62,7 +62,9 @@ type backlog struct {
 	epoch   int
 	total   int
 	pending map[string]struct{}
-	started time.Time
+	// retrying were tried without success, for a cause that passes, and are tried again.
+	retrying map[string]struct{}
+	started  time.Time
 	// versions are those of the rules that have changed, by name.
 	versions map[string]string
 }
@@ -85,7 +87,7 @@ func keyOf(rule *v1alpha1.AutomationRule) backlogKey {
 
 // versionOf tells apart the occasions on which a rule's subjects are processed again.
 func versionOf(rule *v1alpha1.AutomationRule) string {
-	return fmt.Sprintf("%s %d %s", rule.UID, rule.Generation, rerunOf(rule))
+	return fmt.Sprintf("%s %d %s", rule.UID, rule.Generation, followed(rule, ""))
 }
 
 // start begins to count for a rule's present version. It reports false if it has
@@ -105,7 +107,7 @@ func (p *reprocessing) start(rule *v1alpha1.AutomationRule, subjects requestSet)
 	b.versions[rule.Name] = versionOf(rule)
 	p.epoch++
 	b.epoch, b.total, b.started = p.epoch, len(subjects), p.clock.Now()
-	b.pending = make(map[string]struct{}, len(subjects))
+	b.pending, b.retrying = make(map[string]struct{}, len(subjects)), map[string]struct{}{}
 	for subject := range subjects {
 		b.pending[subject.Name] = struct{}{}
 	}
@@ -132,19 +134,32 @@ func (p *reprocessing) now() int {
 	return p.epoch
 }
 
-// done takes a subject off the backlog, if it was processed after that had started.
-func (p *reprocessing) done(kind v1alpha1.SubjectKind, subject reconcile.Request, epoch int) {
+// tried takes a subject off the backlog, if it was processed after that had started. One
+// that is tried again, because that did not succeed, no longer keeps the others waiting.
+func (p *reprocessing) tried(kind v1alpha1.SubjectKind, subject reconcile.Request, epoch int, succeeded bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := backlogKey{subject.Namespace, kind}
 	b := p.backlogs[key]
-	if b == nil || b.epoch > epoch || len(b.pending) == 0 {
+	if b == nil || b.epoch > epoch || b.left() == 0 {
 		return
 	}
-	if delete(b.pending, subject.Name); len(b.pending) == 0 {
+	allTried := len(b.pending) == 0
+	_, pending := b.pending[subject.Name]
+	delete(b.pending, subject.Name)
+	switch {
+	case succeeded:
+		delete(b.retrying, subject.Name)
+	case pending:
+		b.retrying[subject.Name] = struct{}{}
+	}
+	if b.left() == 0 || (!allTried && len(b.pending) == 0) {
 		p.signal(key, b)
 	}
 }
+
+// left is how many subjects are not done.
+func (b *backlog) left() int { return len(b.pending) + len(b.retrying) }
 
 // of returns how far a rule's subjects are; nil if nothing is known of its version.
 func (p *reprocessing) of(rule *v1alpha1.AutomationRule) *v1alpha1.Reprocessing {
@@ -155,9 +170,10 @@ func (p *reprocessing) of(rule *v1alpha1.AutomationRule) *v1alpha1.Reprocessing 
 		return nil
 	}
 	state := &v1alpha1.Reprocessing{
-		Total: int64(b.total), Processed: int64(b.total - len(b.pending)), StartedAt: new(metav1.NewTime(b.started)),
+		Total: int64(b.total), Processed: int64(b.total - b.left()), Retrying: int64(len(b.retrying)),
+		StartedAt: new(metav1.NewTime(b.started)),
 	}
-	if len(b.pending) == 0 {
+	if b.left() == 0 {
 		state.FinishedAt = new(metav1.NewTime(p.clock.Now()))
 	}
 	return state
@@ -182,7 +198,7 @@ func (p *reprocessing) left() map[backlogKey]int {
 	defer p.mu.Unlock()
 	left := map[backlogKey]int{}
 	for key, b := range p.backlogs {
-		left[key] = len(b.pending)
+		left[key] = b.left()
 	}
 	return left
 }
@@ -194,7 +210,7 @@ func (p *reprocessing) watched(f finder, kind v1alpha1.SubjectKind) func(context
 		if err := f.subjectsOfRule(kind)(ctx, old, current, into); err != nil || current == nil || current.Spec.Subject != kind {
 			return err
 		}
-		if old != nil && !changedSpec(old, current) && !rerunRequested(old, current) {
+		if old != nil && !changedSpec(old, current) && !rerunNoted(old, current) {
 			return nil
 		}
 		if !p.start(current, into) {
@@ -245,7 +261,8 @@ func (p *reprocessing) resume(ctx context.Context, f finder, rule *v1alpha1.Auto
 // again.
 func (r *ruleReconciler) progress(ctx context.Context, rule *v1alpha1.AutomationRule) (ctrl.Result, error) {
 	last := rule.Status.Reprocessing
-	settled := rule.Status.ObservedGeneration == rule.Generation && (last == nil || last.FinishedAt != nil)
+	settled := rule.Status.ObservedGeneration == rule.Generation && (last == nil || last.FinishedAt != nil) &&
+		rule.Status.LastRerun == followed(rule, rule.Status.LastRerun)
 	state := r.reprocessing.of(rule)
 	if state == nil && settled {
 		return ctrl.Result{}, nil
@@ -263,9 +280,16 @@ func (r *ruleReconciler) progress(ctx context.Context, rule *v1alpha1.Automation
 	}
 	rule.Status.Reprocessing = state
 	if state.FinishedAt != nil {
+		rule.Status.LastRerun = followed(rule, rule.Status.LastRerun)
 		return ctrl.Result{}, nil
 	}
 	return ctrl.Result{RequeueAfter: progressInterval}, nil
+}
+
+// underWay reports whether some subjects of a rule have not even been tried since it changed.
+func underWay(rule *v1alpha1.AutomationRule) bool {
+	state := rule.Status.Reprocessing
+	return state != nil && state.FinishedAt == nil && state.Processed+state.Retrying < state.Total
 }
 
 // told is called when a rule's status is written. It sends the Events.
@@ -304,8 +328,12 @@ type tracked struct {
 func (t tracked) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	epoch := t.reprocessing.now()
 	result, err := t.Reconciler.Reconcile(ctx, req)
-	if again := result.RequeueAfter > 0 && result.RequeueAfter < t.recheck; err == nil && ctx.Err() == nil && !again {
-		t.reprocessing.done(t.kind, req, epoch)
+	again := result.RequeueAfter > 0 && result.RequeueAfter < t.recheck
+	switch {
+	case err == nil && ctx.Err() == nil && !again:
+		t.reprocessing.tried(t.kind, req, epoch, true)
+	case err != nil && !errors.Is(ctx.Err(), context.Canceled):
+		t.reprocessing.tried(t.kind, req, epoch, false)
 	}
 	return result, err
 }

@@ -131,7 +131,7 @@ var _ = Describe("A namespace without rules", func() {
 			generations = append(generations, w.personOf(ctx, user).Generation)
 		}
 		Expect(w.Delete(ctx, defaultUserRule())).To(Succeed())
-		eventually(ctx, w, endpoint, isFalse(v1alpha1.ReasonNoRules))
+		eventually(ctx, w, endpoint, ready(metav1.ConditionTrue, v1alpha1.ReasonNoRules))
 		for i, user := range users {
 			eventually(ctx, w, user, isFalse(v1alpha1.ReasonNoRules))
 			Expect(w.personOf(ctx, user).Generation).To(Equal(generations[i]))

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"unicode/utf8"
 
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -19,8 +20,9 @@ const (
 	maxRequestID = 256
 )
 
-// rerunOf is the value with which somebody asks for a run on an object, or of a rule.
-func rerunOf(object client.Object) string {
+// annotatedRerun is the value with which somebody asks for a run on an object, or of a rule.
+// It can be gone again at any time.
+func annotatedRerun(object client.Object) string {
 	value := object.GetAnnotations()[v1alpha1.AnnotationRerun]
 	if utf8.RuneCountInString(value) <= maxRerun {
 		return value
@@ -28,18 +30,50 @@ func rerunOf(object client.Object) string {
 	return string([]rune(value)[:maxRerun])
 }
 
-// followed is the value that is followed after a run on an object: the one that it has,
-// or the last one when that has been taken off.
+// rerunStatus is what the status of an object keeps of the runs that were asked for: the
+// last value that was seen, and the last one that was followed.
+func rerunStatus(object client.Object) (requested, last *string) {
+	switch typed := object.(type) {
+	case *v1alpha1.ScimUser:
+		return &typed.Status.RequestedRerun, &typed.Status.LastRerun
+	case *v1alpha1.ScimGroup:
+		return &typed.Status.RequestedRerun, &typed.Status.LastRerun
+	case *v1alpha1.AutomationRule:
+		return &typed.Status.RequestedRerun, &typed.Status.LastRerun
+	}
+	panic(fmt.Sprintf("nobody can ask for a run on a %T", object))
+}
+
+// noteRerun writes down what the annotation asks for, before anything is done about it: from
+// then on neither the annotation nor this process is needed for it.
+func (w *statusWriter) noteRerun(ctx context.Context, object client.Object) error {
+	requested, last := rerunStatus(object)
+	asked := annotatedRerun(object)
+	if asked == "" || asked == *requested || asked == *last || !object.GetDeletionTimestamp().IsZero() {
+		return nil
+	}
+	before, ok := object.DeepCopyObject().(client.Object)
+	if !ok {
+		return fmt.Errorf("the copy of a %T has no metadata", object)
+	}
+	*requested = asked
+	return failedTo("note what is asked for", w.client.Status().Patch(ctx, object, client.MergeFrom(before)))
+}
+
+// followed is the value that is followed after a run on an object: the one that was asked
+// for last, or the last one where nothing was.
 func followed(object client.Object, last string) string {
-	if value := rerunOf(object); value != "" {
-		return value
+	if requested, _ := rerunStatus(object); *requested != "" {
+		return *requested
 	}
 	return last
 }
 
-// rerunRequested reports whether a change of an object asks for a run.
-func rerunRequested(old, current client.Object) bool {
-	return rerunOf(current) != "" && rerunOf(old) != rerunOf(current)
+// rerunNoted reports whether a change of an object notes that a run was asked for.
+func rerunNoted(old, current client.Object) bool {
+	before, _ := rerunStatus(old)
+	after, _ := rerunStatus(current)
+	return *after != "" && *before != *after
 }
 
 // specOrRerunChanges leaves out changes of status and of metadata, but for the annotation that
@@ -47,7 +81,10 @@ func rerunRequested(old, current client.Object) bool {
 // because it raises the generation.
 var specOrRerunChanges = builder.WithPredicates(predicate.Or(
 	predicate.GenerationChangedPredicate{},
-	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return rerunRequested(e.ObjectOld, e.ObjectNew) }},
+	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		asked := annotatedRerun(e.ObjectNew)
+		return asked != "" && asked != annotatedRerun(e.ObjectOld)
+	}},
 ))
 
 // sameSubject finds a subject itself when its status or metadata was changed. Where another

@@ -172,14 +172,14 @@ func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1al
 		return verdict{}, err
 	}
 	if missing != "" {
-		return stalledVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+		return waitingVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
 	idle, err := r.noRules(ctx, endpoint.Namespace)
 	if err != nil {
 		return verdict{}, err
 	}
 	if idle != "" {
-		return stalledVerdict(v1alpha1.ReasonNoRules, idle), nil
+		return readyVerdict(v1alpha1.ReasonNoRules, idle), nil
 	}
 	return readyVerdict(v1alpha1.ReasonReady, "The token is in the Secret that status.tokenSecretName names."), nil
 }

@@ -36,6 +36,9 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		// name takes over. Nothing has to be undone.
 		return ctrl.Result{}, nil
 	}
+	if err := r.status.noteRerun(ctx, group); err != nil {
+		return r.status.fail(ctx, group, group.DeepCopy(), &group.Status.Conditions, err)
+	}
 	before := group.DeepCopy()
 	organization, err := directory{reader: r.client, namespace: group.Namespace}.defaultOrganization(ctx)
 	if err != nil {

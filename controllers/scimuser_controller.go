@@ -38,6 +38,9 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if err := r.status.noteRerun(ctx, user); err != nil {
+		return r.status.fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
+	}
 	before := user.DeepCopy()
 	if !user.DeletionTimestamp.IsZero() {
 		held, err := r.deprovision(ctx, user)

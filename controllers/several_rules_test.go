@@ -43,7 +43,7 @@ var _ = Describe("Several rules for one user", func() {
 			run := get(ctx, w, &v1alpha1.AutomationRuleExecution{}, rule.Name+"-"+user.Name)
 			Expect(run.Labels[v1alpha1.LabelResult]).To(Equal("failed"))
 			Expect(run.Status.Changes).To(BeEmpty())
-			eventually(ctx, w, rule, isFalse(v1alpha1.ReasonSubjectsFailed))
+			eventually(ctx, w, rule, subjects(metav1.ConditionFalse, v1alpha1.ReasonSubjectsFailed))
 		}
 		// The Person is an event for the user, whose rules run once more.
 		done.waitFor("scimuser", 2)

@@ -45,7 +45,7 @@ func subjectList(kind v1alpha1.SubjectKind) client.ObjectList {
 // subjectsOfRule finds all subjects of a rule that was made, edited or deleted.
 func (f finder) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.AutomationRule, *v1alpha1.AutomationRule, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
-		if old != nil && current != nil && !changedSpec(old, current) && !rerunRequested(old, current) {
+		if old != nil && current != nil && !changedSpec(old, current) && !rerunNoted(old, current) {
 			return nil
 		}
 		rule := versions(old, current)[0]

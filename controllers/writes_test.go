@@ -171,7 +171,7 @@ var _ = Describe("The number of API writes", func() {
 			eventually(ctx, w, w.personOf(ctx, linked), isReady())
 		}
 		eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping"), processed(3))
-		eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, "default-organization-mapping"), And(processed(2), isFalse(v1alpha1.ReasonSubjectsFailed)))
+		eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, "default-organization-mapping"), And(processed(2), isReady(), subjects(metav1.ConditionFalse, v1alpha1.ReasonSubjectsFailed)))
 		eventually(ctx, w, newEndpoint("okta"), counts(3, 2, 2))
 		stop()
 

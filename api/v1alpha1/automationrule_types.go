@@ -189,6 +189,10 @@ type Reprocessing struct {
 	// +optional
 	// +kubebuilder:default=0
 	Processed int64 `json:"processed"`
+	// retrying is how many of them were tried without success, for a cause that passes, and
+	// are tried again. The rule does not wait for them to be Ready.
+	// +optional
+	Retrying int64 `json:"retrying,omitempty"`
 	// startedAt is when the change was seen, or, if another rule for the same kind of
 	// subject has changed since, that one's.
 	// +optional
@@ -200,8 +204,10 @@ type Reprocessing struct {
 
 // AutomationRuleStatus says whether the rule compiles and how it fares.
 type AutomationRuleStatus struct {
-	// conditions are Ready and, while they apply, Reconciling and Stalled. Stalled
-	// with reason InvalidRule names the expression, line and column.
+	// conditions are Ready, SubjectsHealthy and, while they apply, Reconciling and Stalled.
+	// Ready is about the rule: True when it compiles and has run on all subjects, whatever
+	// came of them, Unknown until then. Stalled with reason InvalidRule names the expression,
+	// line and column. SubjectsHealthy is False while the rule fails for some subjects.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -230,6 +236,11 @@ type AutomationRuleStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
 	Failures []SubjectFailure `json:"failures,omitempty"`
+	// requestedRerun is the value of AnnotationRerun that was seen last. It is followed also
+	// when the annotation is taken off.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	RequestedRerun string `json:"requestedRerun,omitempty"`
 	// lastRerun is the value of AnnotationRerun that all subjects have followed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
@@ -249,6 +260,7 @@ type AutomationRuleStatus struct {
 // +kubebuilder:printcolumn:name="Position",type=integer,JSONPath=`.spec.position`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Healthy",type=string,JSONPath=`.status.conditions[?(@.type=="SubjectsHealthy")].status`
 // +kubebuilder:printcolumn:name="Processed",type=integer,JSONPath=`.status.processed`
 // +kubebuilder:printcolumn:name="Changed",type=integer,JSONPath=`.status.changed`
 // +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failed`

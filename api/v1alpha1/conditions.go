@@ -17,6 +17,10 @@ const (
 	// is Unknown when the rule had nothing to decide, as when its condition was
 	// not met.
 	ConditionSucceeded = "Succeeded"
+	// ConditionSubjectsHealthy is on an AutomationRule: False while the rule fails for some
+	// of its subjects. It says nothing of the rule, so what waits for Ready does not wait
+	// for it.
+	ConditionSubjectsHealthy = "SubjectsHealthy"
 	// ConditionHeld is on a ScimEndpoint, True while the safety brake keeps Persons of
 	// its namespace from being disabled; absent otherwise.
 	ConditionHeld = "Held"
@@ -80,8 +84,9 @@ const (
 	// ReasonHeld means that the safety brake keeps a Person from being disabled, because
 	// too many were to be disabled within a short time. Everything else was written.
 	ReasonHeld = "Held"
-	// ReasonNoRules means that there is no enabled rule for this kind of subject; on a
-	// ScimEndpoint, that none is there for users. Records stay as they are.
+	// ReasonNoRules means that there is no enabled rule for this kind of subject. On a
+	// ScimEndpoint, which is Ready all the same, it means that none is there for users.
+	// Records stay as they are.
 	ReasonNoRules = "NoRules"
 )
 
@@ -92,8 +97,16 @@ const (
 	ReasonInvalidRule = "InvalidRule"
 	// ReasonDisabled means that the rule is switched off by spec.disabled.
 	ReasonDisabled = "Disabled"
-	// ReasonSubjectsFailed means that the rule failed for some subjects.
+	// ReasonReprocessing means that the rule was made, changed or asked to run again, and has
+	// not run on all of its subjects since.
+	ReasonReprocessing = "Reprocessing"
+	// ReasonSubjectsFailed is on ConditionSubjectsHealthy: the rule fails for some subjects.
 	ReasonSubjectsFailed = "SubjectsFailed"
+	// ReasonSubjectsRetrying is on ConditionSubjectsHealthy: since the rule changed some
+	// subjects could not be processed, for a passing cause, and are tried again.
+	ReasonSubjectsRetrying = "SubjectsRetrying"
+	// ReasonNoneFailed is on ConditionSubjectsHealthy: the rule fails for no subject.
+	ReasonNoneFailed = "NoneFailed"
 	// ReasonInvalidSecret means that the token Secret lacks a usable token.
 	ReasonInvalidSecret = "InvalidSecret"
 	// ReasonDuplicatePrimaryEmail means that another Person has the same primary
@@ -135,8 +148,9 @@ const (
 	AnnotationRequestID = "provisioning.rservice.dev/request-id"
 	// AnnotationRerun on a ScimUser, ScimGroup or AutomationRule makes the rules run again,
 	// for that subject or for all subjects of that rule, each time it gets another value. What
-	// the value is does not matter; the first 253 characters count. status.lastRerun shows it
-	// when that is done.
+	// the value is does not matter; the first 253 characters count. status.requestedRerun shows
+	// it when it was seen, from when on the annotation may go, and status.lastRerun when it is
+	// done.
 	AnnotationRerun = "provisioning.rservice.dev/rerun"
 	// AnnotationGuarded with the value "true" keeps an AutomationRule from being deleted, as
 	// what applies rules by force does to one whose new version the schema refuses. The

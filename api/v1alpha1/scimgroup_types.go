@@ -71,6 +71,11 @@ type ScimGroupStatus struct {
 	// observedGeneration is the generation of the spec that this status tells of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// requestedRerun is the value of AnnotationRerun that was seen last. It is followed also
+	// when the annotation is taken off.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	RequestedRerun string `json:"requestedRerun,omitempty"`
 	// lastRerun is the value of AnnotationRerun that the rules have followed last.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
