@@ -109,7 +109,8 @@ func TestCompileErrorsSayWhereAndWhat(t *testing.T) {
 		},
 		"a type that the operator does not take": {
 			changed(withCondition("user.active == 'True'")),
-			CompileError{"condition", 1, 13, "found no matching overload for '_==_' applied to '(bool, string)'", ""},
+			CompileError{"condition", 1, 13, "the operator == does not take bool and string",
+				`true and false stand without quotation marks; a text is compared with a text: user.userType == "true"`},
 		},
 		"a condition that is no boolean": {
 			changed(withCondition("user.title")),

@@ -8,6 +8,7 @@ import (
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/checker"
 	"github.com/google/cel-go/common"
+	celast "github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
@@ -97,7 +98,7 @@ func newEnv(variables []variable) (*cel.Env, error) {
 	base := environment.MustBaseEnvSet(libraryVersion)
 	options := []cel.EnvOption{
 		cel.CustomTypeProvider(newProvider(base.NewExpressionsEnv().CELTypeProvider(), structs()...)),
-		cel.CostEstimatorOptions(estimates()...),
+		cel.CostEstimatorOptions(append(estimates(), listEstimates()...)...),
 	}
 	options = append(options, declarations()...)
 	for _, v := range variables {
@@ -127,6 +128,9 @@ func newCostEstimator() checker.CostEstimator {
 }
 
 func (sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
+	if e := node.Expr(); e != nil && e.Kind() == celast.IdentKind && e.AsIdent() == sortByInput {
+		return nil // CEL knows the size of the list that is sorted
+	}
 	most := uint64(maxDynamic)
 	switch t := node.Type(); t.Kind() {
 	case types.StringKind:

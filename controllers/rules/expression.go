@@ -47,16 +47,22 @@ func compileExpression(env *cel.Env, place, text string, withShorthand bool) (*e
 	e.emptyIsNone = shorthand
 	ast, issues := env.Compile(source)
 	if issues.Err() != nil {
-		return nil, firstError(env, place, issues.Errors())
+		return nil, firstError(env, place, source, issues.Errors())
+	}
+	if failed := checkRanges(ast, place); failed != nil {
+		return nil, failed
 	}
 	estimate, err := env.EstimateCost(ast, newCostEstimator())
 	if err != nil {
 		return nil, &CompileError{Place: place, Message: fmt.Sprintf("the cost cannot be estimated: %v", err)}
 	}
 	if estimate.Max > MaxEstimatedCost {
-		return nil, &CompileError{Place: place, Message: estimateTooHigh(estimate.Max)}
+		return nil, &CompileError{Place: place, Message: estimateTooHigh(ast, estimate.Max)}
 	}
 	if e.program, err = env.Program(ast); err != nil {
+		if failed := wrongConstant(ast, place); failed != nil {
+			return nil, failed
+		}
 		return nil, &CompileError{Place: place, Message: err.Error()}
 	}
 	e.ast, e.typ, e.estimate = ast, ast.OutputType(), estimate.Max
@@ -87,7 +93,7 @@ func compileErrorAt(place, text string, offset int, message string) *CompileErro
 
 // firstError reports the error that comes first in the text: the others often
 // follow from it.
-func firstError(env *cel.Env, place string, all []*common.Error) *CompileError {
+func firstError(env *cel.Env, place, source string, all []*common.Error) *CompileError {
 	first := all[0]
 	for _, e := range all[1:] {
 		a, b := e.Location, first.Location
@@ -95,14 +101,26 @@ func firstError(env *cel.Env, place string, all []*common.Error) *CompileError {
 			first = e
 		}
 	}
-	message := strings.Replace(first.Message, " (in container '')", "", 1)
-	return &CompileError{
-		Place:   place,
-		Line:    max(first.Location.Line(), 1),
-		Column:  first.Location.Column() + 1,
-		Message: message,
-		Hint:    hint(env, message),
+	if strings.HasPrefix(first.Message, "invalid ") && strings.HasSuffix(first.Message, " argument") {
+		if parsed, issues := env.Parse(source); issues.Err() == nil {
+			if failed := wrongConstant(parsed, place); failed != nil {
+				return failed
+			}
+		}
 	}
+	failed := &CompileError{Place: place, Line: max(first.Location.Line(), 1), Column: max(first.Location.Column()+1, 1)}
+	failed.Message, failed.Hint = explain(env, source, textBefore(source, failed.Line, failed.Column), first.Message)
+	if failed.Message == tooDeep {
+		failed.Line, failed.Column = 0, 0 // the parser gives up on the whole
+	}
+	return failed
+}
+
+// textBefore is the part of a line that is before a column.
+func textBefore(source string, line, column int) string {
+	lines := strings.Split(source, "\n")
+	text := []rune(lines[min(line, len(lines))-1])
+	return string(text[:min(column-1, len(text))])
 }
 
 // evaluate gives the value and what it cost. The error is a *fault, or that of ctx.
@@ -135,14 +153,9 @@ func (e *expression) runtimeError(err error) *fault {
 		}
 	}
 	if strings.Contains(err.Error(), "cost limit exceeded") {
-		return &fault{v1alpha1.ReasonExpressionError, where + ": " + tooExpensive(e.estimate)}
+		return &fault{v1alpha1.ReasonExpressionError, where + ": " + tooExpensive(e.ast, e.estimate)}
 	}
-	for _, cause := range runtimeCauses {
-		if strings.Contains(err.Error(), cause.celText) {
-			return &fault{v1alpha1.ReasonExpressionError, where + ": " + cause.meaning}
-		}
-	}
-	return &fault{v1alpha1.ReasonExpressionError, where + ": the expression cannot be evaluated for this subject"}
+	return &fault{v1alpha1.ReasonExpressionError, where + ": " + causeOf(err.Error())}
 }
 
 // fault is why a rule does nothing for a subject. Its message names the place in the
@@ -150,18 +163,3 @@ func (e *expression) runtimeError(err error) *fault {
 type fault struct{ reason, message string }
 
 func (f *fault) Error() string { return f.message }
-
-// runtimeCauses translate CEL's run-time errors, which can quote a value.
-var runtimeCauses = []struct{ celText, meaning string }{
-	{"no such key", "a map has no such key; write [?key] or .?key where it can be missing"},
-	{"no such field", "an object has no such field"},
-	{"index out of bounds", "a list has no such entry; write [?index] where it can be missing"},
-	{"index out of range", "an index is out of range"},
-	{"optional.none() dereference", "a value is taken out of an optional that is none; use orValue()"},
-	{"no such overload", "an operand has a type that the operator or function does not take"},
-	{"division by zero", "a number is divided by zero"},
-	{"modulus by zero", "a number is divided by zero"},
-	{"overflow", "a number is too large"},
-	{"type conversion error", "a value cannot be converted to the type"},
-	{"regexp", "a regular expression is not valid"},
-}

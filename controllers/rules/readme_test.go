@@ -105,6 +105,7 @@ func TestReadmeIsUpToDate(t *testing.T) {
 		"language":  examplesTable(languageExamples),
 		"example":   exampleBlock(t),
 		"limits":    limitsTable(),
+		"lists":     listsTable(t),
 	} {
 		want = replaceBetween(t, want, name, content)
 	}
@@ -242,6 +243,7 @@ func limitsTable() string {
 		{"cost of an expression when it runs, in CEL cost units", "MaxCost", MaxCost},
 		{"cost of all expressions of a rule for one subject", "MaxRuleCost", MaxRuleCost},
 		{"time of one run of a rule, in seconds", "MaxRuleTime", int(MaxRuleTime.Seconds())},
+		{"entries that `lists.range` makes", "MaxRange", MaxRange},
 		{"cost of one look-up, in CEL cost units", "LookupCost", LookupCost},
 		{"characters of an expression", "MaxExpressionLength", MaxExpressionLength},
 		{"characters of all expressions of a rule together", "MaxRuleLength", MaxRuleLength},

@@ -13,14 +13,17 @@ const maxDistance = 2
 // recordHint explains where the record is known.
 const recordHint = "the condition and the values of set, add and remove alone can use the record"
 
-// hint suggests what may have been meant by a name that CEL does not know.
-func hint(env *cel.Env, message string) string {
+// nameHint suggests what may have been meant by a name that CEL does not know.
+func nameHint(env *cel.Env, message string) string {
 	if name, ok := quoted(message, "undefined field '"); ok {
 		return didYouMean(name, fieldPaths())
 	}
 	if name, ok := quoted(message, "undeclared reference to '"); ok {
 		if name == recordVariable {
 			return recordHint
+		}
+		if written, ok := writtenOtherwise[name]; ok {
+			return written
 		}
 		return didYouMean(name, knownNames(env))
 	}
@@ -85,7 +88,7 @@ func didYouMean(name string, candidates map[string]string) string {
 			nearest, best = candidate, d
 		}
 	}
-	if nearest == "" || best >= len(name) {
+	if nearest == "" || 3*best > len(name) {
 		return ""
 	}
 	return "did you mean " + candidates[nearest] + "?"
@@ -117,4 +120,33 @@ func distance(a, b string) int {
 		beforePrevious, previous, current = previous, current, beforePrevious
 	}
 	return previous[len(b)]
+}
+
+// lookupNamed says how a function of find is called, where one is read as a field.
+func lookupNamed(name string) (string, bool) {
+	for _, f := range functions {
+		if f.name == findVariable+"."+name && f.overloads[0].lookup {
+			return "a look-up is called with what it looks for: " + f.examples[0].expression, true
+		}
+	}
+	return "", false
+}
+
+// writtenOtherwise are names of other languages, and of CEL's macros, which CEL does
+// not know by another number of arguments.
+var writtenOtherwise = map[string]string{
+	"lower": "letters are made small with lowerAscii()", "toLower": "letters are made small with lowerAscii()", "toLowerCase": "letters are made small with lowerAscii()",
+	"upper": "letters are made capital with upperAscii()", "toUpper": "letters are made capital with upperAscii()", "toUpperCase": "letters are made capital with upperAscii()",
+	"length": "the length is size()", "len": "the length is size()", "count": "the length is size(); how many fit is user.emails.filter(e, e.primary).size()",
+	"isEmpty": `what is empty equals "" or []`, "empty": `what is empty equals "" or []`,
+	"strip": "white space at the ends is cut off with trim()", "substr": "did you mean substring()?", "concat": "+ puts texts and lists together",
+	"math": "the largest and smallest of some are [1, 2].max() and [1, 2].min()",
+	"now":  "a rule gives the same at any time, so it cannot ask for the time", "regex": "the functions of regular expressions are matches(), find() and findAll(), called on a text",
+	"exists": "it is written user.emails.exists(e, e.primary)", "all": "it is written user.emails.all(e, e.primary)",
+	"exists_one": "it is written user.emails.exists_one(e, e.primary)", "existsOne": "it is written user.emails.exists_one(e, e.primary)",
+	"filter": "it is written user.emails.filter(e, e.primary)", "map": "it is written user.emails.map(e, e.value)",
+	"sortBy":        "it is written user.emails.sortBy(e, e.value)",
+	"transformList": "it is written user.emails.transformList(i, e, e.value)", "transformMap": "it is written user.emails.transformMap(i, e, e.value)",
+	"transformMapEntry": "it is written user.emails.transformMapEntry(i, e, {e.value: e.type})",
+	"has":               "it is written has(user.title)",
 }
