@@ -69,7 +69,7 @@ var _ = Describe("A user whose new e-mail address another Person has", func() {
 		}
 	})
 
-	It("is told so, too, where the other user is active or inactive, and gets it when that one moves", func(ctx SpecContext) {
+	It("is told so, too, where the other user is active or inactive, and gets it when that one moves while active", func(ctx SpecContext) {
 		w.start(ctx)
 		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
 		other := w.createReady(ctx, withEmail("john", "john@example.com"))
@@ -80,6 +80,8 @@ var _ = Describe("A user whose new e-mail address another Person has", func() {
 		eventually(ctx, w, w.personOf(ctx, other), disabled(true))
 		eventually(ctx, w, user, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
 		w.setEmail(ctx, other, "john.roe@example.com")
+		Expect(w.personOf(ctx, other)).To(primaryEmail("john@example.com"), "while it is inactive")
+		update(ctx, w, other, func(u *v1alpha1.ScimUser) { u.Spec.Active = new(true) })
 		eventually(ctx, w, user, isReady())
 		eventually(ctx, w, w.personOf(ctx, user), primaryEmail("john@example.com"))
 	})

@@ -137,6 +137,11 @@ func (d directory) PersonBySource(ctx context.Context, id string) (*v1alpha1.Per
 	return d.persons(ctx, personBySource, id)
 }
 
+// PersonByFormerSource implements rules.Directory.
+func (d directory) PersonByFormerSource(ctx context.Context, id string) (*v1alpha1.Person, error) {
+	return d.persons(ctx, personByFormerSource, id)
+}
+
 // PersonOfUser implements rules.Directory. A value that is the id of a user is
 // never looked for as anything else; the Person of a deleted user is still found
 // by it, so that one learns that the manager has left.

@@ -9,12 +9,14 @@ import (
 
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
 )
 
 // Names of the cache's indexes. Names and e-mail addresses are folded, ids are not.
 const (
 	personByEmail        = "controllers.person.primaryEmail"
 	personBySource       = "controllers.person.sourceID"
+	personByFormerSource = "controllers.person.formerSources"
 	personByManager      = "controllers.person.manager"
 	personByOrganization = "controllers.person.organization"
 	personBySite         = "controllers.person.site"
@@ -74,6 +76,7 @@ func indexes() []index {
 	return []index{
 		indexOf(person, personByEmail, func(p *v1alpha1.Person) []string { return []string{fold.Email(p.Spec.PrimaryEmail)} }),
 		indexOf(person, personBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
+		indexOf(person, personByFormerSource, func(p *v1alpha1.Person) []string { return rules.FormerSources(p) }),
 		indexOf(person, personByManager, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Manager)} }),
 		indexOf(person, personByOrganization, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Organization)} }),
 		indexOf(person, personBySite, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Site)} }),

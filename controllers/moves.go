@@ -14,13 +14,8 @@ import (
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
-const (
-	// maxMoves is how many users are followed who wait for each other's address.
-	maxMoves = 1000
-	// parkedDomain is where the address of a Person is that makes way in a circle of
-	// addresses, for the moment until it gets its own. No mail reaches it (RFC 2606).
-	parkedDomain = "@moving.invalid"
-)
+// maxMoves is how many users are followed who wait for each other's address.
+const maxMoves = 1000
 
 // errMoving ends the reconcile of a user whose address another user's Person has, but is
 // about to leave. It is tried again soon.
@@ -153,7 +148,7 @@ func (r *ruleRunner) park(ctx context.Context, person *v1alpha1.Person) error {
 		return nil
 	}
 	parked := person.DeepCopy()
-	parked.Spec.PrimaryEmail = parked.Name + parkedDomain
+	parked.Spec.PrimaryEmail = parked.Name + rules.ParkedDomain
 	patch := client.MergeFromWithOptions(person, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, parked, patch); err != nil {
 		return failedTo("let a Person make way for another one's address", err)

@@ -178,6 +178,9 @@ func userVerdict(done *run, instead bool) verdict {
 	}
 	var unmet []string
 	for _, outcome := range done.outcomes {
+		if outcome.Reason == v1alpha1.ReasonPersonTakenOver {
+			return readyVerdict(outcome.Reason, outcome.Message)
+		}
 		unmet = append(unmet, outcome.Message)
 	}
 	return stalledVerdict(v1alpha1.ReasonPersonMissing, "No Person came of this user, because "+strings.Join(unmet, "; "))

@@ -9,6 +9,7 @@ import (
 
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
 )
 
 // usersBy adds the users under any of the keys of an index, and those whose rules have
@@ -126,6 +127,9 @@ func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person
 		return err
 	}
 	for _, version := range existing {
+		for _, former := range rules.FormerSources(version) {
+			into.add(version.Namespace, former)
+		}
 		if err := f.usersOfManager(ctx, version.Namespace, version.Spec.SourceID, into); err != nil {
 			return err
 		}

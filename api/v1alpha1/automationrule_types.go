@@ -27,11 +27,18 @@ const (
 )
 
 // SetWhen limits when a field is set.
-// +kubebuilder:validation:Enum=created
+// +kubebuilder:validation:Enum=created;active;always
 type SetWhen string
 
-// SetWhenCreated sets the field only on a record that the same run creates.
-const SetWhenCreated SetWhen = "created"
+const (
+	// SetWhenCreated sets the field only on a record that the same run creates.
+	SetWhenCreated SetWhen = "created"
+	// SetWhenActive sets the field only while the subject is active, and on a record that
+	// the same run creates. A group always is active.
+	SetWhenActive SetWhen = "active"
+	// SetWhenAlways sets the field whatever becomes of the subject.
+	SetWhenAlways SetWhen = "always"
+)
 
 // AutomationRuleSpec says how subjects become records. All expressions are CEL;
 // the variables and functions are described in controllers/rules/README.md.
@@ -157,8 +164,11 @@ type FieldAssignment struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=10240
 	Value string `json:"value,omitempty"`
-	// when limits the assignment: "created" only to a record that this run creates,
-	// by this rule or by one before it. Unset: always.
+	// when limits the assignment: "created" to a record that this run creates, by this
+	// rule or by one before it; "active" to such a record and to subjects that are active,
+	// so that whoever leaves keeps the value; "always" not at all. Unset: "active" for
+	// name, primaryEmail and otherEmails of a Person, because some clients rename whom
+	// they deactivate, and "always" for every other field.
 	// +optional
 	When SetWhen `json:"when,omitempty"`
 }

@@ -78,6 +78,9 @@ const (
 	// it runs, because a value depends on what the rule itself sets, or on what another
 	// such rule sets; nothing of that rule was written for this subject.
 	ReasonUnstableResult = "UnstableResult"
+	// ReasonPersonTakenOver means that the user is inactive and that the Person it had is
+	// another user's now, as when somebody is hired again: the rules do nothing for it.
+	ReasonPersonTakenOver = "PersonTakenOver"
 	// ReasonPersonMissing means that no rule gave this user a Person; the message
 	// names the condition that was not met.
 	ReasonPersonMissing = "PersonMissing"
@@ -143,6 +146,9 @@ const (
 	// the rules that make it: the names of the rules, comma-separated, that have yet
 	// to set what they set "when: created".
 	AnnotationUnfinished = "provisioning.rservice.dev/unfinished"
+	// AnnotationFormerSources on a Person names the ScimUsers that it was linked to before,
+	// newest first, comma-separated.
+	AnnotationFormerSources = "provisioning.rservice.dev/former-sources"
 	// AnnotationRequestID is the id of the HTTP request that made the last
 	// accepted change; the same id is in the server's log.
 	AnnotationRequestID = "provisioning.rservice.dev/request-id"

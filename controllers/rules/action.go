@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -28,8 +29,8 @@ type action struct {
 	customID string
 	// value is nil for clear.
 	value *expression
-	// createdOnly limits the action to a record that the rule creates.
-	createdOnly bool
+	// when limits the action. It is never empty.
+	when v1alpha1.SetWhen
 }
 
 var customFieldID = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -41,7 +42,7 @@ func (c *compiler) compileActions(spec *v1alpha1.AutomationRuleSpec) *CompileErr
 		if failed != nil {
 			return failed
 		}
-		c.rule.actions = append(c.rule.actions, action{operation: clearOperation, field: f, customID: id})
+		c.rule.actions = append(c.rule.actions, action{operation: clearOperation, field: f, customID: id, when: f.when("")})
 	}
 	for _, list := range []struct {
 		operation operation
@@ -68,8 +69,8 @@ func (c *compiler) compileAssignment(op operation, i int, entry v1alpha1.FieldAs
 	if failed != nil {
 		return action{}, failed
 	}
-	if entry.When != "" && entry.When != v1alpha1.SetWhenCreated {
-		return action{}, &CompileError{Place: place, Message: `when is "created" or left out`}
+	if !slices.Contains([]v1alpha1.SetWhen{"", v1alpha1.SetWhenCreated, v1alpha1.SetWhenActive, v1alpha1.SetWhenAlways}, entry.When) {
+		return action{}, &CompileError{Place: place, Message: `when is "created", "active", "always" or left out`}
 	}
 	e, failed := compileExpression(c.env, place, entry.Value, true)
 	if failed != nil {
@@ -78,10 +79,7 @@ func (c *compiler) compileAssignment(op operation, i int, entry v1alpha1.FieldAs
 	if !f.fits(e.typ, op) {
 		return action{}, &CompileError{Place: place, Message: fmt.Sprintf("gives %s where %s takes %s", e.typ, f.name, f.kind)}
 	}
-	return action{
-		operation: op, field: f, customID: id, value: e,
-		createdOnly: entry.When == v1alpha1.SetWhenCreated,
-	}, nil
+	return action{operation: op, field: f, customID: id, value: e, when: f.when(entry.When)}, nil
 }
 
 // actionField finds the field that an action names and checks that the operation
@@ -135,7 +133,7 @@ func (c *compiler) checkActions() *CompileError {
 	seen, fields := map[key]bool{}, map[string]bool{}
 	counts := map[operation]int{}
 	for _, a := range c.rule.actions {
-		k := key{a.operation, a.field.name, a.createdOnly}
+		k := key{a.operation, a.field.name, a.when == v1alpha1.SetWhenCreated}
 		if seen[k] {
 			return &CompileError{Place: fmt.Sprintf("%s[%d] %s", a.operation, counts[a.operation], a.field.name),
 				Message: "the rule has this field in " + a.operation.String() + " before"}

@@ -205,8 +205,8 @@ func TestCompileErrorsSayWhereAndWhat(t *testing.T) {
 			CompileError{`expression "x"`, 1, 1, "undeclared reference to 'record'", recordHint},
 		},
 		"a when that is not known": {
-			changed(withSet("name", "user.title"), func(r *v1alpha1.AutomationRule) { r.Spec.Update.Set[0].When = "always" }),
-			CompileError{"set[0] name", 0, 0, `when is "created" or left out`, ""},
+			changed(withSet("name", "user.title"), func(r *v1alpha1.AutomationRule) { r.Spec.Update.Set[0].When = "never" }),
+			CompileError{"set[0] name", 0, 0, `when is "created", "active", "always" or left out`, ""},
 		},
 		"a subject that is not known": {
 			changed(func(r *v1alpha1.AutomationRule) { r.Spec.Subject = "ScimDevice" }),

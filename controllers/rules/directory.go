@@ -30,6 +30,9 @@ type Directory interface {
 	// PersonBySource returns the Person whose spec.sourceID is this SCIM id of a
 	// user.
 	PersonBySource(ctx context.Context, id string) (*v1alpha1.Person, error)
+	// PersonByFormerSource returns the Person that was linked to this SCIM id of a user and
+	// is linked to another one by now: the one that has it among its FormerSources.
+	PersonByFormerSource(ctx context.Context, id string) (*v1alpha1.Person, error)
 	// PersonOfUser returns the Person of the ScimUser that value names, which is
 	// looked for by SCIM id, then by externalId, then by userName (folded). It is
 	// how a manager.value is resolved; value is as the client sent it, not blank.

@@ -1,6 +1,10 @@
 package rules
 
-import "fmt"
+import (
+	"fmt"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
 
 // fieldFindings compares two rules for one kind of subject, of which the second runs
 // later. always says that the later one's condition is always met.
@@ -24,6 +28,11 @@ func (a action) sameFieldAs(b action) bool {
 	return a.field.name == b.field.name && a.customID == b.customID
 }
 
+// covers reports whether the action is carried out whenever another one of a rule before is.
+func (a action) covers(other action) bool {
+	return a.when == v1alpha1.SetWhenAlways || a.when == v1alpha1.SetWhenActive && other.when != v1alpha1.SetWhenAlways
+}
+
 // pairFinding says what is odd about an action on a field that a later rule sets, in
 // the order of what matters most.
 func pairFinding(earlier, later *Rule, a, b action, overwrites bool) (Finding, bool) {
@@ -32,12 +41,12 @@ func pairFinding(earlier, later *Rule, a, b action, overwrites bool) (Finding, b
 			Message: fmt.Sprintf(format, args...)}, true
 	}
 	switch {
-	case a.operation == setOperation && earlier.position == later.position && a.createdOnly == b.createdOnly:
+	case a.operation == setOperation && earlier.position == later.position && (a.when == v1alpha1.SetWhenCreated) == (b.when == v1alpha1.SetWhenCreated):
 		return of(later, earlier, b, "rule %s sets this field at the same position %d, and the names alone decide that this one wins; give them different positions",
 			earlier.name, earlier.position)
 	case a.operation == clearOperation:
 		return of(later, earlier, b, "rule %s, which runs before, clears this field", earlier.name)
-	case overwrites && !b.createdOnly && b.value.typ.TypeName() != optionalTypeName:
+	case overwrites && b.covers(a) && b.value.typ.TypeName() != optionalTypeName:
 		return of(earlier, later, a, "has no effect, because rule %s, which runs later, always sets this field", later.name)
 	}
 	return Finding{}, false

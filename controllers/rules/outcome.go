@@ -68,8 +68,8 @@ type Outcome struct {
 	Rule       string
 	Generation int64
 	// Reason is one of the reasons of a rule's outcome in package v1alpha1. Every
-	// reason but Applied, NoChange, ConditionNotMet and NotNeeded is a failure:
-	// nothing of this rule is to be written.
+	// reason but Applied, NoChange, ConditionNotMet, NotNeeded and PersonTakenOver is a
+	// failure: nothing of this rule is to be written.
 	Reason string
 	// Message says it in words: the rule, the place in the rule and the cause. It
 	// never holds a value of the subject or of a record, so it is fit for
@@ -96,6 +96,9 @@ type Outcome struct {
 	// whether that changed them or not. A value that was none assigns nothing. Nil
 	// where the rule failed or its condition was not met.
 	Assigned []string
+	// Kept are the fields that the rule would change and leaves as they are, in the order of
+	// its actions. The message tells of them.
+	Kept []Kept
 	// After is the record as this rule leaves it, equal to Before where nothing
 	// changes. A field that a later rule sets differently is not among the changes:
 	// each field is written once. Nil where the rule failed or its condition was not met.
@@ -113,7 +116,11 @@ func (o Outcome) Failed() bool {
 
 // Skipped reports whether the rule had nothing to decide for the subject.
 func (o Outcome) Skipped() bool {
-	return o.Reason == v1alpha1.ReasonConditionNotMet || o.Reason == v1alpha1.ReasonNotNeeded
+	switch o.Reason {
+	case v1alpha1.ReasonConditionNotMet, v1alpha1.ReasonNotNeeded, v1alpha1.ReasonPersonTakenOver:
+		return true
+	}
+	return false
 }
 
 // FieldDisabled is the field of a Person that says whether it is in use. Package

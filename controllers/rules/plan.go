@@ -58,6 +58,9 @@ type planner struct {
 	active    bool
 	// linked are the records that are linked to the subject.
 	linked records
+	// takenOver is set for an inactive user whose Person is another one's by now: it says so,
+	// with the name of the Person.
+	takenOver string
 	// variables are the variables that a rule has asked for, by name.
 	variables map[string]ref.Val
 }
@@ -121,7 +124,7 @@ func newPlanner(ctx context.Context, in Input, dir Directory) (*planner, error) 
 		}
 		p.linked[kind] = recordState{record: record}
 	}
-	return p, nil
+	return p, p.findTakenOver(ctx, dir)
 }
 
 // variable gives the value of a variable of the environment, made on first use.
@@ -187,6 +190,10 @@ func (p *planner) step(rule *Rule, records records, failed map[*Rule]Outcome) (s
 
 func (p *planner) run(done *step, records records) error {
 	rule := done.rule
+	if p.takenOver != "" {
+		done.outcome = p.leftAlone(rule)
+		return nil
+	}
 	done.outcome = Outcome{Rule: rule.name, Generation: rule.generation, Kind: rule.record.kind}
 	ctx, cancel := context.WithTimeout(p.ctx, MaxRuleTime)
 	defer cancel()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -47,6 +48,10 @@ func (m *memory) PersonByEmail(_ context.Context, email string) (*v1alpha1.Perso
 
 func (m *memory) PersonBySource(_ context.Context, id string) (*v1alpha1.Person, error) {
 	return first(m.persons, func(p *v1alpha1.Person) bool { return p.Spec.SourceID == id }), nil
+}
+
+func (m *memory) PersonByFormerSource(_ context.Context, id string) (*v1alpha1.Person, error) {
+	return first(m.persons, func(p *v1alpha1.Person) bool { return slices.Contains(FormerSources(p), id) }), m.err
 }
 
 func (m *memory) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Person, error) {

@@ -28,6 +28,8 @@ type run struct {
 	values []ref.Val
 	// cost is what the rule's expressions have cost so far, in CEL cost units.
 	cost uint64
+	// kept are the fields that the rule leaves as they are.
+	kept []Kept
 	// readsRecord says that the expression which is evaluated has read the record.
 	readsRecord bool
 	// searched says that found and searchError are known.
@@ -161,7 +163,8 @@ func (r *run) update(outcome *Outcome) error {
 	if err := r.checkMatch(before, after); err != nil {
 		return err
 	}
-	outcome.After, outcome.Create, outcome.Assigned = after, created, assigned
+	r.kind.keepFormerSource(before, after)
+	outcome.After, outcome.Create, outcome.Assigned, outcome.Kept = after, created, assigned, r.kept
 	if !created {
 		outcome.Before = copyOf(before)
 	}
@@ -170,12 +173,20 @@ func (r *run) update(outcome *Outcome) error {
 	return nil
 }
 
-// carryOutAction changes the working copy. It reports whether there was a value to
-// assign.
-func (r *run) carryOutAction(a action, working Record, created bool) (assigned bool, err error) {
-	if a.createdOnly && !created {
+// carryOutAction changes the working copy, unless the action is not for it. It reports
+// whether there was a value to assign.
+func (r *run) carryOutAction(a action, working Record, isNew bool) (assigned bool, err error) {
+	switch {
+	case a.when == v1alpha1.SetWhenCreated && !isNew:
 		return false, nil
+	case r.frozen(a, working, isNew):
+		return false, r.keep(a, working, "the user is inactive")
 	}
+	return r.perform(a, working)
+}
+
+// perform carries an action out on a working copy.
+func (r *run) perform(a action, working Record) (assigned bool, err error) {
 	var goValue any
 	if a.value != nil {
 		value, err := r.evaluate(a.value)
@@ -211,14 +222,14 @@ func (k *recordKind) describe(outcome *Outcome, leftToOthers string) {
 		message = fmt.Sprintf("rule %s creates the %s", outcome.Rule, k.kind)
 	case len(outcome.Changes) > 0:
 		message = fmt.Sprintf("rule %s changes %s", outcome.Rule, changedFields(outcome.Changes))
-	case leftToOthers != "":
+	case leftToOthers != "", len(outcome.Kept) > 0:
 		outcome.Reason = v1alpha1.ReasonNoChange
 		message = fmt.Sprintf("rule %s changes nothing", outcome.Rule)
 	default:
 		outcome.Reason = v1alpha1.ReasonNoChange
 		message = fmt.Sprintf("the %s already is as rule %s wants it", k.kind, outcome.Rule)
 	}
-	outcome.Message = Cut(message+leftToOthers, MaxMessageLength)
+	outcome.Message = Cut(message+leftToOthers+outcome.KeptFields(), MaxMessageLength)
 }
 
 // unmet says which condition is not met, in the rule's own words on one line.

@@ -24,14 +24,18 @@ func unfinished(record Record) []string {
 }
 
 func setUnfinished(record Record, rules []string) {
+	setAnnotation(record, v1alpha1.AnnotationUnfinished, strings.Join(rules, ","))
+}
+
+// setAnnotation sets an annotation of a working copy, or takes it off.
+func setAnnotation(record Record, name, value string) {
 	annotations := record.GetAnnotations()
-	switch {
-	case len(rules) > 0 && annotations == nil:
-		annotations = map[string]string{v1alpha1.AnnotationUnfinished: strings.Join(rules, ",")}
-	case len(rules) > 0:
-		annotations[v1alpha1.AnnotationUnfinished] = strings.Join(rules, ",")
-	default:
-		delete(annotations, v1alpha1.AnnotationUnfinished)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[name] = value
+	if value == "" {
+		delete(annotations, name)
 	}
 	if len(annotations) == 0 {
 		annotations = nil
@@ -51,7 +55,7 @@ func markUnfinished(kind *recordKind, steps []*step) {
 	for _, s := range steps {
 		switch outcome := &s.outcome; {
 		case outcome.Create:
-		case have == nil && s.rule.setsWhenCreated() && outcome.Reason == v1alpha1.ReasonApplied:
+		case have == nil && s.rule.setsOnNew() && outcome.Reason == v1alpha1.ReasonApplied:
 			left = append(left, outcome.Rule)
 		case slices.Contains(have, outcome.Rule):
 			left = append(left, outcome.Rule)
@@ -74,7 +78,7 @@ func markUnfinished(kind *recordKind, steps []*step) {
 	}
 }
 
-// setsWhenCreated reports whether the rule sets a field "when: created".
-func (r *Rule) setsWhenCreated() bool {
-	return slices.ContainsFunc(r.actions, func(a action) bool { return a.createdOnly })
+// setsOnNew reports whether the rule sets a field that it might not set later on.
+func (r *Rule) setsOnNew() bool {
+	return slices.ContainsFunc(r.actions, func(a action) bool { return a.when != v1alpha1.SetWhenAlways })
 }

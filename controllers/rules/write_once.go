@@ -70,6 +70,7 @@ func (w *writing) share() {
 				w.kind.copyField(after, s.outcome.After, field)
 			}
 		}
+		w.kind.keepFormerSource(before, after)
 		if !s.outcome.Create {
 			s.outcome.Before = copyOf(before)
 		}

@@ -1,0 +1,66 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// A user who is hired again is, for some clients, a new user, who gets the Person of the
+// old one. The old one stays, inactive, under another name, and must neither make a
+// Person of that nor find one. That it had a Person is on the Person, written together
+// with the new link: so neither a crash nor the loss of all statuses can lose it.
+
+// maxFormerSources is how many former subjects a record remembers.
+const maxFormerSources = 20
+
+// FormerSources are the subjects that a record was linked to before, newest first.
+func FormerSources(record Record) []string {
+	return strings.FieldsFunc(record.GetAnnotations()[v1alpha1.AnnotationFormerSources], func(r rune) bool { return r == ',' })
+}
+
+// keepFormerSource notes on a record that it is linked to another subject than before.
+func (k *recordKind) keepFormerSource(before, after Record) {
+	old, current := k.text(before, "sourceID"), k.text(after, "sourceID")
+	if k.subject != v1alpha1.SubjectScimUser || old == "" || old == current {
+		return
+	}
+	others := slices.DeleteFunc(FormerSources(before), func(id string) bool { return id == old || id == current })
+	former := append([]string{old}, others...)
+	setAnnotation(after, v1alpha1.AnnotationFormerSources, strings.Join(former[:min(len(former), maxFormerSources)], ","))
+}
+
+// findTakenOver finds out whether the subject is an inactive user whose Person is another
+// one's by now.
+func (p *planner) findTakenOver(ctx context.Context, dir Directory) error {
+	if p.in.User == nil || p.active || p.linked[personKind].record != nil {
+		return nil
+	}
+	person, err := dir.PersonByFormerSource(ctx, p.id)
+	switch {
+	case err != nil:
+		return err
+	case person != nil:
+		p.takenOver = "its Person, " + person.Name + ", is another user's now"
+	default:
+		// The Person has been deleted since, and with it what it told.
+		ready := meta.FindStatusCondition(p.in.User.Status.Conditions, v1alpha1.ConditionReady)
+		if ready != nil && ready.Reason == v1alpha1.ReasonPersonTakenOver {
+			p.takenOver = "its Person is another user's now"
+		}
+	}
+	return nil
+}
+
+// leftAlone is the outcome of a rule for a user whose Person is another one's.
+func (p *planner) leftAlone(rule *Rule) Outcome {
+	return Outcome{
+		Rule: rule.name, Generation: rule.generation, Kind: rule.record.kind, Reason: v1alpha1.ReasonPersonTakenOver,
+		Message: fmt.Sprintf("rule %s does nothing, because the user is inactive and %s", rule.name, p.takenOver),
+	}
+}

@@ -1,0 +1,82 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// ParkedDomain ends the address of a Person that makes way for a moment, until it gets
+// its own: no address that tells whose it is. No mail reaches it (RFC 2606).
+const ParkedDomain = "@moving.invalid"
+
+// Kept is a field that a rule would change and leaves as it is.
+type Kept struct {
+	Field string
+	// Because says why: "the user is inactive".
+	Because string
+}
+
+// when says when an action on the field is carried out, given what the rule says.
+func (f specField) when(said v1alpha1.SetWhen) v1alpha1.SetWhen {
+	switch {
+	case said != "":
+		return said
+	case f.identifying:
+		return v1alpha1.SetWhenActive
+	}
+	return v1alpha1.SetWhenAlways
+}
+
+// frozen reports whether an action is left out because its subject is inactive. Some
+// clients rename whom they deactivate, which must not take from the record what the same
+// user, or the next one for the same human being, is to be found by.
+func (r *run) frozen(a action, working Record, isNew bool) bool {
+	if a.when != v1alpha1.SetWhenActive || r.active || isNew {
+		return false
+	}
+	parked := a.field.name == r.kind.match && strings.HasSuffix(r.kind.text(working, r.kind.match), ParkedDomain)
+	return !parked
+}
+
+// keep notes that an action is left out, if it would change anything. That its value
+// cannot be had is no failure of the rule.
+func (r *run) keep(a action, working Record, because string) error {
+	wanted := copyOf(working)
+	_, err := r.perform(a, wanted)
+	var f *fault
+	switch {
+	case errors.As(err, &f):
+	case err != nil:
+		return err
+	case r.kind.sameField(working, wanted, a.field.name):
+		return nil
+	}
+	if kept := (Kept{Field: a.field.name, Because: because}); !slices.Contains(r.kept, kept) {
+		r.kept = append(r.kept, kept)
+	}
+	return nil
+}
+
+// KeptFields ends the message of an outcome: which fields are kept, and why.
+func (o Outcome) KeptFields() string {
+	var text strings.Builder
+	var told []string
+	for _, kept := range o.Kept {
+		if slices.Contains(told, kept.Because) {
+			continue
+		}
+		told = append(told, kept.Because)
+		var fields []string
+		for _, other := range o.Kept {
+			if other.Because == kept.Because {
+				fields = append(fields, other.Field)
+			}
+		}
+		fmt.Fprintf(&text, "; it keeps %s, because %s", strings.Join(fields, ", "), kept.Because)
+	}
+	return text.String()
+}
