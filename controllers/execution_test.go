@@ -37,6 +37,7 @@ var _ = Describe("An AutomationRuleExecution", func() {
 
 	It("tells a run as a log, with the request that caused it", func(ctx SpecContext) {
 		w.start(ctx)
+		condition := defaultUserRule().Spec.Condition
 		user := newUser("jane@example.com", "Jane Roe")
 		user.Annotations = map[string]string{v1alpha1.AnnotationRequestID: "request-1"}
 		user.Spec.Title = "Engineer"
@@ -49,7 +50,7 @@ var _ = Describe("An AutomationRuleExecution", func() {
 			outcome(v1alpha1.TriggerSubjectChanged, v1alpha1.ResultSucceeded, v1alpha1.ReasonApplied))
 		Expect(run.Status.RequestID).To(Equal("request-2"))
 		Expect(run.Status.Condition).To(Equal(&v1alpha1.ConditionResult{
-			Expression: `email != "" && (name != "" || has(record.name))`, Result: metav1.ConditionTrue,
+			Expression: condition, Result: metav1.ConditionTrue,
 		}))
 		Expect(run.Status.Log[0]).To(MatchRegexp(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: SubjectChanged: the client changed the subject\.$`))
 		Expect(run.Status.Log).To(ContainElements(
@@ -60,7 +61,7 @@ var _ = Describe("An AutomationRuleExecution", func() {
 			"Expression site: (none)",
 			"Expression manager: (none)",
 			"Expression userType: (none)",
-			`Condition: True: email != "" && (name != "" || has(record.name))`,
+			"Condition: True: "+condition,
 			"Record: Person "+w.personOf(ctx, user).Name,
 			"Change jobTitle: Engineer -> Director",
 			"Result: succeeded, Applied: rule default-user-mapping changes jobTitle",

@@ -3,6 +3,7 @@ package controllers_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -96,8 +97,9 @@ var _ = Describe("What a rule computes and looks up", func() {
 		update(ctx, w, first, func(u *v1alpha1.ScimUser) { u.Spec.Active = new(false) })
 		eventually(ctx, w, second, isReady())
 		eventually(ctx, w, person, sourceID(second.Name))
-		eventually(ctx, w, first, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
+		eventually(ctx, w, first, ready(metav1.ConditionTrue, v1alpha1.ReasonPersonTakenOver))
 		Expect(w.Delete(ctx, second)).To(Succeed())
+		update(ctx, w, first, func(u *v1alpha1.ScimUser) { u.Spec.Active = new(true) })
 		eventually(ctx, w, first, isReady())
 		eventually(ctx, w, person, sourceID(first.Name))
 	})

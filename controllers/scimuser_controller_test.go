@@ -10,6 +10,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -205,7 +206,7 @@ var _ = Describe("A ScimUser", func() {
 		eventually(ctx, w, second, isReady())
 		Expect(w.personOf(ctx, second).UID).To(Equal(person.UID))
 		eventually(ctx, w, person, And(sourceID(second.Name), disabled(false)))
-		eventually(ctx, w, first, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
+		eventually(ctx, w, first, ready(metav1.ConditionTrue, v1alpha1.ReasonPersonTakenOver))
 	})
 
 	It("waits while another user has its e-mail address, and goes on when that one is deleted", func(ctx SpecContext) {

@@ -46,12 +46,12 @@ func (p *planner) findTakenOver(ctx context.Context, dir Directory) error {
 	case err != nil:
 		return err
 	case person != nil:
-		p.takenOver = "its Person, " + person.Name + ", is another user's now"
+		p.takenOver = "its Person, " + person.Name + ", went over to another user"
 	default:
 		// The Person has been deleted since, and with it what it told.
 		ready := meta.FindStatusCondition(p.in.User.Status.Conditions, v1alpha1.ConditionReady)
 		if ready != nil && ready.Reason == v1alpha1.ReasonPersonTakenOver {
-			p.takenOver = "its Person is another user's now"
+			p.takenOver = "its Person went over to another user"
 		}
 	}
 	return nil

@@ -147,7 +147,7 @@ func TestTheFormerUserOfAPersonMakesNoOther(t *testing.T) {
 		}
 		result := planned(t, rules, former, &memory{persons: []*v1alpha1.Person{person}, users: dir.users})
 		for j, outcome := range result.Outcomes {
-			want := fmt.Sprintf("rule %s does nothing, because the user is inactive and its Person, jane, is another user's now", rules[j].Name())
+			want := fmt.Sprintf("rule %s does nothing, because the user is inactive and its Person, jane, went over to another user", rules[j].Name())
 			if !outcome.Skipped() || outcome.Reason != v1alpha1.ReasonPersonTakenOver || outcome.Message != want {
 				t.Errorf("%s: %s", outcome.Reason, outcome.Message)
 			}
