@@ -69,16 +69,24 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return nil
 	}
 	// Replicas that do not lead, and this one before its controllers start, need them, too.
+	changes := newChanges()
 	for _, kind := range kinds() {
-		if _, err := mgr.GetCache().GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
+		informer, err := mgr.GetCache().GetInformer(ctx, kind, cache.BlockUntilSynced(false))
+		if err != nil {
 			return fmt.Errorf("cache %T: %w", kind, err)
+		}
+		if _, rule := kind.(*v1alpha1.AutomationRule); rule {
+			continue // the others are part of the question
+		}
+		if _, err := informer.AddEventHandler(changes.handler()); err != nil {
+			return fmt.Errorf("follow %T: %w", kind, err)
 		}
 	}
 	server, err := o.server(mgr)
 	if err != nil {
 		return err
 	}
-	server.Register(Path, admission.WithValidator(mgr.GetScheme(), newValidator(mgr.GetCache(), o.Watched)))
+	server.Register(Path, admission.WithValidator(mgr.GetScheme(), newValidator(mgr.GetCache(), o.Watched, newMemory(clock.RealClock{}, changes))))
 	if err := mgr.Add(server); err != nil {
 		return fmt.Errorf("add the webhook's server: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -34,17 +35,41 @@ const (
 
 // validator checks AutomationRules.
 type validator struct {
-	// cache is what the controllers read.
-	cache client.Reader
-	// watched is the only namespace that cache holds, "" for all.
+	// rules lists the AutomationRules of a namespace, which may not be changed, and world gives
+	// the namespace as they see it.
+	rules func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error)
+	world func(namespace string) preview.World
+	// watched is the only namespace that the operator works in, "" for all.
 	watched string
 	// counting holds a token while all rules of a namespace are compiled and consequences
 	// are counted, which keeps a processor busy.
 	counting chan struct{}
+	memory   *memory
 }
 
-func newValidator(cache client.Reader, watched string) *validator {
-	return &validator{cache: cache, watched: watched, counting: make(chan struct{}, 1)}
+// newValidator makes a validator that reads what the controllers read.
+func newValidator(cache client.Reader, watched string, memory *memory) *validator {
+	return &validator{
+		rules: func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error) {
+			return listRules(ctx, cache, namespace)
+		},
+		world:    func(namespace string) preview.World { return controllers.NewWorld(cache, namespace) },
+		watched:  watched,
+		counting: make(chan struct{}, 1),
+		memory:   memory,
+	}
+}
+
+func listRules(ctx context.Context, cache client.Reader, namespace string) ([]*v1alpha1.AutomationRule, error) {
+	list := &v1alpha1.AutomationRuleList{}
+	if err := cache.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list AutomationRules: %w", err)
+	}
+	var all []*v1alpha1.AutomationRule
+	for i := range list.Items {
+		all = append(all, &list.Items[i])
+	}
+	return all, nil
 }
 
 // ValidateCreate implements admission.Validator.
@@ -128,56 +153,92 @@ func check(ctx context.Context, rule *v1alpha1.AutomationRule) (field.ErrorList,
 	return failed, nil
 }
 
-// warn says what is probably a mistake, and what the rule would change.
+// warn says what is probably a mistake, and what the rule would change. It says it again
+// where it was asked the same before.
 func (v *validator) warn(ctx context.Context, old, rule *v1alpha1.AutomationRule) ([]string, error) {
+	others, err := v.others(ctx, rule)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := ask(old, rule, others)
+	if err != nil {
+		return nil, err
+	}
+	if known, age := v.memory.recall(asked, rule.Namespace); known != nil {
+		return known.lines(verb(ctx), age), nil
+	}
 	select {
 	case v.counting <- struct{}{}:
 		defer func() { <-v.counting }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	before, err := v.rules(ctx, rule, old)
+	// Who had the token may have been asked the same.
+	if known, age := v.memory.recall(asked, rule.Namespace); known != nil {
+		return known.lines(verb(ctx), age), nil
+	}
+	given, err := v.answer(ctx, old, rule, others)
+	if err == nil {
+		v.memory.keep(asked, given)
+	}
+	return given.lines(verb(ctx), 0), err
+}
+
+// others are the other rules of the namespace, by name.
+func (v *validator) others(ctx context.Context, rule *v1alpha1.AutomationRule) ([]*v1alpha1.AutomationRule, error) {
+	all, err := v.rules(ctx, rule.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	after, err := v.rules(ctx, rule, rule)
+	others := slices.DeleteFunc(all, func(other *v1alpha1.AutomationRule) bool { return other.Name == rule.Name })
+	slices.SortFunc(others, func(a, b *v1alpha1.AutomationRule) int { return strings.Compare(a.Name, b.Name) })
+	return others, nil
+}
+
+// answer finds out what there is to say. With an error it holds what was found until
+// then.
+func (v *validator) answer(ctx context.Context, old, rule *v1alpha1.AutomationRule, others []*v1alpha1.AutomationRule) (*answer, error) {
+	given := v.memory.begin(rule.Namespace)
+	after, err := controllers.RunningRules(ctx, rule.Spec.Subject, append(slices.Clone(others), rule))
 	if err != nil {
-		return nil, err
+		return given, err
 	}
+	given.runs = slices.ContainsFunc(after, func(r *rules.Rule) bool { return r.Name() == rule.Name })
 	findings, err := rules.Lint(after)
 	if err != nil {
-		return nil, err
+		return given, err
 	}
-	var warnings []string
 	for _, finding := range findings {
 		if finding.Concerns(rule.Name) {
-			warnings = append(warnings, finding.String())
+			given.findings = append(given.findings, finding.String())
 		}
 	}
 	if old != nil && sameEffect(old.Spec, rule.Spec) {
-		return warnings, nil
+		return given, nil
 	}
-	consequences, err := v.consequences(ctx, rule, before, after)
-	return append(warnings, consequences...), err
+	if old != nil {
+		others = append(slices.Clone(others), old)
+	}
+	before, err := controllers.RunningRules(ctx, rule.Spec.Subject, others)
+	if err != nil {
+		return given, err
+	}
+	report, err := preview.Compare(ctx, v.world(rule.Namespace),
+		preview.Comparison{Kind: rule.Spec.Subject, Rule: rule.Name, Before: before, After: after})
+	if err != nil {
+		return given, err
+	}
+	plannedSubjects.Add(float64(report.Looked))
+	given.report = report
+	return given, nil
 }
 
-// rules are the enabled rules for the kind of subject, with this version in the place of
-// the rule that is being changed. Rules that do not compile do not run.
-func (v *validator) rules(ctx context.Context, changed, version *v1alpha1.AutomationRule) ([]*rules.Rule, error) {
-	list := &v1alpha1.AutomationRuleList{}
-	if err := v.cache.List(ctx, list, client.InNamespace(changed.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list AutomationRules: %w", err)
+// verb is how to speak of what a request changes.
+func verb(ctx context.Context) string {
+	if request, err := admission.RequestFromContext(ctx); err == nil && request.DryRun != nil && *request.DryRun {
+		return "would"
 	}
-	var versions []*v1alpha1.AutomationRule
-	for i := range list.Items {
-		if list.Items[i].Name != changed.Name {
-			versions = append(versions, &list.Items[i])
-		}
-	}
-	if version != nil {
-		versions = append(versions, version)
-	}
-	return controllers.RunningRules(ctx, changed.Spec.Subject, versions)
+	return "will"
 }
 
 // sameEffect reports whether two specs differ only in what no subject notices.
@@ -185,25 +246,6 @@ func sameEffect(a, b v1alpha1.AutomationRuleSpec) bool {
 	a.Description, b.Description = "", ""
 	a.Examples, b.Examples = nil, nil
 	return equality.Semantic.DeepEqual(a, b)
-}
-
-// consequences counts what the rule would change for the subjects that there are.
-func (v *validator) consequences(ctx context.Context, rule *v1alpha1.AutomationRule, before, after []*rules.Rule) ([]string, error) {
-	report, err := preview.Compare(ctx, controllers.NewWorld(v.cache, rule.Namespace),
-		preview.Comparison{Kind: rule.Spec.Subject, Rule: rule.Name, Before: before, After: after})
-	if err != nil || report.Subjects == 0 {
-		return nil, err
-	}
-	verb := "will"
-	if request, err := admission.RequestFromContext(ctx); err == nil && request.DryRun != nil && *request.DryRun {
-		verb = "would"
-	}
-	lines := report.Lines(verb)
-	runs := slices.ContainsFunc(after, func(r *rules.Rule) bool { return r.Name() == rule.Name })
-	if runs && report.Reached == 0 && report.Looked == report.Subjects {
-		lines = append(lines, "the condition of the rule is met for none of the "+report.Scope())
-	}
-	return lines, nil
 }
 
 // reasonOf says why something could not be found out, without what an error may hold.

@@ -1,0 +1,61 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"rservice.dev/scim-operator/controllers/preview"
+)
+
+// plannedSubjects is what counting costs: 0.25 ms of a processor each.
+var plannedSubjects = prometheus.NewCounter(prometheus.CounterOpts{
+	Name: "scim_rule_preview_subjects_total",
+	Help: "Subjects planned to count what a changed AutomationRule would do before it is stored.",
+})
+
+func init() { metrics.Registry.MustRegister(plannedSubjects) }
+
+// answer is what is said of a change of a rule that is accepted.
+type answer struct {
+	// made is when, and change how often something had changed by then that rules read.
+	made   time.Time
+	change uint64
+	// findings are what is probably a mistake.
+	findings []string
+	// report counts what the rule would change; nil where that is not asked.
+	report *preview.Report
+	// runs says that the rule is one of those that run.
+	runs bool
+}
+
+// subjects is how many there were to count.
+func (a *answer) subjects() int {
+	if a.report == nil {
+		return 0
+	}
+	return a.report.Subjects
+}
+
+// complete reports whether there was time to count all subjects.
+func (a *answer) complete() bool { return a.report == nil || a.report.Looked == a.report.Subjects }
+
+// lines say all of it in words. Verb is "would" or "will"; age is how old the answer is
+// where something has changed since.
+func (a *answer) lines(verb string, age time.Duration) []string {
+	lines := slices.Clone(a.findings)
+	if a.subjects() == 0 {
+		return lines
+	}
+	counted := a.report.Lines(verb)
+	if age >= time.Second {
+		counted[0] = fmt.Sprintf("as counted %s ago: %s", age.Truncate(time.Second), counted[0])
+	}
+	if a.runs && a.report.Reached == 0 && a.complete() {
+		counted = append(counted, "the condition of the rule is met for none of the "+a.report.Scope())
+	}
+	return append(lines, counted...)
+}

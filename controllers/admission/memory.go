@@ -1,0 +1,164 @@
+package admission
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const (
+	// maxRemembered is the most answers that are kept, of a few kilobytes each.
+	maxRemembered = 128
+	// agePerSubject is how old an answer may get, for each subject that was counted, when
+	// subjects have changed since. To plan one takes 0.25 ms, so that counting the same
+	// again takes at most a 400th of a processor: 17 minutes for 10,000 users.
+	agePerSubject = 100 * time.Millisecond
+)
+
+// memory keeps what was said of changes of rules. Flux asks about every object of a folder
+// at each interval, for as long as the folder is refused for whatever reason.
+type memory struct {
+	clock   clock.PassiveClock
+	changes *changes
+
+	mu      sync.Mutex
+	answers map[question]*answer
+}
+
+// question tells changes of rules apart.
+type question [sha256.Size]byte
+
+func newMemory(clk clock.PassiveClock, c *changes) *memory {
+	return &memory{clock: clk, changes: c, answers: map[question]*answer{}}
+}
+
+// ask makes the question what this change of a rule does beside the other rules of its
+// namespace.
+func ask(old, rule *v1alpha1.AutomationRule, others []*v1alpha1.AutomationRule) (question, error) {
+	type version struct {
+		Name, UID  string
+		Generation int64
+		Gone       bool
+	}
+	basis := struct {
+		Namespace, Name string
+		Old             *v1alpha1.AutomationRuleSpec
+		New             v1alpha1.AutomationRuleSpec
+		Others          []version
+	}{Namespace: rule.Namespace, Name: rule.Name, New: rule.Spec}
+	if old != nil {
+		basis.Old = &old.Spec
+	}
+	for _, other := range others {
+		basis.Others = append(basis.Others, version{other.Name, string(other.UID), other.Generation, !other.DeletionTimestamp.IsZero()})
+	}
+	text, err := json.Marshal(basis)
+	if err != nil {
+		return question{}, fmt.Errorf("encode a rule: %w", err)
+	}
+	return sha256.Sum256(text), nil
+}
+
+// begin starts an answer.
+func (m *memory) begin(namespace string) *answer {
+	return &answer{made: m.clock.Now(), change: m.changes.of(namespace)}
+}
+
+// recall gives the answer to a question, nil where there is none that still holds, and how
+// old it is: 0 where nothing has changed since that rules read.
+func (m *memory) recall(asked question, namespace string) (*answer, time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := m.answers[asked]
+	if known == nil || known.complete() && known.change == m.changes.of(namespace) {
+		return known, 0
+	}
+	age := m.clock.Since(known.made)
+	if age >= time.Duration(known.subjects())*agePerSubject {
+		delete(m.answers, asked)
+		return nil, 0
+	}
+	return known, age
+}
+
+// keep remembers an answer, and forgets the oldest one where there are too many.
+func (m *memory) keep(asked question, given *answer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answers[asked] = given
+	if len(m.answers) <= maxRemembered {
+		return
+	}
+	oldest := asked
+	for candidate, other := range m.answers {
+		if other.made.Before(m.answers[oldest].made) {
+			oldest = candidate
+		}
+	}
+	delete(m.answers, oldest)
+}
+
+// changes counts, by namespace, how often something has changed that rules read.
+type changes struct {
+	mu     sync.Mutex
+	counts map[string]uint64
+}
+
+func newChanges() *changes { return &changes{counts: map[string]uint64{}} }
+
+func (c *changes) of(namespace string) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts[namespace]
+}
+
+func (c *changes) add(object any) {
+	if gone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+		object = gone.Obj
+	}
+	changed, ok := object.(client.Object)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts[changed.GetNamespace()]++
+}
+
+// handler counts what an informer tells of.
+func (c *changes) handler() toolscache.ResourceEventHandler {
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    c.add,
+		DeleteFunc: c.add,
+		UpdateFunc: func(from, to any) {
+			if isRead(from, to) {
+				c.add(to)
+			}
+		},
+	}
+}
+
+// isRead reports whether rules can read what an update has changed: the spec, and of a
+// group the status, too, where its Organization and Site are.
+func isRead(from, to any) bool {
+	old, oldOK := from.(client.Object)
+	current, currentOK := to.(client.Object)
+	if !oldOK || !currentOK {
+		return false
+	}
+	if before, ok := from.(*v1alpha1.ScimGroup); ok {
+		if after, ok := to.(*v1alpha1.ScimGroup); ok && !equality.Semantic.DeepEqual(before.Status, after.Status) {
+			return true
+		}
+	}
+	return old.GetGeneration() != current.GetGeneration()
+}
