@@ -32,7 +32,11 @@ func (h *resources) create(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	wanted, err := h.decode(r)
+	body, err := readBody(r)
+	if err != nil {
+		return response{}, err
+	}
+	wanted, err := scim.DecodeResource(h.rt, body)
 	if err != nil {
 		return response{}, err
 	}
@@ -63,11 +67,15 @@ func (h *resources) replace(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	wanted, err := h.decode(r)
+	body, err := readBody(r)
 	if err != nil {
 		return response{}, err
 	}
-	updated, err := h.update(r, func(scim.Resource) (scim.Resource, error) { return wanted, nil })
+	wanted, err := scim.DecodeReplacement(h.rt, body)
+	if err != nil {
+		return response{}, err
+	}
+	updated, err := h.update(r, func(current scim.Resource) (scim.Resource, error) { return wanted.Replace(current), nil })
 	if err != nil {
 		return response{}, err
 	}
@@ -162,14 +170,6 @@ func (h *resources) projection(r *http.Request) (*scim.Projection, error) {
 
 func (h *resources) withMembers(projection *scim.Projection) bool {
 	return h.rt == scim.Group && projection.Includes("members")
-}
-
-func (h *resources) decode(r *http.Request) (scim.Resource, error) {
-	body, err := readBody(r)
-	if err != nil {
-		return nil, err
-	}
-	return scim.DecodeResource(h.rt, body)
 }
 
 func ifMatch(r *http.Request) string { return strings.Join(r.Header.Values("If-Match"), ", ") }

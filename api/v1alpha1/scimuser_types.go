@@ -20,9 +20,9 @@ type ScimUserSpec struct {
 	// +kubebuilder:validation:MaxLength=1024
 	ExternalID string `json:"externalId,omitempty"`
 	// active is false when the client has deactivated the user: the Person is then
-	// disabled and keeps all its data. Unset means that the client did not say,
-	// which counts as active.
+	// disabled and keeps all its data. A user whom the client never said it of is active.
 	// +optional
+	// +kubebuilder:default=true
 	Active *bool `json:"active,omitempty"`
 	// name holds the parts of the user's name.
 	// +optional
@@ -289,9 +289,11 @@ type ScimUser struct {
 	Status ScimUserStatus `json:"status,omitempty,omitzero"`
 }
 
-// IsActive reports whether the client has not deactivated the user: one that was sent
-// without active is active.
-func (u *ScimUser) IsActive() bool { return u.Spec.Active == nil || *u.Spec.Active }
+// IsActive reports whether the client has not deactivated the user.
+func (u *ScimUser) IsActive() bool { return u.Spec.IsActive() }
+
+// IsActive reports whether the client has not deactivated the user: one of whom it never said so is active.
+func (s *ScimUserSpec) IsActive() bool { return s.Active == nil || *s.Active }
 
 // ScimUserList is a list of ScimUser.
 // +kubebuilder:object:root=true

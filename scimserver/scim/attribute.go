@@ -72,6 +72,11 @@ type Attribute struct {
 	// "value": clients write references and role names that way.
 	bare bool
 
+	// kept leaves the attribute as it is where an update does not name it, or names it null: what
+	// clients leave out of a PUT is not what they mean to clear. A single-valued one is never taken
+	// away at all; a multi-valued one is emptied by an empty array, and by PATCH.
+	kept bool
+
 	parent *Attribute
 	index  map[string]*Attribute
 }

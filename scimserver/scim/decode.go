@@ -1,6 +1,8 @@
 package scim
 
-// DecodeResource reads the body of a POST or PUT.
+import "maps"
+
+// DecodeResource reads the body of a POST.
 //
 // It is tolerant where no data is lost by it: attribute names and URNs may have
 // any case, schemas may be missing or incomplete, booleans may be strings, one
@@ -13,6 +15,14 @@ package scim
 // Errors are 400: invalidSyntax if the body is not one JSON object, invalidValue
 // if a value has the wrong type, is too long, or is required and missing.
 func DecodeResource(rt *ResourceType, body []byte) (Resource, error) {
+	p, err := decode(rt, body)
+	if err != nil {
+		return nil, err
+	}
+	return p.res, nil
+}
+
+func decode(rt *ResourceType, body []byte) (*patcher, error) {
 	object, err := decodeObject(body)
 	if err != nil {
 		return nil, err
@@ -21,5 +31,41 @@ func DecodeResource(rt *ResourceType, body []byte) (Resource, error) {
 	if err := p.applyObject(OpAdd, object); err != nil {
 		return nil, err
 	}
-	return p.finish()
+	_, err = p.finish()
+	return p, err
+}
+
+// Replacement is the body of a PUT.
+type Replacement struct {
+	wanted Resource
+	// kept names the attributes that the resource keeps as it has them.
+	kept []string
+}
+
+// DecodeReplacement reads the body of a PUT, like DecodeResource and with the same errors.
+func DecodeReplacement(rt *ResourceType, body []byte) (*Replacement, error) {
+	p, err := decode(rt, body)
+	if err != nil {
+		return nil, err
+	}
+	r := &Replacement{wanted: p.res}
+	for _, a := range rt.core {
+		if a.kept && !p.named[a] {
+			r.kept = append(r.kept, a.Name)
+		}
+	}
+	return r, nil
+}
+
+// Replace returns what the PUT makes of a resource (RFC 7644 section 3.5.1): attributes that it
+// leaves out are cleared, but for the active of a user and the members of a group. The result
+// shares parts with current, which is not changed, and with other results.
+func (r *Replacement) Replace(current Resource) Resource {
+	out := maps.Clone(r.wanted)
+	for _, name := range r.kept {
+		if v, ok := current[name]; ok {
+			out[name] = v
+		}
+	}
+	return out
 }

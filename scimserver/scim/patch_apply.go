@@ -16,10 +16,12 @@ type patcher struct {
 	owned   map[string]bool
 	// set holds the members while operations add and remove some of them.
 	set *memberSet
+	// named has the kept attributes that an operation gave a value, be it an empty one.
+	named map[*Attribute]bool
 }
 
 func newPatcher(rt *ResourceType, current Resource, profile Profile) *patcher {
-	return &patcher{rt: rt, profile: profile, res: maps.Clone(current), owned: map[string]bool{}}
+	return &patcher{rt: rt, profile: profile, res: maps.Clone(current), owned: map[string]bool{}, named: map[*Attribute]bool{}}
 }
 
 func (p *patcher) apply(operation *PatchOperation) error {
@@ -120,6 +122,9 @@ func (p *patcher) applyObject(op Op, object map[string]any) error {
 
 // applyAt applies one operation to one target that the client may write.
 func (p *patcher) applyAt(op Op, t target, value any) error {
+	if t.attr != nil && t.attr.kept && value != nil {
+		p.named[t.attr] = true
+	}
 	switch {
 	case t.container != "":
 		return p.applyContainer(op, t.container, value)
@@ -317,11 +322,12 @@ func (p *patcher) put(t target, v any) {
 	p.res[t.attr.Name] = v
 }
 
-// unset leaves the target's attribute unassigned.
+// unset leaves the target's attribute unassigned, unless it is one that always has a value.
 func (p *patcher) unset(t target) error {
 	switch {
 	case t.attr.Required:
 		return p.requiredError(t.attr)
+	case t.attr.kept && !t.attr.MultiValued:
 	case t.urn == "":
 		delete(p.res, t.attr.Name)
 	case p.res.Complex(t.urn)[t.attr.Name] != nil:

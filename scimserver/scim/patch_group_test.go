@@ -31,6 +31,7 @@ func TestApplyPatchToMembers(t *testing.T) {
 		"ids are case sensitive":                      {`[{"op":"remove","path":"members[value eq \"U1\"]"},{"op":"add","path":"members","value":[{"value":"U1"}]}]`, []string{"u1", "u2", "U1"}},
 		"replace":                                     {`[{"op":"replace","path":"members","value":[{"value":"u3"},{"value":"u2"}]}]`, []string{"u3", "u2"}},
 		"replace by an empty list":                    {`[{"op":"replace","path":"members","value":[]}]`, []string{}},
+		"replace by null":                             {`[{"op":"replace","path":"members","value":null}]`, []string{}},
 		"replace without path, as Okta sends it":      {`[{"op":"replace","value":{"id":"g1","displayName":"g","members":[]}}]`, []string{}},
 		"replace of id and displayName, as Okta does": {`[{"op":"replace","value":{"id":"g1","displayName":"Renamed"}}]`, []string{"u1", "u2"}},
 		"a rename between membership changes":         {`[{"op":"add","path":"members","value":[{"value":"u3"}]},{"op":"replace","path":"displayName","value":"x"},{"op":"remove","path":"members[value eq \"u1\"]"}]`, []string{"u2", "u3"}},

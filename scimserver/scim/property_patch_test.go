@@ -111,11 +111,19 @@ func (r modelPatches) text() modelOperation {
 		operation["value"] = sent
 	}
 	return modelOperation{operation, func(u *modelUser) string {
-		if op == OpRemove || op == OpReplace || kept != "" {
-			*modelPlaces[path](u) = map[bool]string{true: "", false: kept}[op == OpRemove]
+		if op == OpRemove {
+			kept = ""
 		}
+		u.set(path, op, kept)
 		return ""
 	}}
+}
+
+// set sets a single-valued attribute. Null, "", adds nothing, and takes away anything but active.
+func (u *modelUser) set(path string, op Op, kept string) {
+	if kept != "" || op != OpAdd && path != "active" {
+		*modelPlaces[path](u) = kept
+	}
 }
 
 // withoutPath sets several attributes at once, in dotted or nested form.
@@ -139,9 +147,7 @@ func (r modelPatches) withoutPath() modelOperation {
 	}
 	return modelOperation{object{"op": r.letters(string(op)), "value": value}, func(u *modelUser) string {
 		for path, kept := range changes {
-			if op == OpReplace || kept != "" {
-				*modelPlaces[path](u) = kept
-			}
+			u.set(path, op, kept)
 		}
 		return ""
 	}}

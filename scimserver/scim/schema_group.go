@@ -11,7 +11,7 @@ var groupSchema = newSchema(Schema{
 		{Name: "displayName", Type: String, Required: true, Uniqueness: UniqueServer,
 			Description: "Name of the group. Unique within the tenant without regard to case; it may change."},
 		{Name: "groupType", Type: String, Description: "What the group stands for, such as Organization or Site."},
-		{Name: "members", Type: Complex, MultiValued: true, MaxValues: MaxMembers, bare: true,
+		{Name: "members", Type: Complex, MultiValued: true, MaxValues: MaxMembers, bare: true, kept: true,
 			Description: "The users and groups that belong to the group.",
 			SubAttributes: []*Attribute{
 				{Name: "value", Type: String, Required: true, CaseExact: true, Mutability: Immutable, Description: "Id of the member."},

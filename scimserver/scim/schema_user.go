@@ -18,7 +18,7 @@ var userSchema = newSchema(Schema{
 		{Name: "preferredLanguage", Type: String, Description: "Language of user interfaces, as in an Accept-Language header."},
 		{Name: "locale", Type: String, Description: "Locale for dates, numbers and currencies, such as en-US."},
 		{Name: "timezone", Type: String, Description: "Time zone by its IANA name, such as Europe/Amsterdam."},
-		{Name: "active", Type: Boolean, Description: "Whether the user may sign in."},
+		{Name: "active", Type: Boolean, kept: true, Description: "Whether the user may sign in."},
 		{Name: "password", Type: String, CaseExact: true, Mutability: WriteOnly, Returned: ReturnedNever,
 			Description: "Accepted and discarded; users sign in elsewhere."},
 		plural{name: "emails", description: "E-mail addresses.",

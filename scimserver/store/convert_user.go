@@ -30,13 +30,20 @@ func getBool(m map[string]any, name string) *bool {
 	return nil
 }
 
+// activeOf is whether a user is in use: one of whom nobody has said so, too, is stored as active, so
+// that answers, filters, columns and rules have one truth.
+func activeOf(r scim.Resource) *bool {
+	active, said := r["active"].(bool)
+	return new(active || !said)
+}
+
 // userAttributes returns what the client wrote of a user, without id, meta and groups.
 func userAttributes(spec *v1alpha1.ScimUserSpec) (scim.Resource, error) {
 	// The room of 14 is half that of 16, and enough with id, meta, schemas and groups.
 	r := make(scim.Resource, 14)
 	r["userName"] = spec.UserName
 	setString(r, "externalId", spec.ExternalID)
-	setBool(r, "active", spec.Active)
+	r["active"] = spec.IsActive()
 	setString(r, "displayName", spec.DisplayName)
 	setString(r, "nickName", spec.NickName)
 	setString(r, "profileUrl", spec.ProfileURL)
@@ -76,7 +83,7 @@ func setUserAttributes(spec *v1alpha1.ScimUserSpec, r scim.Resource) error {
 	*spec = v1alpha1.ScimUserSpec{
 		UserName:          getString(r, "userName"),
 		ExternalID:        getString(r, "externalId"),
-		Active:            getBool(r, "active"),
+		Active:            activeOf(r),
 		DisplayName:       getString(r, "displayName"),
 		NickName:          getString(r, "nickName"),
 		ProfileURL:        getString(r, "profileUrl"),

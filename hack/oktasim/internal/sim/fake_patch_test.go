@@ -15,6 +15,11 @@ func (f *fake) change(w http.ResponseWriter, r *http.Request, path, id string) {
 		if f.fault == "PUT adds members but removes none" && path == groupsPath {
 			body["members"] = union(memberList(f.objects[path][id]), memberList(body))
 		}
+		for _, kept := range []string{"active", "members"} {
+			if v, ok := f.objects[path][id][kept]; ok && body[kept] == nil {
+				body[kept] = v
+			}
+		}
 		f.store(path, id, body)
 		f.reply(w, http.StatusOK, f.show(path, id))
 		return

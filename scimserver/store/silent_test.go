@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// setDefault sets the default of spec.active in the definition of ScimUser, or with nil removes it.
+func setDefault(ctx context.Context, s *Store, value any) {
+	GinkgoHelper()
+	crd := &unstructured.Unstructured{}
+	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	Expect(s.live.Get(ctx, client.ObjectKey{Name: "scimusers.provisioning.rservice.dev"}, crd)).To(Succeed())
+	versions, _, err := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	Expect(err).NotTo(HaveOccurred())
+	active := []string{"schema", "openAPIV3Schema", "properties", "spec", "properties", "active", "default"}
+	for _, version := range versions {
+		if value == nil {
+			unstructured.RemoveNestedField(version.(map[string]any), active...)
+		} else {
+			Expect(unstructured.SetNestedField(version.(map[string]any), value, active...)).To(Succeed())
+		}
+	}
+	Expect(unstructured.SetNestedSlice(crd.Object, versions, "spec", "versions")).To(Succeed())
+	Expect(s.client.Update(ctx, crd)).To(Succeed())
+}
+
+var _ = Describe("a user who was stored before active always was", Serial, func() {
+	It("is active for everybody, without a write", func(ctx SpecContext) {
+		s, tenant := newStoreIn(ctx)
+		setDefault(ctx, s, nil)
+		DeferCleanup(func(ctx SpecContext) { setDefault(ctx, s, true) })
+		id := ""
+		Eventually(func(g Gomega) {
+			id = uuid.Must(uuid.NewV7()).String()
+			silent := &v1alpha1.ScimUser{
+				ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: id},
+				Spec:       v1alpha1.ScimUserSpec{UserName: id, LastModified: metav1.NowMicro()},
+			}
+			g.Expect(s.client.Create(ctx, silent)).To(Succeed())
+			g.Expect(silent.Spec.Active).To(BeNil())
+		}).Should(Succeed())
+		read, err := s.Get(within(ctx), tenant, scim.User, id, false)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(read).To(HaveKeyWithValue("active", true))
+
+		setDefault(ctx, s, true)
+		Eventually(func(g Gomega) {
+			user := &v1alpha1.ScimUser{}
+			g.Expect(s.live.Get(ctx, key(tenant, id), user)).To(Succeed())
+			g.Expect(user.Spec.Active).To(HaveValue(BeTrue()))
+			g.Expect(user.Generation).To(BeEquivalentTo(1))
+		}).Should(Succeed())
+		var list v1alpha1.ScimUserList
+		Expect(s.live.List(ctx, &list, client.InNamespace(tenant), client.MatchingFields{"spec.active": "true", "spec.userName": id})).To(Succeed())
+		Expect(list.Items).To(HaveLen(1))
+	})
+})
