@@ -1,8 +1,15 @@
 package fold_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"testing"
+	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/norm"
 
 	"rservice.dev/scim-operator/api/fold"
 )
@@ -10,8 +17,8 @@ import (
 func TestComparesAsUnicodeDoes(t *testing.T) {
 	same := [][2]string{
 		{"Alice@Example.COM", "alice@example.com"}, {"Straße", "STRASSE"}, {"ÉCOLE", "école"},
-		{"e\u0301cole", "\u00c9cole"}, {"ΣΊΣΥΦΟΣ", "σίσυφος"}, {"ﬁn", "FIN"}, {"\u212a", "k"}, {"Ǆ", "ǆ"},
-		{"\u1fb3\u0301", "\u0391\u0301\u0345"},
+		{"e\u0301cole", "\u00c9cole"}, {"ΣΊΣΥΦΟΣ", "σίσυφος"}, {"ﬁn", "FIN"}, {"ꭰ", "Ꭰ"}, {"\u212a", "k"}, {"Ǆ", "ǆ"},
+		{"\u1fb3\u0301", "\u0391\u0301\u0345"}, {" Org X ", "org x"}, {"Ｏｒｇ　Ｘ", "org x"}, {"Ⓐ", "ⓐ"},
 	}
 	for _, pair := range same {
 		if fold.String(pair[0]) != fold.String(pair[1]) || !fold.Equal(pair[0], pair[1]) {
@@ -21,7 +28,8 @@ func TestComparesAsUnicodeDoes(t *testing.T) {
 			t.Errorf("folding %q twice gives %q", pair[0], again)
 		}
 	}
-	for _, pair := range [][2]string{{"a", "b"}, {"a", "á"}, {"a ", "a"}, {"I", "ı"}, {"ab", "a"}} {
+	for _, pair := range [][2]string{{"a", "b"}, {"a", "á"}, {"I", "ı"}, {"ab", "a"}, {"a b", "ab"}, {"a  b", "a b"},
+		{"A\xff", "a\xff"}, {"\xff", "\xfe"}, {"\xff", "\ufffd"}, {"½", "1/2"}, {"①", "1"}} {
 		if fold.Equal(pair[0], pair[1]) {
 			t.Errorf("%q and %q are equal", pair[0], pair[1])
 		}
@@ -29,11 +37,53 @@ func TestComparesAsUnicodeDoes(t *testing.T) {
 }
 
 func TestIsStableForEveryCharacter(t *testing.T) {
-	for r := range rune(0x20000) {
+	for r := range rune(unicode.MaxRune + 1) {
 		s := fold.String(string(r))
 		if again := fold.String(s); again != s {
 			t.Fatalf("%U folds to %q and then to %q", r, s, again)
 		}
+	}
+}
+
+// TestAgreesWithPRECIS compares the form of each character that a user name may have, and
+// so shows that full-width and composed forms are the same.
+func TestAgreesWithPRECIS(t *testing.T) {
+	compared := 0
+	for r := range rune(unicode.MaxRune + 1) {
+		name := "a" + string(r)
+		key, err := precis.UsernameCaseMapped.CompareKey(name)
+		if err != nil {
+			continue
+		}
+		compared++
+		if fold.String(key) != fold.String(name) {
+			t.Errorf("%U: PRECIS takes %q and %q as equal", r, name, key)
+		}
+	}
+	if compared < 100_000 {
+		t.Errorf("only %d characters were compared", compared)
+	}
+}
+
+// TestFormsStay fails when another edition of Unicode or a change of the function gives a
+// character another form. Claims are named by digests of forms: read what String says of
+// that, and let only characters be in the difference that Unicode did not have before.
+func TestFormsStay(t *testing.T) {
+	const want = "16ac16717b4344564dc008e24db9278c5f9dbc1eb398e0466354863cccf8536a"
+	hash := sha256.New()
+	for r := range rune(unicode.MaxRune + 1) {
+		if form := fold.Part(string(r)); form != string(r) {
+			fmt.Fprintf(hash, "%U %+q\n", r, form)
+		}
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
+		t.Errorf("the digest of all forms is %s with Unicode %s, was %s with Unicode 15.0.0", got, norm.Version, want)
+	}
+}
+
+func TestPartKeepsWhiteSpaceAround(t *testing.T) {
+	if got := fold.Part(" Ａ "); got != " a " {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -45,7 +95,12 @@ func TestString(t *testing.T) {
 		"a composed letter":                  {"É", "é"},
 		"a letter with an accent of its own": {"E\u0301", "é"},
 		"the final sigma":                    {"ΣΑΣ", "σασ"},
-		"white space is kept":                {" A ", " a "},
+		"white space around it":              {"\u00a0 A\u3000\t", "a"},
+		"white space within":                 {" a  b ", "a  b"},
+		"full-width letters":                 {"Ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ", "jane@example.com"},
+		"half-width katakana":                {"ｶﾞ", "ガ"},
+		"blanks and symbols of a group":      {"R&D / №1 (★)", "r&d / №1 (★)"},
+		"text that is not UTF-8":             {"A\xff", "A\xff"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := fold.String(c.in); got != c.want {
@@ -56,7 +111,7 @@ func TestString(t *testing.T) {
 }
 
 func FuzzFoldIsStable(f *testing.F) {
-	for _, seed := range []string{"Straße", "\u0345\u0301Α", "İ", "K", "ΣΑΣ"} {
+	for _, seed := range []string{"Straße", "\u0345\u0301Α", "İ", "K", "ΣΑΣ", "ｶﾞ ", "\u3000ﾞ"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -79,6 +134,8 @@ func TestEmail(t *testing.T) {
 		"xn-- before the @":               {"xn--bcher-kva@example.com", "xn--bcher-kva@example.com"},
 		"a domain that cannot be decoded": {"jane@xn--a-ä.example", "jane@xn--a-ä.example"},
 		"no domain":                       {"Jane", "jane"},
+		"white space around it":           {" jane@XN--BCHER-KVA.example ", "jane@bücher.example"},
+		"full-width":                      {"ｊａｎｅ＠ｘｎ－－ｂｃｈｅｒ－ｋｖａ．ｅｘａｍｐｌｅ", "jane@bücher.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := fold.Email(c.in)
@@ -93,7 +150,7 @@ func TestEmail(t *testing.T) {
 }
 
 func FuzzEmailIsStable(f *testing.F) {
-	for _, seed := range []string{"a@xn--bcher-kva.example", "a@xn--xn---epa.example", "a@b", "@", "a@xn--\u0345"} {
+	for _, seed := range []string{"a@xn--bcher-kva.example", "a@xn--xn---epa.example", "a@b", "@", "a@xn--\u0345", "a@ｘｎ－－a", " a@xn--a "} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
