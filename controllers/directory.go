@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -129,7 +130,7 @@ func (d directory) SiteBySource(ctx context.Context, id string) (*v1alpha1.Site,
 
 // PersonByEmail implements rules.Directory.
 func (d directory) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
-	return d.persons(ctx, personByEmail, fold.Email(email))
+	return d.persons(ctx, personByEmail, email)
 }
 
 // PersonBySource implements rules.Directory.
@@ -146,11 +147,12 @@ func (d directory) PersonByFormerSource(ctx context.Context, id string) (*v1alph
 // never looked for as anything else; the Person of a deleted user is still found
 // by it, so that one learns that the manager has left.
 func (d directory) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Person, error) {
-	person, err := d.PersonBySource(ctx, value)
+	id := strings.TrimSpace(value)
+	person, err := d.PersonBySource(ctx, id)
 	if err != nil || (person != nil && person.Spec.Source == v1alpha1.SourceSCIM) {
 		return person, err
 	}
-	if exists, err := d.get(ctx, value, &v1alpha1.ScimUser{}); exists || err != nil {
+	if exists, err := d.get(ctx, id, &v1alpha1.ScimUser{}); exists || err != nil {
 		return nil, err
 	}
 	for _, by := range []struct{ index, key string }{{userByExternalID, value}, {userByUserName, fold.String(value)}} {

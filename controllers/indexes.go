@@ -74,19 +74,19 @@ func indexes() []index {
 	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
 	execution := &v1alpha1.AutomationRuleExecution{}
 	return []index{
-		indexOf(person, personByEmail, func(p *v1alpha1.Person) []string { return []string{fold.Email(p.Spec.PrimaryEmail)} }),
+		indexOf(person, personByEmail, func(p *v1alpha1.Person) []string { return []string{rules.MatchKey(p)} }),
 		indexOf(person, personBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
 		indexOf(person, personByFormerSource, func(p *v1alpha1.Person) []string { return rules.FormerSources(p) }),
 		indexOf(person, personByManager, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Manager)} }),
 		indexOf(person, personByOrganization, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Organization)} }),
 		indexOf(person, personBySite, func(p *v1alpha1.Person) []string { return []string{nameOf(p.Spec.Site)} }),
 
-		indexOf(organization, organizationByName, func(o *v1alpha1.Organization) []string { return []string{fold.String(o.Spec.Name)} }),
+		indexOf(organization, organizationByName, func(o *v1alpha1.Organization) []string { return []string{rules.MatchKey(o)} }),
 		indexOf(organization, organizationBySource, func(o *v1alpha1.Organization) []string { return []string{o.Spec.SourceID} }),
 		indexOf(organization, organizationByParent, func(o *v1alpha1.Organization) []string { return []string{nameOf(o.Spec.Parent)} }),
 		indexOf(organization, organizationByManager, func(o *v1alpha1.Organization) []string { return []string{nameOf(o.Spec.Manager)} }),
 
-		indexOf(site, siteByName, func(s *v1alpha1.Site) []string { return []string{fold.String(s.Spec.Name)} }),
+		indexOf(site, siteByName, func(s *v1alpha1.Site) []string { return []string{rules.MatchKey(s)} }),
 		indexOf(site, siteBySource, func(s *v1alpha1.Site) []string { return []string{s.Spec.SourceID} }),
 
 		indexOf(user, userByGroup, func(u *v1alpha1.ScimUser) []string { return slices.Clone(u.Spec.Groups) }),

@@ -159,7 +159,7 @@ func (r *recorder) SiteByName(ctx context.Context, name string) (*v1alpha1.Site,
 
 // PersonByEmail implements rules.Directory.
 func (r *recorder) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
-	r.note(userByEmail, fold.Email(email))
+	r.note(userByEmail, email)
 	return r.directory.PersonByEmail(ctx, email)
 }
 

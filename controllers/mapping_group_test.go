@@ -94,6 +94,11 @@ var _ = Describe("The default group mappings", func() {
 		Entry("with the name of both", groupMapping{
 			given: []client.Object{newOrganization("org", "Sales"), newSite("site", "Sales")}, organization: "org", site: "site",
 			names: map[string]string{"org": "Sales", "site": "Sales"}}),
+		Entry("with the name of an Organization but for width and the white space around", groupMapping{
+			given: []client.Object{newOrganization("org", " Ｓales ")}, organization: "org", names: map[string]string{"org": "Sales"}}),
+		Entry("whose name gets white space around it, which changes nothing", groupMapping{
+			given: []client.Object{newOrganization("org", "Sales"), newSite("site", "Sales")}, then: "Sales\u3000", organization: "org", site: "site",
+			names: map[string]string{"org": "Sales", "site": "Sales"}}),
 		Entry("with the name of neither, for which nothing is created", groupMapping{
 			given: []client.Object{newOrganization("org", "Support"), newSite("site", "Breda")}, reason: v1alpha1.ReasonOrganizationNotFound,
 			names: map[string]string{"org": "Support", "site": "Breda"}}),

@@ -115,6 +115,9 @@ var _ = Describe("The default user mapping", func() {
 			want: func(p record) { p.OtherEmails = []string{"b@example.com"} }}),
 		Entry("a Person is found in whatever case, and takes the client's spelling", userMapping{
 			known: func(p record) { p.PrimaryEmail = "JANE@EXAMPLE.COM" }, want: func(p record) { p.PrimaryEmail = "jane@example.com" }}),
+		Entry("a Person is found but for white space around and the width of letters", userMapping{
+			known: func(p record) { p.PrimaryEmail = "ｊane@example.com" }, user: userName(" jane@example.com "),
+			want: func(p record) { p.PrimaryEmail = "jane@example.com" }}),
 		Entry("a Person is found by the entry flagged primary", userMapping{
 			known: nothing, user: all(userName("jroe"), emails(primary("jane@example.com")))}),
 		Entry("the same Person is renamed when the address changes", userMapping{

@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -124,7 +123,7 @@ func (r *ruleRunner) wantedAddress(ctx context.Context, set ruleSet, d directory
 	if !ok {
 		return "", nil
 	}
-	return fold.Email(person.Spec.PrimaryEmail), nil
+	return rules.MatchKey(person), nil
 }
 
 // unoccupied is a directory in which nobody but one user has an address.

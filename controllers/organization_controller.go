@@ -6,8 +6,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
 )
 
 // organizationReconciler says of each Organization whether its name is its own and
@@ -35,7 +35,7 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 }
 
 func (r *organizationReconciler) verdict(ctx context.Context, organization *v1alpha1.Organization) (verdict, error) {
-	found, err := nameVerdict(ctx, r.client, organization, &v1alpha1.OrganizationList{}, organizationByName, organization.Spec.Name)
+	found, err := nameVerdict(ctx, r.client, organization, &v1alpha1.OrganizationList{}, organizationByName)
 	if err != nil || found.outlook == stalled {
 		return found, err
 	}
@@ -55,12 +55,12 @@ func (r *organizationReconciler) verdict(ctx context.Context, organization *v1al
 // organizationsOfOrganization finds the Organizations for which it matters that one
 // has come, gone or been renamed.
 func (f finder) organizationsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-	if old != nil && current != nil && fold.String(old.Spec.Name) == fold.String(current.Spec.Name) {
+	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
 		return nil
 	}
 	existing := versions(old, current)
 	for _, version := range existing {
-		if err := f.organizationsBy(ctx, version.Namespace, organizationByName, fold.String(version.Spec.Name), into); err != nil {
+		if err := f.organizationsBy(ctx, version.Namespace, organizationByName, rules.MatchKey(version), into); err != nil {
 			return err
 		}
 	}

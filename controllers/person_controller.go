@@ -10,7 +10,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -58,7 +57,7 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 }
 
 func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person) (verdict, error) {
-	others, err := othersUnder(ctx, r.client, person, &v1alpha1.PersonList{}, personByEmail, fold.Email(person.Spec.PrimaryEmail))
+	others, err := othersUnder(ctx, r.client, person, &v1alpha1.PersonList{}, personByEmail, rules.MatchKey(person))
 	if err != nil {
 		return verdict{}, fmt.Errorf("look for the same e-mail address: %w", err)
 	}
@@ -83,12 +82,12 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 // personsOfPerson finds the Persons for which it matters that one has come, gone or
 // got another e-mail address.
 func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
-	if old != nil && current != nil && fold.Email(old.Spec.PrimaryEmail) == fold.Email(current.Spec.PrimaryEmail) {
+	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
 		return nil
 	}
 	existing := versions(old, current)
 	for _, version := range existing {
-		if err := f.personsBy(ctx, version.Namespace, personByEmail, fold.Email(version.Spec.PrimaryEmail), into); err != nil {
+		if err := f.personsBy(ctx, version.Namespace, personByEmail, rules.MatchKey(version), into); err != nil {
 			return err
 		}
 	}
@@ -146,8 +145,8 @@ func missingReferences(ctx context.Context, reader client.Reader, namespace stri
 
 // nameVerdict says whether a record has its name alone among those of its kind. list is an
 // empty list of the kind, index the one by folded name.
-func nameVerdict(ctx context.Context, reader client.Reader, record rules.Record, list client.ObjectList, index, name string) (verdict, error) {
-	others, err := othersUnder(ctx, reader, record, list, index, fold.String(name))
+func nameVerdict(ctx context.Context, reader client.Reader, record rules.Record, list client.ObjectList, index string) (verdict, error) {
+	others, err := othersUnder(ctx, reader, record, list, index, rules.MatchKey(record))
 	if err != nil {
 		return verdict{}, fmt.Errorf("look for the same name: %w", err)
 	}

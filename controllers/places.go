@@ -5,8 +5,8 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
 )
 
 // placeChange is a change of an Organization or a Site, which groups are linked to.
@@ -21,6 +21,7 @@ type placeChange struct {
 
 // placeFields are what Organizations and Sites have in common.
 type placeFields struct {
+	// name is folded.
 	name, source string
 	disabled     bool
 }
@@ -28,14 +29,14 @@ type placeFields struct {
 // organizationChange gives the change, nil where only status or metadata changed.
 func organizationChange(old, current *v1alpha1.Organization) *placeChange {
 	return changeOf(old, current, func(o *v1alpha1.Organization) placeFields {
-		return placeFields{o.Spec.Name, o.Spec.SourceID, o.Spec.Disabled}
+		return placeFields{rules.MatchKey(o), o.Spec.SourceID, o.Spec.Disabled}
 	})
 }
 
 // siteChange gives the change, nil where only status or metadata changed.
 func siteChange(old, current *v1alpha1.Site) *placeChange {
 	return changeOf(old, current, func(s *v1alpha1.Site) placeFields {
-		return placeFields{s.Spec.Name, s.Spec.SourceID, s.Spec.Disabled}
+		return placeFields{rules.MatchKey(s), s.Spec.SourceID, s.Spec.Disabled}
 	})
 }
 
@@ -51,7 +52,7 @@ func changeOf[T any, P interface {
 	change := &placeChange{namespace: object.GetNamespace(), name: object.GetName()}
 	for _, version := range existing {
 		fields := fieldsOf(version)
-		change.names = append(change.names, fold.String(fields.name))
+		change.names = append(change.names, fields.name)
 		change.sources = append(change.sources, fields.source)
 	}
 	change.usable = len(existing) == 1 || fieldsOf(old).disabled != fieldsOf(current).disabled

@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -30,21 +29,12 @@ func ruleFieldOwner(rule string) client.FieldOwner {
 // identity is what no two records of a kind may have in common.
 type identity struct {
 	kind v1alpha1.RecordKind
-	// value is the folded primary e-mail address of a Person, or the folded name of
-	// an Organization or a Site.
+	// value is rules.MatchKey.
 	value string
 }
 
 func identityOf(record rules.Record) identity {
-	switch typed := record.(type) {
-	case *v1alpha1.Person:
-		return identity{kind: v1alpha1.RecordPerson, value: fold.Email(typed.Spec.PrimaryEmail)}
-	case *v1alpha1.Organization:
-		return identity{kind: v1alpha1.RecordOrganization, value: fold.String(typed.Spec.Name)}
-	case *v1alpha1.Site:
-		return identity{kind: v1alpha1.RecordSite, value: fold.String(typed.Spec.Name)}
-	}
-	return identity{}
+	return identity{kind: rules.KindOf(record), value: rules.MatchKey(record)}
 }
 
 func (i identity) newRecord() rules.Record {

@@ -6,8 +6,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
 )
 
 // siteReconciler says of each Site whether its name is its own.
@@ -26,7 +26,7 @@ func (r *siteReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	before := site.DeepCopy()
-	found, err := nameVerdict(ctx, r.client, site, &v1alpha1.SiteList{}, siteByName, site.Spec.Name)
+	found, err := nameVerdict(ctx, r.client, site, &v1alpha1.SiteList{}, siteByName)
 	if err != nil {
 		return r.status.fail(ctx, site, before, &site.Status.Conditions, err)
 	}
@@ -36,11 +36,11 @@ func (r *siteReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 // sitesOfSite finds the Sites for which it matters that one has come, gone or been
 // renamed.
 func (f finder) sitesOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
-	if old != nil && current != nil && fold.String(old.Spec.Name) == fold.String(current.Spec.Name) {
+	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
 		return nil
 	}
 	for _, version := range versions(old, current) {
-		key := client.MatchingFields{siteByName: fold.String(version.Spec.Name)}
+		key := client.MatchingFields{siteByName: rules.MatchKey(version)}
 		if err := f.addAll(ctx, &v1alpha1.SiteList{}, version.Namespace, into, key); err != nil {
 			return err
 		}

@@ -92,14 +92,14 @@ func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGr
 	}
 	names := []string{fold.String(old.Spec.DisplayName)}
 	for i := range organizations.Items {
-		names = append(names, fold.String(organizations.Items[i].Spec.Name))
+		names = append(names, rules.MatchKey(&organizations.Items[i]))
 	}
 	sites := &v1alpha1.SiteList{}
 	if err := f.list(ctx, sites, old.Namespace, client.MatchingFields{siteBySource: old.Name}); err != nil {
 		return err
 	}
 	for i := range sites.Items {
-		names = append(names, fold.String(sites.Items[i].Spec.Name))
+		names = append(names, rules.MatchKey(&sites.Items[i]))
 	}
 	return f.groupsBy(ctx, old.Namespace, groupByDisplayName, names, into)
 }
@@ -115,7 +115,7 @@ func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person
 	var emails []string
 	for _, version := range existing {
 		into.add(version.Namespace, version.Spec.SourceID)
-		emails = append(emails, fold.Email(version.Spec.PrimaryEmail))
+		emails = append(emails, rules.MatchKey(version))
 	}
 	if old != nil && current != nil && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
 		if slices.Equal(emails[:1], emails[1:]) {
@@ -168,7 +168,7 @@ func (f finder) emailsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]string
 	}
 	emails := emailCandidates(user)
 	for i := range persons.Items {
-		emails = append(emails, fold.Email(persons.Items[i].Spec.PrimaryEmail))
+		emails = append(emails, rules.MatchKey(&persons.Items[i]))
 	}
 	return emails, nil
 }

@@ -116,6 +116,18 @@ var compareTests = map[string]struct {
 			"PrimaryEmailTaken for 2 users: rule default-user-mapping: the Person with this primaryEmail is linked to another ScimUser, user-50; deactivate or change one of the two",
 		},
 	},
+	"two users that get two spellings of one address": {
+		change: func() *v1alpha1.AutomationRule {
+			rule := defaultRule()
+			rule.Spec.Expressions[0].Value = `user.userType != "New" ? user.userName : user.userName == "user-50@example.com" ? "one@bücher.example" : "ＯＮＥ@xn--bcher-kva.example"`
+			return rule
+		},
+		prepare: func(o *tenant) { o.add(user(50, "New"), user(51, "New")) },
+		want: []string{
+			"would fail for 1 user: PrimaryEmailTaken 1",
+			"PrimaryEmailTaken for 1 user: rule default-user-mapping: the Person with this primaryEmail is linked to another ScimUser, user-50; deactivate or change one of the two",
+		},
+	},
 	"an address that becomes free for a later user": {
 		change: func() *v1alpha1.AutomationRule {
 			rule := defaultRule()

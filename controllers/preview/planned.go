@@ -3,7 +3,6 @@ package preview
 import (
 	"context"
 
-	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -13,13 +12,13 @@ import (
 // gives one address would both seem to get it.
 type planned struct {
 	rules.Directory
-	// taken are the records that got a new match value, by kind and folded value.
+	// taken are the records that got a new match value, by kind and rules.MatchKey.
 	taken map[identity]rules.Record
-	// moved are the folded values of records that got another one, by kind and name.
+	// moved are the match keys of records that got another one, by kind and name.
 	moved map[identity]string
 }
 
-// identity is a kind of record and what tells its records apart.
+// identity is a kind of record and what tells its records apart: match key or name.
 type identity struct {
 	kind v1alpha1.RecordKind
 	text string
@@ -32,8 +31,8 @@ func newPlanned(dir rules.Directory) *planned {
 // add makes the effect on a subject known to the subjects planned later.
 func (p *planned) add(id string, effect Effect) {
 	for _, r := range effect.Records {
-		value := matchOf(r.Final)
-		if r.Current != nil && matchOf(r.Current) == value {
+		value := rules.MatchKey(r.Final)
+		if r.Current != nil && rules.MatchKey(r.Current) == value {
 			continue
 		}
 		record := r.Final.DeepCopyObject().(rules.Record)
@@ -44,19 +43,6 @@ func (p *planned) add(id string, effect Effect) {
 		}
 		p.taken[identity{r.Kind, value}] = record
 	}
-}
-
-// matchOf is the folded value that a record is found by.
-func matchOf(record rules.Record) string {
-	switch r := record.(type) {
-	case *v1alpha1.Person:
-		return fold.String(r.Spec.PrimaryEmail)
-	case *v1alpha1.Organization:
-		return fold.String(r.Spec.Name)
-	case *v1alpha1.Site:
-		return fold.String(r.Spec.Name)
-	}
-	return ""
 }
 
 // lookUp finds a record by its match value: one that has it and keeps it, else one that
@@ -91,4 +77,13 @@ func (p *planned) OrganizationByName(ctx context.Context, name string) (*v1alpha
 		return nil, err
 	}
 	return lookUp(p, v1alpha1.RecordOrganization, name, found), nil
+}
+
+// SiteByName implements rules.Directory.
+func (p *planned) SiteByName(ctx context.Context, name string) (*v1alpha1.Site, error) {
+	found, err := p.Directory.SiteByName(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return lookUp(p, v1alpha1.RecordSite, name, found), nil
 }

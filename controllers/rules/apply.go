@@ -75,8 +75,8 @@ func nilIfEmpty[T any](list []T) []T {
 // combine works on e-mail addresses, which are compared folded.
 func (a action) combine(have, entries []string) []string {
 	same := func(text string) func(string) bool {
-		folded := fold.String(text)
-		return func(other string) bool { return fold.String(other) == folded }
+		folded := fold.Email(text)
+		return func(other string) bool { return fold.Email(other) == folded }
 	}
 	switch a.operation {
 	case setOperation:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/cel-go/common/types"
@@ -57,6 +58,9 @@ func (f specField) convertText(value ref.Val) (any, error) {
 	case f.email && (!isEmail(string(text)) || len(text) < MinEmailLength):
 		return nil, errors.New("gives text that is not an e-mail address")
 	}
+	if f.trimmed {
+		text = types.String(strings.TrimSpace(string(text)))
+	}
 	return string(text), checkLength(string(text), f.max)
 }
 
@@ -108,7 +112,8 @@ func (f specField) readText(item ref.Val) (string, error) {
 	case isBlank(string(text)):
 		return "", errors.New("gives a list with blank text in it")
 	}
-	return string(text), checkLength(string(text), MaxTextLength)
+	trimmed := strings.TrimSpace(string(text))
+	return trimmed, checkLength(trimmed, MaxTextLength)
 }
 
 func (f specField) readContact(item ref.Val) (v1alpha1.PersonContact, error) {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	stdcmp "cmp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,6 +18,7 @@ func TestDefaultOrganizationMapping(t *testing.T) {
 	for name, c := range map[string]struct {
 		organizations []*v1alpha1.Organization
 		groups        []*v1alpha1.ScimGroup
+		display       string
 		reason        string
 		record        string
 		want          v1alpha1.OrganizationSpec
@@ -25,6 +27,16 @@ func TestDefaultOrganizationMapping(t *testing.T) {
 			organizations: []*v1alpha1.Organization{organization("sales", v1alpha1.OrganizationSpec{Name: "SALES", Region: "EMEA"})},
 			reason:        v1alpha1.ReasonApplied, record: "sales",
 			want: v1alpha1.OrganizationSpec{Name: "Sales", Region: "EMEA", Source: v1alpha1.SourceSCIM, SourceID: id},
+		},
+		"white space around a name is not compared": {
+			organizations: []*v1alpha1.Organization{organization("sales", v1alpha1.OrganizationSpec{Name: " Sales"})},
+			display:       "Sales\u00a0 ",
+			reason:        v1alpha1.ReasonApplied, record: "sales", want: linked("Sales"),
+		},
+		"a linked organization stays when the group's name gets white space around it": {
+			organizations: []*v1alpha1.Organization{organization("sales", linked("Sales"))},
+			display:       "Sales ",
+			reason:        v1alpha1.ReasonNoChange, record: "sales", want: linked("Sales"),
 		},
 		"a linked organization follows the group's name": {
 			organizations: []*v1alpha1.Organization{organization("sales", linked("Verkoop"))},
@@ -60,7 +72,7 @@ func TestDefaultOrganizationMapping(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := &memory{organizations: c.organizations, groups: c.groups}
-			outcome := planned(t, rules, Input{Group: group(id, v1alpha1.ScimGroupSpec{DisplayName: "Sales"})}, dir).Outcomes[0]
+			outcome := planned(t, rules, Input{Group: group(id, v1alpha1.ScimGroupSpec{DisplayName: stdcmp.Or(c.display, "Sales")})}, dir).Outcomes[0]
 			if outcome.Reason != c.reason || outcome.Create || outcome.Kind != v1alpha1.RecordOrganization {
 				t.Fatalf("outcome %+v", outcome)
 			}

@@ -100,6 +100,18 @@ var emailCases = map[string]userCase{
 		},
 		want: func(p *v1alpha1.PersonSpec) { p.OtherEmails = []string{"other@example.com"} },
 	},
+	"white space around a user name and full-width letters make no other address, and no name": {
+		user: func(u *v1alpha1.ScimUserSpec) {
+			u.UserName = " jane@example.com\u00a0"
+			u.Emails = []v1alpha1.ScimValue{{Value: "ｊａｎｅ@example.com"}, {Value: " jroe@xn--bcher-kva.example "}, {Value: "jroe@bücher.example"}}
+		},
+		known: jane(func(p *v1alpha1.PersonSpec) { p.PrimaryEmail = "jane@example.com" }),
+		want:  func(p *v1alpha1.PersonSpec) { p.OtherEmails = []string{"jroe@xn--bcher-kva.example"} },
+	},
+	"a new Person gets its address without white space around": {
+		user: func(u *v1alpha1.ScimUserSpec) { u.UserName = "jane@example.com " },
+		want: unchanged,
+	},
 	"otherwise the entry flagged primary is": {
 		user: func(u *v1alpha1.ScimUserSpec) {
 			u.UserName = "jane"

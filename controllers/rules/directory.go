@@ -16,16 +16,16 @@ import (
 // that the same plan comes out every time.
 type Directory interface {
 	// OrganizationByName returns the Organization, enabled or not, whose
-	// fold.String(spec.name) is name.
+	// MatchKey is name.
 	OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error)
 	// OrganizationBySource returns the Organization whose spec.sourceID is this
 	// SCIM id of a group.
 	OrganizationBySource(ctx context.Context, id string) (*v1alpha1.Organization, error)
-	// SiteByName returns the Site, enabled or not, whose fold.String(spec.name) is name.
+	// SiteByName returns the Site, enabled or not, whose MatchKey is name.
 	SiteByName(ctx context.Context, name string) (*v1alpha1.Site, error)
 	// SiteBySource returns the Site whose spec.sourceID is this SCIM id of a group.
 	SiteBySource(ctx context.Context, id string) (*v1alpha1.Site, error)
-	// PersonByEmail returns the Person whose fold.String(spec.primaryEmail) is email.
+	// PersonByEmail returns the Person whose MatchKey is email.
 	PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error)
 	// PersonBySource returns the Person whose spec.sourceID is this SCIM id of a
 	// user.
@@ -34,7 +34,7 @@ type Directory interface {
 	// is linked to another one by now: the one that has it among its FormerSources.
 	PersonByFormerSource(ctx context.Context, id string) (*v1alpha1.Person, error)
 	// PersonOfUser returns the Person of the ScimUser that value names, which is
-	// looked for by SCIM id, then by externalId, then by userName (folded). It is
+	// looked for by SCIM id, then by externalId, then by userName (fold.String). It is
 	// how a manager.value is resolved; value is as the client sent it, not blank.
 	PersonOfUser(ctx context.Context, value string) (*v1alpha1.Person, error)
 	// SubjectState says whether the ScimUser or ScimGroup with this SCIM id exists

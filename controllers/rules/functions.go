@@ -43,7 +43,7 @@ var (
 var functions = []function{
 	{
 		name: "isEmail",
-		doc:  "Whether the text is an e-mail address: one @ between two parts that are not blank, and no white space.",
+		doc:  "Whether the text is an e-mail address: one @ between two parts that are not blank, and no white space within.",
 		overloads: []overload{{id: "isEmail_string", args: []*types.Type{types.StringType}, result: types.BoolType,
 			call: func(args ...ref.Val) ref.Val { return types.Bool(isEmail(textOf(args[0]))) }}},
 		examples: []example{{`isEmail("jane@example.com")`, `true`}, {`isEmail("EXAMPLE\\jane")`, `false`}},

@@ -41,7 +41,7 @@ func (l *lookups) organization(name string) ref.Val {
 	if isBlank(name) {
 		return types.OptionalNone
 	}
-	organization, err := l.directory.OrganizationByName(l.ctx, fold.String(name))
+	organization, err := l.directory.OrganizationByName(l.ctx, organizationKind.fold(name))
 	if err != nil {
 		return l.fail(err)
 	}
@@ -55,7 +55,7 @@ func (l *lookups) site(name string) ref.Val {
 	if isBlank(name) {
 		return types.OptionalNone
 	}
-	site, err := l.directory.SiteByName(l.ctx, fold.String(name))
+	site, err := l.directory.SiteByName(l.ctx, siteKind.fold(name))
 	if err != nil {
 		return l.fail(err)
 	}
@@ -84,7 +84,9 @@ func (l *lookups) personOf(value string) ref.Val {
 
 func isBlank(s string) bool { return strings.TrimSpace(s) == "" }
 
+// isEmail looks past the white space around an address, as everything does that compares one.
 func isEmail(s string) bool {
+	s = strings.TrimSpace(s)
 	local, domain, ok := strings.Cut(s, "@")
 	return ok && local != "" && domain != "" && !strings.Contains(domain, "@") &&
 		utf8.ValidString(s) && utf8.RuneCountInString(s) <= MaxTextLength &&
@@ -137,11 +139,11 @@ func primaryOrFirst(entries []*v1alpha1.ScimValue) string {
 }
 
 func otherEmails(entries []*v1alpha1.ScimValue, email string) ref.Val {
-	seen := map[string]bool{fold.String(strings.TrimSpace(email)): true}
+	seen := map[string]bool{fold.Email(email): true}
 	others := []string{}
 	for _, entry := range entries {
 		value := strings.TrimSpace(entry.Value)
-		if folded := fold.String(value); value != "" && !seen[folded] {
+		if folded := fold.Email(value); value != "" && !seen[folded] {
 			seen[folded] = true
 			others = append(others, value)
 		}

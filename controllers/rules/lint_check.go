@@ -3,7 +3,6 @@ package rules
 import (
 	"cmp"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -136,11 +135,17 @@ func sortFindings(findings []Finding) {
 	})
 }
 
+// KindOf gives the kind of a record.
+func KindOf(record Record) v1alpha1.RecordKind { return recordKindOf(record).kind }
+
 func recordKindOf(record Record) *recordKind {
-	for _, kind := range []*recordKind{personKind, organizationKind, siteKind} {
-		if reflect.TypeOf(kind.newRecord()) == reflect.TypeOf(record) {
-			return kind
-		}
+	switch record.(type) {
+	case *v1alpha1.Person:
+		return personKind
+	case *v1alpha1.Organization:
+		return organizationKind
+	case *v1alpha1.Site:
+		return siteKind
 	}
 	panic(fmt.Sprintf("rules: %T is no record", record)) // a mistake of the caller, like a wrong type
 }

@@ -27,7 +27,7 @@ type memory struct {
 }
 
 func (m *memory) OrganizationByName(_ context.Context, name string) (*v1alpha1.Organization, error) {
-	return first(m.organizations, func(o *v1alpha1.Organization) bool { return fold.String(o.Spec.Name) == name }), m.err
+	return first(m.organizations, func(o *v1alpha1.Organization) bool { return MatchKey(o) == name }), m.err
 }
 
 func (m *memory) OrganizationBySource(_ context.Context, id string) (*v1alpha1.Organization, error) {
@@ -35,7 +35,7 @@ func (m *memory) OrganizationBySource(_ context.Context, id string) (*v1alpha1.O
 }
 
 func (m *memory) SiteByName(_ context.Context, name string) (*v1alpha1.Site, error) {
-	return first(m.sites, func(s *v1alpha1.Site) bool { return fold.String(s.Spec.Name) == name }), m.err
+	return first(m.sites, func(s *v1alpha1.Site) bool { return MatchKey(s) == name }), m.err
 }
 
 func (m *memory) SiteBySource(_ context.Context, id string) (*v1alpha1.Site, error) {
@@ -43,7 +43,7 @@ func (m *memory) SiteBySource(_ context.Context, id string) (*v1alpha1.Site, err
 }
 
 func (m *memory) PersonByEmail(_ context.Context, email string) (*v1alpha1.Person, error) {
-	return first(m.persons, func(p *v1alpha1.Person) bool { return fold.String(p.Spec.PrimaryEmail) == email }), m.err
+	return first(m.persons, func(p *v1alpha1.Person) bool { return MatchKey(p) == email }), m.err
 }
 
 func (m *memory) PersonBySource(_ context.Context, id string) (*v1alpha1.Person, error) {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -31,6 +32,8 @@ type recordKind struct {
 	missing string
 	// newRecord makes an empty record.
 	newRecord func() Record
+	// fold gives the form in which values of match are compared.
+	fold func(string) string
 	// bySource finds the record that is linked to a subject, byMatch the one whose
 	// match field has this folded value.
 	bySource, byMatch func(ctx context.Context, dir Directory, key string) (Record, error)
@@ -52,6 +55,8 @@ type specField struct {
 	required bool
 	// email fields hold an e-mail address.
 	email bool
+	// trimmed fields are written without the white space around them, which is not compared.
+	trimmed bool
 	// engine fields are set by the engine alone.
 	engine bool
 	// identifying fields tell who the record is about: they stay while its subject is
@@ -87,7 +92,8 @@ func siteField(name string, pointer func(*v1alpha1.SiteSpec) any) specField {
 }
 
 func (f specField) asRequired() specField    { f.required = true; return f }
-func (f specField) asEmail() specField       { f.email = true; return f }
+func (f specField) asEmail() specField       { f.email, f.trimmed = true, true; return f }
+func (f specField) asName() specField        { f.required, f.trimmed = true, true; return f }
 func (f specField) ofEngine() specField      { f.engine = true; return f }
 func (f specField) asIdentifying() specField { f.identifying = true; return f }
 func (f specField) upTo(limit int) specField {
@@ -119,7 +125,7 @@ var personFields = []specField{
 }
 
 var organizationFields = []specField{
-	organizationField("name", func(o *v1alpha1.OrganizationSpec) any { return &o.Name }).asRequired(),
+	organizationField("name", func(o *v1alpha1.OrganizationSpec) any { return &o.Name }).asName(),
 	organizationField("disabled", func(o *v1alpha1.OrganizationSpec) any { return &o.Disabled }),
 	organizationField("parent", func(o *v1alpha1.OrganizationSpec) any { return &o.Parent }),
 	organizationField("manager", func(o *v1alpha1.OrganizationSpec) any { return &o.Manager }),
@@ -131,7 +137,7 @@ var organizationFields = []specField{
 }
 
 var siteFields = []specField{
-	siteField("name", func(s *v1alpha1.SiteSpec) any { return &s.Name }).asRequired(),
+	siteField("name", func(s *v1alpha1.SiteSpec) any { return &s.Name }).asName(),
 	siteField("disabled", func(s *v1alpha1.SiteSpec) any { return &s.Disabled }),
 	siteField("timeZone", func(s *v1alpha1.SiteSpec) any { return &s.TimeZone }),
 	siteField("addresses", func(s *v1alpha1.SiteSpec) any { return &s.Addresses }),
@@ -144,6 +150,7 @@ var personKind = &recordKind{
 	kind:      v1alpha1.RecordPerson,
 	subject:   v1alpha1.SubjectScimUser,
 	match:     "primaryEmail",
+	fold:      fold.Email,
 	fields:    personFields,
 	taken:     v1alpha1.ReasonPrimaryEmailTaken,
 	missing:   v1alpha1.ReasonTargetNotFound,
@@ -163,6 +170,7 @@ var organizationKind = &recordKind{
 	kind:      v1alpha1.RecordOrganization,
 	subject:   v1alpha1.SubjectScimGroup,
 	match:     "name",
+	fold:      fold.String,
 	fields:    organizationFields,
 	taken:     v1alpha1.ReasonConflict,
 	missing:   v1alpha1.ReasonOrganizationNotFound,
@@ -180,6 +188,7 @@ var siteKind = &recordKind{
 	kind:      v1alpha1.RecordSite,
 	subject:   v1alpha1.SubjectScimGroup,
 	match:     "name",
+	fold:      fold.String,
 	fields:    siteFields,
 	taken:     v1alpha1.ReasonConflict,
 	missing:   v1alpha1.ReasonSiteNotFound,
@@ -226,6 +235,13 @@ func (k *recordKind) text(r Record, name string) string {
 	f, _ := k.field(name)
 	return *f.pointer(r).(*string)
 }
+
+// MatchKey is what no two records of a kind have in common, and what they are found by: the
+// primary e-mail address of a Person, or the name of an Organization or a Site, in the form
+// in which it is compared.
+func MatchKey(record Record) string { return recordKindOf(record).matchKey(record) }
+
+func (k *recordKind) matchKey(r Record) string { return k.fold(k.text(r, k.match)) }
 
 // setText sets a text field of a working copy.
 func (k *recordKind) setText(r Record, name, value string) {

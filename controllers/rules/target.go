@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/cel-go/common/types"
 
-	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -36,12 +35,13 @@ func (r *run) newTarget() (Record, bool, error) {
 		return nil, false, err
 	}
 	field, _ := kind.field(kind.match)
-	if _, err := field.convert(types.String(value)); err != nil {
+	converted, err := field.convert(types.String(value))
+	if err != nil {
 		return nil, false, &fault{v1alpha1.ReasonInvalidValue, r.rule.match.place + ": " + err.Error()}
 	}
 	record := kind.newRecord()
 	record.SetNamespace(r.namespace)
-	kind.setText(record, kind.match, value)
+	*field.pointer(record).(*string) = converted.(string)
 	return record, true, nil
 }
 
@@ -64,7 +64,7 @@ func (r *run) search() (Record, error) {
 		return nil, err
 	}
 	kind := r.kind
-	record, err := kind.byMatch(r.ctx, r.lookups.directory, fold.String(value))
+	record, err := kind.byMatch(r.ctx, r.lookups.directory, kind.fold(value))
 	if err != nil || record == nil {
 		return nil, err
 	}
@@ -103,8 +103,8 @@ func (r *run) matchValue() (string, error) {
 // checkMatch refuses a match value that another record has.
 func (r *run) checkMatch(before, after Record) error {
 	kind := r.kind
-	value := fold.String(kind.text(after, kind.match))
-	if value == fold.String(kind.text(before, kind.match)) {
+	value := kind.matchKey(after)
+	if value == kind.matchKey(before) {
 		return nil
 	}
 	other, err := kind.byMatch(r.ctx, r.lookups.directory, value)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"rservice.dev/scim-operator/api/fold"
 )
@@ -35,7 +36,7 @@ type comparison struct {
 	op     operator
 	// literal is string, bool, json.Number or nil (null).
 	literal any
-	// folded is Fold of a string literal.
+	// folded is the form in which a string literal is compared.
 	folded string
 	// instant is the literal, if byInstant tells that instants are compared.
 	instant   time.Time
@@ -46,7 +47,7 @@ type comparison struct {
 func newComparison(target operand, op operator, literal any) (*comparison, error) {
 	c := &comparison{target: target, op: op, literal: literal}
 	if s, ok := literal.(string); ok {
-		c.folded = fold.String(s)
+		c.folded = foldLiteral(op, s)
 	}
 	if literal == nil {
 		if op != opEq && op != opNe {
@@ -62,6 +63,21 @@ func newComparison(target operand, op operator, literal any) (*comparison, error
 		return c, nil
 	}
 	return c, c.check(attr)
+}
+
+// foldLiteral folds a literal. The white space around the values is not compared, but that
+// around a part of one can lie within the value.
+func foldLiteral(op operator, literal string) string {
+	switch op {
+	case opSw:
+		return fold.Part(strings.TrimLeftFunc(literal, unicode.IsSpace))
+	case opEw:
+		return fold.Part(strings.TrimRightFunc(literal, unicode.IsSpace))
+	case opCo:
+		return fold.Part(literal)
+	default:
+		return fold.String(literal)
+	}
 }
 
 func (c *comparison) check(attr *Attribute) error {
@@ -193,6 +209,7 @@ func equalsFolded(s, folded string) bool {
 	if !isASCII(s) {
 		return fold.String(s) == folded
 	}
+	s = strings.TrimSpace(s)
 	return len(s) == len(folded) && strings.EqualFold(s, folded)
 }
 

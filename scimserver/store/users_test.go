@@ -1,6 +1,8 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"fmt"
 	"net/http"
 	"strings"
@@ -336,6 +338,36 @@ var _ = Describe("claims that a crash left behind", func() {
 			claimName(claimUserName, "kept@example.com"): kept.ID(), claimName(claimUserName, "lost@example.com"): lost.ID(),
 		}))
 		Expect(sweeper.Sweep(within(ctx))).To(Equal(SweepResult{}))
+	})
+
+	It("that the names were compared in another way for are made anew, and the names are not given twice", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, timing{claimLease: defaultTiming.claimLease})
+		const name = "Jane@example.com "
+		jane, err := s.Create(within(ctx), tenant, scim.User, user(name))
+		Expect(err).NotTo(HaveOccurred())
+		sum := sha256.Sum256([]byte("rservice.dev/scim-operator/claim\x00username\x00jane@example.com "))
+		before := claimPrefix(claimUserName) + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))
+		now := claimName(claimUserName, name)
+		Expect(before).NotTo(Equal(now))
+		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, now, ""))).To(Succeed())
+		Expect(direct.Create(ctx, claims{timing: quick}.newLease(claimUserName, tenant, before, jane.ID()))).To(Succeed())
+		Expect(s.waitForWrites(within(ctx))).To(Succeed())
+
+		_, err = s.Create(within(ctx), tenant, scim.User, user("jane@example.com"))
+		Expect(err).To(haveStatus(http.StatusConflict))
+		_, err = s.Update(within(ctx), tenant, scim.User, jane.ID(), "", set("title", "Chef"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(NewSweeper(s, tenant).Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRemoved: 1, ClaimsRestored: 1}))
+		Expect(holders(ctx, tenant)).To(Equal(map[string]string{now: jane.ID()}))
+		_, err = s.Create(within(ctx), tenant, scim.User, user("ＪＡＮＥ@example.com"))
+		Expect(err).To(haveStatus(http.StatusConflict))
+		for _, text := range []string{`userName eq "JANE@example.com"`, `emails.value eq "\u3000jane@example.com"`, `userName sw "ｊane" and userName ew "com"`} {
+			page, err := s.List(within(ctx), tenant, scim.User, filter(scim.User, text))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(ids(page)).To(Equal([]string{jane.ID()}), text)
+			Expect(page.Resources[0].String("userName")).To(Equal(name))
+		}
 	})
 
 	It("of a deleted user are taken over at once, although its Person is still being disabled", func(ctx SpecContext) {
