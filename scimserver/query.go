@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -23,6 +24,10 @@ func parseQuery(r *http.Request) (query, error) {
 	q := make(query, len(values))
 	for name, list := range values {
 		name = strings.ToLower(name)
+		// A filter has its own error.
+		if text := name + " " + strings.Join(list, " "); name != "filter" && !utf8.ValidString(text) {
+			return nil, scim.BadRequest(scim.TypeInvalidValue, "the query string is not valid UTF-8")
+		}
 		q[name] = append(q[name], list...)
 	}
 	return q, nil

@@ -1,6 +1,6 @@
-// Package fold says when two names or e-mail addresses are the same. The SCIM server,
-// the rules and their preview must agree on it, or a user could be unique for one of them
-// and not for the other.
+// Package fold says when two names or e-mail addresses are the same, and which characters
+// they may hold. The SCIM server, the rules and their preview must agree on it, or a user
+// could be unique for one of them and not for the other.
 package fold
 
 import (

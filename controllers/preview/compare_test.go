@@ -207,6 +207,33 @@ func TestARuleThatIsDeletedChangesWhatItKept(t *testing.T) {
 	}
 }
 
+func TestTwoGroupsThatGetOneSite(t *testing.T) {
+	rule := manifest(`
+metadata: {name: sites}
+spec:
+  subject: ScimGroup
+  position: 10
+  update:
+    kind: Site
+    match: {name: 'group.displayName == "Delft" ? "Delft" : " ｄelft "'}
+    create: true
+    set: [{field: remarks, value: group.displayName}]
+`)
+	o := &tenant{}
+	for name, display := range map[string]string{"group-1": "Delft", "group-2": "Breda"} {
+		o.add(&v1alpha1.ScimGroup{ObjectMeta: meta(name), Spec: v1alpha1.ScimGroupSpec{DisplayName: display}})
+	}
+	report, err := preview.Compare(t.Context(), controllers.NewObjectWorld(namespace, o.objects...), preview.Comparison{
+		Kind: v1alpha1.SubjectScimGroup, Rule: "sites", After: compiled(t, rule),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Failures) != 1 || report.Failures[0].Reason != v1alpha1.ReasonConflict || report.Failures[0].Subjects != 1 {
+		t.Errorf("%v", report.Lines("would"))
+	}
+}
+
 func TestEachDifferenceIsShown(t *testing.T) {
 	o := newTenant(2)
 	o.add(user(50, "Contractor"))

@@ -11,6 +11,7 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -52,14 +53,16 @@ func (f specField) convertText(value ref.Val) (any, error) {
 	if !ok {
 		return nil, f.mismatch(value)
 	}
+	if f.line {
+		text = types.String(strings.TrimSpace(string(text)))
+	}
 	switch {
 	case f.required && isBlank(string(text)):
 		return nil, errors.New("gives blank text, but " + f.name + " must not be empty")
 	case f.email && (!isEmail(string(text)) || len(text) < MinEmailLength):
 		return nil, errors.New("gives text that is not an e-mail address")
-	}
-	if f.trimmed {
-		text = types.String(strings.TrimSpace(string(text)))
+	case f.line && !fold.IsLine(string(text)):
+		return nil, errors.New("gives text with control characters")
 	}
 	return string(text), checkLength(string(text), f.max)
 }

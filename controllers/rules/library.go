@@ -90,7 +90,7 @@ func isEmail(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	return ok && local != "" && domain != "" && !strings.Contains(domain, "@") &&
 		utf8.ValidString(s) && utf8.RuneCountInString(s) <= MaxTextLength &&
-		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+		!strings.ContainsFunc(s, unicode.IsSpace) && fold.IsLine(s)
 }
 
 // each calls do for every entry of a list.

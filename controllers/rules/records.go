@@ -55,8 +55,9 @@ type specField struct {
 	required bool
 	// email fields hold an e-mail address.
 	email bool
-	// trimmed fields are written without the white space around them, which is not compared.
-	trimmed bool
+	// line fields are names and addresses: one line without control characters, and
+	// without the white space around, which is not compared.
+	line bool
 	// engine fields are set by the engine alone.
 	engine bool
 	// identifying fields tell who the record is about: they stay while its subject is
@@ -92,8 +93,8 @@ func siteField(name string, pointer func(*v1alpha1.SiteSpec) any) specField {
 }
 
 func (f specField) asRequired() specField    { f.required = true; return f }
-func (f specField) asEmail() specField       { f.email, f.trimmed = true, true; return f }
-func (f specField) asName() specField        { f.required, f.trimmed = true, true; return f }
+func (f specField) asEmail() specField       { f.email, f.line = true, true; return f }
+func (f specField) asName() specField        { f.line = true; return f }
 func (f specField) ofEngine() specField      { f.engine = true; return f }
 func (f specField) asIdentifying() specField { f.identifying = true; return f }
 func (f specField) upTo(limit int) specField {
@@ -102,7 +103,7 @@ func (f specField) upTo(limit int) specField {
 }
 
 var personFields = []specField{
-	personField("name", func(p *v1alpha1.PersonSpec) any { return &p.Name }).asIdentifying(),
+	personField("name", func(p *v1alpha1.PersonSpec) any { return &p.Name }).asName().asIdentifying(),
 	personField("primaryEmail", func(p *v1alpha1.PersonSpec) any { return &p.PrimaryEmail }).asRequired().asEmail().asIdentifying(),
 	personField("otherEmails", func(p *v1alpha1.PersonSpec) any { return &p.OtherEmails }).asIdentifying(),
 	personField("jobTitle", func(p *v1alpha1.PersonSpec) any { return &p.JobTitle }),
@@ -125,7 +126,7 @@ var personFields = []specField{
 }
 
 var organizationFields = []specField{
-	organizationField("name", func(o *v1alpha1.OrganizationSpec) any { return &o.Name }).asName(),
+	organizationField("name", func(o *v1alpha1.OrganizationSpec) any { return &o.Name }).asRequired().asName(),
 	organizationField("disabled", func(o *v1alpha1.OrganizationSpec) any { return &o.Disabled }),
 	organizationField("parent", func(o *v1alpha1.OrganizationSpec) any { return &o.Parent }),
 	organizationField("manager", func(o *v1alpha1.OrganizationSpec) any { return &o.Manager }),
@@ -137,7 +138,7 @@ var organizationFields = []specField{
 }
 
 var siteFields = []specField{
-	siteField("name", func(s *v1alpha1.SiteSpec) any { return &s.Name }).asName(),
+	siteField("name", func(s *v1alpha1.SiteSpec) any { return &s.Name }).asRequired().asName(),
 	siteField("disabled", func(s *v1alpha1.SiteSpec) any { return &s.Disabled }),
 	siteField("timeZone", func(s *v1alpha1.SiteSpec) any { return &s.TimeZone }),
 	siteField("addresses", func(s *v1alpha1.SiteSpec) any { return &s.Addresses }),

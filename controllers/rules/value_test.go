@@ -91,6 +91,14 @@ func TestFailuresNameThePlaceAndNeverAValue(t *testing.T) {
 			changed(withSet("primaryEmail", "user.displayName")), v1alpha1.ReasonInvalidValue,
 			`rule rule: set[0] primaryEmail: gives text that is not an e-mail address`,
 		},
+		"a name with control characters": {
+			changed(withSet("name", `"Jane\nDoe"`)), v1alpha1.ReasonInvalidValue,
+			`rule rule: set[0] name: gives text with control characters`,
+		},
+		"an e-mail address with an override of direction": {
+			changed(withSet("primaryEmail", `"jane@\u202eelpmaxe"`)), v1alpha1.ReasonInvalidValue,
+			`rule rule: set[0] primaryEmail: gives text that is not an e-mail address`,
+		},
 		"a required text that is blank": {
 			changed(withSet("primaryEmail", "user.nickName")), v1alpha1.ReasonInvalidValue,
 			`rule rule: set[0] primaryEmail: gives blank text, but primaryEmail must not be empty`,

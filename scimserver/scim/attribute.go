@@ -68,6 +68,9 @@ type Attribute struct {
 	// MaxValues bounds the number of values of a multi-valued attribute; 0 means MaxValues.
 	MaxValues int
 
+	// multiLine says that a text may have several lines.
+	multiLine bool
+
 	// bare accepts a plain string for a complex value and takes it as its
 	// "value": clients write references and role names that way.
 	bare bool

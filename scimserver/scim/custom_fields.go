@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"rservice.dev/scim-operator/api/fold"
 )
 
 // Custom fields are the product's extension. Clients send its values as an object
@@ -116,6 +118,9 @@ func fieldsOf(value any, list bool) (map[string]any, error) {
 	}
 	if slices.ContainsFunc(ids, reservedField) {
 		return nil, invalidValue("%s is not the id of a custom field", customFieldsName)
+	}
+	if slices.ContainsFunc(ids, func(id string) bool { return !fold.IsLine(id) }) {
+		return nil, invalidValue("the id of a custom field has control characters")
 	}
 	if repeats(ids) {
 		return nil, invalidValue("a custom field is given more than once; ids are case insensitive")

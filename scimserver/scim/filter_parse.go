@@ -244,7 +244,7 @@ func parseLiteral(token string) (any, bool) {
 	case c == '"':
 		var s string
 		err := json.Unmarshal([]byte(token), &s)
-		return s, err == nil
+		return s, err == nil && noCharacter([]byte(token)) < 0
 	case c == '-' || '0' <= c && c <= '9':
 		return json.Number(token), json.Valid([]byte(token))
 	}

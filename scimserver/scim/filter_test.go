@@ -215,6 +215,8 @@ func TestParseFilterRefuses(t *testing.T) {
 		`password eq "x"`:                "password",
 		`urn:example:x:1.0:a co 5`:       "string",
 		`urn:example:x:1.0:a eq 05`:      "value",
+		`title eq "\ud83d"`:              "value",
+		`title ne "a\u0000"`:             "value",
 		"title eq \"\xff\"":              "UTF-8",
 		strings.Repeat("(", 40) + `title pr` + strings.Repeat(")", 40): "deeper",
 		`title eq "` + strings.Repeat("x", MaxFilterLength) + `"`:      "longer",

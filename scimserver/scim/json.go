@@ -7,8 +7,12 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
+
+	"rservice.dev/scim-operator/api/fold"
 )
 
 // MaxDepth bounds the nesting of objects and arrays in a request body.
@@ -22,10 +26,14 @@ const MaxJSONValues = 1_000_000
 // decodeJSON decodes one JSON value of at most MaxDepth levels with nothing
 // after it. Numbers stay json.Number. An object that has a member twice, also
 // if the names differ in case only, is refused: attribute names are case
-// insensitive, so either value could be the one that is meant.
+// insensitive, so either value could be the one that is meant. Refused are texts, also
+// names of members, that would not be the same afterwards, and names with control characters.
 func decodeJSON(body []byte) (any, error) {
 	if !utf8.Valid(body) {
 		return nil, invalidSyntax("the body is not valid UTF-8")
+	}
+	if i := noCharacter(body); i >= 0 {
+		return nil, invalidValue("the escape at byte %d stands for no character of a text: U+0000, or half of a surrogate pair", i+1)
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
@@ -111,6 +119,9 @@ func (r *valueReader) object(depth int) (any, error) {
 			return nil, err
 		}
 		name := token.(string) // the decoder lets only strings be names
+		if !fold.IsLine(name) {
+			return nil, invalidValue("an attribute's name before byte %d has control characters", r.dec.InputOffset())
+		}
 		names = append(names, name)
 		if out[name], err = r.value(depth + 1); err != nil {
 			return nil, err
@@ -123,6 +134,46 @@ func (r *valueReader) object(depth int) (any, error) {
 		return nil, invalidSyntax("an object has the same attribute twice before byte %d; names are case insensitive", r.dec.InputOffset())
 	}
 	return out, nil
+}
+
+// noCharacter returns where the first escape in JSON is that stands for no character of a
+// text, or -1. That is NUL, which ends a text wherever C reads it, and half of a surrogate
+// pair (RFC 8259 section 8.2): the decoder makes U+FFFD of it, and so one name of two.
+func noCharacter(body []byte) int {
+	for i := 0; ; {
+		escape := bytes.IndexByte(body[i:], '\\')
+		if escape < 0 {
+			return -1
+		}
+		i += escape
+		unit, ok := codeUnit(body[i:])
+		switch {
+		case !ok:
+			i = min(i+2, len(body)) // another escape, or none: the decoder will tell
+		case unit == 0:
+			return i
+		case !utf16.IsSurrogate(unit):
+			i += escapeLength
+		default:
+			low, _ := codeUnit(body[i+escapeLength:])
+			if utf16.DecodeRune(unit, low) == utf8.RuneError {
+				return i
+			}
+			i += 2 * escapeLength
+		}
+	}
+}
+
+// escapeLength is the length of an escape with four hexadecimal digits.
+const escapeLength = len(`\u0000`)
+
+// codeUnit reads the escape that text begins with.
+func codeUnit(text []byte) (unit rune, ok bool) {
+	if len(text) < escapeLength || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:escapeLength]), 16, 16)
+	return rune(n), err == nil
 }
 
 // repeats reports whether two names are equal without regard to case.

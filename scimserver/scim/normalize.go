@@ -76,10 +76,27 @@ func (a *Attribute) normalizeOne(v any) (any, error) {
 	if a.Type == Binary && !isBase64(s) {
 		return nil, invalidValue("%s must be binary data in base64", a.path())
 	}
+	if err := a.checkCharacters(s); err != nil {
+		return nil, err
+	}
 	if a.Required && strings.TrimSpace(s) == "" {
 		return nil, invalidValue("%s is required and must not be empty", a.path())
 	}
 	return s, nil
+}
+
+// checkCharacters keeps control characters out of names and other texts: they forge lines
+// and escape sequences wherever a text is printed, and make a name read as another one.
+func (a *Attribute) checkCharacters(s string) error {
+	switch {
+	case a.Type == Binary:
+		return nil
+	case a.multiLine && !fold.IsText(s):
+		return invalidValue("%s must not hold control characters but line ends and tabs", a.path())
+	case !a.multiLine && !fold.IsLine(s):
+		return invalidValue("%s must be one line without control characters", a.path())
+	}
+	return nil
 }
 
 // isBase64 takes both alphabets of RFC 4648, with padding and line breaks or without.

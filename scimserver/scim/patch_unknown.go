@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"rservice.dev/scim-operator/api/fold"
 )
 
 // The limits of extensions whose schema is not known.
@@ -17,6 +19,9 @@ const (
 // applyUnknown applies an operation to an extension whose schema is not known,
 // or to an attribute in it.
 func (p *patcher) applyUnknown(op Op, t target, value any) error {
+	if !fold.IsLine(t.dynamic) {
+		return invalidPath("the path has control characters")
+	}
 	urn, rest := p.splitUnknown(t.dynamic, t.keyed, value)
 	if _, _, ok := splitCustomFields(urn); ok {
 		if entry, ok := value.(map[string]any); ok && t.entry {

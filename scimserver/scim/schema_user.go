@@ -71,8 +71,8 @@ func userAddresses() *Attribute {
 	return &Attribute{
 		Name: "addresses", Type: Complex, MultiValued: true, Description: "Physical mailing addresses.",
 		SubAttributes: []*Attribute{
-			{Name: "formatted", Type: String, Description: "Full address, formatted for display; may hold line breaks."},
-			{Name: "streetAddress", Type: String, Description: "Street, house number, post office box; may hold line breaks."},
+			{Name: "formatted", Type: String, multiLine: true, Description: "Full address, formatted for display; may hold line breaks."},
+			{Name: "streetAddress", Type: String, multiLine: true, Description: "Street, house number, post office box; may hold line breaks."},
 			{Name: "locality", Type: String, Description: "City."},
 			{Name: "region", Type: String, Description: "State or region."},
 			{Name: "postalCode", Type: String, Description: "Postal code."},
