@@ -199,16 +199,16 @@ func (c *command) printResults(results []result) error {
 	failed := 0
 	for _, r := range results {
 		if len(r.mismatches) == 0 {
-			fmt.Fprintf(c.out, "ok    %s: %s\n", r.file, r.name)
+			c.printf("ok    %s: %s\n", r.file, r.name)
 			continue
 		}
 		failed++
-		fmt.Fprintf(c.out, "FAIL  %s: %s\n", r.file, r.name)
+		c.printf("FAIL  %s: %s\n", r.file, r.name)
 		for _, m := range r.mismatches {
-			fmt.Fprintf(c.out, "        %s\n          expected  %s\n          actual    %s\n", m.What, m.Expected, m.Actual)
+			c.printf("        %s\n          expected  %s\n          actual    %s\n", m.What, m.Expected, m.Actual)
 		}
 	}
-	fmt.Fprintf(c.out, "%s, %d failed\n", plural(len(results), "case"), failed)
+	c.printf("%s, %d failed\n", plural(len(results), "case"), failed)
 	if failed > 0 {
 		return errFindings
 	}

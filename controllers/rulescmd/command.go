@@ -75,7 +75,7 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	case errors.Is(err, errFindings):
 		return ExitFindings
 	}
-	fmt.Fprintf(errOut, "manager rules %s: %v\n", args[0], err)
+	fmt.Fprintf(errOut, "manager rules %s: %s\n", args[0], printableLines(err.Error()))
 	return ExitError
 }
 

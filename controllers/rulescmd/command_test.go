@@ -35,6 +35,8 @@ var goldenTests = map[string]struct {
 	"lint-good":              {"lint -f testdata/rules", rulescmd.ExitOK},
 	"lint-broken":            {"lint -f testdata/broken", rulescmd.ExitFindings},
 	"lint-doubtful":          {"lint -f testdata/doubtful", rulescmd.ExitFindings},
+	"test-forging":           {"test -f testdata/forging/rules --cases testdata/forging/cases", rulescmd.ExitFindings},
+	"lint-forging":           {"lint -f testdata/forging/broken", rulescmd.ExitFindings},
 	"preview-unknown-output": {"preview -f testdata/rules -o yaml", rulescmd.ExitError},
 	"preview-broken":         {"preview -f testdata/broken", rulescmd.ExitFindings},
 	"help":                   {"help", rulescmd.ExitOK},

@@ -2,7 +2,6 @@ package rulescmd
 
 import (
 	"context"
-	"fmt"
 
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/preview"
@@ -21,19 +20,19 @@ func (c *command) lint(ctx context.Context, args []string) error {
 	}
 	found := len(findings) > 0
 	for _, finding := range findings {
-		fmt.Fprintf(c.out, "WARN  %s: %s\n", pathOf(manifests, finding.Rule), finding)
+		c.printf("WARN  %s: %s\n", pathOf(manifests, finding.Rule), finding)
 	}
 	for _, rule := range compiled {
 		m := byName(manifests, rule.Name())
 		if err := preview.CheckExamples(ctx, controllers.NewObjectWorld, rule, m.AutomationRule); err != nil {
 			found = true
-			fmt.Fprintf(c.out, "ERROR %s: rule %s, %v\n", m.path, m.Name, err)
+			c.printf("ERROR %s: rule %s, %v\n", m.path, m.Name, err)
 		}
 	}
 	if found {
 		return errFindings
 	}
-	fmt.Fprintf(c.out, "%s, nothing to complain about\n", plural(len(compiled), "rule"))
+	c.printf("%s, nothing to complain about\n", plural(len(compiled), "rule"))
 	return nil
 }
 

@@ -155,10 +155,10 @@ func (c *command) compileAll(manifests []manifest) ([]*rules.Rule, error) {
 
 // printProblem prints what is wrong, with the line and a mark below the column.
 func (c *command) printProblem(m manifest, p rules.Problem) {
-	fmt.Fprintf(c.out, "ERROR %s: rule %s, %s\n", m.path, m.Name, p.Error())
+	c.printf("ERROR %s: rule %s, %s\n", m.path, m.Name, p.Error())
 	if p.Line == 0 {
 		return
 	}
-	line := strings.TrimRight(strings.Split(p.Text, "\n")[p.Line-1], " \t")
-	fmt.Fprintf(c.out, "        %s\n        %s^\n", line, strings.Repeat(" ", p.Column-1))
+	line := sourceLine(strings.TrimRight(strings.Split(p.Text, "\n")[p.Line-1], " \t"))
+	c.printf("        %s\n        %s^\n", line, strings.Repeat(" ", p.Column-1))
 }

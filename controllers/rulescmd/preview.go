@@ -3,7 +3,6 @@ package rulescmd
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -74,9 +73,7 @@ func (c *command) preview(ctx context.Context, args []string) error {
 		all = append(all, one)
 	}
 	if o.output == "json" {
-		encoder := json.NewEncoder(c.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(all)
+		return printJSON(c.out, all)
 	}
 	for _, one := range all {
 		c.printPreview(one)
@@ -171,30 +168,30 @@ func replaced(stored []*v1alpha1.AutomationRule, manifests []manifest) []*v1alph
 
 func (c *command) printPreview(one *previewed) {
 	for _, d := range one.Differences {
-		fmt.Fprintf(c.out, "%s %s (%s)\n", d.Name, d.Subject, one.Kind)
+		c.printf("%s %s (%s)\n", d.Name, d.Subject, one.Kind)
 		for _, record := range d.Records {
 			if record.Created {
-				fmt.Fprintf(c.out, "  %s, created\n", record.Kind)
+				c.printf("  %s, created\n", record.Kind)
 			} else {
-				fmt.Fprintf(c.out, "  %s %s\n", record.Kind, record.Name)
+				c.printf("  %s %s\n", record.Kind, record.Name)
 			}
 			for _, change := range record.Changes {
 				if change.From != "" {
-					fmt.Fprintf(c.out, "  - %s: %s\n", change.Field, change.From)
+					c.printf("  - %s: %s\n", change.Field, change.From)
 				}
 				if change.To != "" {
-					fmt.Fprintf(c.out, "  + %s: %s\n", change.Field, change.To)
+					c.printf("  + %s: %s\n", change.Field, change.To)
 				}
 			}
 		}
 		if d.Failure != nil {
-			fmt.Fprintf(c.out, "  ! %s: %s\n", d.Failure.Reason, d.Failure.Message)
+			c.printf("  ! %s: %s\n", d.Failure.Reason, d.Failure.Message)
 		}
 	}
 	if one.NotShown > 0 {
-		fmt.Fprintf(c.out, "and %d more, see --limit\n", one.NotShown)
+		c.printf("and %d more, see --limit\n", one.NotShown)
 	}
 	for _, line := range one.Summary {
-		fmt.Fprintln(c.out, line)
+		c.printf("%s\n", line)
 	}
 }

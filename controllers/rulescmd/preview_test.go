@@ -129,6 +129,20 @@ ExpressionError for 1 user: rule titles: set[0] jobTitle, line 1, column 22: a m
 		Expect(env.AuditWrites(ctx, testenv.Filter{Namespace: namespace})).To(HaveLen(len(before)))
 	})
 
+	It("prints nothing that a terminal would obey or take for another line", func(ctx SpecContext) {
+		c, namespace := newNamespace(ctx)
+		user := newUser(1, "Boss\nwould change nothing\x1b[1A\u202e\u009b")
+		user.Spec.Title += "\U000e0001"
+		Expect(c.Create(ctx, user)).To(Succeed())
+		file := ruleFile(titles)
+		Expect(preview(ctx, namespace, "-f", file)).To(ContainSubstring(
+			`  + jobTitle: "Boss\nwould change nothing\x1b[1A\u202e\u009b\U000e0001!"` + "\n"))
+		text := preview(ctx, namespace, "-f", file, "-o", "json")
+		Expect(text).To(ContainSubstring(`"Boss\nwould change nothing\u001b[1A\u202e\u009b\udb40\udc01!"`))
+		var decoded any
+		Expect(json.Unmarshal([]byte(text), &decoded)).To(Succeed())
+	})
+
 	It("reads page after page", func(ctx SpecContext) {
 		c, namespace := newNamespace(ctx)
 		const users = 501

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"rservice.dev/scim-operator/api/fold"
 )
 
 // Report is what became of the test.
@@ -95,7 +97,7 @@ func (r Report) String() string {
 		fmt.Fprintf(&out, "%s  %2d %s: %s %s -> %d in %s, %d assertions\n",
 			word, s.Number, s.Note, s.Method, s.URL, s.Status, s.Elapsed.Round(time.Millisecond), len(s.Assertions))
 		for _, failure := range failures {
-			fmt.Fprintf(&out, "          %s\n", failure)
+			fmt.Fprintf(&out, "          %s\n", fold.Printable(failure))
 		}
 	}
 	return out.String()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/hack/oktasim/internal/sim"
 )
 
@@ -57,7 +58,11 @@ func (d *Demo) kubectl(ctx context.Context, kubectl string, args []string) ([]st
 		}
 		return nil, fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
 	}
-	return strings.Split(strings.TrimRight(string(out), "\n"), "\n"), nil
+	lines := strings.Split(strings.TrimRight(string(out), "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = fold.Printable(line)
+	}
+	return lines, nil
 }
 
 // cut keeps the header and the first n rows, or the last ones when n is negative.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"text/tabwriter"
 	"time"
+
+	"rservice.dev/scim-operator/api/fold"
 )
 
 // Write prints the table, its totals and the first failures.
@@ -33,7 +35,7 @@ func (r *Report) Write(out io.Writer, took time.Duration) error {
 	}
 	fmt.Fprintln(out, "\nFirst failures:")
 	for _, f := range r.failures {
-		fmt.Fprintf(out, "  %s\n", f)
+		fmt.Fprintf(out, "  %s\n", fold.Printable(f))
 	}
 	if more := r.failed - len(r.failures); more > 0 {
 		fmt.Fprintf(out, "  and %d more\n", more)
