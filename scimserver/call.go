@@ -40,6 +40,8 @@ type principal struct {
 	// publicURL is the base URL that the client was given; "" if it is unknown.
 	publicURL string
 	profile   scim.Profile
+	// omitMembers leaves members out of lists of groups, unless they are asked for by name.
+	omitMembers bool
 	// rate limits the requests of the token.
 	rate rateLimit
 	// cursorKeys are those that the client's cursors may be made with. New ones are made with

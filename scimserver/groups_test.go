@@ -5,6 +5,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 var _ = Describe("Groups", func() {
@@ -83,6 +86,49 @@ var _ = Describe("Groups", func() {
 		Expect(by(`displayName eq "GUIDES"`)).To(Equal([]string{id}))
 		Expect(by(`members.value eq "` + babs + `"`)).To(Equal([]string{id}))
 		Expect(by(`displayName eq "nothing"`)).To(BeEmpty())
+	})
+
+	It("are listed without members if the endpoint says so and nobody asks for them", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		newEndpoint(ctx, namespace, "sync", tokenFor(namespace), func(e *v1alpha1.ScimEndpoint, _ *corev1.Secret) {
+			e.Spec.ListMembers = v1alpha1.ListMembersOmit
+		})
+		c := scimClient{base: startReplica(ctx, namespace).url + "/scim/v2", token: tokenFor(namespace)}
+		babs := c.create(ctx, "/Users", user("babs.com"))
+		guides := c.create(ctx, "/Groups", group("Guides", babs))
+		filter := "filter=" + url.QueryEscape(`members.value eq "`+babs+`"`)
+		search := func(attributes ...string) map[string]any {
+			return map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:SearchRequest"}, "attributes": attributes}
+		}
+		for name, listed := range map[string]answer{
+			"a list":                  c.do(ctx, "GET", "/Groups", nil),
+			"a filter by members":     c.do(ctx, "GET", "/Groups?"+filter, nil),
+			"no attributes":           c.do(ctx, "GET", "/Groups?attributes=,", nil),
+			"others":                  c.do(ctx, "GET", "/Groups?attributes=displayName", nil),
+			"others that are not":     c.do(ctx, "GET", "/Groups?excludedAttributes=externalId", nil),
+			"an order by members":     c.do(ctx, "GET", "/Groups?sortBy=members.display", nil),
+			"by cursor":               c.do(ctx, "GET", "/Groups?cursor", nil),
+			"a search":                c.do(ctx, "POST", "/Groups/.search", search()),
+			"a search over all types": c.do(ctx, "POST", "/.search", search()),
+			"a list of all types":     c.do(ctx, "GET", "/", nil),
+		} {
+			Expect(listed).To(haveStatus(200), name)
+			Expect(listed.ids()).To(ContainElement(guides), name)
+			Expect(listed.Raw).NotTo(ContainSubstring(`"members"`), name)
+		}
+		for name, listed := range map[string]answer{
+			"by name":                 c.do(ctx, "GET", "/Groups?attributes=displayName,members&"+filter, nil),
+			"by the full name":        c.do(ctx, "GET", "/Groups?attributes=urn:ietf:params:scim:schemas:core:2.0:Group:members", nil),
+			"a part of them":          c.do(ctx, "GET", "/Groups?attributes=MEMBERS.value", nil),
+			"in a search":             c.do(ctx, "POST", "/Groups/.search", search("members")),
+			"in a search of all":      c.do(ctx, "POST", "/.search", search("userName", "members")),
+			"a group, not in a list":  c.do(ctx, "GET", "/Groups/"+guides, nil),
+			"the answer to a change":  c.do(ctx, "PATCH", "/Groups/"+guides, operations(op("replace", "displayName", "Tour Guides"))),
+			"the answer to a replace": c.do(ctx, "PUT", "/Groups/"+guides, group("Guides", babs)),
+		} {
+			Expect(listed).To(haveStatus(200), name)
+			Expect(listed.Raw).To(And(ContainSubstring(`"members"`), ContainSubstring(babs)), name)
+		}
 	})
 
 	It("refuse members that do not exist, and then change nothing", func(ctx SpecContext) {

@@ -87,9 +87,12 @@ func (b brokenStore) Get(ctx context.Context, _ string, _ *scim.ResourceType, _ 
 	return b.get(ctx)
 }
 
-func (b brokenStore) List(ctx context.Context, _ string, _ *scim.ResourceType, _ store.Query) (store.Page, error) {
+func (b brokenStore) List(ctx context.Context, _ string, _ *scim.ResourceType, q store.Query) (store.Page, error) {
 	res, err := b.get(ctx)
-	return store.Page{Resources: []scim.Resource{res}, Types: []*scim.ResourceType{scim.User}, Total: 1}, err
+	if err == nil {
+		err = q.Each(scim.User, res)
+	}
+	return store.Page{Total: 1}, err
 }
 
 func (b brokenStore) Create(ctx context.Context, _ string, _ *scim.ResourceType, _ scim.Resource) (scim.Resource, error) {

@@ -18,6 +18,10 @@ const (
 	// several times its size. maxTenantBodies is what one tenant may have of it.
 	maxBodies       = 2 * maxGroupBody
 	maxTenantBodies = maxBodies / 2
+	// maxListedMembers is how many members the groups of one page may have. In the answer one takes about listedMemberSize
+	// bytes, which count like those of bodies.
+	maxListedMembers = 1_000_000
+	listedMemberSize = 256
 	// maxTenantBulks and maxTenantScans are how many bulk requests, and searches of all
 	// resources, of one tenant run at the same time.
 	maxTenantBulks = 4

@@ -13,8 +13,10 @@ const contentType = "application/scim+json"
 // response is what a handler answers.
 type response struct {
 	status int
-	// body is a SCIM message; nil for none.
-	body []byte
+	// body is a SCIM message; nil for none. rest follows it in a long one.
+	body, rest []byte
+	// release gives back what the answer holds once it is written; nil if that is nothing.
+	release func()
 	// location is the URI of the resource in the body.
 	location string
 	// etag is the version of the resource.
@@ -34,6 +36,7 @@ type handler func(*http.Request) (response, error)
 func (s *Server) adapt(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := h(r)
+		defer answer.done()
 		if err != nil {
 			problem, header := s.failure(r, err)
 			answer = response{status: problem.Status, body: problem.Encode(), header: header}
@@ -52,6 +55,13 @@ func (s *Server) failure(r *http.Request, err error) (*scim.Error, http.Header) 
 	return problem, header
 }
 
+// done is called when nobody needs the answer any more.
+func (a response) done() {
+	if a.release != nil {
+		a.release()
+	}
+}
+
 func (a response) write(w http.ResponseWriter) {
 	h := w.Header()
 	maps.Copy(h, a.header)
@@ -66,9 +76,10 @@ func (a response) write(w http.ResponseWriter) {
 	}
 	if a.body != nil {
 		h.Set("Content-Type", contentType)
-		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+		h.Set("Content-Length", strconv.Itoa(len(a.body)+len(a.rest)))
 	}
 	w.WriteHeader(a.status)
 	// A client that is gone cannot be told so.
 	_, _ = w.Write(a.body)
+	_, _ = w.Write(a.rest)
 }

@@ -51,7 +51,7 @@ func (h *searches) post(r *http.Request) (response, error) {
 
 // answer carries out a search.
 func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (response, error) {
-	projections, err := h.projections(request)
+	projections, err := h.projections(r, request)
 	if err != nil {
 		return response{}, err
 	}
@@ -73,21 +73,51 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	if q.From, err = cursor.position(); err != nil {
 		return response{}, err
 	}
+	var answer response
+	list := &scim.ListResponse{}
+	q.Admit = func(members int) error { return h.admit(r, members, list, &answer) }
+	q.Each = func(rt *scim.ResourceType, res scim.Resource) error {
+		link(base, rt, res)
+		return list.Add(rt, projections[rt].Apply(res))
+	}
+	defer func() {
+		if answer.status == 0 { // an error, or a panic
+			answer.done()
+		}
+	}()
 	page, err := h.list(r, q)
 	if err != nil {
 		return response{}, err
 	}
-	for i, res := range page.Resources {
-		link(base, page.Types[i], res)
-		page.Resources[i] = projections[page.Types[i]].Apply(res)
-	}
-	list := scim.ListResponse{TotalResults: page.Total, StartIndex: request.Page.StartIndex, Resources: page.Resources}
+	list.TotalResults = page.Total
 	if request.Page.ByCursor {
-		list.StartIndex = 0
 		list.PreviousCursor, list.NextCursor = cursor.around(page)
+	} else {
+		list.StartIndex = request.Page.StartIndex
 	}
-	body, err := list.EncodeMixed(page.Types)
-	return response{status: http.StatusOK, body: body}, err
+	answer.status = http.StatusOK
+	answer.body, answer.rest = list.Encode()
+	return answer, nil
+}
+
+// admit waits until the tenant's share has room for the members of a page, and makes room for them in its list.
+func (h *searches) admit(r *http.Request, members int, list *scim.ListResponse, answer *response) error {
+	if members > maxListedMembers {
+		return scim.BadRequest(scim.TypeTooMany,
+			"the groups of this page have more than %d members; ask for fewer groups with count, or leave members out with excludedAttributes",
+			maxListedMembers)
+	}
+	size := members * listedMemberSize
+	if size <= maxUserBody {
+		return nil
+	}
+	release, err := h.shares.body(r.Context(), tenantOf(r), int64(min(size, maxTenantBodies)))
+	if err != nil {
+		return err
+	}
+	answer.release = release
+	list.Grow(size)
+	return nil
 }
 
 // looksAtAddresses reports whether the filter or the order may look at what link adds.
@@ -108,15 +138,21 @@ func (h *searches) list(r *http.Request, q store.Query) (store.Page, error) {
 	return h.store.List(r.Context(), tenantOf(r), h.rt, q)
 }
 
-func (h *searches) projections(request *scim.SearchRequest) (map[*scim.ResourceType]*scim.Projection, error) {
+// projections returns what the answer has of each type. An endpoint may leave members out of its lists.
+func (h *searches) projections(r *http.Request, request *scim.SearchRequest) (map[*scim.ResourceType]*scim.Projection, error) {
 	types := scim.ResourceTypes()
 	if h.rt != nil {
 		types = []*scim.ResourceType{h.rt}
 	}
+	named := slices.ContainsFunc(request.Attributes, func(list string) bool { return strings.Trim(list, ", ") != "" })
 	out := make(map[*scim.ResourceType]*scim.Projection, len(types))
 	for _, rt := range types {
+		excluded := request.ExcludedAttributes
+		if rt == scim.Group && callOf(r).client.omitMembers && !named {
+			excluded = append(slices.Clone(excluded), "members")
+		}
 		var err error
-		if out[rt], err = scim.ParseProjection(rt, request.Attributes, request.ExcludedAttributes); err != nil {
+		if out[rt], err = scim.ParseProjection(rt, request.Attributes, excluded); err != nil {
 			return nil, err
 		}
 	}

@@ -25,7 +25,7 @@ type shares struct {
 
 // share is what one tenant may hold.
 type share struct {
-	// bodies is in bytes; bulks and scans are numbers of requests.
+	// bodies is in bytes, of requests and of lists with members; bulks and scans are numbers of requests.
 	bodies, bulks, scans *semaphore.Weighted
 	// users are the requests that hold some of it or wait for it.
 	users int
@@ -58,7 +58,7 @@ func (s *shares) of(tenant string) (own *share, leave func()) {
 	}
 }
 
-// body waits for room for a body of that many bytes. A tenant that has used up its share is
+// body waits for room for a body, or for the answer to a list, of that many bytes. A tenant that has used up its share is
 // 429; one that has not, while others use all there is, is 503.
 func (s *shares) body(ctx context.Context, tenant string, weight int64) (release func(), err error) {
 	own, leave := s.of(tenant)
@@ -66,12 +66,12 @@ func (s *shares) body(ctx context.Context, tenant string, weight int64) (release
 	defer cancel()
 	if err := own.bodies.Acquire(ctx, weight); err != nil {
 		leave()
-		return nil, tooManyAtOnce("large requests")
+		return nil, tooManyAtOnce("large requests and lists of members")
 	}
 	if err := s.bodies.Acquire(ctx, weight); err != nil {
 		own.bodies.Release(weight)
 		leave()
-		return nil, later(http.StatusServiceUnavailable, "too many large requests at once; repeat this one in %d seconds")
+		return nil, later(http.StatusServiceUnavailable, "too many large requests and lists of members at once; repeat this one in %d seconds")
 	}
 	return func() { s.bodies.Release(weight); own.bodies.Release(weight); leave() }, nil
 }

@@ -94,13 +94,14 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 			return nil, nil
 		}
 		found = &principal{
-			tokenID:    v1alpha1.TokenID(token),
-			tenant:     endpoint.Namespace,
-			endpoint:   endpoint.Name,
-			publicURL:  endpoint.Spec.PublicURL,
-			profile:    profileOf(endpoint),
-			rate:       rateLimitOf(endpoint.Spec.Limits),
-			cursorKeys: t.cursorKeys(secret, token),
+			tokenID:     v1alpha1.TokenID(token),
+			tenant:      endpoint.Namespace,
+			endpoint:    endpoint.Name,
+			publicURL:   endpoint.Spec.PublicURL,
+			profile:     profileOf(endpoint),
+			omitMembers: endpoint.Spec.ListMembers == v1alpha1.ListMembersOmit,
+			rate:        rateLimitOf(endpoint.Spec.Limits),
+			cursorKeys:  t.cursorKeys(secret, token),
 		}
 	}
 	return found, nil

@@ -18,6 +18,18 @@ const (
 	ClientProfileEntra ClientProfile = "Entra"
 )
 
+// ListMembers says whether lists of groups have their members.
+// +kubebuilder:validation:Enum=Include;Omit
+type ListMembers string
+
+const (
+	// ListMembersInclude is as RFC 7643 wants it: every list of groups has all members of each.
+	ListMembersInclude ListMembers = "Include"
+	// ListMembersOmit leaves members out of lists, unless the client asks for them by name
+	// (attributes=members).
+	ListMembersOmit ListMembers = "Omit"
+)
+
 // ScimEndpointSpec is what an administrator sets for one SCIM client.
 type ScimEndpointSpec struct {
 	// publicURL is the base URL that is typed into the client, without a trailing
@@ -51,6 +63,12 @@ type ScimEndpointSpec struct {
 	// clientProfile is the kind of client. Unset: Standard.
 	// +optional
 	ClientProfile ClientProfile `json:"clientProfile,omitempty"`
+	// listMembers says whether lists of groups, also those of a search, have the members of
+	// each group. Omit leaves them out unless the client asks for attributes=members, for
+	// clients that list groups once for each user; a group that is read by its id has its
+	// members always. Unset: Include.
+	// +optional
+	ListMembers ListMembers `json:"listMembers,omitempty"`
 	// defaultOrganization is the Organization of a new Person for whom the client
 	// names none. Unset: such a Person has none.
 	// +optional

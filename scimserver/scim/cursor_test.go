@@ -140,27 +140,19 @@ func TestCursorBelongsToItsQuery(t *testing.T) {
 }
 
 func TestListResponseWithCursors(t *testing.T) {
-	list := ListResponse{TotalResults: 3, PreviousCursor: "p", NextCursor: "n", Resources: []Resource{{"id": "1"}}}
-	got, err := list.Encode(User)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := encodedList(t, ListResponse{TotalResults: 3, PreviousCursor: "p", NextCursor: "n"}, []*ResourceType{User}, Resource{"id": "1"})
 	want := `{"schemas":["` + ListResponseURN + `"],"totalResults":3,"itemsPerPage":1,"previousCursor":"p","nextCursor":"n","Resources":[{"id":"1"}]}`
-	if diff := cmp.Diff(want, string(got)); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("wrong message (-want +got):\n%s", diff)
 	}
 }
 
 func TestListResponseOfSeveralTypes(t *testing.T) {
-	list := ListResponse{TotalResults: 2, StartIndex: 1, Resources: []Resource{
-		{"members": []any{object{"display": "D", "value": "1"}}, "displayName": "G"}, {"title": "T", "displayName": "U"}}}
-	got, err := list.EncodeMixed([]*ResourceType{Group, User})
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := encodedList(t, ListResponse{TotalResults: 2, StartIndex: 1}, []*ResourceType{Group, User},
+		Resource{"members": []any{object{"display": "D", "value": "1"}}, "displayName": "G"}, Resource{"title": "T", "displayName": "U"})
 	want := `{"schemas":["` + ListResponseURN + `"],"totalResults":2,"startIndex":1,"itemsPerPage":2,"Resources":[` +
 		`{"displayName":"G","members":[{"value":"1","display":"D"}]},{"displayName":"U","title":"T"}]}`
-	if diff := cmp.Diff(want, string(got)); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("wrong message (-want +got):\n%s", diff)
 	}
 }

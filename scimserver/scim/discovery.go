@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -116,13 +117,15 @@ func FindResourceTypeDocument(name, baseURL string) (ResourceTypeDocument, bool)
 // EncodeDocuments returns a ListResponse with all documents given on one page.
 func EncodeDocuments[D any](documents []D) ([]byte, error) {
 	list := ListResponse{TotalResults: len(documents), StartIndex: 1}
-	resources, err := json.Marshal(documents)
-	if err != nil {
-		return nil, err
+	for _, document := range documents {
+		encoded, err := json.Marshal(document)
+		if err != nil {
+			return nil, err
+		}
+		list.begin()
+		list.resources = append(list.resources, encoded...)
 	}
-	out := list.appendHead(nil, len(documents))
-	out = append(out[:len(out)-1], resources...)
-	return append(out, '}'), nil
+	return slices.Concat(list.Encode()), nil
 }
 
 func schemaDocument(s *Schema, baseURL string) SchemaDocument {

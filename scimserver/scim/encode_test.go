@@ -3,6 +3,7 @@ package scim
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,21 +69,27 @@ func TestEncodeOfNothingIsAnEmptyObject(t *testing.T) {
 	}
 }
 
-func TestListResponseHasIntegerCountsAndAlwaysResources(t *testing.T) {
-	list := ListResponse{TotalResults: 3, StartIndex: 2, Resources: []Resource{{"userName": "b"}, {"userName": "c"}}}
-	got, err := list.Encode(User)
-	if err != nil {
-		t.Fatal(err)
+// encodedList is the message with these resources, which are of these types.
+func encodedList(t *testing.T, list ListResponse, types []*ResourceType, resources ...Resource) string {
+	t.Helper()
+	for i, r := range resources {
+		if err := list.Add(types[i], r); err != nil {
+			t.Fatal(err)
+		}
 	}
+	return string(slices.Concat(list.Encode()))
+}
+
+func TestListResponseHasIntegerCountsAndAlwaysResources(t *testing.T) {
+	got := encodedList(t, ListResponse{TotalResults: 3, StartIndex: 2}, []*ResourceType{User, User}, Resource{"userName": "b"}, Resource{"userName": "c"})
 	want := `{"schemas":["` + ListResponseURN + `"],"totalResults":3,"startIndex":2,"itemsPerPage":2,"Resources":[{"userName":"b"},{"userName":"c"}]}`
-	if diff := cmp.Diff(want, string(got)); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("wrong JSON (-want +got):\n%s", diff)
 	}
-	got, err = (&ListResponse{StartIndex: 1}).Encode(User)
-	if err != nil || !strings.HasSuffix(string(got), `"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`) {
-		t.Errorf("an empty list is %s, %v", got, err)
+	if got := encodedList(t, ListResponse{StartIndex: 1}, nil); !strings.HasSuffix(got, `"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`) {
+		t.Errorf("an empty list is %s", got)
 	}
-	if _, err = (&ListResponse{Resources: []Resource{{"title": struct{}{}}}}).Encode(User); err == nil {
+	if err := (&ListResponse{}).Add(User, Resource{"title": struct{}{}}); err == nil {
 		t.Error("a resource that cannot be encoded is no error")
 	}
 }

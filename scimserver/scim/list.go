@@ -2,6 +2,7 @@ package scim
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -75,7 +76,8 @@ func parseInteger(name, text string, missing int, scimType string) (int, error) 
 	return int(n), nil
 }
 
-// ListResponse is a page of resources (RFC 7644 section 3.4.2).
+// ListResponse is a page of resources (RFC 7644 section 3.4.2). They are encoded as they are added: as text they take a
+// fraction of the memory.
 type ListResponse struct {
 	// TotalResults counts all matches, not only those on this page.
 	TotalResults int
@@ -86,34 +88,34 @@ type ListResponse struct {
 	// leaves them out. Only the last page has no NextCursor.
 	NextCursor     string
 	PreviousCursor string
-	Resources      []Resource
+
+	resources []byte
+	items     int
 }
 
-// Encode returns the message as JSON. itemsPerPage is the number of resources on this page.
-func (l *ListResponse) Encode(rt *ResourceType) ([]byte, error) {
-	return l.encode(func(int) *ResourceType { return rt })
-}
+// Grow makes room for resources of so many bytes.
+func (l *ListResponse) Grow(bytes int) { l.resources = slices.Grow(l.resources, bytes) }
 
-// EncodeMixed is Encode for resources of several types; types has the type of each.
-func (l *ListResponse) EncodeMixed(types []*ResourceType) ([]byte, error) {
-	return l.encode(func(i int) *ResourceType { return types[i] })
-}
-
-func (l *ListResponse) encode(typeOf func(int) *ResourceType) ([]byte, error) {
-	out := l.appendHead(make([]byte, 0, 256+1024*len(l.Resources)), len(l.Resources))
+// Add appends a resource to the page. The error tells of a value of a type that a Resource cannot hold.
+func (l *ListResponse) Add(rt *ResourceType, res Resource) error {
+	l.begin()
 	var err error
-	for i, res := range l.Resources {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		if out, err = AppendEncode(out, typeOf(i), res); err != nil {
-			return nil, err
-		}
-	}
-	return append(out, ']', '}'), nil
+	l.resources, err = AppendEncode(l.resources, rt, res)
+	return err
 }
 
-func (l *ListResponse) appendHead(out []byte, items int) []byte {
+// begin begins the next resource.
+func (l *ListResponse) begin() {
+	if l.items > 0 {
+		l.resources = append(l.resources, ',')
+	}
+	l.items++
+}
+
+// Encode returns the message as JSON, in two parts that follow each other, so that the resources need not be copied.
+// itemsPerPage is the number of resources on this page.
+func (l *ListResponse) Encode() (head, resources []byte) {
+	out := make([]byte, 0, 256)
 	out = append(out, `{"schemas":["`+ListResponseURN+`"],"totalResults":`...)
 	out = strconv.AppendInt(out, int64(l.TotalResults), 10)
 	if l.StartIndex > 0 {
@@ -121,12 +123,12 @@ func (l *ListResponse) appendHead(out []byte, items int) []byte {
 		out = strconv.AppendInt(out, int64(l.StartIndex), 10)
 	}
 	out = append(out, `,"itemsPerPage":`...)
-	out = strconv.AppendInt(out, int64(items), 10)
+	out = strconv.AppendInt(out, int64(l.items), 10)
 	if l.PreviousCursor != "" {
 		out = appendString(append(out, `,"previousCursor":`...), l.PreviousCursor)
 	}
 	if l.NextCursor != "" {
 		out = appendString(append(out, `,"nextCursor":`...), l.NextCursor)
 	}
-	return append(out, `,"Resources":[`...)
+	return append(out, `,"Resources":[`...), append(l.resources, ']', '}')
 }

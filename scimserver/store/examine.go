@@ -116,8 +116,8 @@ func (s *Store) examine(ctx context.Context, tenant string, rt *scim.ResourceTyp
 		return match{}, err
 	}
 	key := e.Sort.Key(r)
-	if rt == scim.Group && e.WithMembers && !e.members {
-		r = nil
+	if rt == scim.Group && (e.WithMembers || e.members) {
+		r = nil // what is not admitted yet must not be held
 	}
 	return match{rt: rt, key: key, resource: r}, nil
 }
@@ -125,6 +125,15 @@ func (s *Store) examine(ctx context.Context, tenant string, rt *scim.ResourceTyp
 // cutMatches cuts a page out of all matches, which are in order.
 func (s *Store) cutMatches(ctx context.Context, tenant string, e *examination, matches []match) (Page, error) {
 	from, to := e.bounds(len(matches), func(i int) scim.SortKey { return matches[i].key })
+	var groups []string
+	for _, m := range matches[from:to] {
+		if m.rt == scim.Group {
+			groups = append(groups, m.key.ID)
+		}
+	}
+	if err := s.admit(ctx, tenant, &e.Query, groups); err != nil {
+		return Page{}, err
+	}
 	page := newPage(to-from, from, len(matches))
 	for i, m := range matches[from:to] {
 		if m.resource == nil {
@@ -137,7 +146,12 @@ func (s *Store) cutMatches(ctx context.Context, tenant string, e *examination, m
 				m.resource = r
 			}
 		}
-		page.add(m, i == 0)
+		if !e.WithMembers {
+			delete(m.resource, "members") // which only the filter or the order has looked at
+		}
+		if err := e.add(&page, m, i == 0); err != nil {
+			return Page{}, err
+		}
 	}
 	return page, nil
 }

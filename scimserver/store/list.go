@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -21,6 +24,12 @@ type Query struct {
 	From *Position
 	// WithMembers asks for the members of groups.
 	WithMembers bool
+	// Admit is told before the members of the page's groups are looked up how many there are, by what the groups note of
+	// themselves. Its error ends the List; nil lets all pass.
+	Admit func(members int) error
+	// Each takes the resources of the page one after the other, so that they are not all held at the same time. Its
+	// error ends the List; nil leaves the resources in the Page.
+	Each func(rt *scim.ResourceType, r scim.Resource) error
 	// Address adds to a resource the addresses that the store does not know, meta.location and
 	// $ref, for a filter or an order that may look at them; nil if none does.
 	Address func(rt *scim.ResourceType, r scim.Resource)
@@ -53,6 +62,7 @@ type Position struct {
 
 // Page is the answer to a Query.
 type Page struct {
+	// Resources and Types are empty if Query.Each has taken the resources.
 	Resources []scim.Resource
 	// Types has the type of each resource.
 	Types []*scim.ResourceType
@@ -122,13 +132,20 @@ func (s *Store) cutIndex(ctx context.Context, tenant string, rt *scim.ResourceTy
 		return q.bounds(len(ids), func(i int) scim.SortKey { return scim.SortKey{ID: ids[i]} })
 	})
 	page := newPage(len(ids), from, total)
+	if rt == scim.Group {
+		if err := s.admit(ctx, tenant, &q, ids); err != nil {
+			return Page{}, err
+		}
+	}
 	for i, id := range ids {
 		// The order includes this process's writes, and what it deleted is not in it.
 		r, err := s.load(ctx, tenant, rt, id, q.WithMembers, client.DisableReadYourWritesConsistency)
 		if err != nil {
 			return Page{}, err
 		}
-		page.add(match{rt: rt, key: scim.SortKey{ID: id}, resource: r}, i == 0)
+		if err := q.add(&page, match{rt: rt, key: scim.SortKey{ID: id}, resource: r}, i == 0); err != nil {
+			return Page{}, err
+		}
 	}
 	return page, nil
 }
@@ -140,15 +157,48 @@ func newPage(count, from, total int) Page {
 	}
 }
 
-// add adds the next match. One whose resource has just gone still marks the place.
-func (p *Page) add(m match, first bool) {
+// add adds the next match to a page. One whose resource has just gone still marks the place.
+func (q *Query) add(p *Page, m match, first bool) error {
 	if first {
 		p.First = m.key
 	}
 	p.Last = m.key
-	if m.resource != nil {
+	switch {
+	case m.resource == nil:
+	case q.Each != nil:
+		return q.Each(m.rt, m.resource)
+	default:
 		p.Resources, p.Types = append(p.Resources, m.resource), append(p.Types, m.rt)
 	}
+	return nil
+}
+
+// admit asks q.Admit whether the members of these groups may be looked up.
+func (s *Store) admit(ctx context.Context, tenant string, q *Query, groups []string) error {
+	if q.Admit == nil || !q.WithMembers {
+		return nil
+	}
+	total := 0
+	for _, id := range groups {
+		group := &v1alpha1.ScimGroup{}
+		err := s.client.Get(ctx, key(tenant, id), group, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read from the cache: %w", err)
+		}
+		noted, ok := notedMembers(group)
+		if !ok { // an older operator has written it
+			members, err := s.members(ctx, tenant, id)
+			if err != nil {
+				return err
+			}
+			noted.count = len(members)
+		}
+		total += noted.count
+	}
+	return q.Admit(total)
 }
 
 // bounds returns the part that is wanted of n places in order.

@@ -1,0 +1,105 @@
+package scimserver
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+	"rservice.dev/scim-operator/scimserver/store"
+)
+
+// listStore has one page of one group, which claims to have so many members.
+type listStore struct {
+	resourceStore
+	members int
+	listed  int
+	broken  bool
+}
+
+func (s *listStore) List(_ context.Context, _ string, _ *scim.ResourceType, q store.Query) (store.Page, error) {
+	if err := q.Admit(s.members); err != nil {
+		return store.Page{}, err
+	}
+	s.listed++
+	if s.broken {
+		panic("broken")
+	}
+	res := scim.Resource{"displayName": "Crowd", "members": []any{map[string]any{"value": someID, "type": "User"}}}
+	scim.Stamp(scim.Group, res, someID, "", scim.Meta{Version: `W/"7"`})
+	return store.Page{Total: 1}, q.Each(scim.Group, res)
+}
+
+// slowReader takes its answer only when it is let go.
+type slowReader struct {
+	*httptest.ResponseRecorder
+	reading, letGo chan struct{}
+}
+
+func (w *slowReader) Write(p []byte) (int, error) {
+	if w.reading != nil {
+		close(w.reading)
+		w.reading = nil
+		<-w.letGo
+	}
+	return w.ResponseRecorder.Write(p)
+}
+
+func TestListsOfMembersCountByTheirBytes(t *testing.T) {
+	const half = maxTenantBodies / listedMemberSize / 2
+	list := func() *http.Request { return request(http.MethodGet, "/scim/v2/Groups", "") }
+	held := &listStore{members: half + 1}
+	s := newServer(held, anyTenant{}, Options{Logger: (&logBuffer{}).logger()})
+	s.shares.patience = 10 * time.Millisecond
+	slow := &slowReader{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
+	reading, written := slow.reading, make(chan struct{})
+	go func() {
+		defer close(written)
+		s.Handler().ServeHTTP(slow, as("busy", list()))
+	}()
+	<-reading
+
+	// As long as the first client reads its answer, there is no room for as much again.
+	w := serve(s, as("busy", list()))
+	wantSCIMError(t, w, http.StatusTooManyRequests, "")
+	wantRetryAfter(t, w.Header())
+	for name, answered := range map[string]struct {
+		tenant  string
+		members int
+	}{"another tenant": {"other", half + 1}, "a short list": {"busy", maxUserBody / listedMemberSize}, "a list that just fits": {"busy", half - 1}} {
+		held.members = answered.members
+		if w := serve(s, as(answered.tenant, list())); w.Code != http.StatusOK {
+			t.Errorf("%s: got %d %s", name, w.Code, w.Body)
+		}
+	}
+	close(slow.letGo)
+	<-written
+	if slow.Code != http.StatusOK || !strings.HasSuffix(slow.Body.String(), `}]}`) {
+		t.Errorf("got %d %s", slow.Code, slow.Body)
+	}
+
+	held.broken = true
+	if w := serve(s, as("busy", list())); w.Code != http.StatusInternalServerError {
+		t.Errorf("got %d", w.Code)
+	}
+	if len(s.shares.tenants) != 0 {
+		t.Error("what an answer held is not given back")
+	}
+}
+
+func TestAListMayHaveSoManyMembers(t *testing.T) {
+	for _, test := range []struct{ members, want, listed int }{{maxListedMembers, 200, 1}, {maxListedMembers + 1, 400, 0}} {
+		crowd := &listStore{members: test.members}
+		s := newServer(crowd, onlyGood{}, Options{Logger: (&logBuffer{}).logger()})
+		w := serve(s, request(http.MethodGet, "/scim/v2/Groups", ""))
+		if w.Code != test.want || crowd.listed != test.listed {
+			t.Errorf("%d members: got %d %s", test.members, w.Code, w.Body)
+		}
+		if test.want == 400 {
+			wantSCIMError(t, w, 400, scim.TypeTooMany)
+		}
+	}
+}
