@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +26,8 @@ const (
 	memberBatch = 256
 	// maxGroupsOfMember is the limit of spec.groups.
 	maxGroupsOfMember = 5000
-	// namedMissing is how many unknown members an error names.
-	namedMissing = 5
+	// maxUnknown is how many unknown members decide that a request is refused.
+	maxUnknown = 5
 )
 
 // membership is a change of a group's direct members.
@@ -39,46 +40,92 @@ func (m *membership) empty() bool { return len(m.add) == 0 && len(m.remove) == 0
 
 // resolve finds the users and groups that a request names as members. One that
 // does not exist refuses the request before anything is written.
+//
+// Nearly all are in the cache. What is not there may have been made through another replica a moment ago, so the API
+// server is asked, but it is never asked about more than maxUnknown that it does not know: by then the answer is clear.
 func (s *Store) resolve(ctx context.Context, tenant, group string, ids []string) ([]member, error) {
-	members := make([]member, 0, len(ids))
-	var missing []string
-	for _, id := range ids {
+	members := make([]member, len(ids))
+	// Positions in ids: of what does not exist, and of what is still to be looked up.
+	var unknown, absent []int
+	for i, id := range ids {
 		if id == group {
 			return nil, scim.BadRequest(scim.TypeInvalidValue, "members: a group cannot be a member of itself")
 		}
-		m, ok, err := s.findMember(ctx, tenant, id)
-		if err != nil {
+		if !isID(id) {
+			unknown = append(unknown, i)
+		} else if m, found, err := s.findMember(ctx, tenant, id, false); err != nil {
 			return nil, err
+		} else if members[i] = m; !found {
+			absent = append(absent, i)
 		}
-		if !ok {
-			missing = append(missing, id)
-			continue
+		if room := maxUnknown - len(unknown); room > 0 && (len(absent) >= room || i == len(ids)-1) {
+			missing, err := s.askFor(ctx, tenant, ids, absent, members)
+			if err != nil {
+				return nil, err
+			}
+			unknown, absent = append(unknown, missing...), absent[:0]
 		}
-		members = append(members, m)
+		if len(unknown) >= maxUnknown {
+			break
+		}
 	}
-	if len(missing) > 0 {
-		named := missing[:min(len(missing), namedMissing)]
-		for i, id := range named {
-			named[i] = fmt.Sprintf("%.64q", id)
-		}
-		return nil, scim.BadRequest(scim.TypeInvalidValue,
-			"members: no user or group has the id of %d of the values, among them %v; nothing was changed", len(missing), named)
+	if len(unknown) > 0 {
+		return nil, unknownMembers(ids, unknown)
 	}
 	return members, nil
 }
 
-func (s *Store) findMember(ctx context.Context, tenant, id string) (member, bool, error) {
-	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
-	// Both caches before the API server: most members are there.
-	for _, live := range []bool{false, true} {
-		if found, err := s.peek(ctx, tenant, id, user, live); found || err != nil {
-			return member{id: id, display: user.Spec.UserName}, found, err
-		}
-		if found, err := s.peek(ctx, tenant, id, group, live); found || err != nil {
-			return member{id: id, display: group.Spec.DisplayName, isGroup: true}, found, err
+// unknownMembers names what can be an id. Anything else that stands in its place may be a name or an address.
+func unknownMembers(ids []string, unknown []int) error {
+	slices.Sort(unknown)
+	var named, parts []string
+	for _, i := range unknown {
+		if isID(ids[i]) {
+			named = append(named, ids[i])
 		}
 	}
-	return member{}, false, nil
+	if len(named) > 0 {
+		parts = append(parts, "no user or group has the id "+strings.Join(named, ", "))
+	}
+	if others := len(unknown) - len(named); others > 0 {
+		parts = append(parts, fmt.Sprintf("%d of the values are no ids of this server", others))
+	}
+	if len(unknown) >= maxUnknown {
+		parts = append(parts, "the values after these were not looked at")
+	}
+	return scim.BadRequest(scim.TypeInvalidValue, "members: %s; nothing was changed", strings.Join(parts, "; "))
+}
+
+// askFor looks members up at the API server, all at the same time, and returns the positions of those who do not exist.
+func (s *Store) askFor(ctx context.Context, tenant string, ids []string, absent []int, members []member) ([]int, error) {
+	found := make([]bool, len(absent))
+	readers, readCtx := errgroup.WithContext(ctx)
+	for k, i := range absent {
+		readers.Go(func() (err error) {
+			members[i], found[k], err = s.findMember(readCtx, tenant, ids[i], true)
+			return err
+		})
+	}
+	if err := readers.Wait(); err != nil {
+		return nil, err
+	}
+	var missing []int
+	for k, i := range absent {
+		if !found[k] {
+			missing = append(missing, i)
+		}
+	}
+	return missing, nil
+}
+
+// findMember looks a user or group up in the cache alone or at the API server alone.
+func (s *Store) findMember(ctx context.Context, tenant, id string, live bool) (member, bool, error) {
+	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
+	if found, err := s.peek(ctx, tenant, id, user, live); found || err != nil {
+		return member{id: id, display: user.Spec.UserName}, found, err
+	}
+	found, err := s.peek(ctx, tenant, id, group, live)
+	return member{id: id, display: group.Spec.DisplayName, isGroup: true}, found, err
 }
 
 // peek reads from the cache alone or from the API server alone.

@@ -163,6 +163,12 @@ func newID() (string, error) {
 	return id.String(), nil
 }
 
+// isID reports whether a text has the form of an id. Other spellings of a UUID are names of nothing.
+func isID(text string) bool {
+	parsed, err := uuid.Parse(text)
+	return err == nil && parsed.String() == text
+}
+
 // stampRequest notes the request on the object.
 func stampRequest(ctx context.Context, obj client.Object) {
 	info, ok := ctx.Value(requestInfoKey{}).(RequestInfo)
@@ -193,9 +199,8 @@ func notFound(rt *scim.ResourceType, id string) error {
 // server: another replica may have created it a moment ago. An object that is
 // being deleted does not exist for clients.
 func fetch[T client.Object](ctx context.Context, s *Store, tenant, id string, obj T, live bool, opts ...client.GetOption) (bool, error) {
-	// Other spellings of a UUID are names of nothing.
-	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
-		return false, nil //nolint:nilerr // nothing has such an id
+	if !isID(id) {
+		return false, nil
 	}
 	if !live {
 		err := s.client.Get(ctx, key(tenant, id), obj, opts...)
