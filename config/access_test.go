@@ -299,14 +299,14 @@ var _ = Describe("the policies", Ordered, func() {
 func newUser() *v1alpha1.ScimUser {
 	return &v1alpha1.ScimUser{
 		ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: fmt.Sprintf("01a21007-a2f8-76d0-b28a-%012x", time.Now().UnixNano()&0xffffffffffff)},
-		Spec:       v1alpha1.ScimUserSpec{UserName: "ada@example.com", LastModified: metav1.NowMicro()},
+		Spec:       v1alpha1.ScimUserSpec{UserName: "ada@example.com", LastModified: v1alpha1.NewTimestamp(time.Now())},
 	}
 }
 
 func newGroup() *v1alpha1.ScimGroup {
 	return &v1alpha1.ScimGroup{
 		ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: fmt.Sprintf("01a21007-a2f8-76d0-b28a-%012x", time.Now().UnixNano()&0xffffffffffff)},
-		Spec:       v1alpha1.ScimGroupSpec{DisplayName: "Engineering", LastModified: metav1.NowMicro()},
+		Spec:       v1alpha1.ScimGroupSpec{DisplayName: "Engineering", LastModified: v1alpha1.NewTimestamp(time.Now())},
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
@@ -76,7 +75,7 @@ var _ = Describe("The status of a ScimEndpoint", func() {
 		endpoint := newEndpoint("okta")
 		Expect(w.Create(ctx, endpoint)).To(Succeed())
 		eventually(ctx, w, endpoint, isReady())
-		used := metav1.NewTime(time.Now().Truncate(time.Second))
+		used := v1alpha1.NewTimestamp(time.Now())
 		endpoint.Status.Tokens[0].LastUsedAt, endpoint.Status.LastRequestAt = &used, &used
 		old := endpoint.Status.Tokens[0].ID
 		Expect(w.Status().Update(ctx, endpoint)).To(Succeed())

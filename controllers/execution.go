@@ -101,7 +101,7 @@ func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome
 		Type: v1alpha1.ConditionSucceeded, Status: succeeded, Reason: outcome.Reason,
 		Message: truncate(outcome.Message), LastTransitionTime: metav1.NewTime(now),
 	})
-	status.Result, status.Trigger, status.Time = result, trigger, metav1.NewMicroTime(now)
+	status.Result, status.Trigger, status.Time = result, trigger, v1alpha1.NewTimestamp(now)
 	status.RuleGeneration, status.SubjectGeneration = outcome.Generation, l.subject.GetGeneration()
 	status.RequestID = clip(l.subject.GetAnnotations()[v1alpha1.AnnotationRequestID], maxRequestID)
 	status.SubjectRerun = followed(l.subject, status.SubjectRerun)

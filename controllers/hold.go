@@ -128,7 +128,7 @@ func (r *endpointReconciler) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
 		return false
 	}
 	held.ReleasedGeneration = generation
-	held.ReleasedAt = new(metav1.NewMicroTime(r.status.clock.Now()))
+	held.ReleasedAt = new(v1alpha1.NewTimestamp(r.status.clock.Now()))
 	return true
 }
 

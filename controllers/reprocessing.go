@@ -171,10 +171,10 @@ func (p *reprocessing) of(rule *v1alpha1.AutomationRule) *v1alpha1.Reprocessing 
 	}
 	state := &v1alpha1.Reprocessing{
 		Total: int64(b.total), Processed: int64(b.total - b.left()), Retrying: int64(len(b.retrying)),
-		StartedAt: new(metav1.NewTime(b.started)),
+		StartedAt: new(v1alpha1.NewTimestamp(b.started)),
 	}
 	if b.left() == 0 {
-		state.FinishedAt = new(metav1.NewTime(p.clock.Now()))
+		state.FinishedAt = new(v1alpha1.NewTimestamp(p.clock.Now()))
 	}
 	return state
 }

@@ -175,7 +175,7 @@ func newUser(userName, displayName string, options ...func(*v1alpha1.ScimUser)) 
 	user := &v1alpha1.ScimUser{
 		ObjectMeta: metav1.ObjectMeta{Name: uuid.Must(uuid.NewV7()).String(), Finalizers: []string{v1alpha1.FinalizerDeprovision}},
 		Spec: v1alpha1.ScimUserSpec{
-			UserName: userName, DisplayName: displayName, Active: new(true), LastModified: metav1.NowMicro(),
+			UserName: userName, DisplayName: displayName, Active: new(true), LastModified: v1alpha1.NewTimestamp(time.Now()),
 		},
 	}
 	for _, option := range options {
@@ -203,7 +203,7 @@ func managedBy(value string) func(*v1alpha1.ScimUser) {
 func newGroup(displayName string) *v1alpha1.ScimGroup {
 	return &v1alpha1.ScimGroup{
 		ObjectMeta: metav1.ObjectMeta{Name: uuid.Must(uuid.NewV7()).String()},
-		Spec:       v1alpha1.ScimGroupSpec{DisplayName: displayName, LastModified: metav1.NowMicro()},
+		Spec:       v1alpha1.ScimGroupSpec{DisplayName: displayName, LastModified: v1alpha1.NewTimestamp(time.Now())},
 	}
 }
 

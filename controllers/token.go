@@ -63,12 +63,12 @@ func (s tokenSecret) generation() (int64, bool) {
 }
 
 // timeOf is an annotation's time, nil when it is missing or not a time.
-func (s tokenSecret) timeOf(annotation string) *metav1.Time {
+func (s tokenSecret) timeOf(annotation string) *v1alpha1.Timestamp {
 	parsed, err := time.Parse(time.RFC3339, s.Annotations[annotation])
 	if err != nil {
 		return nil
 	}
-	return new(metav1.NewTime(parsed))
+	return new(v1alpha1.NewTimestamp(parsed))
 }
 
 // issue puts a new token into the Secret.
@@ -123,7 +123,7 @@ func (s tokenSecret) dropPrevious() {
 
 // previousExpiry is when the previous token stops working, nil when there is none
 // that works.
-func (s tokenSecret) previousExpiry() *metav1.Time {
+func (s tokenSecret) previousExpiry() *v1alpha1.Timestamp {
 	if len(s.Data[v1alpha1.SecretKeyPreviousToken]) == 0 {
 		return nil
 	}

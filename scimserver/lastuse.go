@@ -136,9 +136,9 @@ func lastUsePatch(place int, id string, at time.Time) (client.Patch, error) {
 	type operation struct {
 		Op    string `json:"op"`
 		Path  string `json:"path"`
-		Value string `json:"value"`
+		Value any    `json:"value"`
 	}
-	token, when := fmt.Sprintf("/status/tokens/%d", place), at.UTC().Format(time.RFC3339)
+	token, when := fmt.Sprintf("/status/tokens/%d", place), v1alpha1.NewTimestamp(at)
 	data, err := json.Marshal([]operation{
 		{"test", token + "/id", id}, {"add", token + "/lastUsedAt", when}, {"add", "/status/lastRequestAt", when},
 	})

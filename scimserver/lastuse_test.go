@@ -6,7 +6,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -49,7 +48,7 @@ var _ = Describe("The last use of a token", func() {
 	It("is in the ScimEndpoint's status, written once for many requests to several replicas", func(ctx SpecContext) {
 		c, _, namespace := connect(ctx)
 		second := scimClient{base: startReplica(ctx, namespace).url + "/scim/v2", token: c.token}
-		long := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
+		long := v1alpha1.NewTimestamp(time.Now().Add(-time.Hour))
 		endpoint := endpointOf(ctx, namespace,
 			v1alpha1.TokenStatus{ID: "another", State: v1alpha1.TokenPrevious, LastUsedAt: &long},
 			v1alpha1.TokenStatus{ID: v1alpha1.TokenID(c.token), State: v1alpha1.TokenCurrent, LastUsedAt: &long})

@@ -2,6 +2,7 @@ package scimserver_test
 
 import (
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 	. "github.com/onsi/ginkgo/v2"
@@ -75,7 +76,7 @@ var _ = Describe("What a request leaves out", func() {
 		restored := uuid.Must(uuid.NewV7()).String()
 		Expect(direct.Create(ctx, &v1alpha1.ScimUser{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: restored},
-			Spec:       v1alpha1.ScimUserSpec{UserName: "restored@example.com", LastModified: metav1.NowMicro()},
+			Spec:       v1alpha1.ScimUserSpec{UserName: "restored@example.com", LastModified: v1alpha1.NewTimestamp(time.Now())},
 		})).To(Succeed())
 		Eventually(func() any { return c.do(ctx, "GET", "/Users", nil).Body["totalResults"] }).Should(Equal(4.0))
 

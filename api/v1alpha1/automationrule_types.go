@@ -206,10 +206,10 @@ type Reprocessing struct {
 	// startedAt is when the change was seen, or, if another rule for the same kind of
 	// subject has changed since, that one's.
 	// +optional
-	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+	StartedAt *Timestamp `json:"startedAt,omitempty"`
 	// finishedAt is when all subjects were done; unset until then.
 	// +optional
-	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+	FinishedAt *Timestamp `json:"finishedAt,omitempty"`
 }
 
 // AutomationRuleStatus says whether the rule compiles and how it fares.
@@ -222,6 +222,7 @@ type AutomationRuleStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time in the form of RFC 3339"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that this status tells of.
 	// +optional

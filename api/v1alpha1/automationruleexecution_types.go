@@ -121,7 +121,7 @@ type FieldChange struct {
 type ExecutionRun struct {
 	// time is when the run ended.
 	// +required
-	Time metav1.MicroTime `json:"time,omitempty,omitzero"`
+	Time Timestamp `json:"time,omitempty,omitzero"`
 	// trigger says why the rule ran.
 	// +required
 	Trigger Trigger `json:"trigger,omitempty"`
@@ -144,6 +144,7 @@ type AutomationRuleExecutionStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time in the form of RFC 3339"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// result is the outcome in a word, by which executions can be sorted and selected.
 	// +optional
@@ -161,7 +162,9 @@ type AutomationRuleExecutionStatus struct {
 	Trigger Trigger `json:"trigger,omitempty"`
 	// time is when the run ended.
 	// +optional
-	Time metav1.MicroTime `json:"time,omitempty,omitzero"`
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
+	Time Timestamp `json:"time,omitempty,omitzero"`
 	// ruleGeneration is the generation of the rule that ran.
 	// +optional
 	RuleGeneration int64 `json:"ruleGeneration,omitempty"`

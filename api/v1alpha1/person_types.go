@@ -166,6 +166,7 @@ type PersonStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time in the form of RFC 3339"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// heldGeneration is set while the safety brake keeps a Person whose user is gone from
 	// being disabled; the one of a user is on that.

@@ -149,14 +149,14 @@ type TokenStatus struct {
 	State TokenState `json:"state,omitempty"`
 	// issuedAt is when the token was made.
 	// +optional
-	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
+	IssuedAt *Timestamp `json:"issuedAt,omitempty"`
 	// expiresAt is when the token stops working; unset for the current one.
 	// +optional
-	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+	ExpiresAt *Timestamp `json:"expiresAt,omitempty"`
 	// lastUsedAt is when a client last used the token. It follows with a delay of about
 	// a minute.
 	// +optional
-	LastUsedAt *metav1.Time `json:"lastUsedAt,omitempty"`
+	LastUsedAt *Timestamp `json:"lastUsedAt,omitempty"`
 }
 
 // HeldDisables tells of the Persons that the safety brake keeps from being disabled.
@@ -184,7 +184,7 @@ type HeldDisables struct {
 	ReleasedGeneration int64 `json:"releasedGeneration,omitempty"`
 	// releasedAt is when that was. What was disabled before no longer counts.
 	// +optional
-	ReleasedAt *metav1.MicroTime `json:"releasedAt,omitempty"`
+	ReleasedAt *Timestamp `json:"releasedAt,omitempty"`
 }
 
 // ScimEndpointStatus is the connection information.
@@ -194,6 +194,7 @@ type ScimEndpointStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time in the form of RFC 3339"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that this status tells of.
 	// +optional
@@ -214,7 +215,7 @@ type ScimEndpointStatus struct {
 	// lastRequestAt is when a client last used one of the tokens. It follows with a delay
 	// of about a minute.
 	// +optional
-	LastRequestAt *metav1.Time `json:"lastRequestAt,omitempty"`
+	LastRequestAt *Timestamp `json:"lastRequestAt,omitempty"`
 	// users is the number of ScimUsers in the namespace. It and the two below follow with
 	// a delay of up to a minute.
 	// +optional

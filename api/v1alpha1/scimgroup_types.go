@@ -54,10 +54,20 @@ type ScimGroupSpec struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[0-9]+$`
 	MembersRevision string `json:"membersRevision,omitempty"`
+	// provisionedAt is when the client created the group, for sorting by Provisioned At. It
+	// stays when the object is restored from a backup, which makes
+	// metadata.creationTimestamp new. Unset on what was stored before there was this
+	// field, until its next change: metadata.creationTimestamp stands for it then.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
+	ProvisionedAt Timestamp `json:"provisionedAt,omitempty,omitzero"`
 	// lastModified is when the server last accepted a change of the group or of
 	// its members, for sorting by Updated At.
 	// +required
-	LastModified metav1.MicroTime `json:"lastModified,omitempty,omitzero"`
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
+	LastModified Timestamp `json:"lastModified,omitempty,omitzero"`
 }
 
 // ScimGroupStatus says what became of the group.
@@ -67,6 +77,7 @@ type ScimGroupStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time in the form of RFC 3339"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that this status tells of.
 	// +optional
@@ -104,7 +115,7 @@ type ScimGroupStatus struct {
 // +kubebuilder:printcolumn:name="Classification",type=string,JSONPath=`.status.classification`
 // +kubebuilder:printcolumn:name="Organization",type=string,JSONPath=`.status.organization.name`
 // +kubebuilder:printcolumn:name="Site",type=string,JSONPath=`.status.site.name`
-// +kubebuilder:printcolumn:name="Provisioned At",type=string,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Provisioned At",type=string,JSONPath=`.spec.provisionedAt`
 // +kubebuilder:printcolumn:name="Updated At",type=string,JSONPath=`.spec.lastModified`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="External ID",type=string,priority=1,JSONPath=`.spec.externalId`

@@ -118,10 +118,20 @@ type ScimUserSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	Groups []string `json:"groups,omitempty"`
+	// provisionedAt is when the client created the user, for sorting by Provisioned At. It
+	// stays when the object is restored from a backup, which makes
+	// metadata.creationTimestamp new. Unset on what was stored before there was this
+	// field, until its next change: metadata.creationTimestamp stands for it then.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
+	ProvisionedAt Timestamp `json:"provisionedAt,omitempty,omitzero"`
 	// lastModified is when the server last accepted a change, for sorting by
 	// Updated At.
 	// +required
-	LastModified metav1.MicroTime `json:"lastModified,omitempty,omitzero"`
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
+	LastModified Timestamp `json:"lastModified,omitempty,omitzero"`
 }
 
 // ScimName holds the parts of a user's name (RFC 7643 section 4.1.1).
@@ -217,6 +227,7 @@ type ScimUserStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time in the form of RFC 3339"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that this status tells of.
 	// +optional
@@ -258,7 +269,7 @@ const (
 
 // ScimUser is a user that a SCIM client has provisioned, as the client sent it.
 // Only the SCIM server writes its spec. metadata.name is the SCIM id; sort by
-// .metadata.creationTimestamp (Provisioned At) or .spec.lastModified (Updated At).
+// .spec.provisionedAt (Provisioned At) or .spec.lastModified (Updated At).
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,shortName=su,categories=scim
@@ -270,7 +281,7 @@ const (
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Person",type=string,JSONPath=`.status.person.name`
-// +kubebuilder:printcolumn:name="Provisioned At",type=string,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Provisioned At",type=string,JSONPath=`.spec.provisionedAt`
 // +kubebuilder:printcolumn:name="Updated At",type=string,JSONPath=`.spec.lastModified`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="External ID",type=string,priority=1,JSONPath=`.spec.externalId`

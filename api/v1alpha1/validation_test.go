@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
 	"rservice.dev/scim-operator/api/kube"
@@ -24,6 +25,7 @@ var (
 
 func TestAPI(t *testing.T) {
 	RegisterFailHandler(Fail)
+	logf.SetLogger(GinkgoLogr)
 	RunSpecs(t, "API validation")
 }
 
@@ -161,7 +163,7 @@ var _ = DescribeTable("the API server refuses", func(ctx SpecContext, cause, kin
 	Entry("a rule that matches by two fields", "spec.update.match", "AutomationRule", `spec.update.match = {primaryEmail: a, name: b}`),
 	Entry("an expression name that CEL could not read", "spec.expressions", "AutomationRule", `spec.expressions = [{name: "e-mail", value: x}]`),
 	Entry("two expressions of one name", "Duplicate", "AutomationRule", `spec.expressions = [{name: a, value: x}, {name: a, value: y}]`),
-	Entry("an unknown moment to set a field", "spec.update.set", "AutomationRule", `spec.update.set = [{field: name, value: x, when: always}]`),
+	Entry("an unknown moment to set a field", "spec.update.set", "AutomationRule", `spec.update.set = [{field: name, value: x, when: sometimes}]`),
 	Entry("an execution of another kind of subject", "spec.subject.kind", "AutomationRuleExecution", `spec.subject.kind = Person`),
 	Entry("a person whose primary e-mail is none", "primaryEmail must be an e-mail address", "Person", `spec.primaryEmail = babs`),
 	Entry("a contact by another protocol", "spec.contacts", "Person", `spec.contacts = [{protocol: pigeon, uri: x}]`),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	. "github.com/onsi/ginkgo/v2"
@@ -50,7 +51,7 @@ func newUser(i int, userType string) *v1alpha1.ScimUser {
 		ObjectMeta: metav1.ObjectMeta{Name: uuid.Must(uuid.NewV7()).String(), Finalizers: []string{v1alpha1.FinalizerDeprovision}},
 		Spec: v1alpha1.ScimUserSpec{
 			UserName: fmt.Sprintf("user-%d@example.com", i), DisplayName: fmt.Sprintf("User %d", i), Title: "Engineer",
-			UserType: userType, Active: new(true), LastModified: metav1.NowMicro(),
+			UserType: userType, Active: new(true), LastModified: v1alpha1.NewTimestamp(time.Now()),
 		},
 	}
 }

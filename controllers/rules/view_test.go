@@ -58,8 +58,8 @@ func TestExpressionsSeeEveryFieldOfTheAPI(t *testing.T) {
 		// unseen are fields of the API that expressions need not see.
 		unseen []string
 	}{
-		"ScimUser":     {userSample, &u.Spec, userType, u, []string{"groups", "lastModified"}},
-		"ScimGroup":    {groupSample, &g.Spec, groupType, g, []string{"groups", "lastModified", "membersRevision"}},
+		"ScimUser":     {userSample, &u.Spec, userType, u, []string{"groups", "lastModified", "provisionedAt"}},
+		"ScimGroup":    {groupSample, &g.Spec, groupType, g, []string{"groups", "lastModified", "membersRevision", "provisionedAt"}},
 		"Person":       {personSample, &p.Spec, personKind.typ, p, nil},
 		"Organization": {organizationSample, &o.Spec, organizationKind.typ, o, nil},
 		"Site":         {siteSample, &s.Spec, siteKind.typ, s, nil},

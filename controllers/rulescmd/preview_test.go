@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -48,7 +49,7 @@ func newUser(i int, title string) *v1alpha1.ScimUser {
 	return &v1alpha1.ScimUser{
 		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("0193f5c0-0000-7000-8000-%012d", i)},
 		Spec: v1alpha1.ScimUserSpec{
-			UserName: fmt.Sprintf("user-%d@example.com", i), Title: title, LastModified: metav1.NowMicro(),
+			UserName: fmt.Sprintf("user-%d@example.com", i), Title: title, LastModified: v1alpha1.NewTimestamp(time.Now()),
 		},
 	}
 }

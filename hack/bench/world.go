@@ -213,7 +213,7 @@ func (w *world) newUser() *v1alpha1.ScimUser {
 			Emails:       []v1alpha1.ScimValue{{Value: name, Type: "work", Primary: new(true)}},
 			PhoneNumbers: []v1alpha1.ScimValue{{Value: "+31 20 555 0100", Type: "work"}},
 			Enterprise:   &v1alpha1.ScimEnterprise{EmployeeNumber: fmt.Sprint(n), Department: "Engineering", CostCenter: "4130"},
-			LastModified: metav1.NowMicro(),
+			LastModified: v1alpha1.NewTimestamp(time.Now()),
 		},
 	}
 }

@@ -40,6 +40,7 @@ func setGroupAttributes(spec *v1alpha1.ScimGroupSpec, r scim.Resource) error {
 func sameUser(a, b *v1alpha1.ScimUserSpec) bool {
 	x, y := *a, *b
 	x.LastModified, y.LastModified = b.LastModified, b.LastModified
+	x.ProvisionedAt, y.ProvisionedAt = b.ProvisionedAt, b.ProvisionedAt
 	x.Extensions, y.Extensions = nil, nil
 	x.Active, y.Active = new(x.IsActive()), new(y.IsActive())
 	return equality.Semantic.DeepEqual(x, y) && sameExtensions(a.Extensions, b.Extensions)

@@ -73,13 +73,13 @@ func userAttributes(spec *v1alpha1.ScimUserSpec) (scim.Resource, error) {
 }
 
 // setUserAttributes writes what the client wrote into a spec. Groups and
-// lastModified stay as they are.
+// times stay as they are.
 func setUserAttributes(spec *v1alpha1.ScimUserSpec, r scim.Resource) error {
 	extensions, err := extensionsOf(r)
 	if err != nil {
 		return err
 	}
-	groups, modified := spec.Groups, spec.LastModified
+	groups, provisioned, modified := spec.Groups, spec.ProvisionedAt, spec.LastModified
 	*spec = v1alpha1.ScimUserSpec{
 		UserName:          getString(r, "userName"),
 		ExternalID:        getString(r, "externalId"),
@@ -98,6 +98,7 @@ func setUserAttributes(spec *v1alpha1.ScimUserSpec, r scim.Resource) error {
 		Enterprise:        enterpriseOf(r.Complex(scim.EnterpriseURN)),
 		Extensions:        extensions,
 		Groups:            groups,
+		ProvisionedAt:     provisioned,
 		LastModified:      modified,
 	}
 	for _, list := range userValueLists(spec) {

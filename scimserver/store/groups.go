@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,7 +49,8 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 	}
 	group.Spec.MembersRevision = formatRevision(revision)
 	noteMembers(group, digestOf(added))
-	group.Spec.LastModified = metav1.NowMicro()
+	group.Spec.ProvisionedAt = v1alpha1.NewTimestamp(time.Now())
+	group.Spec.LastModified = group.Spec.ProvisionedAt
 	stampRequest(ctx, group)
 	if len(added) > 0 {
 		// From now on nobody else may create a group with this id, nor ever again.
@@ -276,6 +278,7 @@ func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, chang
 	last := group.Spec.LastModified
 	group.Spec = change.spec
 	group.Spec.MembersRevision = formatRevision(revision)
+	group.Spec.ProvisionedAt = createdAt(group, group.Spec.ProvisionedAt)
 	group.Spec.LastModified = now(last)
 	noteMembers(group, change.digest)
 	stampRequest(ctx, group)

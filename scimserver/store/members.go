@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -232,7 +231,7 @@ func memberRevision(m member, obj client.Object) int64 {
 
 // memberObject returns an empty object of the member's kind, its list of groups
 // and its time of change.
-func memberObject(m member) (client.Object, *[]string, *metav1.MicroTime) {
+func memberObject(m member) (client.Object, *[]string, *v1alpha1.Timestamp) {
 	if m.isGroup {
 		group := &v1alpha1.ScimGroup{}
 		return group, &group.Spec.Groups, &group.Spec.LastModified

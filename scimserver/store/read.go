@@ -80,7 +80,7 @@ func (s *Store) userResource(ctx context.Context, user *v1alpha1.ScimUser) (scim
 	if err := s.addGroups(ctx, user.Namespace, r, user.Spec.Groups); err != nil {
 		return nil, err
 	}
-	stamp(scim.User, r, user, user.Spec.LastModified)
+	stamp(scim.User, r, user, user.Spec.ProvisionedAt, user.Spec.LastModified)
 	return r, nil
 }
 
@@ -110,7 +110,7 @@ func groupResource(group *v1alpha1.ScimGroup) (scim.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	stamp(scim.Group, r, group, group.Spec.LastModified)
+	stamp(scim.Group, r, group, group.Spec.ProvisionedAt, group.Spec.LastModified)
 	return r, nil
 }
 

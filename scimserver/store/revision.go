@@ -11,6 +11,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -163,9 +164,12 @@ func (s *Store) cachedRevision(ctx context.Context, k *kindIndex, tenant, id str
 // currentRevision returns the API server's revision before the cache is filled.
 // What was written and deleted again before that is in no event, and waiting for
 // it would not end.
-func currentRevision(ctx context.Context, o Options, list client.ObjectList) (int64, error) {
+func currentRevision(ctx context.Context, o Options, listKind schema.GroupVersionKind) (int64, error) {
+	// Metadata can be read whatever is stored.
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(listKind)
 	if err := o.Live.List(ctx, list, client.InNamespace(o.Namespace), client.Limit(1)); err != nil {
-		return 0, fmt.Errorf("read the revision of %T: %w", list, err)
+		return 0, fmt.Errorf("read the revision of %s: %w", listKind.Kind, err)
 	}
 	revision, err := strconv.ParseInt(list.GetResourceVersion(), 10, 64)
 	if err != nil {

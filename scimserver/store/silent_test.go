@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 	. "github.com/onsi/ginkgo/v2"
@@ -45,7 +46,7 @@ var _ = Describe("a user who was stored before active always was", Serial, func(
 			id = uuid.Must(uuid.NewV7()).String()
 			silent := &v1alpha1.ScimUser{
 				ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: id},
-				Spec:       v1alpha1.ScimUserSpec{UserName: id, LastModified: metav1.NowMicro()},
+				Spec:       v1alpha1.ScimUserSpec{UserName: id, LastModified: v1alpha1.NewTimestamp(time.Now())},
 			}
 			g.Expect(s.client.Create(ctx, silent)).To(Succeed())
 			g.Expect(silent.Spec.Active).To(BeNil())

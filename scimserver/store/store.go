@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -100,23 +99,20 @@ func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 	if err := registerIndexes(ctx, o.Cache); err != nil {
 		return nil, err
 	}
-	for _, k := range []struct {
-		index *kindIndex
-		list  client.ObjectList
-	}{{&s.users, &v1alpha1.ScimUserList{}}, {&s.groups, &v1alpha1.ScimGroupList{}}} {
+	for _, index := range []*kindIndex{&s.users, &s.groups} {
 		var err error
-		if k.index.floor, err = currentRevision(ctx, o, k.list); err != nil {
+		if index.floor, err = currentRevision(ctx, o, index.listKind); err != nil {
 			return nil, err
 		}
-		informer, err := o.Cache.GetInformer(ctx, k.index.newObject(), cache.BlockUntilSynced(false))
+		informer, err := o.Cache.GetInformer(ctx, index.newObject(), cache.BlockUntilSynced(false))
 		if err != nil {
-			return nil, fmt.Errorf("watch %T: %w", k.index.newObject(), err)
+			return nil, fmt.Errorf("watch %T: %w", index.newObject(), err)
 		}
-		registration, err := informer.AddEventHandler(k.index.order.handler())
+		registration, err := informer.AddEventHandler(index.order.handler())
 		if err != nil {
-			return nil, fmt.Errorf("watch %T: %w", k.index.newObject(), err)
+			return nil, fmt.Errorf("watch %T: %w", index.newObject(), err)
 		}
-		k.index.synced = registration.HasSynced
+		index.synced = registration.HasSynced
 	}
 	return s, nil
 }
@@ -221,23 +217,32 @@ func fetch[T client.Object](ctx context.Context, s *Store, tenant, id string, ob
 
 // stamp adds id, meta and schemas. Of a resource that was never changed, lastModified is
 // created (RFC 7643 section 3.1).
-func stamp(rt *scim.ResourceType, r scim.Resource, obj client.Object, modified metav1.MicroTime) {
-	created := obj.GetCreationTimestamp().Time
-	if obj.GetGeneration() <= 1 {
-		modified.Time = created
+func stamp(rt *scim.ResourceType, r scim.Resource, obj client.Object, provisioned, modified v1alpha1.Timestamp) {
+	created := createdAt(obj, provisioned)
+	if provisioned.IsZero() && obj.GetGeneration() <= 1 {
+		modified = created
 	}
 	scim.Stamp(rt, r, obj.GetName(), "", scim.Meta{
-		Created:      created,
+		Created:      created.Time,
 		LastModified: modified.Time,
 		Version:      version(obj),
 	})
 }
 
+// createdAt is when the client created what was stored: spec.provisionedAt or, on what is older than
+// that field, the time of the object itself. The next change of such a one writes it down.
+func createdAt(obj client.Object, provisioned v1alpha1.Timestamp) v1alpha1.Timestamp {
+	if provisioned.IsZero() {
+		return v1alpha1.NewTimestamp(obj.GetCreationTimestamp().Time)
+	}
+	return provisioned
+}
+
 // now is the time of a change, never before the last one: clocks of replicas differ.
-func now(last metav1.MicroTime) metav1.MicroTime {
-	t := metav1.NowMicro()
+func now(last v1alpha1.Timestamp) v1alpha1.Timestamp {
+	t := v1alpha1.NewTimestamp(time.Now())
 	if !t.After(last.Time) {
-		t = metav1.NewMicroTime(last.Add(time.Microsecond))
+		t = v1alpha1.NewTimestamp(last.Add(time.Microsecond))
 	}
 	return t
 }

@@ -75,7 +75,8 @@ func (s *Store) createUser(ctx context.Context, tenant string, r scim.Resource) 
 	if err := setUserAttributes(&user.Spec, r); err != nil {
 		return nil, err
 	}
-	user.Spec.LastModified = metav1.NowMicro()
+	user.Spec.ProvisionedAt = v1alpha1.NewTimestamp(time.Now())
+	user.Spec.LastModified = user.Spec.ProvisionedAt
 	stampRequest(ctx, user)
 	held, err := s.claim(ctx, claimUserName, tenant, user.Spec.UserName, id, "")
 	if err != nil {
@@ -210,6 +211,7 @@ func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, muta
 		case sameUser(old, &user.Spec):
 			return Updated{Resource: current}, nil
 		}
+		user.Spec.ProvisionedAt = createdAt(user, old.ProvisionedAt)
 		user.Spec.LastModified = now(old.LastModified)
 		stampRequest(ctx, user)
 		err = s.writeUser(ctx, user, old.UserName)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -302,7 +303,7 @@ var _ = Describe("claims that a crash left behind", func() {
 			outcome <- err
 		}()
 		late := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: holder},
-			Spec: v1alpha1.ScimUserSpec{UserName: "Slow@example.com", LastModified: metav1.NowMicro()}}
+			Spec: v1alpha1.ScimUserSpec{UserName: "Slow@example.com", LastModified: v1alpha1.NewTimestamp(time.Now())}}
 		Expect(direct.Create(ctx, late)).To(Succeed())
 		Eventually(outcome).WithTimeout(defaultTiming.claimLease).Should(Receive(haveStatus(http.StatusConflict)))
 	})
