@@ -264,6 +264,8 @@ func TestProfilesDiffer(t *testing.T) {
 		_, err := patchWith(User, current, foreign, profile)
 		wantError(t, err, 400, TypeMutability)
 	}
+	_, err := patchWith(User, current, `[{"op":"Replace","path":"emails[type eq \"a\\nb\"].value","value":"o@x"}]`, Entra)
+	wantError(t, err, 400, TypeInvalidValue)
 	got, err := patchWith(User, current, missing, Entra)
 	if err != nil {
 		t.Fatal(err)

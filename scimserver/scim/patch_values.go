@@ -262,7 +262,11 @@ func (p *patcher) createElement(op Op, t target, value any) (map[string]any, err
 				return nil, BadRequest(TypeNoTarget,
 					"no value of %s matches the filter, and only a filter of eq and and can create one", t.attr.Name)
 			}
-			demanded[c.target.attr.Name] = c.literal
+			v, err := c.target.attr.normalize(c.literal)
+			if err != nil {
+				return nil, err
+			}
+			demanded[c.target.attr.Name] = v
 		}
 	}
 	// What the operation sets comes before what the filter demands.
