@@ -5,8 +5,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // OrganizationSpec is the record of an organization.
 type OrganizationSpec struct {
 	// name is the organization's name. A pushed group with this display name is
-	// linked to it, whatever the case of its letters; afterwards the name follows
-	// the group.
+	// linked to it, whatever the case of its letters and the white space around;
+	// afterwards the name follows the group.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

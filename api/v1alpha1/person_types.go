@@ -73,7 +73,8 @@ type PersonSpec struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Name string `json:"name,omitempty"`
 	// primaryEmail is the e-mail address that identifies the person, whatever the
-	// case of its letters. No two Persons of a namespace should have the same.
+	// case of its letters and the white space around. No two Persons of a namespace
+	// should have the same.
 	// +required
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=1024

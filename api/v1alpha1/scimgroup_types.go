@@ -22,7 +22,7 @@ const (
 // is a member of, so a group has no size limit.
 type ScimGroupSpec struct {
 	// displayName is the group's name, unique in this namespace whatever the case
-	// of its letters.
+	// of its letters and the white space around.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

@@ -10,7 +10,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="!has(self.addresses) || self.addresses.filter(e, has(e.primary) && e.primary).size() <= 1",message="at most one address may be primary"
 type ScimUserSpec struct {
 	// userName is the user's login name at the client, unique in this namespace
-	// whatever the case of its letters. It may change; the user's id does not.
+	// whatever the case of its letters and the white space around. It may change; the
+	// user's id does not.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

@@ -67,7 +67,7 @@ var functions = []function{
 	},
 	{
 		name: "otherEmails",
-		doc:  "The values of the entries without the given address, whatever the case of its letters, and each only once.",
+		doc:  "The values of the entries without the given address, whatever the case of letters and the white space around, and each only once.",
 		overloads: []overload{{id: "otherEmails_list_string", args: []*types.Type{listOfValues, types.StringType}, result: listOfStrings,
 			call: func(args ...ref.Val) ref.Val { return otherEmails(values(args[0]), textOf(args[1])) }}},
 		examples: []example{{`otherEmails(user.emails, "Jane@example.com")`, `["jroe@example.org"]`}},
@@ -120,7 +120,7 @@ var functions = []function{
 	},
 	{
 		name: "find.organization",
-		doc:  "The record name of the enabled Organization with this name, whatever the case of its letters; none when there is none or the name is blank.",
+		doc:  "The record name of the enabled Organization with this name, whatever the case of its letters and the white space around; none when there is none or the name is blank.",
 		overloads: []overload{{id: "find_organization_string", lookup: true,
 			args: []*types.Type{findType.celType, types.StringType}, result: types.NewOptionalType(types.StringType),
 			call: func(args ...ref.Val) ref.Val { return finder(args[0]).organization(textOf(args[1])) }}},
@@ -131,7 +131,7 @@ var functions = []function{
 	},
 	{
 		name: "find.site",
-		doc:  "The record name of the enabled Site with this name, whatever the case of its letters; none when there is none or the name is blank.",
+		doc:  "The record name of the enabled Site with this name, whatever the case of its letters and the white space around; none when there is none or the name is blank.",
 		overloads: []overload{{id: "find_site_string", lookup: true,
 			args: []*types.Type{findType.celType, types.StringType}, result: types.NewOptionalType(types.StringType),
 			call: func(args ...ref.Val) ref.Val { return finder(args[0]).site(textOf(args[1])) }}},

@@ -371,6 +371,33 @@ var _ = Describe("claims that a crash left behind", func() {
 		}
 	})
 
+	It("of users who have the same name since names are compared in another way leave both of them usable", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, timing{claimLease: defaultTiming.claimLease})
+		one, err := s.Create(within(ctx), tenant, scim.User, user("jane@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		other, err := s.Create(within(ctx), tenant, scim.User, user("other@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		twin := &v1alpha1.ScimUser{}
+		Expect(direct.Get(ctx, key(tenant, other.ID()), twin)).To(Succeed())
+		twin.Spec.UserName = "jane@example.com "
+		Expect(direct.Update(ctx, twin)).To(Succeed())
+		find := func() []string {
+			page, err := s.List(within(ctx), tenant, scim.User, filter(scim.User, `userName eq "Jane@example.com"`))
+			Expect(err).NotTo(HaveOccurred())
+			return ids(page)
+		}
+		Eventually(find).WithContext(ctx).Should(Equal([]string{one.ID(), other.ID()}))
+		for _, id := range []string{one.ID(), other.ID()} {
+			_, err = s.Update(within(ctx), tenant, scim.User, id, "", set("active", false))
+			Expect(err).NotTo(HaveOccurred())
+		}
+		Expect(NewSweeper(s, tenant).Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRemoved: 1}))
+		Expect(s.Delete(within(ctx), tenant, scim.User, one.ID(), "")).To(Succeed())
+		Expect(NewSweeper(s, tenant).Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRestored: 1}))
+		Expect(holders(ctx, tenant)).To(Equal(map[string]string{claimName(claimUserName, "jane@example.com"): other.ID()}))
+	})
+
 	It("of a deleted user are taken over at once, although its Person is still being disabled", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
 		s := replica(ctx, tenant, defaultTiming)

@@ -60,22 +60,22 @@ func (t *Tenant) Problems(expectFailure func(*v1alpha1.ScimUser) bool) []string 
 func (t *Tenant) duplicates() []string {
 	var problems []string
 	holders := map[string]string{}
-	check := func(kind, value, name string) {
-		key := kind + " " + fold.String(value)
+	check := func(kind, folded, name string) {
+		key := kind + " " + folded
 		if other, taken := holders[key]; taken {
 			problems = append(problems, fmt.Sprintf("%s and %s have the same %s", other, name, key))
 		}
 		holders[key] = name
 	}
 	for i := range t.Users {
-		check("userName", t.Users[i].Spec.UserName, t.Users[i].Name)
+		check("userName", fold.String(t.Users[i].Spec.UserName), t.Users[i].Name)
 	}
 	for i := range t.Groups {
-		check("displayName", t.Groups[i].Spec.DisplayName, t.Groups[i].Name)
+		check("displayName", fold.String(t.Groups[i].Spec.DisplayName), t.Groups[i].Name)
 	}
 	for i := range t.Persons {
 		if email := t.Persons[i].Spec.PrimaryEmail; email != "" {
-			check("primaryEmail", email, t.Persons[i].Name)
+			check("primaryEmail", fold.Email(email), t.Persons[i].Name)
 		}
 	}
 	return problems
