@@ -270,7 +270,7 @@ var _ = Describe("the policies", Ordered, func() {
 		Expect(admin.Delete(ctx, namespace)).To(Succeed())
 		Eventually(ctx, func() bool {
 			return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(namespace), namespace))
-		}).WithTimeout(time.Minute).Should(BeTrue())
+		}).Should(BeTrue())
 	})
 
 	It("let the operator delete users, but no Person", func(ctx SpecContext) {
@@ -292,7 +292,7 @@ var _ = Describe("the policies", Ordered, func() {
 		Expect(admin.Delete(ctx, namespace)).To(Succeed())
 		Eventually(ctx, func() bool {
 			return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(namespace), namespace))
-		}).WithTimeout(time.Minute).Should(BeTrue())
+		}).Should(BeTrue())
 	})
 })
 

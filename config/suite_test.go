@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/assets"
 	"rservice.dev/scim-operator/hack/testenv/controlplane"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
@@ -41,7 +42,7 @@ var (
 
 func TestConfig(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(testenv.Patience)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	RunSpecs(t, "Config")
 }

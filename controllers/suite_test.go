@@ -27,7 +27,7 @@ var env *testenv.Env
 
 func TestControllers(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(testenv.Patience)
 	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	RunSpecs(t, "Controllers")
 }
@@ -91,7 +91,7 @@ func (w *world) start(ctx SpecContext, options ...func(*controllers.Options)) (s
 	GinkgoHelper()
 	mgr, err := kube.NewManager(w.config(), kube.Options{
 		Namespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
-		GracefulShutdownTimeout: 20 * time.Second, Logger: GinkgoLogr,
+		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	var o controllers.Options

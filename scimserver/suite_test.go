@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
@@ -37,7 +36,7 @@ var (
 
 func TestSCIMServer(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyTimeout(testenv.Patience)
 	RunSpecs(t, "SCIM server")
 }
 
@@ -99,7 +98,7 @@ func startReplica(ctx context.Context, namespace string, change ...func(*rest.Co
 		apply(config)
 	}
 	mgr, err := kube.NewManager(config, kube.Options{
-		Namespace: namespace, MetricsBindAddress: "0", Logger: logger, SkipNameValidation: true, GracefulShutdownTimeout: time.Minute,
+		Namespace: namespace, MetricsBindAddress: "0", Logger: logger, SkipNameValidation: true, GracefulShutdownTimeout: testenv.Patience,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	s, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace})

@@ -32,7 +32,7 @@ var env *testenv.Env
 
 func TestAdmission(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(testenv.Patience)
 	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	RunSpecs(t, "Admission")
 }
@@ -165,7 +165,7 @@ func (w *world) start(ctx SpecContext, o admission.Options) (stop func()) {
 	Expect(err).NotTo(HaveOccurred())
 	mgr, err := kube.NewManager(cfg, kube.Options{
 		Namespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
-		GracefulShutdownTimeout: 20 * time.Second, Logger: GinkgoLogr,
+		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))

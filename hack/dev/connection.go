@@ -19,7 +19,13 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-const connectTimeout = time.Minute
+const (
+	// attemptTimeout bounds one look, so that what hangs is named. The SCIM server ends its requests by then.
+	attemptTimeout = 30 * time.Second
+	// waitingAfter and waitingEvery are when a start that takes long says what it waits for.
+	waitingAfter = 5 * time.Second
+	waitingEvery = 15 * time.Second
+)
 
 // connection is what a SCIM client needs. connection.json holds it for scripts, readable by its owner only.
 type connection struct {
@@ -44,25 +50,58 @@ func (c connection) write(path string) error {
 	return nil
 }
 
-// waitConnected waits until the sample endpoint has a token, the SCIM server accepts it and rules are checked.
+// waitConnected waits until the sample endpoint has a token, the SCIM server accepts it and rules are checked. It waits as
+// long as the programs run, whose end ends ctx, and says what for: with tens of thousands of users a start takes minutes.
 func (r *runner) waitConnected(ctx context.Context) (connection, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
+	waiting := waiting{began: time.Now()}
 	for {
-		conn, err := r.connect(ctx)
-		if err == nil {
-			err = r.checkWebhook(ctx)
-		}
+		conn, err := r.tryConnect(ctx)
 		if err == nil {
 			return conn, nil
 		}
+		if waited, due := waiting.due(time.Now(), err.Error()); due {
+			fmt.Fprintf(r.out, "dev: waiting for the SCIM endpoint, %s so far: %v%s\n", waited.Round(time.Second), err, r.operatorState())
+		}
 		select {
 		case <-ctx.Done():
-			return connection{}, fmt.Errorf("the SCIM endpoint was not ready within %s: %w; the operator's log is %s",
-				connectTimeout, err, r.operator.LogFile)
+			return connection{}, fmt.Errorf("the SCIM endpoint is not ready: %w", err)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// waiting decides when to say what is waited for.
+type waiting struct {
+	began, said time.Time
+	told        string
+}
+
+// due reports whether the problem is to be told now: after a while, when it is another one, and from time to time.
+func (w *waiting) due(now time.Time, problem string) (waited time.Duration, due bool) {
+	waited = now.Sub(w.began)
+	if waited < waitingAfter || problem == w.told && now.Sub(w.said) < waitingEvery {
+		return waited, false
+	}
+	w.said, w.told = now, problem
+	return waited, true
+}
+
+func (r *runner) tryConnect(ctx context.Context) (connection, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	conn, err := r.connect(ctx)
+	if err != nil {
+		return connection{}, err
+	}
+	return conn, r.checkWebhook(ctx)
+}
+
+// operatorState tells whether the operator advances: how long it has computed.
+func (r *runner) operatorState() string {
+	if r.operator == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (the operator has used %s of CPU; its log is %s)", r.operator.CPUTime().Round(time.Second), r.operator.LogFile)
 }
 
 // followToken keeps connection.json up to date when the token is rotated or its

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -79,5 +81,20 @@ var _ = Describe("connect", func() {
 			Namespace:  namespace,
 			secret:     "okta-token",
 		}))
+	})
+
+	It("is waited for until a program ends, which is what ends the context", func(ctx SpecContext) {
+		c, err := newClient(env.Config)
+		Expect(err).NotTo(HaveOccurred())
+		r := &runner{opts: options{namespace: env.Namespace(ctx, GinkgoT())}, client: c, out: io.Discard}
+		programs, end := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := r.waitConnected(programs)
+			ended <- err
+		}()
+		Consistently(ended).ShouldNot(Receive())
+		end()
+		Eventually(ended).WithTimeout(testenv.Patience).Should(Receive(MatchError(ContainSubstring("the SCIM endpoint is not ready"))))
 	})
 })

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -169,5 +170,26 @@ func TestTheWebhookOfTheConfigurationIsCalledOnThisMachine(t *testing.T) {
 	}
 	if found != 1 {
 		t.Errorf("%d configurations", found)
+	}
+}
+
+func TestALongStartSaysWhatItWaitsFor(t *testing.T) {
+	began := time.Now()
+	w := waiting{began: began}
+	var told []string
+	for second := range 40 {
+		problem := "there is no endpoint"
+		if second >= 12 {
+			problem = "the server does not answer"
+		}
+		if waited, due := w.due(began.Add(time.Duration(second)*time.Second), problem); due {
+			told = append(told, fmt.Sprint(waited, " ", problem))
+		}
+	}
+	want := []string{
+		"5s there is no endpoint", "12s the server does not answer", "27s the server does not answer",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -29,7 +29,7 @@ var _ = Describe("two replicas behind an ingress", func() {
 		t.address = balancer.address
 
 		simulation := t.simulate(ctx, "-users", "40", "-groups", "6", "-workers", "8", "-demo",
-			"-settle-for", "10s", "-converge-for", "3m")
+			"-settle-for", "1m", "-converge-for", "3m")
 		kills := 0
 		// The first one to be killed is the leader. Each leader that is killed delays the
 		// end by the 15 s of its lease, so there is an end to it.
@@ -39,7 +39,7 @@ var _ = Describe("two replicas behind an ingress", func() {
 			replicas[victim] = t.launch(ctx, replicas[victim].address, election...)
 			kills++
 		}
-		Eventually(simulation.ended).WithTimeout(5 * time.Minute).Should(BeClosed())
+		Eventually(simulation.ended).WithContext(ctx).WithTimeout(15 * time.Minute).Should(BeClosed())
 		Expect(simulation.err).NotTo(HaveOccurred())
 		Expect(kills).To(BeNumerically(">=", len(replicas)), "the simulation was over before each replica had been killed")
 
@@ -47,7 +47,7 @@ var _ = Describe("two replicas behind an ingress", func() {
 		t.usersAreWhole(ctx)
 		t.personsAreUnique(ctx)
 		t.claimsAreHeld(ctx, balancer.interrupted())
-	}, NodeTimeout(10*time.Minute))
+	}, NodeTimeout(15*time.Minute))
 })
 
 // leaderChanged makes sure that a leader was killed and another one went on.

@@ -45,7 +45,7 @@ var (
 
 func TestOperator(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(testenv.Patience)
 	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	RunSpecs(t, "Operator")
 }
@@ -175,7 +175,7 @@ func (t *tenant) launch(ctx SpecContext, address string, arguments ...string) *o
 		o.ended <- command.Wait()
 	}()
 	DeferCleanup(func() { _ = o.stop(os.Kill) })
-	Eventually(serving).WithTimeout(time.Minute).Should(Receive(&o.address), "the operator has not begun to serve")
+	Eventually(serving).Should(Receive(&o.address), "the operator has not begun to serve")
 	return o
 }
 
@@ -205,7 +205,7 @@ func (o *operator) stop(signal os.Signal) error {
 	Expect(o.command.Process.Signal(signal)).To(Succeed())
 	o.command = nil
 	var err error
-	Eventually(o.ended).WithTimeout(time.Minute).Should(Receive(&err))
+	Eventually(o.ended).Should(Receive(&err))
 	return err
 }
 

@@ -65,7 +65,7 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.config.SettleFor, "settle-for", 0, "how long a change may take until all replicas of the server show it; 0 for a server of one replica")
 	flags.BoolVar(&o.demo, "demo", false, "check the custom resources afterwards and show them with kubectl")
 	flags.BoolVar(&o.spec, "spec", false, "run Okta's own SPEC test afterwards; the server's first user has to be a complete one")
-	flags.DurationVar(&o.convergeFor, "converge-for", 30*time.Second, "how long the custom resources may take in -demo")
+	flags.DurationVar(&o.convergeFor, "converge-for", 30*time.Second, "how long the custom resources may stay short of what they should be in -demo without coming nearer")
 	flags.StringVar(&o.attempts, "attempts", "", "`file` to write every HTTP request and what came of it to, one JSON object a line")
 	if err := flags.Parse(args); err != nil {
 		return o, flag.ErrHelp

@@ -64,7 +64,7 @@ func (f Filter) matches(w Write) bool {
 // It cannot know of writes that nobody has sent yet: to prove that something writes nothing, first wait for the condition
 // that shows it has finished.
 func (e *Env) AuditWrites(ctx context.Context, filter Filter) ([]Write, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	return e.audit.read(ctx, filter)
 }

@@ -27,8 +27,12 @@ import (
 // ConnectionEnv names the environment variable that points at the control plane of a whole test run.
 const ConnectionEnv = "SCIM_TESTENV"
 
+// Patience is how long a suite waits for what must happen: the default of its Eventually. It is no statement about how
+// fast a machine is. It only makes a hang end with what was waited for, before `go test` ends it after 10 minutes, or what
+// -timeout says, with the stacks of all goroutines.
+const Patience = 5 * time.Minute
+
 const (
-	requestTimeout = 30 * time.Second
 	// startAttempts covers the rare case that another process took a port between choosing and using it.
 	startAttempts = 3
 )
@@ -97,7 +101,7 @@ func (e *Env) Namespace(ctx context.Context, t TB) string {
 	}
 	t.Cleanup(func() {
 		// The test's own context is over by now.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Patience)
 		defer cancel()
 		if err := e.client.Delete(ctx, namespace); client.IgnoreNotFound(err) != nil {
 			t.Fatalf("deleting the test's namespace: %v", err)

@@ -2,7 +2,6 @@ package testenv_test
 
 import (
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -19,7 +18,7 @@ var env *testenv.Env
 
 func TestEnvironment(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyTimeout(testenv.Patience)
 	RunSpecs(t, "Test environment")
 }
 

@@ -47,12 +47,10 @@ var _ = Describe("a revision that no event tells of", func() {
 	It("does not keep a group from being read and changed", func(ctx SpecContext) {
 		s, tenant := newStoreIn(ctx)
 		id := notedRevision(ctx, s, tenant)
-		impatient, cancel := context.WithTimeout(ctx, 20*time.Second)
-		defer cancel()
-		r, err := s.Get(impatient, tenant, scim.Group, id, true)
+		r, err := s.Get(within(ctx), tenant, scim.Group, id, true)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.MemberIDs()).To(HaveLen(1))
-		updated, err := s.Update(impatient, tenant, scim.Group, id, "", set("displayName", "Tour Guides"))
+		updated, err := s.Update(within(ctx), tenant, scim.Group, id, "", set("displayName", "Tour Guides"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(updated.Changed).To(BeTrue())
 	})
@@ -72,9 +70,7 @@ var _ = Describe("a revision that no event tells of", func() {
 		for _, seen := range []Revision{{users: 1 << 60}, {groups: 1 << 60}} {
 			q := all()
 			q.From = &Position{Seen: seen}
-			impatient, cancel := context.WithTimeout(ctx, 20*time.Second)
-			_, err := s.List(impatient, tenant, scim.User, q)
-			cancel()
+			_, err := s.List(within(ctx), tenant, scim.User, q)
 			Expect(err).To(MatchError(ContainSubstring(scim.TypeExpiredCursor)))
 			Expect(err).To(haveStatus(400))
 		}

@@ -25,6 +25,7 @@ var (
 
 func TestStore(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(testenv.Patience)
 	RunSpecs(t, "Store")
 }
 
@@ -46,6 +47,7 @@ func replica(ctx context.Context, namespace string, t timing) *Store {
 	config.UserAgent = "store-under-test"
 	mgr, err := kube.NewManager(config, kube.Options{
 		Namespace: namespace, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
+		GracefulShutdownTimeout: testenv.Patience,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	s, err := newStore(ctx, Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace}, t)
@@ -55,9 +57,9 @@ func replica(ctx context.Context, namespace string, t timing) *Store {
 	go func() { stopped <- mgr.Start(run) }()
 	DeferCleanup(func() {
 		stop()
-		Eventually(stopped).WithTimeout(time.Minute).Should(Receive(Not(HaveOccurred())))
+		Eventually(stopped).Should(Receive(Not(HaveOccurred())))
 	})
-	Eventually(s.Synced).WithTimeout(time.Minute).WithContext(ctx).Should(BeTrue())
+	Eventually(s.Synced).WithContext(ctx).Should(BeTrue())
 	return s
 }
 

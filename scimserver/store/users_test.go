@@ -305,7 +305,7 @@ var _ = Describe("claims that a crash left behind", func() {
 		late := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: holder},
 			Spec: v1alpha1.ScimUserSpec{UserName: "Slow@example.com", LastModified: v1alpha1.NewTimestamp(time.Now())}}
 		Expect(direct.Create(ctx, late)).To(Succeed())
-		Eventually(outcome).WithTimeout(defaultTiming.claimLease).Should(Receive(haveStatus(http.StatusConflict)))
+		Eventually(outcome).Should(Receive(haveStatus(http.StatusConflict)))
 	})
 
 	It("of a rename are taken over after the lease", func(ctx SpecContext) {

@@ -28,7 +28,8 @@ const (
 	// lockSocket is an abstract socket: it ends with the process and leaves no file.
 	lockSocket = "@scim-operator-cluster"
 
-	startTimeout = 3 * time.Minute
+	// startTimeout is for a start that hangs, however busy the machine is.
+	startTimeout = 15 * time.Minute
 	stopGrace    = 15 * time.Second
 )
 

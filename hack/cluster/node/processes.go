@@ -18,8 +18,8 @@ const (
 	// cgroup is the parent that containerd gives to all containers, and its name for Kubernetes' own.
 	cgroup     = "k8s.io"
 	taskFolder = "io.containerd.runtime.v2.task"
-	// goneTimeout is for what the kernel does after a process was killed.
-	goneTimeout = 30 * time.Second
+	// goneTimeout is for what the kernel does after a process was killed, however busy the machine is.
+	goneTimeout = 5 * time.Minute
 )
 
 // programs are those that a node consists of; etcd and the API server included.

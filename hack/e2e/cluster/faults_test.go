@@ -58,7 +58,7 @@ func consistent(ctx context.Context) {
 				return nil, err
 			}
 			return held.Problems(meantToFail), nil
-		}).WithTimeout(2*time.Minute).Should(BeEmpty(), t.namespace)
+		}).Should(BeEmpty(), t.namespace)
 	}
 }
 

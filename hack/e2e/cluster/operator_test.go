@@ -59,7 +59,7 @@ func whole(ctx context.Context) {
 		running := pods(ctx, g)
 		g.Expect(running).To(HaveLen(2))
 		g.Expect([]string{running[0].Name, running[1].Name}).To(ContainElement(leader(ctx, g)))
-	}).WithTimeout(5 * 60e9).Should(Succeed())
+	}).Should(Succeed())
 	provisions(ctx)
 }
 

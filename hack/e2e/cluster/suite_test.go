@@ -24,6 +24,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/hack/cluster/node"
+	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/assets"
 )
 
@@ -61,7 +62,7 @@ func TestCluster(t *testing.T) {
 	RegisterFailHandler(Fail)
 	logf.SetLogger(GinkgoLogr)
 	format.MaxLength = 0
-	SetDefaultEventuallyTimeout(2 * time.Minute)
+	SetDefaultEventuallyTimeout(testenv.Patience)
 	SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
 	if err := node.Clean(); err != nil { // of a run that was killed, which is not this one's to answer for
 		t.Fatal(err)

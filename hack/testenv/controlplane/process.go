@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -101,4 +102,39 @@ func (p *Process) LogTail() string {
 	}
 	all := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// logSize is how many bytes the program has written to its log; 0 when that is not known.
+func (p *Process) logSize() int64 {
+	info, err := os.Stat(p.LogFile)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// ticksPerSecond is the unit of CPU times in /proc, the same on every Linux that Go runs on.
+const ticksPerSecond = 100
+
+// CPUTime is how long the program has computed so far; 0 when that is not known.
+func (p *Process) CPUTime() time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if err != nil {
+		return 0
+	}
+	// The second field is the program's name in brackets; 14 and 15 are the times of the program and of the kernel for it.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	const user, kernel = 14 - 3, 15 - 3
+	if len(fields) <= kernel {
+		return 0
+	}
+	ticks := 0
+	for _, field := range fields[user : kernel+1] {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return 0
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / ticksPerSecond
 }

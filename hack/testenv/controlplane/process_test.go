@@ -116,7 +116,7 @@ func hasEnded(t *testing.T, pid int) bool {
 
 func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(5 * time.Minute) // a hang, however busy the machine is
 	for !condition() {
 		select {
 		case <-timeout:
@@ -124,4 +124,54 @@ func waitFor(t *testing.T, what string, condition func() bool) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// running starts a shell script and stops it at the end of the test.
+func running(t *testing.T, script string) *Process {
+	t.Helper()
+	process, err := StartProcess("program", t.TempDir(), "sh", []string{"-c", script}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := process.Stop(0); err != nil {
+			t.Error(err)
+		}
+	})
+	return process
+}
+
+func TestAStartIsWaitedForAsLongAsItAdvances(t *testing.T) {
+	refused := errors.New("refused")
+	for name, c := range map[string]struct {
+		script string
+		// attempts are the answers of the probe; the last one is repeated.
+		attempts []error
+		want     string
+	}{
+		"a program that becomes ready":                {"sleep 600", []error{refused, refused, nil}, ""},
+		"a program that ends":                         {"echo broken; exit 3", []error{refused}, "program ended unexpectedly (exit status 3)"},
+		"a program that is silent":                    {"sleep 600", []error{refused}, "program is not ready and has done nothing for 200ms: refused"},
+		"a program that answers something else first": {"sleep 600", []error{refused, errors.New("503")}, "has done nothing for 200ms: 503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tries := 0
+			stall := 200 * time.Millisecond
+			if !strings.Contains(c.want, "nothing for") {
+				stall = time.Hour
+			}
+			err := wait(t.Context(), running(t, c.script), stall, func() error {
+				tries++
+				return c.attempts[min(tries, len(c.attempts))-1]
+			})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("after %d tries: %v", tries, err)
+			}
+		})
+	}
+}
+
+func TestTheTimeThatAProgramHasComputedGrows(t *testing.T) {
+	process := running(t, "while :; do :; done")
+	waitFor(t, "the program to compute", func() bool { return process.CPUTime() >= 20*time.Millisecond })
 }

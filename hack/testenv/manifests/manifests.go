@@ -19,8 +19,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// establishTimeout bounds the wait for a custom resource definition, and for its kind to be discovered.
-const establishTimeout = 30 * time.Second
+// establishTimeout bounds the wait for a custom resource definition, and for its kind to be discovered: not how long that
+// takes, but when it has hung.
+const establishTimeout = 5 * time.Minute
 
 const crdKind = "CustomResourceDefinition"
 

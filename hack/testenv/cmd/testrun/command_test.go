@@ -64,7 +64,7 @@ func hasEnded(pid int) bool {
 
 func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	timeout := time.After(time.Minute)
+	timeout := time.After(5 * time.Minute) // a hang, however busy the machine is
 	for !condition() {
 		select {
 		case <-timeout:
