@@ -293,7 +293,8 @@ var _ = Describe("claims that a crash left behind", func() {
 
 	It("are refused when their holder appears while the request waits", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		// A lease that does not run out, however busy the machine is.
+		s := replica(ctx, tenant, timing{claimLease: time.Hour, claimForgotten: time.Hour, danglingAge: time.Hour})
 		holder, err := newID()
 		Expect(err).NotTo(HaveOccurred())
 		claimFor(ctx, tenant, "slow@example.com", holder, metav1.NowMicro())
