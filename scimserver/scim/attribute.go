@@ -80,12 +80,18 @@ type Attribute struct {
 	// away at all; a multi-valued one is emptied by an empty array, and by PATCH.
 	kept bool
 
+	// free marks an attribute whose schema is not known: what it may hold, the values met say.
+	free bool
+
 	parent *Attribute
 	index  map[string]*Attribute
 }
 
-// Sub returns the sub-attribute of that name in any spelling, or nil.
+// Sub returns the sub-attribute of that name in any spelling, or nil. A free attribute has them all.
 func (a *Attribute) Sub(name string) *Attribute {
+	if a.free {
+		return &Attribute{Name: name, Type: String, free: true, parent: a}
+	}
 	return a.index[lowerASCII(name)]
 }
 

@@ -246,7 +246,7 @@ func (c *comparison) ordered(order int) bool {
 // Values of different types are unequal and have no order.
 func (c *comparison) testDynamic(v any) bool {
 	if m, ok := v.(map[string]any); ok {
-		if v = descend(m, "value"); v == nil {
+		if v = descend(m, "value", false); v == nil {
 			return c.op == opNe
 		}
 	}

@@ -36,24 +36,16 @@ func splitCustomFields(path string) (urn, rest string, ok bool) {
 
 // selectCustomField turns a target such as URN[id eq "badge"].value, also with
 // the name of the list after the URN, into URN:badge.
-func selectCustomField(t *target, filter, sub string) error {
-	urn, rest, ok := splitCustomFields(t.dynamic)
-	if !ok || rest != "" && !isListName(rest) {
-		return invalidPath("brackets can follow a multi-valued complex attribute only, not %s", t.dynamic)
-	}
-	condition, err := parseValueFilter(nil, filter)
-	if err != nil {
-		return err
-	}
+func selectCustomField(t *target, urn string, condition node, part string) error {
 	c, ok := condition.(*comparison)
 	id := ""
 	if ok && c.op == opEq && strings.EqualFold(c.target.dynamic, "id") {
 		id, _ = c.literal.(string)
 	}
-	if id == "" || sub != "" && !strings.EqualFold(sub, "value") {
+	if id == "" || part != "" && !strings.EqualFold(part, "value") {
 		return invalidPath(`select a custom field by its id: %s[id eq "…"].value`, urn)
 	}
-	t.dynamic, t.entry = urn+":"+id, sub == ""
+	t.dynamic, t.entry = urn+":"+id, part == ""
 	return nil
 }
 
@@ -81,17 +73,23 @@ func (p *patcher) customFields(op Op, urn, rest string, value any) (Op, string, 
 	if err != nil {
 		return op, rest, nil, err
 	}
-	switch {
-	case op == OpRemove:
-		// What is listed is removed, not everything.
-		for id := range fields {
-			fields[id] = nil
-		}
-		op = OpReplace
-	case op == OpReplace && list:
+	if op == OpReplace && list {
 		delete(p.res, urn)
 	}
 	return op, "", fields, nil
+}
+
+// withList returns the extension as a filter or an order looks at it that names the list, which is not how it is kept.
+func withList(urn, path string, extension any) any {
+	if _, _, custom := splitCustomFields(urn); !custom || !reservedField(path) {
+		return extension
+	}
+	fields := asMap(extension)
+	list := make([]any, 0, len(fields))
+	for _, id := range slices.Sorted(maps.Keys(fields)) {
+		list = append(list, map[string]any{"id": id, "value": fields[id]})
+	}
+	return map[string]any{customFieldsName: list}
 }
 
 // fieldsOf returns fields in either form by their id. A field without value is null.

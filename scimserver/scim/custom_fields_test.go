@@ -69,6 +69,8 @@ func TestCustomFieldsArePatched(t *testing.T) {
 		"the value of a new entry":          {`[{"op":"add","path":"` + urn + `[ID eq \"room\"].Value","value":{"value":1}}]`, object{"badge": "7", "floor": number("3"), "room": object{"value": number("1")}}},
 		"an entry":                          {`[{"op":"replace","path":"` + list + `[id eq \"badge\"]","value":{"id":"badge","value":"8"}}]`, object{"badge": "8", "floor": number("3")}},
 		"an entry is removed":               {`[{"op":"remove","path":"` + list + `[id eq \"badge\"]"}]`, object{"floor": number("3")}},
+		"parts of a list in a field":        {`[{"op":"add","path":"` + urn + `:tags","value":["a","b"]},{"op":"remove","path":"` + list + `","value":[{"id":"tags","value":["A"]}]}]`, object{"badge": "7", "floor": number("3"), "tags": []any{"b"}}},
+		"a value in a field":                {`[{"op":"add","path":"` + urn + `:cars","value":[{"id":"a"},{"id":"b"}]},{"op":"remove","path":"` + urn + `:cars[id eq \"a\"]"}]`, object{"badge": "7", "floor": number("3"), "cars": []any{object{"id": "b"}}}},
 		"null adds nothing":                 {`[{"op":"add","path":"` + list + `","value":null},{"op":"add","path":"` + urn + `:badge","value":null}]`, object{"badge": "7", "floor": number("3")}},
 	}
 	for name, tt := range tests {
@@ -126,8 +128,6 @@ func TestCustomFieldsAreRefused(t *testing.T) {
 		"an entry by a comparison":        {`{"op":"add","path":"` + urn + `:custom_fields[id sw \"badge\"].value","value":1}`, TypeInvalidPath},
 		"another part of an entry":        {`{"op":"add","path":"` + urn + `:custom_fields[id eq \"badge\"].type","value":1}`, TypeInvalidPath},
 		"a broken filter":                 {`{"op":"add","path":"` + urn + `:custom_fields[id eq].value","value":1}`, TypeInvalidFilter},
-		"brackets after a field":          {`{"op":"add","path":"` + urn + `:badge[id eq \"a\"].value","value":1}`, TypeInvalidPath},
-		"brackets of an unknown URN":      {`{"op":"add","path":"urn:x:custom_fields2[id eq \"a\"].value","value":1}`, TypeInvalidPath},
 		"an entry with another's id path": {`{"op":"add","path":"` + urn + `[id eq \"custom_fields\"].value","value":1}`, TypeInvalidValue},
 	}
 	for name, tt := range tests {
@@ -141,9 +141,14 @@ func TestCustomFieldsAreRefused(t *testing.T) {
 func TestCustomFieldsAreFiltered(t *testing.T) {
 	res := mustDecode(t, User, `{"userName":"a","`+CustomFieldsURN+`":{"custom_fields":[{"id":"badge","value":"Seven"},{"id":"floor","value":3}]}}`)
 	for text, want := range map[string]bool{
-		CustomFieldsURN + `:badge eq "seven"`: true,
-		CustomFieldsURN + `:floor gt 2`:       true,
-		CustomFieldsURN + `:room pr`:          false,
+		CustomFieldsURN + `:badge eq "seven"`:                                  true,
+		CustomFieldsURN + `:floor gt 2`:                                        true,
+		CustomFieldsURN + `:room pr`:                                           false,
+		CustomFieldsURN + `:custom_fields[id eq "badge" and value eq "seven"]`: true,
+		CustomFieldsURN + `:CUSTOM_FIELDS[id eq "badge"].value eq "seven"`:     true,
+		CustomFieldsURN + `[id eq "floor" and value gt 3]`:                     false,
+		CustomFieldsURN + `[id eq "floor"].value ge 3`:                         true,
+		CustomFieldsURN + `:custom_fields.id eq "floor"`:                       true,
 	} {
 		f, err := ParseFilter(User, text)
 		if err != nil {

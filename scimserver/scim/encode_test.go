@@ -12,7 +12,7 @@ import (
 )
 
 func TestEncodeOrdersAttributes(t *testing.T) {
-	res := mustDecode(t, User, `{"urn:b:c":{"z":1,"a":[true,null,-1.50e3,{"k":"v"}]},"urn:a:b":{"x":{}},"`+enterprise+`":{"manager":{"$ref":"r","value":"m"},"department":"D"},
+	res := mustDecode(t, User, `{"urn:b:c":{"z":1,"a":[true,null,-1.50e3,{"k":"v"}]},"urn:a:b":{"x":{"y":""}},"`+enterprise+`":{"manager":{"$ref":"r","value":"m"},"department":"D"},
 		"emails":[{"primary":true,"type":"work","value":"e"}],"title":"T","userName":"a","externalId":"x"}`)
 	created := time.Date(2025, 1, 2, 3, 4, 5, 600, time.FixedZone("", 3600))
 	Stamp(User, res, "i", "https://h/scim/v2/", Meta{Created: created, LastModified: created.Add(time.Second), Version: `W/"1"`})
@@ -25,7 +25,7 @@ func TestEncodeOrdersAttributes(t *testing.T) {
 		`"location":"https://h/scim/v2/Users/i","version":"W/\"1\""},` +
 		`"userName":"a","title":"T","emails":[{"value":"e","type":"work","primary":true}],` +
 		`"` + enterprise + `":{"department":"D","manager":{"value":"m","$ref":"r"}},` +
-		`"urn:a:b":{"x":{}},"urn:b:c":{"a":[true,null,-1.50e3,{"k":"v"}],"z":1}}`
+		`"urn:a:b":{"x":{"y":""}},"urn:b:c":{"a":[true,null,-1.50e3,{"k":"v"}],"z":1}}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("wrong JSON (-want +got):\n%s", diff)
 	}

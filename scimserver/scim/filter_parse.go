@@ -204,6 +204,9 @@ func (p *filterParser) valuePath(target operand) (node, error) {
 	if target.sub != nil || target.attr != nil && target.attr.Type != Complex {
 		return nil, invalidFilter("%s has no sub-attributes: brackets can follow a complex attribute only", target)
 	}
+	if _, rest, ok := splitCustomFields(target.dynamic); ok && rest == "" {
+		target.dynamic += ":" + customFieldsName
+	}
 	outer := p.resolve
 	p.resolve = func(name string) (operand, error) { return valueOperand(target.attr, name) }
 	p.inValue = true

@@ -81,6 +81,9 @@ func FuzzParsePatch(f *testing.F) {
 		`{"Operations":[{"op":"add","path":"urn:example:ext:1.0:color","value":[1,{"a":null}]}]}`,
 		`{"Operations":[{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields","value":{"badge":null,"car":{"doors":4}}}]}`,
 		`{"Operations":[{"op":"replace","path":"urn:x:custom_fields:custom_fields","value":[{"id":"a.b","value":1},{"id":"a","value":{"c":2}}]},{"op":"remove","path":"urn:x:custom_fields[id eq \"a\"].value"}]}`,
+		`{"Operations":[{"op":"remove","path":"urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields:cars","value":[{"plate":"A"},"x",1]},{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields:cars[doors eq 2].value","value":{"value":{}}}]}`,
+		`{"Operations":[{"op":"add","path":"urn:x:2.0:User:a[b.c eq 1 and value eq \"d\"].e.f","value":[2]},{"op":"remove","path":"urn:x:2.0:User","value":{"a":{"value":"d"},"tags":["a"]}}]}`,
+		`{"Operations":[{"op":"add","path":"urn:x:a:b","value":{"value":{"value":{}}}},{"op":"replace","path":"urn:x:a:b.value","value":{"value":[]}},{"op":"remove","path":"urn:x:a","value":{"b.value":{"value":1}}}]}`,
 		`{"Operations":[{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":[{"$ref":null,"value":"m2"}]}]}`,
 	} {
 		f.Add([]byte(seed))

@@ -16,6 +16,9 @@ func (a *Attribute) normalize(v any) (any, error) {
 	if v == nil {
 		return nil, nil
 	}
+	if a.free {
+		return a.normalizeFree(v), nil
+	}
 	if !a.MultiValued {
 		return a.normalizeOne(v)
 	}
@@ -191,6 +194,9 @@ func (a *Attribute) byValue() bool {
 
 // key returns a text that is equal for values that count as the same.
 func (a *Attribute) key(element any) string {
+	if a.free {
+		return freeKey(element)
+	}
 	object, _ := element.(map[string]any)
 	value, ok := object["value"].(string)
 	if !ok {
@@ -212,7 +218,7 @@ func (a *Attribute) key(element any) string {
 // dedupe removes values that count as the same as an earlier one. If the later
 // one is primary, the earlier one becomes so.
 func (a *Attribute) dedupe(list []any) []any {
-	if len(list) < 2 {
+	if len(list) < 2 || a.free {
 		return list
 	}
 	seen := make(map[string]int, len(list))

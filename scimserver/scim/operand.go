@@ -61,7 +61,7 @@ func (o operand) leaf() *Attribute {
 // lacks the sub-attribute.
 func (o operand) each(scope map[string]any, test func(any) bool) bool {
 	if o.attr == nil {
-		return eachDynamic(dynamicValue(scope, o.dynamic), test)
+		return eachDynamic(dynamicValue(scope, o.dynamic, false), test)
 	}
 	if o.urn != "" {
 		scope, _ = scope[o.urn].(map[string]any)
@@ -103,24 +103,23 @@ func eachDynamic(v any, test func(any) bool) bool {
 
 // dynamicValue finds the value at a path whose schema is not known. An
 // extension object is found under any key that the path starts with, because a
-// URN alone does not tell where the schema's name ends.
-func dynamicValue(scope map[string]any, path string) any {
+// URN alone does not tell where the schema's name ends. Of several values on
+// the way all are followed, or with one the one that orders the resource.
+func dynamicValue(scope map[string]any, path string, one bool) any {
 	if !IsURN(path) {
-		return descend(scope, path)
+		return descend(scope, path, one)
 	}
 	var found any
-	longest := 0
+	longest, rest := "", ""
 	for key, v := range scope {
-		rest, ok := cutURN(path, key)
-		if !ok || len(key) <= longest {
-			continue
+		if after, ok := cutURN(path, key); ok && len(key) > len(longest) {
+			found, longest, rest = v, key, after
 		}
-		if rest != "" {
-			v = descend(v, rest)
-		}
-		found, longest = v, len(key)
 	}
-	return found
+	if rest == "" {
+		return found
+	}
+	return descend(withList(longest, rest, found), rest, one)
 }
 
 // cutURN cuts the URN off a path, without regard to case.
@@ -137,29 +136,26 @@ func cutURN(path, urn string) (rest string, ok bool) {
 	return path[len(urn)+1:], true
 }
 
-// descend follows a path of names separated by dots through objects, and through the values of arrays.
-func descend(v any, path string) any {
+// descend follows a path of names separated by dots through objects, and through the values of
+// arrays, or with one only through that which orders a resource.
+func descend(v any, path string, one bool) any {
 	switch v := v.(type) {
 	case map[string]any:
-		for key, member := range v {
-			if len(key) == len(path) && strings.EqualFold(key, path) {
-				return member
-			}
+		if name, ok := spelling(v, path); ok {
+			return v[name]
 		}
-		name, rest, dotted := strings.Cut(path, ".")
-		if !dotted {
-			return nil
-		}
-		for key, member := range v {
-			if strings.EqualFold(key, name) {
-				return descend(member, rest)
-			}
+		head, tail, dotted := strings.Cut(path, ".")
+		if name, ok := spelling(v, head); ok && dotted {
+			return descend(v[name], tail, one)
 		}
 		return nil
 	case []any:
+		if one {
+			return descend(preferred(v), path, one)
+		}
 		var found []any
 		for _, element := range v {
-			if member := descend(element, path); member != nil {
+			if member := descend(element, path, one); member != nil {
 				found = append(found, member)
 			}
 		}

@@ -14,6 +14,10 @@ type patcher struct {
 	profile Profile
 	res     Resource
 	owned   map[string]bool
+	// sizes has at least the length of the extensions without a schema that were changed.
+	sizes map[string]int
+	// free has those that belong to the patcher, with all that is in them.
+	free map[string]*names
 	// set holds the members while operations add and remove some of them.
 	set *memberSet
 	// named has the kept attributes that an operation gave a value, be it an empty one.
@@ -21,7 +25,10 @@ type patcher struct {
 }
 
 func newPatcher(rt *ResourceType, current Resource, profile Profile) *patcher {
-	return &patcher{rt: rt, profile: profile, res: maps.Clone(current), owned: map[string]bool{}, named: map[*Attribute]bool{}}
+	return &patcher{
+		rt: rt, profile: profile, res: maps.Clone(current),
+		owned: map[string]bool{}, sizes: map[string]int{}, free: map[string]*names{}, named: map[*Attribute]bool{},
+	}
 }
 
 func (p *patcher) apply(operation *PatchOperation) error {
@@ -129,7 +136,7 @@ func (p *patcher) applyAt(op Op, t target, value any) error {
 	case t.container != "":
 		return p.applyContainer(op, t.container, value)
 	case t.attr == nil:
-		return p.applyUnknown(op, t, value)
+		return p.applyFree(op, t, value)
 	case t.attr.Mutability == WriteOnly:
 		return nil
 	case t.urn == "" && t.attr.Name == "schemas":
@@ -146,10 +153,10 @@ func (p *patcher) applyAt(op Op, t target, value any) error {
 	}
 }
 
-// applyContainer applies an operation whose target is a schema.
+// applyContainer applies an operation whose target is a schema. What remove is given names the attributes to remove.
 func (p *patcher) applyContainer(op Op, urn string, value any) error {
 	core := urn == p.rt.Schema.ID
-	if op == OpRemove || value == nil && op == OpReplace {
+	if value == nil && op != OpAdd {
 		if core {
 			return BadRequest(TypeMutability, "the core schema cannot be removed")
 		}
@@ -168,6 +175,12 @@ func (p *patcher) applyContainer(op Op, urn string, value any) error {
 	}
 	schema := p.rt.Extension(urn)
 	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if schema == nil {
+			if err := p.applyWithin(op, urn, name, target{keyed: true}, object[name]); err != nil {
+				return err
+			}
+			continue
+		}
 		t := target{lookup: resolveIn(schema.Attribute, name)}
 		t.urn = urn
 		if t.problem != "" || t.checkWritable() != nil {
@@ -221,29 +234,30 @@ func unwrap(v any) any {
 
 // applyComplex applies an operation to a single-valued complex attribute. Both
 // add and replace leave the sub-attributes alone that the value does not name
-// (RFC 7644 section 3.5.2.3).
+// (RFC 7644 section 3.5.2.3), and so does remove if it names some.
 func (p *patcher) applyComplex(op Op, t target, value any) error {
-	if t.sub == nil && (op == OpRemove || op == OpReplace && value == nil) {
-		return p.unset(t)
-	}
 	if list, ok := value.([]any); ok && len(list) == 1 && p.profile == Entra {
 		value = list[0] // its manager is a list of one
+	}
+	_, parts := value.(map[string]any)
+	if t.sub == nil && (op == OpRemove && !parts || op == OpReplace && value == nil) {
+		return p.unset(t)
 	}
 	current, _ := p.get(t).(map[string]any)
 	changed, err := changeParts(op, t, current, value)
 	if err != nil {
 		return err
 	}
-	if len(changed) == 0 {
-		return p.unset(t)
-	}
 	// A reference and a name left over from another value would be wrong.
-	if current["value"] != changed["value"] {
+	if !t.attr.free && current["value"] != changed["value"] {
 		for _, name := range []string{"$ref", "displayName"} {
 			if _, kept := current[name]; kept && current[name] == changed[name] {
 				delete(changed, name)
 			}
 		}
+	}
+	if len(changed) == 0 {
+		return p.unset(t)
 	}
 	p.put(t, changed)
 	return nil
@@ -266,6 +280,9 @@ func changeParts(op Op, t target, current map[string]any, value any) (map[string
 	if err != nil {
 		return nil, err
 	}
+	if t.attr.free {
+		return out, (&names{of: out}).changeParts(op, object)
+	}
 	for name, member := range object {
 		sub := t.attr.Sub(name)
 		if sub == nil || sub.Mutability == ReadOnly {
@@ -280,6 +297,9 @@ func changeParts(op Op, t target, current map[string]any, value any) (map[string
 
 // changePart changes one sub-attribute of a value that the caller owns.
 func changePart(op Op, sub *Attribute, object map[string]any, value any) error {
+	if sub.free {
+		return (&names{of: object}).changePart(op, sub.Name, value)
+	}
 	var v any
 	if op != OpRemove {
 		var err error
@@ -307,19 +327,26 @@ func (p *patcher) get(t target) any {
 	if p.set != nil && p.set.target.attr == t.attr {
 		p.flush()
 	}
-	if t.urn != "" {
+	switch {
+	case t.within != nil:
+		return t.within.of[t.attr.Name]
+	case t.urn != "":
 		return p.res.Complex(t.urn)[t.attr.Name]
+	default:
+		return p.res[t.attr.Name]
 	}
-	return p.res[t.attr.Name]
 }
 
 // put sets the target's attribute.
 func (p *patcher) put(t target, v any) {
-	if t.urn != "" {
+	switch {
+	case t.within != nil:
+		t.within.set(t.attr.Name, v)
+	case t.urn != "":
 		p.extension(t.urn)[t.attr.Name] = v
-		return
+	default:
+		p.res[t.attr.Name] = v
 	}
-	p.res[t.attr.Name] = v
 }
 
 // unset leaves the target's attribute unassigned, unless it is one that always has a value.
@@ -328,6 +355,8 @@ func (p *patcher) unset(t target) error {
 	case t.attr.Required:
 		return p.requiredError(t.attr)
 	case t.attr.kept && !t.attr.MultiValued:
+	case t.within != nil:
+		t.within.remove(t.attr.Name)
 	case t.urn == "":
 		delete(p.res, t.attr.Name)
 	case p.res.Complex(t.urn)[t.attr.Name] != nil:

@@ -11,6 +11,10 @@ type target struct {
 	keyed bool
 	// entry is set when the target is a custom field with its id, not the value alone.
 	entry bool
+	// part is what follows the brackets of a path whose schema is not known.
+	part string
+	// within is the object that holds a free attribute.
+	within *names
 }
 
 // parseTarget parses a PATH of RFC 7644 section 3.5.2: attrPath, or
@@ -28,7 +32,7 @@ func parseTarget(rt *ResourceType, path string) (target, error) {
 		return t, nil
 	}
 	if t.dynamic != "" {
-		return t, selectCustomField(&t, filter, sub)
+		return t, t.selectFree(filter, sub)
 	}
 	if t.attr == nil || t.sub != nil || !t.attr.MultiValued || t.attr.Type != Complex {
 		return t, invalidPath("brackets can follow a multi-valued complex attribute only, not %s", head)
@@ -42,6 +46,26 @@ func parseTarget(rt *ResourceType, path string) (target, error) {
 		}
 	}
 	return t, nil
+}
+
+// selectFree sets what is in brackets, and behind them, of a path whose schema is not known.
+func (t *target) selectFree(filter, part string) error {
+	condition, err := parseValueFilter(nil, filter)
+	if err != nil {
+		return err
+	}
+	if urn, rest, ok := splitCustomFields(t.dynamic); ok && (rest == "" || isListName(rest)) {
+		return selectCustomField(t, urn, condition, part)
+	}
+	if t.filter, t.part = condition, part; part != "" && !validParts(part) {
+		return invalidPath("malformed attribute name after the brackets")
+	}
+	return nil
+}
+
+// validParts reports whether names are separated by single dots.
+func validParts(names string) bool {
+	return !strings.HasPrefix(names, ".") && !strings.HasSuffix(names, ".") && !strings.Contains(names, "..")
 }
 
 // splitValuePath splits head[filter].sub. Without brackets all of it is the head.

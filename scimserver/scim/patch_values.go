@@ -2,6 +2,7 @@ package scim
 
 import (
 	"maps"
+	"strings"
 
 	"rservice.dev/scim-operator/api/fold"
 )
@@ -50,7 +51,7 @@ func (p *patcher) addValues(t target, value any) error {
 		p.members(t).add(added)
 		return nil
 	}
-	values, _ := p.get(t).([]any)
+	values := p.values(t)
 	out := make([]any, len(values), len(values)+len(added))
 	copy(out, values)
 	at := make(map[string]int, len(out))
@@ -60,9 +61,9 @@ func (p *patcher) addValues(t target, value any) error {
 	fresh := make(map[int]bool, len(added))
 	for _, element := range added {
 		i, exists := at[t.attr.key(element)]
-		if exists {
+		if exists && !t.attr.free {
 			out[i] = addParts(out[i], element)
-		} else {
+		} else if !exists {
 			i = len(out)
 			out = append(out, element)
 		}
@@ -87,37 +88,75 @@ func addParts(element, equal any) map[string]any {
 // removeValues removes the values that the client lists, as Microsoft Entra ID
 // does for members. A listed value stands for all that have its sub-attributes.
 func (p *patcher) removeValues(t target, value any) error {
-	list, ok := value.([]any)
-	if !ok {
-		list = []any{value}
+	list := asList(value)
+	if t.attr.byValue() {
+		return p.removeListedMembers(t, list)
 	}
-	wanted := make([]map[string]any, 0, len(list))
+	listed, err := t.attr.listing(list)
+	if err != nil {
+		return err
+	}
+	values := p.values(t)
+	kept := make([]any, 0, len(values))
+	for _, element := range values {
+		if !listed(element) {
+			kept = append(kept, element)
+		}
+	}
+	return p.putValues(t, kept, nil)
+}
+
+func (p *patcher) removeListedMembers(t target, list []any) error {
+	ids := make([]string, 0, len(list))
 	for _, item := range list {
 		object, err := t.attr.asListed(item)
 		if err != nil {
 			return err
 		}
+		id := elementValue(object)
+		if id == "" {
+			return invalidValue("every value of %s to remove needs its value", t.attr.Name)
+		}
+		ids = append(ids, id)
+	}
+	members := p.members(t)
+	for _, id := range ids {
+		members.remove(id)
+	}
+	return nil
+}
+
+// listing returns a function that reports whether an element has all the sub-attributes of one of the items.
+func (a *Attribute) listing(items []any) (func(element any) bool, error) {
+	if a.free {
+		return freeListing(items)
+	}
+	wanted := make([]map[string]any, 0, len(items))
+	for _, item := range items {
+		object, err := a.asListed(item)
+		if err != nil {
+			return nil, err
+		}
 		wanted = append(wanted, object)
 	}
-	if t.attr.byValue() {
-		members := p.members(t)
-		for _, object := range wanted {
-			id := elementValue(object)
-			if id == "" {
-				return invalidValue("every value of %s to remove needs its value", t.attr.Name)
-			}
-			members.remove(id)
-		}
+	return func(element any) bool { return a.listed(element, wanted) }, nil
+}
+
+// values returns the values of a multi-valued attribute. One without a schema may be kept without an array.
+func (p *patcher) values(t target) []any {
+	v := p.get(t)
+	if v == nil {
 		return nil
 	}
-	values, _ := p.get(t).([]any)
-	kept := make([]any, 0, len(values))
-	for _, element := range values {
-		if !t.attr.listed(element, wanted) {
-			kept = append(kept, element)
-		}
+	return asList(v)
+}
+
+// asList returns an array as it is, and any other value as an array of one.
+func asList(v any) []any {
+	if list, ok := v.([]any); ok {
+		return list
 	}
-	return p.putValues(t, kept, nil)
+	return []any{v}
 }
 
 // asListed reads one item of a list of values to remove. A string stands for its "value".
@@ -177,10 +216,14 @@ func (a *Attribute) same(x, y any) bool {
 // applySelected applies an operation to the values that a filter selects, or to
 // all of them, and there to a sub-attribute or the whole value.
 func (p *patcher) applySelected(op Op, t target, value any) error {
-	values, _ := p.get(t).([]any)
-	if t.filter == nil && op != OpRemove && len(values) > 1 {
-		return BadRequest(TypeNoTarget, "%s has several values: select one with a filter, such as %s[type eq \"work\"].%s",
+	values := p.values(t)
+	if t.filter == nil && len(values) > 1 && strings.EqualFold(t.sub.Name, "value") {
+		return BadRequest(TypeNoTarget, "%s has several values, which cannot all become the same: select one with a filter, such as %s[type eq \"work\"].%s",
 			t.attr.Name, t.attr.Name, t.sub.Name)
+	}
+	value = single(value, t.sub)
+	if _, text := value.(string); t.sub == nil && op != OpRemove && !t.attr.byValue() && (text || t.attr.free && isSimple(value)) {
+		t.sub = t.attr.Sub("value") // what else a simple value can mean; nil where there is none
 	}
 	out := make([]any, 0, len(values)+1)
 	fresh, matched := map[int]bool{}, false
@@ -194,7 +237,7 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 		if err != nil {
 			return err
 		}
-		if len(changed) > 0 {
+		if !unassigned(changed) {
 			fresh[len(out)] = true
 			out = append(out, changed)
 		}
@@ -213,8 +256,8 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 	return p.putValues(t, out, fresh)
 }
 
-// changeElement returns one selected value as the operation makes it; empty removes it.
-func changeElement(op Op, t target, element, value any) (map[string]any, error) {
+// changeElement returns one selected value as the operation makes it; nothing removes it.
+func changeElement(op Op, t target, element, value any) (any, error) {
 	if t.sub != nil && t.sub.Required {
 		switch {
 		case op == OpRemove:
@@ -223,21 +266,59 @@ func changeElement(op Op, t target, element, value any) (map[string]any, error) 
 			return nil, nullError(t.sub)
 		}
 	}
-	if t.sub != nil || op == OpAdd {
-		return changeParts(op, t, asMap(element), single(value, t.sub))
+	object, isObject := element.(map[string]any)
+	if !isObject {
+		object = map[string]any{"value": element} // as filters look at it
 	}
-	if op == OpRemove || value == nil {
+	switch {
+	case t.sub != nil || op == OpAdd:
+		var err error
+		if object, err = changeParts(op, t, object, value); err != nil {
+			return nil, err
+		}
+	case op == OpRemove || value == nil:
 		return nil, nil
+	default:
+		// RFC 7644 section 3.5.2.3: the selected values are replaced, not merged, but what the filter says of them stays.
+		replaced, err := t.attr.asElement(value)
+		if err != nil {
+			return nil, err
+		}
+		terms, _ := t.demanded()
+		if object, err = withTerms(replaced, terms); err != nil {
+			return nil, err
+		}
 	}
-	// RFC 7644 section 3.5.2.3: the selected values are replaced, not merged.
-	v, err := t.attr.normalizeOne(single(value, nil))
-	if err != nil {
-		return nil, err
+	if v, simple := object["value"]; !isObject && simple && len(object) == 1 {
+		return v, nil
 	}
-	if v == nil {
-		return nil, invalidValue("the value for %s has none of its sub-attributes", t.attr.Name)
+	return object, nil
+}
+
+// asElement returns a value that is to replace selected ones.
+func (a *Attribute) asElement(value any) (map[string]any, error) {
+	v := freeValue(value)
+	if !a.free {
+		var err error
+		if v, err = a.normalizeOne(value); err != nil {
+			return nil, err
+		}
 	}
-	return asMap(v), nil
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, invalidValue("the value for %s has none of its sub-attributes", a.Name)
+	}
+	return object, nil
+}
+
+// isSimple reports whether a value is neither null nor made of others.
+func isSimple(v any) bool {
+	switch v.(type) {
+	case nil, []any, map[string]any:
+		return false
+	default:
+		return true
+	}
 }
 
 // single takes the object out of an array of one, where one value is meant.
@@ -248,36 +329,57 @@ func single(value any, sub *Attribute) any {
 	return value
 }
 
+// demanded returns what the filter says by eq of each value that it selects, and whether that is all it says.
+func (t *target) demanded() (terms []*comparison, all bool) {
+	all = true
+	for _, n := range conjuncts(t.filter) {
+		c, ok := n.(*comparison)
+		if ok && c.op == opEq && c.literal != nil && (c.target.attr == nil || c.target.attr.Mutability != ReadOnly) {
+			terms = append(terms, c)
+		} else {
+			all = false
+		}
+	}
+	return terms, all
+}
+
+// withTerms sets what a filter demands of a value, which the caller owns, where the value says nothing else.
+func withTerms(object map[string]any, terms []*comparison) (map[string]any, error) {
+	for _, c := range terms {
+		sub := c.target.attr
+		if sub == nil {
+			sub = &Attribute{Name: c.target.dynamic, free: true}
+		}
+		if descend(object, sub.Name, false) != nil {
+			continue
+		}
+		if err := changePart(OpAdd, sub, object, c.literal); err != nil {
+			return nil, err
+		}
+	}
+	return object, nil
+}
+
 // createElement makes the value that a filter looked for and did not find: the
-// sub-attributes that the filter demands, and what the operation sets.
+// sub-attributes that the filter demands, and what the operation sets, which comes first.
 func (p *patcher) createElement(op Op, t target, value any) (map[string]any, error) {
-	demanded := map[string]any{}
+	var terms []*comparison
 	if t.filter != nil {
 		if op == OpReplace && p.profile != Entra {
 			return nil, BadRequest(TypeNoTarget, "no value of %s matches the filter", t.attr.Name)
 		}
-		for _, n := range conjuncts(t.filter) {
-			c, ok := n.(*comparison)
-			if !ok || c.op != opEq || c.literal == nil || c.target.attr.Mutability == ReadOnly {
-				return nil, BadRequest(TypeNoTarget,
-					"no value of %s matches the filter, and only a filter of eq and and can create one", t.attr.Name)
-			}
-			v, err := c.target.attr.normalize(c.literal)
-			if err != nil {
-				return nil, err
-			}
-			demanded[c.target.attr.Name] = v
+		all := false
+		if terms, all = t.demanded(); !all {
+			return nil, BadRequest(TypeNoTarget,
+				"no value of %s matches the filter, and only a filter of eq and and can create one", t.attr.Name)
 		}
 	}
-	// What the operation sets comes before what the filter demands.
-	created, err := changeParts(OpAdd, t, nil, single(value, t.sub))
+	created, err := changeParts(OpAdd, t, nil, value)
 	if err != nil {
 		return nil, err
 	}
-	for name, v := range demanded {
-		if _, set := created[name]; !set {
-			created[name] = v
-		}
+	if created, err = withTerms(created, terms); err != nil {
+		return nil, err
 	}
 	return created, t.attr.checkRequired(created)
 }
@@ -303,6 +405,10 @@ func (p *patcher) putValues(t target, values []any, fresh map[int]bool) error {
 	values = t.attr.dedupe(values)
 	if len(values) == 0 {
 		return p.unset(t)
+	}
+	if _, isList := p.get(t).([]any); t.attr.free && len(values) == 1 && len(p.values(t)) == 1 && !isList {
+		p.put(t, values[0]) // as it was kept
+		return nil
 	}
 	p.put(t, values)
 	return nil

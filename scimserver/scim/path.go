@@ -108,8 +108,10 @@ func filterOperand(resolve func(string) lookup, path string) (operand, error) {
 // valueOperand resolves a name within a value path on attr, which is nil when the schema is not known.
 func valueOperand(attr *Attribute, name string) (operand, error) {
 	if attr == nil {
-		if !validName(name) {
-			return operand{}, invalidFilter("malformed attribute name within brackets")
+		for part := range strings.SplitSeq(name, ".") {
+			if !validName(part) {
+				return operand{}, invalidFilter("malformed attribute name within brackets")
+			}
 		}
 		return operand{dynamic: name}, nil
 	}

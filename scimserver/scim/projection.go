@@ -12,9 +12,11 @@ type Projection struct {
 }
 
 // selection maps a top-level key ("emails", or the URN of an extension) to what is selected of it.
+// A URN whose schema is not known is in lower case; only a resource tells where in a path
+// the URN ends, so that each path is there under all that may be its URN.
 type selection map[string]*choice
 
-// choice selects a whole value, or the named parts of it.
+// choice selects a whole value, or the named parts of it. Parts of what has no schema are named in lower case.
 type choice struct {
 	whole bool
 	parts selection
@@ -66,7 +68,7 @@ func (s selection) add(rt *ResourceType, path string) {
 	case found.container != "":
 		s.at(found.container).whole = true
 	case found.attr == nil:
-		s.at(lowerASCII(found.dynamic)).whole = true
+		s.addFree(found.dynamic)
 	default:
 		c := s
 		if found.urn != "" {
@@ -78,6 +80,44 @@ func (s selection) add(rt *ResourceType, path string) {
 			c.at(found.attr.Name).parts.at(found.sub.Name).whole = true
 		}
 	}
+}
+
+// addFree adds a path whose schema is not known.
+func (s selection) addFree(path string) {
+	path = lowerASCII(path)
+	if urn, rest, ok := splitCustomFields(path); ok && reservedField(rest) {
+		path = urn // the list of all fields
+	}
+	for i := len("urn:"); i < min(len(path), maxURN); i++ {
+		if path[i] != ':' {
+			continue
+		}
+		c := s.at(path[:i])
+		for name := range strings.SplitSeq(path[i+1:], ".") {
+			c = c.parts.at(name)
+		}
+		c.whole = true
+	}
+	s.at(path).whole = true
+}
+
+// find returns the choice for a member of a value. A name without a schema may have dots.
+func (s selection) find(name string, free bool) *choice {
+	if !free {
+		return s[name]
+	}
+	name = lowerASCII(name)
+	if c := s[name]; c != nil {
+		return c
+	}
+	for head := range strings.SplitSeq(name, ".") {
+		c := s[head]
+		if c == nil || c.whole {
+			return c
+		}
+		s = c.parts
+	}
+	return &choice{parts: s}
 }
 
 func (s selection) at(key string) *choice {
@@ -125,16 +165,7 @@ func (p *Projection) Apply(res Resource) Resource {
 // top projects one top-level attribute or extension; nil leaves it out.
 func (p *Projection) top(key string, v any) any {
 	a := p.rt.index[key]
-	if a == nil && IsURN(key) && p.rt.Extension(key) == nil {
-		return p.unknown(key, v)
-	}
-	var only *choice
-	if p.limited {
-		if only = p.only[key]; only == nil {
-			only = &choice{}
-		}
-	}
-	var parts []*Attribute
+	free := a == nil && IsURN(key) && p.rt.Extension(key) == nil
 	if a != nil {
 		switch a.Returned {
 		case ReturnedAlways:
@@ -142,43 +173,30 @@ func (p *Projection) top(key string, v any) any {
 		case ReturnedNever:
 			return nil
 		}
-		parts = a.SubAttributes
-	} else if extension := p.rt.Extension(key); extension != nil {
-		parts = extension.Attributes
 	}
-	return selectParts(v, parts, only, p.excluded[key])
-}
-
-// unknown projects an extension whose schema is not known. It is selected as a
-// whole, also by a path to one of its attributes.
-func (p *Projection) unknown(key string, v any) any {
-	if p.excluded[lowerASCII(key)] != nil {
-		return nil
-	}
-	if !p.limited {
-		return v
-	}
-	for path := range p.only {
-		if _, ok := cutURN(path, key); ok {
-			return v
+	var only *choice
+	if p.limited {
+		if only = p.only.find(key, free); only == nil {
+			only = &choice{}
 		}
 	}
-	return nil
+	return selectParts(v, free, only, p.excluded.find(key, free))
 }
 
-// selectParts takes from v what only selects (all of it if nil) and excluded does not. attributes describes the parts of v.
-func selectParts(v any, attributes []*Attribute, only, excluded *choice) any {
+// selectParts takes from v what only selects (all of it if nil) and excluded does not. free
+// says that the parts of v have no schema.
+func selectParts(v any, free bool, only, excluded *choice) any {
 	if excluded != nil && excluded.whole || only != nil && !only.whole && len(only.parts) == 0 {
 		return nil
 	}
-	if (only == nil || only.whole) && excluded == nil {
+	if (only == nil || only.whole) && (excluded == nil || len(excluded.parts) == 0) {
 		return v
 	}
 	switch v := v.(type) {
 	case []any:
 		out := make([]any, 0, len(v))
 		for _, element := range v {
-			if part := selectParts(element, attributes, only, excluded); part != nil {
+			if part := selectParts(element, free, only, excluded); part != nil {
 				out = append(out, part)
 			}
 		}
@@ -187,30 +205,29 @@ func selectParts(v any, attributes []*Attribute, only, excluded *choice) any {
 		}
 		return out
 	case map[string]any:
-		return selectMembers(v, attributes, only, excluded)
+		return selectMembers(v, free, only, excluded)
 	default:
+		if free && selectMembers(map[string]any{"value": v}, free, only, excluded) == nil {
+			return nil
+		}
 		return v
 	}
 }
 
-func selectMembers(object map[string]any, attributes []*Attribute, only, excluded *choice) any {
+func selectMembers(object map[string]any, free bool, only, excluded *choice) any {
 	out := make(map[string]any, len(object))
-	for _, a := range attributes {
-		v, ok := object[a.Name]
-		if !ok {
-			continue
-		}
+	for name, v := range object {
 		var wanted, unwanted *choice
 		if only != nil && !only.whole {
-			if wanted = only.parts[a.Name]; wanted == nil {
+			if wanted = only.parts.find(name, free); wanted == nil {
 				continue
 			}
 		}
 		if excluded != nil {
-			unwanted = excluded.parts[a.Name]
+			unwanted = excluded.parts.find(name, free)
 		}
-		if part := selectParts(v, a.SubAttributes, wanted, unwanted); part != nil {
-			out[a.Name] = part
+		if part := selectParts(v, free, wanted, unwanted); part != nil {
+			out[name] = part
 		}
 	}
 	if len(out) == 0 {

@@ -20,20 +20,27 @@ func TestProjectSelectsAttributes(t *testing.T) {
 		attributes, excluded []string
 		want                 object
 	}{
-		"one attribute, in any case":         {[]string{"USERNAME"}, nil, object{"userName": "a"}},
-		"several in one parameter":           {[]string{"userName, title"}, nil, object{"userName": "a", "title": "T"}},
-		"a sub-attribute":                    {[]string{"name.givenname"}, nil, object{"name": object{"givenName": "G"}}},
-		"a sub-attribute of every value":     {[]string{"emails.type"}, nil, object{"emails": mails(object{"type": "work"}, object{"type": "home"})}},
-		"an attribute and its sub-attribute": {[]string{"name", "name.givenName"}, nil, object{"name": object{"givenName": "G", "familyName": "F"}}},
-		"a core attribute with its URN":      {[]string{UserURN + ":title"}, nil, object{"title": "T"}},
-		"an extension":                       {[]string{enterprise}, nil, object{enterprise: object{"department": "D", "manager": object{"value": "m", "$ref": "r"}}}},
-		"an attribute of an extension":       {[]string{enterprise + ":department"}, nil, object{enterprise: object{"department": "D"}}},
-		"a sub-attribute of an extension":    {[]string{enterprise + ":manager.value"}, nil, object{enterprise: object{"manager": object{"value": "m"}}}},
-		"an unknown extension":               {[]string{"URN:X:Y"}, nil, object{"urn:x:y": object{"c": "red"}}},
-		"an attribute of an unknown one":     {[]string{"urn:x:y:c"}, nil, object{"urn:x:y": object{"c": "red"}}},
-		"part of meta":                       {[]string{"meta.version"}, nil, object{"meta": object{"version": "1"}}},
-		"what does not exist":                {[]string{"shoeSize", "name.shoe", "photos", "emails.display"}, nil, object{}},
-		"what is never returned":             {[]string{"password"}, nil, object{}},
+		"one attribute, in any case":          {[]string{"USERNAME"}, nil, object{"userName": "a"}},
+		"several in one parameter":            {[]string{"userName, title"}, nil, object{"userName": "a", "title": "T"}},
+		"a sub-attribute":                     {[]string{"name.givenname"}, nil, object{"name": object{"givenName": "G"}}},
+		"a sub-attribute of every value":      {[]string{"emails.type"}, nil, object{"emails": mails(object{"type": "work"}, object{"type": "home"})}},
+		"an attribute and its sub-attribute":  {[]string{"name", "name.givenName"}, nil, object{"name": object{"givenName": "G", "familyName": "F"}}},
+		"a core attribute with its URN":       {[]string{UserURN + ":title"}, nil, object{"title": "T"}},
+		"an extension":                        {[]string{enterprise}, nil, object{enterprise: object{"department": "D", "manager": object{"value": "m", "$ref": "r"}}}},
+		"an attribute of an extension":        {[]string{enterprise + ":department"}, nil, object{enterprise: object{"department": "D"}}},
+		"a sub-attribute of an extension":     {[]string{enterprise + ":manager.value"}, nil, object{enterprise: object{"manager": object{"value": "m"}}}},
+		"an unknown extension":                {[]string{"URN:X:Y"}, nil, object{"urn:x:y": object{"c": "red"}}},
+		"an attribute of an unknown one":      {[]string{"urn:x:y:C"}, nil, object{"urn:x:y": object{"c": "red"}}},
+		"another attribute of an unknown one": {[]string{"urn:x:y:d"}, nil, object{}},
+		"parts of unknown ones": {[]string{"urn:x:2.0:User:cars.plate,urn:x:2.0:User:Engine.size.cc", "urn:x:2.0:user:tags.value"}, nil,
+			object{"urn:x:2.0:User": object{"cars": []any{object{"plate": "A"}, object{"plate": "B"}}, "engine": object{"size": object{"cc": number("9")}}, "tags": []any{"t"}}}},
+		"an unknown one less a part": {[]string{"urn:x:2.0:User"}, []string{"urn:x:2.0:User:cars", "urn:x:2.0:User:engine.size.cc", "urn:x:2.0:User:tags.value"},
+			object{"urn:x:2.0:User": object{"engine": object{"fuel": "gas", "size": object{"kw": number("7")}}}}},
+		"the list of custom fields": {[]string{CustomFieldsURN + ":custom_fields"}, nil, object{CustomFieldsURN: object{"badge": "7", "Floor": number("3")}}},
+		"a custom field":            {[]string{CustomFieldsURN + ":floor"}, nil, object{CustomFieldsURN: object{"Floor": number("3")}}},
+		"part of meta":              {[]string{"meta.version"}, nil, object{"meta": object{"version": "1"}}},
+		"what does not exist":       {[]string{"shoeSize", "name.shoe", "photos", "emails.display"}, nil, object{}},
+		"what is never returned":    {[]string{"password"}, nil, object{}},
 		"the core schema": {[]string{UserURN}, nil, object{"userName": "a", "title": "T", "name": object{"givenName": "G", "familyName": "F"},
 			"emails": mails(object{"type": "work", "value": "w"}, object{"type": "home", "value": "h"})}},
 		"attributes less excluded ones": {[]string{"name", "title"}, []string{"name.givenName", "title"}, object{"name": object{"familyName": "F"}}},
@@ -64,9 +71,17 @@ func TestProjectExcludesAttributes(t *testing.T) {
 		"an extension":                    {[]string{enterprise}, func(r Resource) { delete(r, enterprise) }},
 		"a sub-attribute of an extension": {[]string{enterprise + ":manager.$ref"}, func(r Resource) { delete(r.Complex(enterprise)["manager"].(object), "$ref") }},
 		"an unknown extension":            {[]string{"urn:X:y"}, func(r Resource) { delete(r, "urn:x:y") }},
-		"meta":                            {[]string{"meta"}, func(r Resource) { delete(r, "meta") }},
-		"what is always returned":         {[]string{"id", "schemas"}, func(Resource) {}},
-		"nothing":                         {[]string{"", " , "}, func(Resource) {}},
+		"an attribute of an unknown one":  {[]string{"urn:X:2.0:user:CARS"}, func(r Resource) { delete(r.Complex("urn:x:2.0:User"), "cars") }},
+		"a part of a list in one": {[]string{"urn:x:2.0:User:cars.plate"}, func(r Resource) {
+			r.Complex("urn:x:2.0:User")["cars"] = []any{object{"doors": number("2")}}
+		}},
+		"a part of an object in one": {[]string{"urn:x:2.0:User:engine.fuel"}, func(r Resource) { delete(r.Complex("urn:x:2.0:User")["engine"].(object), "fuel") }},
+		"what an unknown one lacks":  {[]string{"urn:x:2.0:User:doors", "urn:x:2.0:Use"}, func(Resource) {}},
+		"all of an unknown one":      {[]string{"urn:x:y:c"}, func(r Resource) { delete(r, "urn:x:y") }},
+		"a custom field":             {[]string{CustomFieldsURN + ":BADGE"}, func(r Resource) { delete(r.Complex(CustomFieldsURN), "badge") }},
+		"meta":                       {[]string{"meta"}, func(r Resource) { delete(r, "meta") }},
+		"what is always returned":    {[]string{"id", "schemas"}, func(Resource) {}},
+		"nothing":                    {[]string{"", " , "}, func(Resource) {}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -131,6 +146,9 @@ func projectionUser() Resource {
 		"emails":   []any{object{"type": "work", "value": "w"}, object{"type": "home", "value": "h"}},
 		enterprise: object{"department": "D", "manager": object{"value": "m", "$ref": "r"}},
 		"urn:x:y":  object{"c": "red"},
+		"urn:x:2.0:User": object{"cars": []any{object{"plate": "A", "doors": number("2")}, object{"plate": "B"}},
+			"engine": object{"fuel": "gas", "size": object{"cc": number("9"), "kw": number("7")}}, "tags": []any{"t"}},
+		CustomFieldsURN: object{"badge": "7", "Floor": number("3")},
 	}
 }
 

@@ -108,9 +108,9 @@ func sortValue(attr *Attribute, v any) string {
 
 func (s *Sort) value(res Resource) any {
 	if s.target.attr == nil {
-		v := preferred(dynamicValue(res, s.target.dynamic))
+		v := preferred(dynamicValue(res, s.target.dynamic, true))
 		if object, ok := v.(map[string]any); ok {
-			return descend(object, "value")
+			return descend(object, "value", true)
 		}
 		return v
 	}

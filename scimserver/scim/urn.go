@@ -36,6 +36,14 @@ var urnSpellings = map[string]string{
 	"urn:scim:schemas:extension:enterprise:2.0:user": EnterpriseURN,
 }
 
+// longestURN is the length of the longest of urnSpellings, so that a long path is not looked up piece by piece.
+var longestURN = func() (longest int) {
+	for urn := range urnSpellings {
+		longest = max(longest, len(urn))
+	}
+	return longest
+}()
+
 // canonicalURN returns the canonical spelling of a known schema URN and any other URN as it is.
 func canonicalURN(urn string) string {
 	if c, ok := urnSpellings[lowerASCII(urn)]; ok {
@@ -56,7 +64,7 @@ func splitKnownURN(s string) (urn, rest string, ok bool) {
 	if c, found := urnSpellings[lower]; found {
 		return c, "", true
 	}
-	for i := len(lower) - 1; i > 0; i-- {
+	for i := min(len(lower)-1, longestURN); i > 0; i-- {
 		if lower[i] != ':' {
 			continue
 		}

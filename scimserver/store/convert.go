@@ -25,7 +25,7 @@ func groupAttributes(spec *v1alpha1.ScimGroupSpec) (scim.Resource, error) {
 // setGroupAttributes writes what the client wrote into a spec. Members are no
 // part of it.
 func setGroupAttributes(spec *v1alpha1.ScimGroupSpec, r scim.Resource) error {
-	extensions, err := extensionsOf(r)
+	extensions, err := extensionsOf(scim.Group, r)
 	if err != nil {
 		return err
 	}
@@ -92,10 +92,10 @@ func decodeJSON(raw []byte) (any, error) {
 }
 
 // extensionsOf returns the extensions without a known schema.
-func extensionsOf(r scim.Resource) (map[string]v1alpha1.JSON, error) {
+func extensionsOf(rt *scim.ResourceType, r scim.Resource) (map[string]v1alpha1.JSON, error) {
 	var extensions map[string]v1alpha1.JSON
 	for key, value := range r {
-		if key == scim.EnterpriseURN || !scim.IsURN(key) {
+		if !scim.IsURN(key) || rt.Extension(key) != nil {
 			continue
 		}
 		raw, err := json.Marshal(value)

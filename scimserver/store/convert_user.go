@@ -75,7 +75,7 @@ func userAttributes(spec *v1alpha1.ScimUserSpec) (scim.Resource, error) {
 // setUserAttributes writes what the client wrote into a spec. Groups and
 // times stay as they are.
 func setUserAttributes(spec *v1alpha1.ScimUserSpec, r scim.Resource) error {
-	extensions, err := extensionsOf(r)
+	extensions, err := extensionsOf(scim.User, r)
 	if err != nil {
 		return err
 	}
