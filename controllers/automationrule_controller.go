@@ -53,7 +53,6 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 			for _, kind := range []v1alpha1.SubjectKind{v1alpha1.SubjectScimUser, v1alpha1.SubjectScimGroup} {
 				r.reprocessing.forget(backlogKey{req.Namespace, kind}, req.Name)
 			}
-			forgetRule(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -71,7 +70,6 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err != nil {
 		return r.status.fail(ctx, rule, before, &rule.Status.Conditions, err)
 	}
-	failedSubjects.WithLabelValues(rule.Namespace, rule.Name).Set(float64(rule.Status.Failed))
 	rule.Status.ObservedGeneration = rule.Generation
 	meta.SetStatusCondition(&rule.Status.Conditions, r.subjectsHealthy(rule))
 	if err := r.status.write(ctx, rule, before, &rule.Status.Conditions, r.verdict(rule)); err != nil {

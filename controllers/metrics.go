@@ -2,10 +2,14 @@ package controllers
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -19,54 +23,52 @@ var (
 		Name: "scim_disables_held_total",
 		Help: "Persons that the safety brake has kept from being disabled, by namespace.",
 	}, []string{"namespace"})
-	failedSubjects = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "scim_rule_failed_subjects",
-		Help: "Subjects for which an AutomationRule fails now, by namespace and rule.",
-	}, []string{"namespace", "rule"})
-	subjectsNow = &subjectCollector{sources: map[*setup]struct{}{}}
+	subjectsNow = &subjectCollector{sources: map[*setup]bool{}}
 )
 
 var (
 	subjectsDesc = prometheus.NewDesc("scim_subjects",
-		"ScimUsers and ScimGroups, by namespace and kind.", []string{"namespace", "kind"}, nil)
+		"ScimUsers and ScimGroups, by namespace and kind. Every replica tells the same.", []string{"namespace", "kind"}, nil)
 	notReadyDesc = prometheus.NewDesc("scim_subjects_not_ready",
-		"ScimUsers and ScimGroups that are not Ready, by namespace, kind and reason. Reason Held: the safety brake.",
+		"ScimUsers and ScimGroups that are not Ready, by namespace, kind and reason. Reason Held: the safety brake. Every replica tells the same.",
 		[]string{"namespace", "kind", "reason"}, nil)
+	failedDesc = prometheus.NewDesc("scim_rule_failed_subjects",
+		"Subjects for which an AutomationRule fails now, by namespace and rule. Every replica tells the same.", []string{"namespace", "rule"}, nil)
 	backlogDesc = prometheus.NewDesc("scim_reprocessing_backlog",
-		"Subjects that are still to be processed again because a rule has changed, by namespace and kind.",
+		"Subjects that are still to be processed again because a rule has changed, by namespace and kind. Only the leader tells.",
 		[]string{"namespace", "kind"}, nil)
 )
 
-func init() {
-	metrics.Registry.MustRegister(holdsTotal, failedSubjects, subjectsNow)
-}
+func init() { metrics.Registry.MustRegister(subjectsNow) }
 
-// forgetRule drops the metric of a rule that is gone.
-func forgetRule(key types.NamespacedName) { failedSubjects.DeleteLabelValues(key.Namespace, key.Name) }
-
-// subjectCollector tells what the controllers of this process count while it is the
-// leader: of several replicas one tells.
+// subjectCollector tells what the caches of this process hold, so that neither a change of
+// the leader nor its crash leaves a gap, and what its controllers count while they run.
 type subjectCollector struct {
 	mu sync.Mutex
-	// sources are the running controllers; more than one only in tests.
-	sources map[*setup]struct{}
+	// sources are what there is in this process, and whether its controllers run. More than
+	// one only in tests.
+	sources map[*setup]bool
 }
 
 // Describe implements prometheus.Collector.
 func (c *subjectCollector) Describe(to chan<- *prometheus.Desc) {
-	to <- subjectsDesc
-	to <- notReadyDesc
-	to <- backlogDesc
+	for _, desc := range []*prometheus.Desc{subjectsDesc, notReadyDesc, failedDesc, backlogDesc} {
+		to <- desc
+	}
+	holdsTotal.Describe(to)
 }
 
-// Collect implements prometheus.Collector. Where several controllers tell of the same,
-// the last one counts.
+// measured are values by metric and labels.
+type measured map[*prometheus.Desc]map[[3]string]int
+
+// Collect implements prometheus.Collector. Where several sources tell of the same, the last
+// one counts.
 func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	found := map[*prometheus.Desc]map[[3]string]int{subjectsDesc: {}, notReadyDesc: {}, backlogDesc: {}}
-	for s := range c.sources {
-		s.measure(found)
+	found := measured{subjectsDesc: {}, notReadyDesc: {}, failedDesc: {}, backlogDesc: {}}
+	for s, leads := range c.sources {
+		s.measure(found, leads)
 	}
 	for desc, values := range found {
 		for labels, value := range values {
@@ -77,23 +79,58 @@ func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), used...)
 		}
 	}
+	for labels := range found[subjectsDesc] {
+		// A counter that appears with its first value shows no increase.
+		holdsTotal.WithLabelValues(labels[0])
+	}
+	holdsTotal.Collect(to)
 }
 
-// Start implements manager.Runnable: the metrics tell of these controllers for as long
-// as they run.
-func (s *setup) Start(ctx context.Context) error {
-	subjectsNow.add(s)
+// during lets the metrics tell of s while ctx lasts.
+func (c *subjectCollector) during(ctx context.Context, s *setup, leads bool) {
+	c.mu.Lock()
+	c.sources[s] = c.sources[s] || leads
+	c.mu.Unlock()
 	<-ctx.Done()
-	subjectsNow.remove(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.sources, s)
+}
+
+// everywhere is a Runnable of all replicas.
+type everywhere struct{ manager.RunnableFunc }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (everywhere) NeedLeaderElection() bool { return false }
+
+// publish lets the metrics tell of this manager.
+func (s *setup) publish(ctx context.Context) (err error) {
+	if s.failures, err = newRuleFailures(ctx, s.mgr.GetCache()); err != nil {
+		return err
+	}
+	for _, runnable := range []manager.Runnable{
+		everywhere{func(ctx context.Context) error { subjectsNow.during(ctx, s, false); return nil }},
+		manager.RunnableFunc(func(ctx context.Context) error { subjectsNow.during(ctx, s, true); return nil }),
+	} {
+		if err := s.mgr.Add(runnable); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-func (s *setup) measure(found map[*prometheus.Desc]map[[3]string]int) {
+func (s *setup) measure(found measured, leads bool) {
 	for kind, counted := range map[v1alpha1.SubjectKind]*tally{
 		v1alpha1.SubjectScimUser: s.subjects.users, v1alpha1.SubjectScimGroup: s.subjects.groups,
 	} {
+		if !counted.synced() {
+			continue
+		}
 		for namespace, classes := range counted.all() {
 			total := 0
+			if kind == v1alpha1.SubjectScimUser {
+				found[notReadyDesc][[3]string{namespace, string(kind), v1alpha1.ReasonHeld}] = 0
+			}
 			for class, n := range classes {
 				total += n
 				if class != classReady {
@@ -103,19 +140,46 @@ func (s *setup) measure(found map[*prometheus.Desc]map[[3]string]int) {
 			found[subjectsDesc][[3]string{namespace, string(kind)}] = total
 		}
 	}
+	if s.failures.synced() {
+		for rule, n := range s.failures.all() {
+			found[failedDesc][[3]string{rule.Namespace, rule.Name}] = int(n)
+		}
+	}
+	if !leads {
+		return
+	}
 	for key, n := range s.reprocessing.left() {
 		found[backlogDesc][[3]string{key.namespace, string(key.kind)}] = n
 	}
 }
 
-func (c *subjectCollector) add(s *setup) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sources[s] = struct{}{}
+// ruleFailures are the numbers of subjects for which each rule fails, as the rules' statuses
+// tell.
+type ruleFailures struct {
+	synced toolscache.InformerSynced
+
+	mu     sync.Mutex
+	failed map[types.NamespacedName]int64
 }
 
-func (c *subjectCollector) remove(s *setup) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.sources, s)
+func newRuleFailures(ctx context.Context, c cache.Cache) (*ruleFailures, error) {
+	f := &ruleFailures{failed: map[types.NamespacedName]int64{}}
+	var err error
+	f.synced, err = follow(ctx, c, &v1alpha1.AutomationRule{}, func(old, current *v1alpha1.AutomationRule) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if current == nil {
+			delete(f.failed, types.NamespacedName{Namespace: old.Namespace, Name: old.Name})
+			return
+		}
+		f.failed[types.NamespacedName{Namespace: current.Namespace, Name: current.Name}] = current.Status.Failed
+	})
+	return f, err
+}
+
+// all returns the numbers by rule.
+func (f *ruleFailures) all() map[types.NamespacedName]int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.failed)
 }

@@ -1,10 +1,16 @@
 package controllers_test
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -39,10 +45,15 @@ var _ = Describe("Metrics", func() {
 		Expect(w.Create(ctx, limitedTo(1))).To(Succeed())
 		users := w.createUsers(ctx, 4)
 		Eventually(metric("scim_subjects", w.namespace, "ScimUser")).Should(Equal(4.0))
+		Expect(metric("scim_disables_held_total", w.namespace)()).To(BeZero(), "there before the first one is held, or Prometheus sees no increase")
+		Expect(metric("scim_subjects_not_ready", w.namespace, "ScimUser", v1alpha1.ReasonHeld)()).To(BeZero())
 		w.deactivate(ctx, users[:3]...)
 		w.eventuallyCounts(ctx, census{disabled: 1, enabled: 3, held: 2})
 		Eventually(metric("scim_subjects_not_ready", w.namespace, "ScimUser", v1alpha1.ReasonHeld)).Should(Equal(2.0))
 		Expect(metric("scim_disables_held_total", w.namespace)()).To(BeNumerically(">=", 2.0))
+		w.deactivate(ctx, users[3])
+		w.release(ctx, eventually(ctx, w, newEndpoint("okta"), holds(3)))
+		Eventually(metric("scim_subjects_not_ready", w.namespace, "ScimUser", v1alpha1.ReasonHeld)).Should(BeZero(), "not gone: it falls to 0")
 
 		failing := locationRule()
 		Expect(w.Create(ctx, failing)).To(Succeed())
@@ -52,6 +63,44 @@ var _ = Describe("Metrics", func() {
 		Expect(w.Delete(ctx, failing)).To(Succeed())
 		Eventually(metric("scim_rule_failed_subjects", w.namespace, failing.Name)).Should(Equal(-1.0))
 		stop()
-		Expect(metric("scim_subjects", w.namespace, "ScimUser")()).To(Equal(-1.0), "only running controllers tell")
+		Expect(metric("scim_subjects", w.namespace, "ScimUser")()).To(Equal(-1.0), "only a running manager tells")
+	})
+
+	It("of what is stored are told by a replica that does not lead, too", func(ctx SpecContext) {
+		w := newWorldWithRules(ctx)
+		stop := w.start(ctx, countOften)
+		w.createUsers(ctx, 3)
+		Expect(w.Create(ctx, locationRule())).To(Succeed())
+		eventually(ctx, w, locationRule(), subjects(metav1.ConditionFalse, v1alpha1.ReasonSubjectsFailed))
+		stop()
+
+		someone := "someone-else"
+		lease := &coordinationv1.Lease{
+			ObjectMeta: metav1.ObjectMeta{Name: "scim-operator." + v1alpha1.GroupVersion.Group},
+			Spec: coordinationv1.LeaseSpec{
+				HolderIdentity: &someone, LeaseDurationSeconds: new(int32(3600)), AcquireTime: new(metav1.NowMicro()), RenewTime: new(metav1.NowMicro()),
+			},
+		}
+		Expect(w.Create(ctx, lease)).To(Succeed())
+		standby, err := kube.NewManager(env.Config, kube.Options{
+			Namespace: w.namespace, LeaderElection: true, LeaderElectionNamespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
+			GracefulShutdownTimeout: 20 * time.Second, Logger: GinkgoLogr,
+		})
+		Expect(err).NotTo(HaveOccurred())
+		stop = w.run(ctx, standby, countOften)
+		Eventually(metric("scim_subjects", w.namespace, "ScimUser")).Should(Equal(3.0))
+		Eventually(metric("scim_rule_failed_subjects", w.namespace, "location")).Should(Equal(3.0))
+		Expect(metric("scim_subjects_not_ready", w.namespace, "ScimUser", v1alpha1.ReasonExpressionError)()).To(Equal(3.0))
+
+		By("but for what only the leader does")
+		changed := locationRule()
+		update(ctx, w, changed, func(r *v1alpha1.AutomationRule) { r.Spec.Position = new(int32(21)) })
+		Eventually(func(g Gomega) {
+			cached := &v1alpha1.AutomationRule{}
+			g.Expect(standby.GetCache().Get(ctx, client.ObjectKeyFromObject(changed), cached)).To(Succeed())
+			g.Expect(cached.Generation).To(Equal(changed.Generation))
+		}).Should(Succeed())
+		Expect(metric("scim_reprocessing_backlog", w.namespace, "ScimUser")()).To(Equal(-1.0))
+		stop()
 	})
 })

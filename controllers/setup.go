@@ -100,7 +100,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if !o.Exclusive {
 		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), clock: o.Clock}
 	}
-	return errors.Join(mgr.Add(s), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
+	return errors.Join(s.publish(ctx), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
 }
 
 // setup holds what the controllers share.
@@ -117,6 +117,8 @@ type setup struct {
 	reprocessing *reprocessing
 	// subjects are counted for endpoints and metrics.
 	subjects subjectTallies
+	// failures are counted for metrics.
+	failures *ruleFailures
 }
 
 func (s *setup) users() error {

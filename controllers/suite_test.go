@@ -13,6 +13,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
@@ -94,6 +95,12 @@ func (w *world) start(ctx SpecContext, options ...func(*controllers.Options)) (s
 		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
 	})
 	Expect(err).NotTo(HaveOccurred())
+	return w.run(ctx, mgr, options...)
+}
+
+// run is start with another manager.
+func (w *world) run(ctx SpecContext, mgr ctrl.Manager, options ...func(*controllers.Options)) (stop func()) {
+	GinkgoHelper()
 	var o controllers.Options
 	for _, set := range options {
 		set(&o)

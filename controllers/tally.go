@@ -62,7 +62,7 @@ type tally struct {
 	synced toolscache.InformerSynced
 
 	mu sync.Mutex
-	// counts holds no zeros.
+	// counts keeps zeros, so that a metric falls to 0 instead of ending.
 	counts map[string]map[string]int
 }
 
@@ -95,12 +95,7 @@ func (t *tally) add(namespace, class string, n int) {
 		classes = map[string]int{}
 		t.counts[namespace] = classes
 	}
-	if classes[class] += n; classes[class] == 0 {
-		delete(classes, class)
-	}
-	if len(classes) == 0 {
-		delete(t.counts, namespace)
-	}
+	classes[class] += n
 }
 
 // of returns the numbers of a namespace by class.

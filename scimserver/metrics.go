@@ -1,6 +1,9 @@
 package scimserver
 
 import (
+	"net/http"
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
@@ -26,6 +29,17 @@ var (
 		Help: "SCIM requests that ended in a panic; each is a bug, and its stack is in the log.",
 	})
 )
+
+// failures are what alerts look for among the answers.
+var failures = []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+
+// countFrom0 makes the counters of the failures of a route before there is one: a counter that
+// appears with its first value shows no increase.
+func countFrom0(route, method string) {
+	for _, status := range failures {
+		requestsTotal.WithLabelValues(route, method, strconv.Itoa(status))
+	}
+}
 
 func init() {
 	metrics.Registry.MustRegister(requestsTotal, requestDuration, requestsInFlight, panicsTotal)

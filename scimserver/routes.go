@@ -93,6 +93,7 @@ func (s *Server) newMux() *http.ServeMux {
 	routes := s.routes()
 	methods := make(map[string][]string)
 	for _, r := range routes {
+		countFrom0(r.path, r.method)
 		methods[r.path] = append(methods[r.path], r.method)
 		if r.method == http.MethodGet {
 			methods[r.path] = append(methods[r.path], http.MethodHead)

@@ -18,6 +18,7 @@ var (
 
 func init() {
 	metrics.Registry.MustRegister(claimsSweptTotal, membershipsSweptTotal)
+	SweepResult{}.measure() // a counter that appears with its first value shows no increase
 }
 
 // measure adds what a sweep has done to the metrics.

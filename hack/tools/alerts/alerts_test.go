@@ -1,4 +1,4 @@
-// Package alerts tests config/prometheus with Prometheus' own parser. It is a module of its own because of what that needs.
+// Package alerts tests config/prometheus with Prometheus' own parser, engine and rules. It is a module of its own because of what that needs.
 package alerts
 
 import (
@@ -24,11 +24,22 @@ var foreign = []string{
 type rule struct {
 	Alert       string            `json:"alert"`
 	Expr        string            `json:"expr"`
+	For         string            `json:"for"`
 	Labels      map[string]string `json:"labels"`
 	Annotations map[string]string `json:"annotations"`
 }
 
-func TestAlerts(t *testing.T) {
+type panel struct {
+	ID      int    `json:"id"`
+	Title   string `json:"title"`
+	Targets []struct {
+		Expr string `json:"expr"`
+	} `json:"targets"`
+}
+
+// readRules reads the alerts.
+func readRules(t *testing.T) []rule {
+	t.Helper()
 	var manifest struct {
 		Spec struct {
 			Groups []struct {
@@ -43,39 +54,41 @@ func TestAlerts(t *testing.T) {
 	if err := yaml.Unmarshal(data, &manifest); err != nil {
 		t.Fatal(err)
 	}
+	var found []rule
+	for _, group := range manifest.Spec.Groups {
+		found = append(found, group.Rules...)
+	}
+	return found
+}
+
+func TestAlerts(t *testing.T) {
 	known := metrics(t)
 	seen := map[string]bool{}
-	for _, group := range manifest.Spec.Groups {
-		for _, r := range group.Rules {
-			t.Run(r.Alert, func(t *testing.T) {
-				check(t, r.Expr, known)
-				if seen[r.Alert] {
-					t.Error("there are two alerts of this name")
-				}
-				if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) {
-					t.Errorf("severity is %q", r.Labels["severity"])
-				}
-				if r.Annotations["summary"] == "" || len(r.Annotations["description"]) < 100 {
-					t.Error("it does not say what it means and what to do")
-				}
-			})
-			seen[r.Alert] = true
-		}
+	for _, r := range readRules(t) {
+		t.Run(r.Alert, func(t *testing.T) {
+			check(t, r.Expr, known)
+			if seen[r.Alert] {
+				t.Error("there are two alerts of this name")
+			}
+			if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) {
+				t.Errorf("severity is %q", r.Labels["severity"])
+			}
+			if r.Annotations["summary"] == "" || len(r.Annotations["description"]) < 100 {
+				t.Error("it does not say what it means and what to do")
+			}
+		})
+		seen[r.Alert] = true
 	}
 	if len(seen) < 5 {
 		t.Errorf("only %d alerts were found", len(seen))
 	}
 }
 
-func TestDashboard(t *testing.T) {
+// readDashboard reads the panels.
+func readDashboard(t *testing.T) []panel {
+	t.Helper()
 	var dashboard struct {
-		Panels []struct {
-			ID      int    `json:"id"`
-			Title   string `json:"title"`
-			Targets []struct {
-				Expr string `json:"expr"`
-			} `json:"targets"`
-		} `json:"panels"`
+		Panels []panel `json:"panels"`
 	}
 	data, err := os.ReadFile(filepath.Join(root, "config", "prometheus", "dashboard.json"))
 	if err != nil {
@@ -84,9 +97,13 @@ func TestDashboard(t *testing.T) {
 	if err := json.Unmarshal(data, &dashboard); err != nil {
 		t.Fatal(err)
 	}
+	return dashboard.Panels
+}
+
+func TestDashboard(t *testing.T) {
 	known := metrics(t)
 	ids := map[int]bool{}
-	for _, panel := range dashboard.Panels {
+	for _, panel := range readDashboard(t) {
 		t.Run(panel.Title, func(t *testing.T) {
 			if ids[panel.ID] {
 				t.Error("two panels have this id")
