@@ -24,6 +24,7 @@ func TestDecodeResourceAccepts(t *testing.T) {
 		"null and empty arrays as unassigned": {User,
 			`{"userName":"a","title":null,"emails":[],"addresses":null,"name":{"givenName":null},"phoneNumbers":[null,{}]}`,
 			Resource{"userName": "a"}},
+		"a byte order mark":         {User, "\ufeff" + `{"userName":"a"}`, Resource{"userName": "a"}},
 		"empty strings as they are": {User, `{"userName":"a","title":""}`, Resource{"userName": "a", "title": ""}},
 		"read-only attributes, which are left out": {User,
 			`{"userName":"a","id":"x","meta":{"version":"1"},"groups":[{"value":"g"}],"ID2":1}`, Resource{"userName": "a"}},
@@ -127,6 +128,11 @@ func TestDecodeResourceRefuses(t *testing.T) {
 		detail   string
 	}{
 		"binary data that is not base64":     {User, `{"userName":"a","x509Certificates":[{"value":"MIIB, or so"}]}`, TypeInvalidValue, "base64"},
+		"a certificate in PEM":               {User, `{"userName":"a","x509Certificates":[{"value":"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"}]}`, TypeInvalidValue, "PEM"},
+		"a byte order mark alone":            {User, "\ufeff", TypeInvalidSyntax, "ends"},
+		"two byte order marks":               {User, "\ufeff\ufeff{}", TypeInvalidSyntax, "JSON"},
+		"UTF-16":                             {User, "\xff\xfe{\x00}\x00", TypeInvalidSyntax, "UTF-8"},
+		"a number for a telephone number":    {User, `{"userName":"a","phoneNumbers":[{"value":5551234}]}`, TypeInvalidValue, "phoneNumbers.value"},
 		"an empty body":                      {User, ``, TypeInvalidSyntax, "ends"},
 		"half a body":                        {User, `{"userName":"a"`, TypeInvalidSyntax, "ends"},
 		"a body that is not an object":       {User, `["userName"]`, TypeInvalidSyntax, "object"},

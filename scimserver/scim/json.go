@@ -29,6 +29,7 @@ const MaxJSONValues = 1_000_000
 // insensitive, so either value could be the one that is meant. Refused are texts, also
 // names of members, that would not be the same afterwards, and names with control characters.
 func decodeJSON(body []byte) (any, error) {
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // a mark that RFC 8259 section 8.1 lets a parser ignore
 	if !utf8.Valid(body) {
 		return nil, invalidSyntax("the body is not valid UTF-8")
 	}

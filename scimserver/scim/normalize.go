@@ -76,6 +76,9 @@ func (a *Attribute) normalizeOne(v any) (any, error) {
 	if limit := a.maxLength(); len(s) > limit && utf8.RuneCountInString(s) > limit {
 		return nil, invalidValue("%s is longer than %d characters", a.path(), limit)
 	}
+	if a.Type == Binary && strings.Contains(s, "-----BEGIN ") {
+		return nil, invalidValue("%s must be the base64 text alone, without the lines of PEM that begin and end it", a.path())
+	}
 	if a.Type == Binary && !isBase64(s) {
 		return nil, invalidValue("%s must be binary data in base64", a.path())
 	}
