@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -39,6 +40,8 @@ type ruleReconciler struct {
 	find   finder
 	// reprocessing knows how far the rules' subjects are.
 	reprocessing *reprocessing
+	// linter knows what about the rules is probably a mistake.
+	linter *linter
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=automationrules,verbs=get;list;watch
@@ -52,6 +55,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 			r.rules.forget(req.NamespacedName)
 			for _, kind := range []v1alpha1.SubjectKind{v1alpha1.SubjectScimUser, v1alpha1.SubjectScimGroup} {
 				r.reprocessing.forget(backlogKey{req.Namespace, kind}, req.Name)
+				r.linter.forget(backlogKey{req.Namespace, kind})
 			}
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -67,6 +71,9 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err == nil {
 		err = r.count(ctx, rule)
 	}
+	if err == nil {
+		err = errors.Join(r.effect(ctx, rule, before), r.findings(ctx, rule))
+	}
 	if err != nil {
 		return r.status.fail(ctx, rule, before, &rule.Status.Conditions, err)
 	}
@@ -77,6 +84,8 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	}
 	r.told(rule, before)
 	r.announceSubjects(rule, before)
+	r.tellEffect(rule, before)
+	r.tellFindings(rule, before)
 	return result, nil
 }
 

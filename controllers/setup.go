@@ -172,10 +172,11 @@ func (s *setup) resumed(kind v1alpha1.SubjectKind) source.Source {
 }
 
 func (s *setup) automationRules() error {
-	reconciler := &ruleReconciler{client: s.client, status: s.status, rules: s.rules, find: s.find, reprocessing: s.reprocessing}
+	reconciler := &ruleReconciler{client: s.client, status: s.status, rules: s.rules, find: s.find, reprocessing: s.reprocessing, linter: newLinter()}
 	return s.complete("automationrule", 1, reconciler,
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.AutomationRule{}, specOrRerunChanges).
+				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.rulesOfRule)).
 				Watches(&v1alpha1.AutomationRuleExecution{}, onExecutionChange(s.options.CountInterval)).
 				WatchesRawSource(source.Channel(s.reprocessing.rules, &handler.EnqueueRequestForObject{}))
 		})

@@ -253,3 +253,22 @@ func identityChanged(old, current *v1alpha1.ScimUser) bool {
 		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero() ||
 		!slices.Equal(emailCandidates(old), emailCandidates(current))
 }
+
+// rulesOfRule finds the rules that run on the same subjects as one that was made, edited
+// or deleted: what is odd about them can depend on it.
+func (f finder) rulesOfRule(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
+	if old != nil && current != nil && !changedSpec(old, current) {
+		return nil
+	}
+	rule := versions(old, current)[0]
+	list := &v1alpha1.AutomationRuleList{}
+	if err := f.list(ctx, list, rule.Namespace); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		if other := &list.Items[i]; other.Spec.Subject == rule.Spec.Subject && other.Name != rule.Name {
+			into.add(other.Namespace, other.Name)
+		}
+	}
+	return nil
+}

@@ -212,6 +212,23 @@ type Reprocessing struct {
 	FinishedAt *Timestamp `json:"finishedAt,omitempty"`
 }
 
+// RuleEffect is what a version of a rule has changed.
+type RuleEffect struct {
+	// generation is the generation of the rule.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Generation int64 `json:"generation,omitempty"`
+	// since is when the rule's subjects began to be processed for it.
+	// +required
+	Since Timestamp `json:"since,omitempty,omitzero"`
+	// summary says what that did to records, also by other rules that run on the same
+	// subjects, such as "did change 34 of 200 persons: jobTitle 34". It is added up when all
+	// are processed, without what clients pushed meanwhile; unset until then.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Summary string `json:"summary,omitempty"`
+}
+
 // AutomationRuleStatus says whether the rule compiles and how it fares.
 type AutomationRuleStatus struct {
 	// conditions are Ready, SubjectsHealthy and, while they apply, Reconciling and Stalled.
@@ -259,6 +276,17 @@ type AutomationRuleStatus struct {
 	// reprocessing is how far the subjects are since the rule's last change.
 	// +optional
 	Reprocessing *Reprocessing `json:"reprocessing,omitempty"`
+	// effect is what the rule's last change has changed.
+	// +optional
+	Effect *RuleEffect `json:"effect,omitempty"`
+	// findings are what about the rule, together with the other ones, is probably a mistake.
+	// It works all the same. They are those that applying it warns of.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=12
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=320
+	Findings []string `json:"findings,omitempty"`
 }
 
 // AutomationRule maps subjects that a SCIM client pushed to records. Keep it in

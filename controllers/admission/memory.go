@@ -45,15 +45,17 @@ func newMemory(clk clock.PassiveClock, c *changes) *memory {
 // namespace.
 func ask(old, rule *v1alpha1.AutomationRule, others []*v1alpha1.AutomationRule) (question, error) {
 	type version struct {
-		Name, UID  string
-		Generation int64
-		Gone       bool
+		Name       string `json:"name"`
+		UID        string `json:"uid"`
+		Generation int64  `json:"generation"`
+		Gone       bool   `json:"gone"`
 	}
 	basis := struct {
-		Namespace, Name string
-		Old             *v1alpha1.AutomationRuleSpec
-		New             v1alpha1.AutomationRuleSpec
-		Others          []version
+		Namespace string                       `json:"namespace"`
+		Name      string                       `json:"name"`
+		Old       *v1alpha1.AutomationRuleSpec `json:"old"`
+		New       v1alpha1.AutomationRuleSpec  `json:"new"`
+		Others    []version                    `json:"others"`
 	}{Namespace: rule.Namespace, Name: rule.Name, New: rule.Spec}
 	if old != nil {
 		basis.Old = &old.Spec

@@ -47,7 +47,7 @@ func newFolder(users int) *folder {
 	world := controllers.NewObjectWorld(tenant, objects...)
 	f.validator = newValidator(nil, "", newMemory(f.clock, newChanges()))
 	f.validator.rules = func(context.Context, string) ([]*v1alpha1.AutomationRule, error) { return slices.Clone(f.rules), nil }
-	f.validator.world = func(string) preview.World { return counting{world, f} }
+	f.world = func(string) preview.World { return counting{world, f} }
 	return f
 }
 
