@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -141,5 +142,44 @@ func TestEveryRequestHasADeadline(t *testing.T) {
 				t.Error("the store was not reached")
 			}
 		})
+	}
+}
+
+// TestABodyThatCannotBeThrownAwayIsNotRead is about bodies that say that they are larger than what the server would read.
+func TestABodyThatCannotBeThrownAwayIsNotRead(t *testing.T) {
+	for _, path := range []string{"/Users", "/Groups", "/Bulk", "/.search", "/Users/.search"} {
+		for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
+			s, _ := testServer(found)
+			server := httptest.NewServer(s.Handler())
+			connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := connection.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			// Nothing of the body is sent: a server that waits for it never answers.
+			head := "POST /scim/v2" + path + " HTTP/1.1\r\nHost: scim.example.com\r\nAuthorization: Bearer " + goodToken + "\r\n" +
+				expect + "Content-Length: 1099511627776\r\n\r\n"
+			if _, err := io.WriteString(connection, head); err != nil {
+				t.Fatal(err)
+			}
+			from := bufio.NewReader(connection)
+			answer, err := http.ReadResponse(from, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+				t.Error(err)
+			}
+			if answer.StatusCode != http.StatusRequestEntityTooLarge || !answer.Close {
+				t.Errorf("%s: got %s, the connection is to be closed: %v", path, answer.Status, answer.Close)
+			}
+			if _, err := from.ReadByte(); err == nil {
+				t.Errorf("%s: the connection goes on", path)
+			}
+			_ = connection.Close()
+			server.Close()
+		}
 	}
 }

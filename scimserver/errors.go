@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -58,10 +59,13 @@ func problemOf(requestID string, err error) (*scim.Error, http.Header) {
 		return withHeaders.cause, withHeaders.header
 	case errors.As(err, &scimErr):
 	case errors.As(err, &tooLarge):
-		scimErr = scim.NewError(http.StatusRequestEntityTooLarge,
-			"the body is larger than %d bytes; send less at once", tooLarge.Limit)
+		scimErr = tooLargeError(tooLarge)
 	case errors.Is(err, context.Canceled):
 		scimErr = scim.NewError(statusClientGone, "the client has closed the connection")
+	case kube.NoRoom(err):
+		scimErr = scim.NewError(http.StatusInsufficientStorage,
+			"there is no room for more in the storage of this tenant, and repeating the request does not help: "+
+				"whoever runs the server has to raise its quota or to make room (request id %s)", requestID)
 	default:
 		seconds, passing := retryable(err)
 		if !passing {
@@ -75,6 +79,10 @@ func problemOf(requestID string, err error) (*scim.Error, http.Header) {
 		return scimErr, http.Header{"Retry-After": {strconv.Itoa(seconds)}}
 	}
 	return scimErr, nil
+}
+
+func tooLargeError(cause *http.MaxBytesError) *scim.Error {
+	return scim.NewError(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes; send less at once", cause.Limit)
 }
 
 // retryable reports whether the same request may well succeed later, and after
@@ -120,7 +128,7 @@ func loggable(err error) error {
 		metav1.StatusReasonNotFound, metav1.StatusReasonConflict, metav1.StatusReasonAlreadyExists, metav1.StatusReasonUnauthorized:
 		return err
 	}
-	if lacksRight(s) { // which must be told
+	if lacksRight(s) || kube.NoRoom(err) { // which must be told
 		return err
 	}
 	return fmt.Errorf("the API server refused an object as %s (code %d)", s.Reason, s.Code)

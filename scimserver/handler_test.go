@@ -174,6 +174,8 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 		"writers that get in each other's way":           {apierrors.NewConflict(users, someID, errors.New("modified")), 503, "", "5"},
 		"an API server that does not know its roles yet": {apierrors.NewForbidden(users, "babs", errors.New("secret-rbac")), 503, "", "5"},
 		"an API server that knows no accounts yet":       {apierrors.NewUnauthorized("secret"), 503, "", "5"},
+		"a quota that is used up":                        {apierrors.NewForbidden(users, someID, errors.New("exceeded quota: small, requested: count/scimusers.provisioning.rservice.dev=1")), 507, "", ""},
+		"an etcd that is full":                           {apierrors.NewInternalError(errors.New("etcdserver: mvcc: database space exceeded")), 507, "", ""},
 		"a refusal by admission":                         {apierrors.NewForbidden(users, "babs", errors.New("denied by ValidatingAdmissionPolicy")), 500, "", ""},
 		"anything else is internal and says nothing":     {errors.New("secret detail"), 500, "", ""},
 		"a refusal by validation that nobody translated": {apierrors.NewInvalid(schema.GroupKind{Kind: "ScimUser"}, someID, nil), 500, "", ""},

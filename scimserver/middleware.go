@@ -195,12 +195,17 @@ func (b *cappedBody) Read(p []byte) (int, error) {
 }
 
 // refuseLarge answers for a body that says that it is too large, without keeping it in memory. A
-// client that asks first, by Expect, need not send it.
+// client that asks first, by Expect, need not send it. Of one that is larger than what would be thrown away
+// nothing is read, and the connection ends with the answer.
 func refuseLarge(r *http.Request, limit int64) error {
+	tooLarge := &http.MaxBytesError{Limit: limit}
+	if r.ContentLength > limit+maxDiscarded {
+		return withHeader(tooLargeError(tooLarge), "Connection", "close")
+	}
 	if r.Header.Get("Expect") == "" {
 		_, _ = io.Copy(io.Discard, r.Body) // ends with the error that follows
 	}
-	return &http.MaxBytesError{Limit: limit}
+	return tooLarge
 }
 
 // inMemory bounds the large bodies that are worked on at the same time. One waits a

@@ -59,7 +59,7 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 			return nil, lostClaim(err)
 		}
 	}
-	if err := s.createClaimed(ctx, group, held); err != nil {
+	if err := s.createClaimed(ctx, group, held, beginning(added)); err != nil {
 		return nil, err
 	}
 	s.groups.noteWrite(group)

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -259,7 +260,7 @@ func checkVersion(ifMatch string, obj client.Object) error {
 // refused turns the API server's refusal of an object into an answer for the
 // client: limits that the SCIM layer does not know are those of the CRDs.
 func refused(err error, action string) error {
-	if apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
+	if apierrors.IsInvalid(err) || kube.TooLarge(err) {
 		return scim.BadRequest(scim.TypeInvalidValue, "the resource is not accepted: %s", reasons(err))
 	}
 	return fmt.Errorf("%s: %w", action, err)

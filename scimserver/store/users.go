@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -82,7 +83,7 @@ func (s *Store) createUser(ctx context.Context, tenant string, r scim.Resource) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.createClaimed(ctx, user, held); err != nil {
+	if err := s.createClaimed(ctx, user, held, ""); err != nil {
 		return nil, err
 	}
 	s.users.noteWrite(user)
@@ -133,14 +134,20 @@ func (s *Store) moveClaim(ctx context.Context, kind claimKind, tenant, from, to,
 // createClaimed creates the object that a fresh claim is for, well before the
 // claim may be taken over. When it is certain that the object was not created
 // the claim is released; else it stays until that is known.
-func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *claim) error {
+// begun is what the claim says of what is written of the object already, "" for nothing: for want of room the claim is
+// kept with it, so that a repeated request goes on with the same.
+func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *claim, begun string) error {
 	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite()))
 	defer cancel()
 	err := s.client.Create(writeCtx, obj)
 	if err == nil {
 		return nil
 	}
-	if definite(err) {
+	switch {
+	case begun != "" && kube.NoRoom(err):
+		noteBegun(held.lease, begun)
+		s.breakOff(ctx, held, err)
+	case definite(err):
 		s.giveUp(ctx, held)
 	}
 	return refused(err, "create")
@@ -150,7 +157,7 @@ func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *clai
 // written.
 func definite(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
-		apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsTooManyRequests(err) || apierrors.IsNotFound(err) ||
+		kube.TooLarge(err) || kube.NoRoom(err) || apierrors.IsTooManyRequests(err) || apierrors.IsNotFound(err) ||
 		apierrors.IsConflict(err) || apierrors.IsUnauthorized(err)
 }
 
