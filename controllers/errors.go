@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"rservice.dev/scim-operator/api/kube"
 )
 
 // writeError is a failed write. Its text leaves out the values that the API server
@@ -63,6 +65,9 @@ func rejectedFields(err error) (string, bool) {
 
 // errorKind is what a message may say about an error.
 func errorKind(err error) string {
+	if kube.NoRoom(err) {
+		return "no room: a ResourceQuota of the namespace is used up, or etcd is full"
+	}
 	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
 		return string(reason)
 	}

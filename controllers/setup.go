@@ -243,7 +243,7 @@ func (s *setup) complete(name string, concurrency int, r reconcile.Reconciler, w
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryBase, retryMax),
 	})
 	watch(b)
-	if err := b.Complete(r); err != nil {
+	if err := b.Complete(replanning{r}); err != nil {
 		return fmt.Errorf("set up controller %s: %w", name, err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,6 +18,8 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -60,9 +63,6 @@ func (w *statusWriter) done(obj client.Object) { w.stale.Forget(obj.GetUID()) }
 // differs from before. conditions is the slice in obj. An Event follows when Ready
 // has changed in a way that somebody may want to hear of.
 func (w *statusWriter) write(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, v verdict) error {
-	if v.outlook != retrying {
-		w.done(obj)
-	}
 	var previous metav1.Condition
 	if ready := meta.FindStatusCondition(*conditions, v1alpha1.ConditionReady); ready != nil {
 		previous = *ready
@@ -77,15 +77,61 @@ func (w *statusWriter) write(ctx context.Context, obj, before client.Object, con
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
 	}
-	if bytes.Equal(changed, []byte("{}")) {
-		return nil
+	if !bytes.Equal(changed, []byte("{}")) {
+		if err := w.client.Status().Patch(ctx, obj, patch); apierrors.IsConflict(err) {
+			return w.moved(obj, err)
+		} else if client.IgnoreNotFound(err) != nil {
+			return failedTo("write status", err)
+		} else if err == nil { // whoever deleted the object does not need its status
+			w.announce(obj, previous, v)
+		}
 	}
-	if err := w.client.Status().Patch(ctx, obj, patch); err != nil {
-		// Whoever deleted the object does not need its status.
-		return client.IgnoreNotFound(failedTo("write status", err))
+	if v.outlook != retrying {
+		w.done(obj)
 	}
-	w.announce(obj, previous, v)
 	return nil
+}
+
+// movedError says that a status was not written because somebody has changed the object meanwhile, which is nothing to
+// speak of: the reconcile is made again.
+type movedError struct {
+	after time.Duration
+	cause error
+}
+
+// Error implements error.
+func (e *movedError) Error() string { return e.cause.Error() }
+
+// Unwrap lets errors.As find the cause.
+func (e *movedError) Unwrap() error { return e.cause }
+
+// moved is a movedError, unless the same object has moved time and again: then it is something else.
+func (w *statusWriter) moved(obj client.Object, cause error) error {
+	cause = failedTo("write status", cause)
+	if delay, soon := w.again(obj); soon {
+		return &movedError{after: delay, cause: cause}
+	}
+	return cause
+}
+
+// again returns when to plan again for an object that has changed meanwhile; false if that has been so for too long.
+func (w *statusWriter) again(obj client.Object) (time.Duration, bool) {
+	delay := w.stale.When(obj.GetUID())
+	return wait.Jitter(delay, 1), w.stale.NumRequeues(obj.GetUID()) <= maxStale
+}
+
+// replanning makes a reconcile again whose status could not be written because the object has moved. Returned as an
+// error, that would be one in the log.
+type replanning struct{ reconcile.Reconciler }
+
+// Reconcile implements reconcile.Reconciler.
+func (r replanning) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	result, err := r.Reconciler.Reconcile(ctx, request)
+	if moved, ok := errors.AsType[*movedError](err); ok {
+		logf.FromContext(ctx).V(1).Info("The object has changed meanwhile; reconciling it again", "cause", moved.Error())
+		return reconcile.Result{RequeueAfter: moved.after}, nil
+	}
+	return result, err
 }
 
 // settle writes the verdict on a record, whose conditions tell of no generation: where they
@@ -145,8 +191,8 @@ func (w *statusWriter) passes(ctx context.Context, obj client.Object, err error)
 		return ctrl.Result{RequeueAfter: wait.Jitter(forecastWait, 1)}, true
 	}
 	if isStale(err) {
-		if delay := w.stale.When(obj.GetUID()); w.stale.NumRequeues(obj.GetUID()) <= maxStale {
-			return ctrl.Result{RequeueAfter: wait.Jitter(delay, 1)}, true
+		if delay, soon := w.again(obj); soon {
+			return ctrl.Result{RequeueAfter: delay}, true
 		}
 	}
 	return ctrl.Result{}, false
@@ -156,5 +202,9 @@ func (w *statusWriter) passes(ctx context.Context, obj client.Object, err error)
 func (w *statusWriter) tell(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, err error, v verdict) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
 	defer cancel()
-	return errors.Join(err, w.write(ctx, obj, before, conditions, v))
+	written := w.write(ctx, obj, before, conditions, v)
+	if _, moved := errors.AsType[*movedError](written); moved {
+		return err // which brings the reconcile back, and then it is told
+	}
+	return errors.Join(err, written)
 }

@@ -3,14 +3,18 @@ package controllers
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -72,5 +76,53 @@ func TestOneEventForAllThatIsHeldIsEnough(t *testing.T) {
 				t.Errorf("%d Events, want %d", sent, tt.sent)
 			}
 		})
+	}
+}
+
+func TestAMovedObjectIsReconciledAgainWithoutAnError(t *testing.T) {
+	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "okta", UID: "1"}}
+	moved := apierrors.NewConflict(schema.GroupResource{Resource: "scimendpoints"}, "okta", errors.New("the object has been modified"))
+	answer := error(moved)
+	c := interceptor.NewClient(nil, interceptor.Funcs{
+		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+			return answer
+		},
+	})
+	w := newStatusWriter(c, events.NewFakeRecorder(1), clock.RealClock{})
+	bad := stalledVerdict(v1alpha1.ReasonInvalidSecret, "There is no token.")
+	r := replanning{reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+		now := endpoint.DeepCopy()
+		return reconcile.Result{RequeueAfter: time.Hour}, w.write(ctx, now, endpoint, &now.Status.Conditions, bad)
+	})}
+	try := func() (reconcile.Result, error) { return r.Reconcile(t.Context(), reconcile.Request{}) }
+	for i := range maxStale {
+		if result, err := try(); err != nil || result.RequeueAfter <= 0 || result.RequeueAfter >= time.Hour {
+			t.Fatalf("try %d: got %v, %v", i, result, err)
+		}
+	}
+	if _, err := try(); !apierrors.IsConflict(err) {
+		t.Errorf("what moves for ever is told: got %v", err)
+	}
+	answer = nil
+	if result, err := try(); err != nil || result.RequeueAfter != time.Hour {
+		t.Errorf("written: got %v, %v", result, err)
+	}
+	answer = moved
+	if result, err := try(); err != nil || result.RequeueAfter >= time.Hour {
+		t.Errorf("a new conflict after a success is nothing to speak of: got %v, %v", result, err)
+	}
+
+	cause := errors.New("the reason of all this")
+	now := endpoint.DeepCopy()
+	if _, err := w.fail(t.Context(), now, endpoint, &now.Status.Conditions, cause); !errors.Is(err, cause) || apierrors.IsConflict(err) {
+		t.Errorf("a failure is told, whatever becomes of the status: got %v", err)
+	}
+}
+
+func TestWhatNoRoomIsCalled(t *testing.T) {
+	users := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "persons"}
+	full := apierrors.NewForbidden(users, "person-1", errors.New("exceeded quota: small, requested: count/persons.provisioning.rservice.dev=1"))
+	if got := retryVerdict(failedTo("create", full)).message; !strings.Contains(got, "ResourceQuota") || strings.Contains(got, "small") {
+		t.Errorf("got %q", got)
 	}
 }
