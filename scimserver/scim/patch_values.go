@@ -15,6 +15,9 @@ func (p *patcher) applyMulti(op Op, t target, value any) error {
 		}
 		return p.applySelected(op, t, value)
 	}
+	if done, err := p.applyMarked(op, t, value); done {
+		return err
+	}
 	switch {
 	case op == OpAdd:
 		return p.addValues(t, value)
