@@ -10,7 +10,7 @@ CONTROLLER_GEN := bin/tools/controller-gen
 GOLANGCI_LINT := bin/tools/golangci-lint
 GOVULNCHECK := bin/tools/govulncheck
 # Modules with code of their own beside the main one.
-CODE_MODULES := hack/image hack/tools/alerts
+CODE_MODULES := hack/image hack/tools/alerts hack/clients
 # Commit that `make crd-compat` compares with; unset: the newest release.
 CRDBASE ?=
 # Arguments for `go test`, such as TESTARGS='-run TestStore ./scimserver/...'.
