@@ -197,8 +197,7 @@ func texts(s tree) []string {
 			`"2026-11-28T24:00:00Z"`, `"2026-11-28 10:00:59Z"`, `"2026-11-28"`, `"2026-11-28T10:00:59"`, `""`, `"x"`, "0",
 		}
 	}
-	smallest, _ := json.Marshal(smallest(s))
-	values := []string{string(smallest), `""`, `"\u0000"`, `"\ud800"`, `"2026-11-28T10:00:59Z"`, "1"}
+	values := []string{fmt.Sprintf("%q", smallest(s)), `""`, `"\u0000"`, `"\ud800"`, `"2026-11-28T10:00:59Z"`, "1"}
 	if most, ok := s["maxLength"].(float64); ok {
 		values = append(values, `"`+strings.Repeat("x", int(most))+`"`)
 	}

@@ -122,7 +122,7 @@ func (d *definition) loosen(ctx context.Context) {
 		}
 	})
 	Expect(direct.Create(ctx, d.crd)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(direct.Delete(ctx, d.crd)).To(Succeed()) })
+	DeferCleanup(direct.Delete, context.WithoutCancel(ctx), d.crd)
 	Eventually(func() ([]any, error) {
 		err := direct.Get(ctx, client.ObjectKeyFromObject(d.crd), d.crd)
 		conditions, _, _ := unstructured.NestedSlice(d.crd.Object, "status", "conditions")

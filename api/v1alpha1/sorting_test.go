@@ -18,7 +18,7 @@ import (
 
 // kubectl compares the texts of what it sorts by, so each form of a time has a place of its own
 // in its order.
-var _ = DescribeTable("kubectl sorts by time", func(ctx SpecContext, kind, field string, make func(at v1alpha1.Timestamp, name string) client.Object) {
+var _ = DescribeTable("kubectl sorts by time", func(ctx SpecContext, kind, field string, build func(at v1alpha1.Timestamp, name string) client.Object) {
 	tenant := namespace(ctx)
 	start := time.Date(2026, 11, 28, 10, 0, 59, 0, time.UTC)
 	// Whole seconds, fractions of all lengths, other zones, and the finer part of a clock.
@@ -27,7 +27,7 @@ var _ = DescribeTable("kubectl sorts by time", func(ctx SpecContext, kind, field
 		start.Add(999_999_999 * time.Nanosecond), start.Add(-time.Microsecond), start.Add(10 * time.Second).In(time.FixedZone("", 2*60*60)), start.Add(50 * time.Millisecond),
 	}
 	for i, at := range times {
-		obj := make(v1alpha1.NewTimestamp(at), fmt.Sprintf("0193f5c0-0000-7000-8000-%012d", i))
+		obj := build(v1alpha1.NewTimestamp(at), fmt.Sprintf("0193f5c0-0000-7000-8000-%012d", i))
 		obj.SetNamespace(tenant)
 		Expect(direct.Create(ctx, obj)).To(Succeed())
 	}
@@ -37,7 +37,7 @@ var _ = DescribeTable("kubectl sorts by time", func(ctx SpecContext, kind, field
 		"get", kind, "--sort-by="+field, "-o", "custom-columns=NAME:.metadata.name", "--no-headers").CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(output))
 	var order []string
-	for _, name := range strings.Fields(string(output)) {
+	for name := range strings.FieldsSeq(string(output)) {
 		order = append(order, name[len(name)-1:])
 	}
 	Expect(order).To(Equal([]string{"5", "0", "2", "7", "1", "4", "3", "6"}))

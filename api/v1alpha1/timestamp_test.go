@@ -68,7 +68,7 @@ func TestTimestampsCompare(t *testing.T) {
 	if !early.Before(late) || late.Before(early) || none.Before(late) || early.Before(none) {
 		t.Error("Before is wrong")
 	}
-	if !early.Equal(new(NewTimestamp(time.Unix(5, 999).UTC()))) || early.Equal(late) || early.Equal(none) || none.Equal(early) || !none.Equal(none) {
+	if !early.Equal(new(NewTimestamp(time.Unix(5, 999).UTC()))) || early.Equal(late) || early.Equal(none) || none.Equal(early) || !none.Equal(nil) {
 		t.Error("Equal is wrong")
 	}
 	if !equality.Semantic.DeepEqual(*early, NewTimestamp(time.Unix(5, 0).UTC())) || equality.Semantic.DeepEqual(early, late) {
