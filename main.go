@@ -98,6 +98,8 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	}
 	o.manager.Logger, o.server.Logger = logger, logger
 	o.manager.GracefulShutdownTimeout = scimserver.DefaultShutdownTimeout + shutdownReserve
+	informers := kube.NewInformerHealth(scimserver.Kinds()...)
+	o.manager.Informers = informers
 	mgr, err := kube.NewManager(config, o.manager)
 	if err != nil {
 		return err
@@ -117,12 +119,15 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if _, err := scimserver.SetupWithManager(ctx, mgr, resources, o.server); err != nil {
 		return fmt.Errorf("set up the SCIM server: %w", err)
 	}
-	if err := controllers.Setup(ctx, mgr, controllers.Options{Exclusive: o.manager.LeaderElection}); err != nil {
+	if err := controllers.Setup(ctx, mgr, controllers.Options{Exclusive: o.manager.LeaderElection, Faults: informers.Faults}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
 	o.webhook.Watched = o.manager.Namespace
 	if err := admission.Setup(ctx, mgr, o.webhook); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
+	}
+	if err := informers.Publish(); err != nil {
+		return fmt.Errorf("publish which kinds cannot be read as a metric: %w", err)
 	}
 	b := kube.ReadBuild()
 	if err := b.Publish(); err != nil {

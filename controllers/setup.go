@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -52,6 +53,11 @@ type Options struct {
 	// election sees to. Without it a Lease keeps each e-mail address and name for one record,
 	// which is one write more for each record that is new or gets another address.
 	Exclusive bool
+	// Faults returns the kinds that the operator cannot read, which every ScimEndpoint then
+	// tells of. Nil: they tell of none.
+	Faults func() []kube.Fault
+	// FaultInterval is how often Faults is called. 0 means ten seconds.
+	FaultInterval time.Duration
 	// Clock tells the time. Nil means the real one.
 	Clock clock.PassiveClock
 }
@@ -100,7 +106,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if !o.Exclusive {
 		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), clock: o.Clock}
 	}
-	return errors.Join(s.publish(ctx), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
+	return errors.Join(s.publish(ctx), s.reportFaults(), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
 }
 
 // setup holds what the controllers share.

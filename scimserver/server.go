@@ -13,10 +13,13 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/store"
 )
 
@@ -80,6 +83,11 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s *store.Store, o O
 		return nil, fmt.Errorf("add the SCIM server: %w", err)
 	}
 	return server, nil
+}
+
+// Kinds are what a Server needs to read. It serves without any others.
+func Kinds() []client.Object {
+	return []client.Object{&v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}, &v1alpha1.ScimEndpoint{}, &corev1.Secret{}}
 }
 
 func newServer(s resourceStore, auth authenticator, o Options) *Server {

@@ -32,6 +32,9 @@ const FieldOwner = "scim-operator"
 // read-your-writes client, which have no limit of their own.
 const reconcileTimeout = time.Minute
 
+// patience is longer than any process lives.
+const patience = 10 * 365 * 24 * time.Hour
+
 // DefaultLeaderElectionLease lets every replica go on answering while an API server restarts.
 const DefaultLeaderElectionLease = time.Minute
 
@@ -59,6 +62,9 @@ type Options struct {
 	GracefulShutdownTimeout time.Duration
 	// Logger is the root logger.
 	Logger logr.Logger
+	// Informers is told which kinds cannot be read, and adds a readiness check. Nil: they are
+	// only logged, and nothing but caches starts before all of them are complete.
+	Informers *InformerHealth
 	// SkipNameValidation lets one process run the same controllers twice, as tests
 	// with two replicas do.
 	SkipNameValidation bool
@@ -93,11 +99,17 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	newCache := cache.New
+	if o.Informers != nil {
+		cacheOptions.DefaultWatchErrorHandler = o.Informers.watchErrorHandler(o.Logger)
+		newCache = o.Informers.newCache
+	}
 	lease := cmp.Or(o.LeaderElectionLease, DefaultLeaderElectionLease)
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: scheme,
-		Logger: o.Logger,
-		Cache:  cacheOptions,
+		Scheme:   scheme,
+		Logger:   o.Logger,
+		Cache:    cacheOptions,
+		NewCache: newCache,
 		Client: client.Options{
 			FieldOwner:      FieldOwner,
 			FieldValidation: metav1.FieldValidationStrict,
@@ -110,6 +122,9 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 			SkipNameValidation:    new(o.SkipNameValidation),
 			ReconciliationTimeout: reconcileTimeout,
 			EnableWarmup:          new(true),
+			// A kind that cannot be read keeps controllers waiting, and must not end the
+			// process, which serves SCIM meanwhile and tells what is wrong.
+			CacheSyncTimeout: patience,
 		},
 		LeaderElection:                o.LeaderElection,
 		LeaderElectionID:              "scim-operator." + v1alpha1.GroupVersion.Group,
@@ -124,6 +139,11 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create manager: %w", err)
+	}
+	if o.Informers != nil {
+		if err := mgr.AddReadyzCheck("informers", o.Informers.Ready); err != nil {
+			return nil, fmt.Errorf("add a readiness check: %w", err)
+		}
 	}
 	return mgr, nil
 }

@@ -24,6 +24,10 @@ const (
 	// ConditionHeld is on a ScimEndpoint, True while the safety brake keeps Persons of
 	// its namespace from being disabled; absent otherwise.
 	ConditionHeld = "Held"
+	// ConditionUnreadable is on every ScimEndpoint, True while there are kinds that the
+	// operator cannot read from the API server, whosever objects are at fault; absent
+	// otherwise. Its reason is ReasonUnreadable or ReasonRefused.
+	ConditionUnreadable = "Unreadable"
 )
 
 // Reasons that any kind can have.
@@ -35,6 +39,11 @@ const (
 	// ReasonRetrying means that a write failed for a passing cause and is being
 	// tried again.
 	ReasonRetrying = "Retrying"
+	// ReasonUnreadable means that an object is stored in a form that the operator cannot
+	// read, which keeps it from reading any object of that kind.
+	ReasonUnreadable = "Unreadable"
+	// ReasonRefused means that the API server lets the operator not list or watch a kind.
+	ReasonRefused = "Refused"
 	// ReasonDeleting means that the object is being deleted.
 	ReasonDeleting = "Deleting"
 )

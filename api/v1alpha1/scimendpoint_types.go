@@ -189,7 +189,7 @@ type HeldDisables struct {
 
 // ScimEndpointStatus is the connection information.
 type ScimEndpointStatus struct {
-	// conditions are Ready and, while they apply, Reconciling, Stalled and Held.
+	// conditions are Ready and, while they apply, Reconciling, Stalled, Held and Unreadable.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -1,0 +1,111 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv"
+)
+
+// corrupter answers every request for a resource with an object that the type cannot hold.
+type corrupter struct {
+	resource string
+	on       *atomic.Bool
+	next     http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c *corrupter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !c.on.Load() || !strings.HasSuffix(r.URL.Path, "/"+c.resource) {
+		return c.next.RoundTrip(r)
+	}
+	object := `{"apiVersion": "provisioning.rservice.dev/v1alpha1", "kind": "Person", "metadata": {"name": "x"}, "spec": {"name": 4711}}`
+	body := `{"apiVersion": "provisioning.rservice.dev/v1alpha1", "kind": "PersonList", "metadata": {"resourceVersion": "1"}, "items": [` + object + `]}`
+	if r.URL.Query().Get("watch") != "" {
+		body = `{"type": "ADDED", "object": ` + object + `}`
+	}
+	return &http.Response{
+		StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewBufferString(body)),
+	}, nil
+}
+
+// TestUnreadableKind starts a manager for which one kind cannot be read.
+func TestUnreadableKind(t *testing.T) {
+	g := NewWithT(t)
+	env, err := testenv.Start()
+	g.Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(func() { g.Expect(env.Stop()).To(Succeed()) })
+	namespace := env.Namespace(t.Context(), t)
+	var corrupt atomic.Bool
+	corrupt.Store(true)
+	config := rest.CopyConfig(env.Config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &corrupter{"persons", &corrupt, next} })
+
+	clk := clocktesting.NewFakeClock(time.Now())
+	health := NewInformerHealth(&v1alpha1.ScimUser{})
+	health.clock = clk
+	mgr, err := NewManager(config, Options{Namespace: namespace, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true, Informers: health})
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, obj := range []client.Object{&v1alpha1.ScimUser{}, &v1alpha1.Person{}} {
+		_, err := mgr.GetCache().GetInformer(t.Context(), obj, cache.BlockUntilSynced(false))
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	serving := make(chan struct{})
+	g.Expect(mgr.Add(everywhere(func(ctx context.Context) error {
+		close(serving)
+		<-ctx.Done()
+		return nil
+	}))).To(Succeed())
+	complete := make(chan bool, 1)
+	g.Expect(mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		complete <- mgr.GetCache().WaitForCacheSync(ctx)
+		return nil
+	}))).To(Succeed())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	defer func() {
+		stop()
+		g.Eventually(ended).WithTimeout(time.Minute).Should(Receive(Not(HaveOccurred())))
+	}()
+
+	g.Eventually(serving).WithTimeout(time.Minute).Should(BeClosed(), "what serves does not wait for Persons")
+	g.Eventually(func() []Fault {
+		clk.Step(faultLasts)
+		return health.Faults()
+	}).WithTimeout(time.Minute).Should(ConsistOf(And(
+		HaveField("Kind", "Person"), HaveField("Reason", v1alpha1.ReasonUnreadable),
+		HaveField("Message", And(ContainSubstring("spec.name"), Not(ContainSubstring("4711")))))))
+	g.Expect(health.Ready(nil)).To(Succeed())
+	g.Expect(complete).NotTo(Receive(), "controllers wait")
+
+	corrupt.Store(false)
+	g.Eventually(health.Faults).WithTimeout(2 * time.Minute).Should(BeEmpty())
+	g.Eventually(complete).WithTimeout(time.Minute).Should(Receive(BeTrue()), "controllers begin")
+	g.Expect(ended).NotTo(Receive())
+}
+
+// everywhere is a Runnable of every replica.
+type everywhere func(context.Context) error
+
+// Start implements manager.Runnable.
+func (e everywhere) Start(ctx context.Context) error { return e(ctx) }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (e everywhere) NeedLeaderElection() bool { return false }

@@ -1,0 +1,112 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const (
+	// defaultFaultInterval is how often it is looked whether kinds cannot be read.
+	defaultFaultInterval = 10 * time.Second
+	// faultTimeout bounds one look. It ends when ScimEndpoints themselves cannot be read.
+	faultTimeout = 30 * time.Second
+)
+
+// faultReporter tells on every ScimEndpoint which kinds the operator cannot read. It is no
+// reconciler: those wait for all kinds when they start.
+type faultReporter struct {
+	client   client.Client
+	status   *statusWriter
+	faults   func() []kube.Fault
+	interval time.Duration
+	// clean says that no endpoint has the condition.
+	clean bool
+}
+
+// reportFaults adds the reporter, if there is somebody to ask.
+func (s *setup) reportFaults() error {
+	if s.options.Faults == nil {
+		return nil
+	}
+	interval := cmp.Or(s.options.FaultInterval, defaultFaultInterval)
+	return s.mgr.Add(&faultReporter{client: s.client, status: s.status, faults: s.options.Faults, interval: interval})
+}
+
+// Start implements manager.Runnable, which only the leader runs.
+func (r *faultReporter) Start(ctx context.Context) error {
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		if err := r.look(ctx); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "Could not tell ScimEndpoints which kinds cannot be read")
+		}
+	}, r.interval)
+	return nil
+}
+
+func (r *faultReporter) look(ctx context.Context) error {
+	faults := r.faults()
+	if len(faults) == 0 && r.clean {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, faultTimeout)
+	defer cancel()
+	r.clean = false
+	endpoints := &v1alpha1.ScimEndpointList{}
+	if err := r.client.List(ctx, endpoints); err != nil {
+		return fmt.Errorf("list ScimEndpoints: %w", err)
+	}
+	for i := range endpoints.Items {
+		if err := r.tell(ctx, &endpoints.Items[i], faults); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	r.clean = len(faults) == 0
+	return nil
+}
+
+// tell writes the condition if it is to change.
+func (r *faultReporter) tell(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, faults []kube.Fault) error {
+	before := endpoint.DeepCopy()
+	var changed bool
+	if len(faults) == 0 {
+		changed = meta.RemoveStatusCondition(&endpoint.Status.Conditions, v1alpha1.ConditionUnreadable)
+	} else {
+		changed = meta.SetStatusCondition(&endpoint.Status.Conditions, unreadableCondition(faults, r.status.clock.Now()))
+	}
+	if !changed {
+		return nil
+	}
+	// The list of conditions is replaced as a whole, and others write it, too.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Status().Patch(ctx, endpoint, patch); err != nil {
+		return fmt.Errorf("write the status of a ScimEndpoint: %w", err)
+	}
+	if len(faults) > 0 {
+		condition := meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionUnreadable)
+		r.status.recorder.Eventf(endpoint, nil, corev1.EventTypeWarning, condition.Reason, eventAction, "%s", condition.Message)
+	}
+	return nil
+}
+
+func unreadableCondition(faults []kube.Fault, now time.Time) metav1.Condition {
+	texts := make([]string, len(faults))
+	for i, f := range faults {
+		texts[i] = fmt.Sprintf("%s (%s) since %s: %s", f.Kind, f.Reason, f.Since.UTC().Format(time.RFC3339), f.Message)
+	}
+	return metav1.Condition{
+		Type: v1alpha1.ConditionUnreadable, Status: metav1.ConditionTrue, Reason: faults[0].Reason, LastTransitionTime: metav1.NewTime(now),
+		Message: truncate("The operator cannot read all kinds, for any tenant; what depends on these stands still. " + strings.Join(texts, "; ")),
+	}
+}
