@@ -61,8 +61,8 @@ image: ## Make the container image as an OCI archive in bin/image, with its bill
 .PHONY: test
 test: ## Run all tests against one real control plane.
 	@go build -o bin/testrun ./hack/testenv/cmd/testrun
-	@bin/testrun -- go test -timeout 20m $(TESTARGS)
-	@$(if $(filter ./...,$(TESTARGS)),for module in $(CODE_MODULES); do (cd "$$module" && go test -count=1 ./...) || exit 1; done)
+	@bin/testrun -- go test -timeout 40m $(TESTARGS)
+	@$(if $(filter ./...,$(TESTARGS)),for module in $(CODE_MODULES); do (cd "$$module" && go test -count=1 -timeout 40m ./...) || exit 1; done)
 
 .PHONY: test-race
 test-race: ## Run all tests with the race detector.
