@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -64,7 +65,7 @@ func (l *executionLog) record(ctx context.Context, outcome rules.Outcome, curren
 	}
 	next := previous.DeepCopy()
 	l.fill(next, outcome, current, l.trigger(previous, outcome))
-	if sameRun(previous, next) {
+	if sameRun(previous, next, outcome.Remarks()) {
 		return nil
 	}
 	next.Status.History = appendHistory(previous)
@@ -185,12 +186,13 @@ func (l *executionLog) trigger(previous *v1alpha1.AutomationRuleExecution, outco
 
 // sameRun reports whether a new run has nothing to tell: the same inputs with the
 // same result. A run that changed something always has, and one that was asked for; a run
-// that finds what an earlier one has applied has not.
-func sameRun(previous, next *v1alpha1.AutomationRuleExecution) bool {
+// that finds what an earlier one has applied has not, unless it leaves something as it is,
+// which its remarks tell, and the earlier one did not.
+func sameRun(previous, next *v1alpha1.AutomationRuleExecution, remarks string) bool {
 	before, after := succeededCondition(previous), succeededCondition(next)
 	sameReason := before.Reason == after.Reason && before.Message == after.Message
 	if after.Reason == v1alpha1.ReasonNoChange && before.Reason == v1alpha1.ReasonApplied {
-		sameReason = true
+		sameReason = strings.HasSuffix(before.Message, remarks)
 	}
 	return sameReason && after.Reason != v1alpha1.ReasonApplied && next.Status.Trigger != v1alpha1.TriggerRequested &&
 		previous.Status.RuleGeneration == next.Status.RuleGeneration &&

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"rservice.dev/scim-operator/api/applied"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -23,7 +24,7 @@ const hashBytes = 16
 // ruleFieldOwner is the field manager of what a rule writes, so that
 // "kubectl get --show-managed-fields" says which rule set what.
 func ruleFieldOwner(rule string) client.FieldOwner {
-	return client.FieldOwner("automationrule/" + rule)
+	return client.FieldOwner(applied.RuleManager + rule)
 }
 
 // identity is what no two records of a kind may have in common.

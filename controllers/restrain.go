@@ -106,11 +106,12 @@ func keepEnabled(plan rules.Result) {
 			continue
 		}
 		outcome.Changes = changes
+		outcome.Overruled = ""
 		done := fmt.Sprintf("changes %s", changedFields(*outcome))
 		if len(changes) == 0 {
 			outcome.Reason, done = v1alpha1.ReasonNoChange, "changes nothing else"
 		}
-		outcome.Message = fmt.Sprintf("rule %s %s; that it disables the Person is held by the safety brake%s", outcome.Rule, done, outcome.KeptFields())
+		outcome.Message = fmt.Sprintf("rule %s %s; that it disables the Person is held by the safety brake%s", outcome.Rule, done, outcome.Remarks())
 	}
 	if person, ok := plan.Records[v1alpha1.RecordPerson].(*v1alpha1.Person); ok {
 		person.Spec.Disabled = false

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"rservice.dev/scim-operator/api/applied"
 	v1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -170,6 +171,10 @@ func cacheOptions(namespace string) (cache.Options, error) {
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Secret{}:                    {Label: labels.NewSelector().Add(*hasEndpoint)},
 			&v1alpha1.AutomationRuleExecution{}: {Transform: withoutLog},
+			// Rules leave alone what others applied.
+			&v1alpha1.Person{}:       {Transform: applied.Strip},
+			&v1alpha1.Organization{}: {Transform: applied.Strip},
+			&v1alpha1.Site{}:         {Transform: applied.Strip},
 		},
 	}
 	if namespace != "" {

@@ -144,6 +144,9 @@ type RuleUpdate struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
 	Clear []string `json:"clear,omitempty"`
+	// force is force for all fields of set, add, remove and clear.
+	// +optional
+	Force bool `json:"force,omitempty"`
 }
 
 // MatchExpression is a CEL expression that gives a string.
@@ -171,6 +174,10 @@ type FieldAssignment struct {
 	// they deactivate, and "always" for every other field.
 	// +optional
 	When SetWhen `json:"when,omitempty"`
+	// force writes the field although another manager applied it, as Git does. Unset: such a
+	// field is left alone, and the execution names the manager.
+	// +optional
+	Force bool `json:"force,omitempty"`
 }
 
 // SubjectFailure names a subject for which a rule failed.

@@ -31,6 +31,8 @@ type action struct {
 	value *expression
 	// when limits the action. It is never empty.
 	when v1alpha1.SetWhen
+	// force writes a field that another manager applied.
+	force bool
 }
 
 var customFieldID = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -42,7 +44,7 @@ func (c *compiler) compileActions(spec *v1alpha1.AutomationRuleSpec) *CompileErr
 		if failed != nil {
 			return failed
 		}
-		c.rule.actions = append(c.rule.actions, action{operation: clearOperation, field: f, customID: id, when: f.when("")})
+		c.rule.actions = append(c.rule.actions, action{operation: clearOperation, field: f, customID: id, when: f.when(""), force: spec.Update.Force})
 	}
 	for _, list := range []struct {
 		operation operation
@@ -57,6 +59,7 @@ func (c *compiler) compileActions(spec *v1alpha1.AutomationRuleSpec) *CompileErr
 			if failed != nil {
 				return failed
 			}
+			a.force = a.force || spec.Update.Force
 			c.rule.actions = append(c.rule.actions, a)
 		}
 	}
@@ -79,7 +82,7 @@ func (c *compiler) compileAssignment(op operation, i int, entry v1alpha1.FieldAs
 	if !f.fits(e.typ, op) {
 		return action{}, &CompileError{Place: place, Message: fmt.Sprintf("gives %s where %s takes %s", e.typ, f.name, f.kind)}
 	}
-	return action{operation: op, field: f, customID: id, value: e, when: f.when(entry.When)}, nil
+	return action{operation: op, field: f, customID: id, value: e, when: f.when(entry.When), force: entry.Force}, nil
 }
 
 // actionField finds the field that an action names and checks that the operation

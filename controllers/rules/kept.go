@@ -42,28 +42,50 @@ func (r *run) frozen(a action, working Record, isNew bool) bool {
 	return !parked
 }
 
-// keep notes that an action is left out, if it would change anything. That its value
-// cannot be had is no failure of the rule.
-func (r *run) keep(a action, working Record, because string) error {
+// keep notes that an action is left out, if it would change anything. It reports whether
+// there was a value to assign. That the value cannot be had is no failure of the rule.
+func (r *run) keep(a action, working Record, because string) (assigned bool, err error) {
 	wanted := copyOf(working)
-	_, err := r.perform(a, wanted)
+	assigned, err = r.perform(a, wanted)
 	var f *fault
 	switch {
 	case errors.As(err, &f):
 	case err != nil:
-		return err
+		return false, err
 	case r.kind.sameField(working, wanted, a.field.name):
-		return nil
+		return assigned, nil
 	}
 	if kept := (Kept{Field: a.field.name, Because: because}); !slices.Contains(r.kept, kept) {
 		r.kept = append(r.kept, kept)
 	}
-	return nil
+	return assigned, nil
 }
 
-// KeptFields ends the message of an outcome: which fields are kept, and why.
-func (o Outcome) KeptFields() string {
+// respect leaves out an action on a field that another manager applied and would apply
+// again, with one exception: no manager keeps somebody in use who has left. Who is back is
+// in use again where that is what the manager applies.
+func (r *run) respect(a action, working Record) (assigned bool, err error) {
+	owner := r.applied[a.field.name]
+	person, ok := working.(*v1alpha1.Person)
+	decides := ok && a.field.name == FieldDisabled
+	leaves := decides && !r.active && !person.Spec.Disabled
+	returns := decides && person.Spec.Disabled && owner.Remembered == "false"
+	if !leaves && !returns {
+		return r.keep(a, working, fmt.Sprintf("field manager %s applied it", owner.Manager))
+	}
+	if assigned, err = r.perform(a, working); leaves && person.Spec.Disabled {
+		r.overruled = owner.Manager
+	}
+	return assigned, err
+}
+
+// Remarks end the message of an outcome: which fields are kept, and why, and whose is
+// not.
+func (o Outcome) Remarks() string {
 	var text strings.Builder
+	if o.Overruled != "" {
+		fmt.Fprintf(&text, "; it sets %s, because the user is inactive, though field manager %s applied it", FieldDisabled, o.Overruled)
+	}
 	var told []string
 	for _, kept := range o.Kept {
 		if slices.Contains(told, kept.Because) {

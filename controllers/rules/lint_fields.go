@@ -30,6 +30,9 @@ func (a action) sameFieldAs(b action) bool {
 
 // covers reports whether the action is carried out whenever another one of a rule before is.
 func (a action) covers(other action) bool {
+	if other.force && !a.force {
+		return false
+	}
 	return a.when == v1alpha1.SetWhenAlways || a.when == v1alpha1.SetWhenActive && other.when != v1alpha1.SetWhenAlways
 }
 

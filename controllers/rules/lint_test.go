@@ -23,6 +23,12 @@ func setting(field, value string) func(*v1alpha1.AutomationRuleSpec) {
 	}
 }
 
+func settingWhen(field, value string, when v1alpha1.SetWhen, force bool) func(*v1alpha1.AutomationRuleSpec) {
+	return func(s *v1alpha1.AutomationRuleSpec) {
+		s.Update.Set = append(s.Update.Set, v1alpha1.FieldAssignment{Field: field, Value: value, When: when, Force: force})
+	}
+}
+
 func when(condition string, others ...func(*v1alpha1.AutomationRuleSpec)) func(*v1alpha1.AutomationRuleSpec) {
 	return func(s *v1alpha1.AutomationRuleSpec) {
 		s.Condition = condition
@@ -125,6 +131,14 @@ var lintTests = map[string]struct {
 			ruleAt("b", 2, setting("jobTitle", "?user.title")),
 			ruleAt("c", 3, when("user.active", setting("jobTitle", "user.title"))),
 			ruleAt("d", 4, setting("jobTitle", `record.jobTitle + "!"`)),
+		}, nil},
+	"a later rule overwrites while the user is active, as the earlier one does": {
+		[]*v1alpha1.AutomationRule{ruleAt("b", 1, setting("name", "user.nickName")), ruleAt("a", 2, setting("name", "user.title"))},
+		[]string{"rule b, set name: has no effect, because rule a, which runs later, always sets this field"}},
+	"a later rule overwrites while the user is active only, or with less force": {
+		[]*v1alpha1.AutomationRule{
+			ruleAt("a", 1, settingWhen("name", "user.nickName", v1alpha1.SetWhenAlways, false)), ruleAt("b", 2, setting("name", "user.title")),
+			ruleAt("c", 3, settingWhen("jobTitle", "user.nickName", "", true)), ruleAt("d", 4, setting("jobTitle", "user.title")),
 		}, nil},
 	"records of two kinds have fields of their own": {
 		[]*v1alpha1.AutomationRule{ofGroups("a", v1alpha1.RecordOrganization), ofGroups("b", v1alpha1.RecordSite)}, nil},

@@ -99,6 +99,9 @@ type Outcome struct {
 	// Kept are the fields that the rule would change and leaves as they are, in the order of
 	// its actions. The message tells of them.
 	Kept []Kept
+	// Overruled is the field manager that applied "disabled: false" to the Person of somebody
+	// who has left, which the rule disables all the same; "" where there is none.
+	Overruled string
 	// After is the record as this rule leaves it, equal to Before where nothing
 	// changes. A field that a later rule sets differently is not among the changes:
 	// each field is written once. Nil where the rule failed or its condition was not met.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
+	"rservice.dev/scim-operator/api/applied"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -28,8 +29,12 @@ type run struct {
 	values []ref.Val
 	// cost is what the rule's expressions have cost so far, in CEL cost units.
 	cost uint64
+	// applied are the owners of those fields of the record that others applied.
+	applied map[string]applied.Owner
 	// kept are the fields that the rule leaves as they are.
 	kept []Kept
+	// overruled is Outcome.Overruled.
+	overruled string
 	// readsRecord says that the expression which is evaluated has read the record.
 	readsRecord bool
 	// searched says that found and searchError are known.
@@ -147,6 +152,7 @@ func (r *run) update(outcome *Outcome) error {
 		return err
 	}
 	after := copyOf(before)
+	r.applied = applied.Fields(before)
 	isNew := created || r.state.created || isUnfinished(before, r.rule.name)
 	var assigned []string
 	for _, a := range r.rule.actions {
@@ -164,7 +170,8 @@ func (r *run) update(outcome *Outcome) error {
 		return err
 	}
 	r.kind.keepFormerSource(before, after)
-	outcome.After, outcome.Create, outcome.Assigned, outcome.Kept = after, created, assigned, r.kept
+	outcome.After, outcome.Create, outcome.Assigned = after, created, assigned
+	outcome.Kept, outcome.Overruled = r.kept, r.overruled
 	if !created {
 		outcome.Before = copyOf(before)
 	}
@@ -180,7 +187,10 @@ func (r *run) carryOutAction(a action, working Record, isNew bool) (assigned boo
 	case a.when == v1alpha1.SetWhenCreated && !isNew:
 		return false, nil
 	case r.frozen(a, working, isNew):
-		return false, r.keep(a, working, "the user is inactive")
+		_, err = r.keep(a, working, "the user is inactive")
+		return false, err
+	case r.applied[a.field.name].Manager != "" && !a.force:
+		return r.respect(a, working)
 	}
 	return r.perform(a, working)
 }
@@ -229,7 +239,7 @@ func (k *recordKind) describe(outcome *Outcome, leftToOthers string) {
 		outcome.Reason = v1alpha1.ReasonNoChange
 		message = fmt.Sprintf("the %s already is as rule %s wants it", k.kind, outcome.Rule)
 	}
-	outcome.Message = Cut(message+leftToOthers+outcome.KeptFields(), MaxMessageLength)
+	outcome.Message = Cut(message+leftToOthers+outcome.Remarks(), MaxMessageLength)
 }
 
 // unmet says which condition is not met, in the rule's own words on one line.

@@ -81,7 +81,7 @@ func (t *Tenant) duplicates() []string {
 	return problems
 }
 
-// unlinked names users without the one Person that is linked to them, and users whose latest change has not been processed.
+// unlinked names users without the one Person that is linked to them, unless it went over to another user, and users whose latest change has not been processed.
 func (t *Tenant) unlinked(expectFailure func(*v1alpha1.ScimUser) bool) []string {
 	linked := map[string][]string{}
 	for i := range t.Persons {
@@ -101,6 +101,9 @@ func (t *Tenant) unlinked(expectFailure func(*v1alpha1.ScimUser) bool) []string 
 		ready := meta.FindStatusCondition(user.Status.Conditions, v1alpha1.ConditionReady)
 		if ready == nil || ready.Status != metav1.ConditionTrue {
 			problems = append(problems, fmt.Sprintf("ScimUser %s is not ready: %v", user.Name, ready))
+			continue
+		}
+		if ready.Reason == v1alpha1.ReasonPersonTakenOver && !user.IsActive() {
 			continue
 		}
 		persons := linked[user.Name]

@@ -56,7 +56,14 @@ func TestEveryProblemIsFound(t *testing.T) {
 		"an e-mail address twice": {func(t *Tenant) {
 			t.Persons = append(t.Persons, v1alpha1.Person{ObjectMeta: named("p2"), Spec: v1alpha1.PersonSpec{PrimaryEmail: "Babs@example.com"}})
 		}, "p1 and p2 have the same primaryEmail"},
-		"a change that was not processed":  {func(t *Tenant) { t.Users[0].Generation = 3 }, "generation 3 is not processed"},
+		"a change that was not processed": {func(t *Tenant) { t.Users[0].Generation = 3 }, "generation 3 is not processed"},
+		"no Person of a leaver whose Person went over": {func(t *Tenant) {
+			u := t.Users[0].DeepCopy()
+			u.Name, u.Spec.UserName, u.Spec.Active, u.Status.Person = "u0", "zz_babs", new(false), nil
+			u.Status.Conditions[0].Reason = v1alpha1.ReasonPersonTakenOver
+			t.Users = append(t.Users, *u)
+			t.Claims = append(t.Claims, claim("c3", "username", "u0"))
+		}, ""},
 		"a user that is not ready":         {func(t *Tenant) { t.Users[0].Status.Conditions[0].Status = metav1.ConditionFalse }, "u1 is not ready"},
 		"a user whose Person is another's": {func(t *Tenant) { t.Persons[0].Spec.SourceID = "u9" }, "[] are linked"},
 		"a user with two Persons": {func(t *Tenant) {
