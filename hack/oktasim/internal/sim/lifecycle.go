@@ -10,6 +10,9 @@ import (
 
 // take copies what an accepted change has changed. ID and ExternalID never change.
 func (u *User) take(next *User) {
+	state := *u
+	state.before = nil
+	u.before = append(u.before, state)
 	u.UserName, u.Email = next.UserName, next.Email
 	u.GivenName, u.FamilyName = next.GivenName, next.FamilyName
 	u.Title, u.Phone, u.Active = next.Title, next.Phone, next.Active

@@ -210,3 +210,15 @@ func TestTheRunEndsWhenTheServerStaysAway(t *testing.T) {
 		t.Errorf("error %v, want one that says how long there was no answer", err)
 	}
 }
+
+func TestWas(t *testing.T) {
+	u := &User{GivenName: "Ada", FamilyName: "King", Email: "ada@example.com", Active: true}
+	next := *u
+	next.FamilyName, next.Active = "Lovelace", false
+	u.take(&next)
+	for name, want := range map[string]bool{"Ada King": true, "Ada Lovelace": true, "Ada Hopper": false} {
+		if got := u.Was(func(state *User) bool { return state.DisplayName() == name }); got != want {
+			t.Errorf("was called %s: %t, want %t", name, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
@@ -28,6 +29,8 @@ type User struct {
 	Enterprise map[string]any
 	// Active is false once the user has been deactivated or unassigned.
 	Active bool
+	// before are the states that the user had before accepted changes.
+	before []User
 
 	password string
 }
@@ -66,7 +69,13 @@ func ascii(name string) string {
 	}, strings.ToLower(name))
 }
 
-func (u *User) displayName() string { return u.GivenName + " " + u.FamilyName }
+// DisplayName is what the user is called.
+func (u *User) DisplayName() string { return u.GivenName + " " + u.FamilyName }
+
+// Was reports whether a state of the user, the present one or one before, fits.
+func (u *User) Was(fits func(*User) bool) bool {
+	return fits(u) || slices.ContainsFunc(u.before, func(state User) bool { return fits(&state) })
+}
 
 // attributes are the mapped attributes, as Okta sends them.
 func (u *User) attributes() map[string]any {
@@ -75,7 +84,7 @@ func (u *User) attributes() map[string]any {
 		"userName":     u.UserName,
 		"externalId":   u.ExternalID,
 		"name":         map[string]any{"givenName": u.GivenName, "familyName": u.FamilyName},
-		"displayName":  u.displayName(),
+		"displayName":  u.DisplayName(),
 		"emails":       []any{map[string]any{"primary": true, "value": u.Email, "type": "work"}},
 		"phoneNumbers": []any{map[string]any{"primary": true, "value": u.Phone, "type": "work"}},
 		"title":        u.Title,
@@ -119,7 +128,7 @@ func (u *User) expect() []expectation {
 		{[]string{"active"}, u.Active},
 		{[]string{"name", "givenName"}, u.GivenName},
 		{[]string{"name", "familyName"}, u.FamilyName},
-		{[]string{"displayName"}, u.displayName()},
+		{[]string{"displayName"}, u.DisplayName()},
 		{[]string{"emails", "value"}, u.Email},
 		{[]string{"emails", "type"}, "work"},
 		{[]string{"emails", "primary"}, true},
