@@ -1,6 +1,7 @@
 package scimserver_test
 
 import (
+	"encoding/json"
 	"net/url"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -64,6 +65,31 @@ var _ = Describe("Extensions without a schema", func() {
 		id := c.create(ctx, "/Users", body)
 		Expect(c.do(ctx, "PATCH", "/Users/"+id, operations(op("remove", enterprise, map[string]any{"department": "Tours"}))).Body).
 			To(HaveKeyWithValue(enterprise, Equal(map[string]any{"manager": map[string]any{"value": "m1"}})))
+	})
+
+	It("have numbers that stay what they are", func(ctx SpecContext) {
+		c, _, _ := connect(ctx)
+		send := func(n string) string {
+			return `{"userName":"n@example.com","` + badges + `":{"n":` + n + `},"` + fields + `":{"list":[` + n + `]}}`
+		}
+		Expect(c.do(ctx, "POST", "/Users", send("9223372036854775808"))).To(beError(400, "invalidValue"))
+		created := c.do(ctx, "POST", "/Users", send("1"))
+		Expect(created).To(haveStatus(201))
+		path := "/Users/" + created.id()
+		Expect(c.do(ctx, "PATCH", path, operations(map[string]any{"op": "add", "path": badges + ":n", "value": json.Number("1e19")}))).To(beError(400, "invalidValue"))
+		for sent, kept := range map[string]string{
+			"1.0": "1", "-0.0": "0", "1e3": "1000", "9223372036854775807": "9223372036854775807", "9007199254740993.0": "9007199254740993",
+			"2.50": "2.5", "1e-7": "1e-7", "123456789012345.678": "123456789012345.67", "0.000001": "0.000001",
+		} {
+			replaced := c.do(ctx, "PUT", path, send(sent))
+			Expect(replaced.Raw).To(And(ContainSubstring(`{"n":`+kept+`}`), ContainSubstring(`[`+kept+`]`)), sent)
+			read := c.do(ctx, "GET", path, nil)
+			Expect(read.Raw).To(Equal(replaced.Raw), "%s is answered as it is stored", sent)
+			for _, again := range []string{send(sent), read.Raw} {
+				Expect(c.do(ctx, "PUT", path, again).Header.Get("ETag")).To(Equal(read.Header.Get("ETag")), "%s again is no change", sent)
+			}
+			Expect(c.do(ctx, "GET", "/Users?filter="+url.QueryEscape(badges+":n eq "+sent), nil).Body).To(HaveKeyWithValue("totalResults", 1.0), sent)
+		}
 	})
 
 	It("are kept for groups as well, whatever their URN means for users", func(ctx SpecContext) {

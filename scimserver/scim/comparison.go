@@ -46,8 +46,13 @@ type comparison struct {
 // newComparison checks that the attribute's type allows the operator and the literal.
 func newComparison(target operand, op operator, literal any) (*comparison, error) {
 	c := &comparison{target: target, op: op, literal: literal}
-	if s, ok := literal.(string); ok {
-		c.folded = foldLiteral(op, s)
+	switch literal := literal.(type) {
+	case string:
+		c.folded = foldLiteral(op, literal)
+	case json.Number:
+		if stored, err := canonicalNumber(literal); err == nil {
+			c.literal = stored
+		}
 	}
 	if literal == nil {
 		if op != opEq && op != opNe {
@@ -266,37 +271,6 @@ func (c *comparison) testDynamic(v any) bool {
 		}
 	}
 	return c.op == opNe
-}
-
-// compareNumbers compares integers exactly and other numbers as float64.
-func compareNumbers(a, b any) (order int, ok bool) {
-	x, okX := numberText(a)
-	y, okY := numberText(b)
-	if !okX || !okY {
-		return 0, false
-	}
-	i, errI := strconv.ParseInt(x, 10, 64)
-	j, errJ := strconv.ParseInt(y, 10, 64)
-	if errI == nil && errJ == nil {
-		switch {
-		case i < j:
-			return -1, true
-		case i > j:
-			return 1, true
-		}
-		return 0, true
-	}
-	f, errF := strconv.ParseFloat(x, 64)
-	g, errG := strconv.ParseFloat(y, 64)
-	switch {
-	case errF != nil || errG != nil:
-		return 0, false
-	case f < g:
-		return -1, true
-	case f > g:
-		return 1, true
-	}
-	return 0, true
 }
 
 func (c *comparison) write(sb *strings.Builder) {

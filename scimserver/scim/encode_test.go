@@ -25,7 +25,7 @@ func TestEncodeOrdersAttributes(t *testing.T) {
 		`"location":"https://h/scim/v2/Users/i","version":"W/\"1\""},` +
 		`"userName":"a","title":"T","emails":[{"value":"e","type":"work","primary":true}],` +
 		`"` + enterprise + `":{"department":"D","manager":{"value":"m","$ref":"r"}},` +
-		`"urn:a:b":{"x":{"y":""}},"urn:b:c":{"a":[true,null,-1.50e3,{"k":"v"}],"z":1}}`
+		`"urn:a:b":{"x":{"y":""}},"urn:b:c":{"a":[true,null,-1500,{"k":"v"}],"z":1}}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("wrong JSON (-want +got):\n%s", diff)
 	}

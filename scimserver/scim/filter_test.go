@@ -241,7 +241,7 @@ func TestFilterStringIsCanonical(t *testing.T) {
 		`Emails eq "x" or emails EQ null`:                 `emails.value eq "x" or emails.value eq null`,
 		UserURN + `:title sw "\u0041\n"`:                  `title sw "A\n"`,
 		strings.ToUpper(enterprise) + `:manager eq "m"`:   enterprise + `:manager.value eq "m"`,
-		`urn:x:y:1.0:a.b eq 1.50`:                         `urn:x:y:1.0:a.b eq 1.50`,
+		`urn:x:y:1.0:a.b eq 1.50`:                         `urn:x:y:1.0:a.b eq 1.5`,
 	}
 	for text, want := range tests {
 		t.Run(text, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -77,13 +78,10 @@ func appendFreeKey(dst []byte, v any) []byte {
 		return append(dst, '}')
 	default:
 		text, _ := numberText(v)
-		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return strconv.AppendInt(dst, i, 10)
+		if stored, err := canonicalNumber(json.Number(text)); err == nil {
+			return append(dst, stored...)
 		}
-		if f, err := strconv.ParseFloat(text, 64); err == nil {
-			return strconv.AppendFloat(dst, f, 'f', -1, 64)
-		}
-		return append(dst, text...)
+		return append(dst, text...) // what cannot be stored is like nothing that is
 	}
 }
 

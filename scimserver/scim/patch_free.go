@@ -42,7 +42,11 @@ func (p *patcher) applyFree(op Op, t target, value any) error {
 		}
 	}
 	length := encodedLength(value)
-	if err := p.checkRoom(op, urn, length); err != nil {
+	err := p.checkRoom(op, urn, length)
+	if err == nil && op != OpRemove {
+		value, err = canonicalNumbers(value)
+	}
+	if err != nil {
 		return err
 	}
 	if err := p.applyWithin(op, urn, rest, t, value); err != nil {

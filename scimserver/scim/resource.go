@@ -12,8 +12,8 @@ import (
 // their URN (unknown URNs as the client spelt them), unassigned attributes left
 // out.
 //
-// Values are string, bool, json.Number (numbers of unknown extensions, digits
-// kept), map[string]any for complex values and []any for multi-valued
+// Values are string, bool, json.Number (numbers of unknown extensions, in the
+// form in which they are stored), map[string]any for complex values and []any for multi-valued
 // attributes, also when there is one value. Instants are RFC 3339 strings.
 // float64, int and int64 are accepted where a Resource is read, but never made.
 //

@@ -3,7 +3,6 @@ package scim
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 
 	"rservice.dev/scim-operator/api/fold"
@@ -174,13 +173,13 @@ func dynamicSortValue(v any) string {
 		return "s" + fold.String(v)
 	}
 	text, ok := numberText(v)
-	f, err := strconv.ParseFloat(text, 64)
-	if !ok || err != nil {
+	number, isNumber := parseDouble(text)
+	if !ok || !isNumber || math.IsInf(number.float, 0) {
 		return ""
 	}
 	// The bits of positive floats order as the floats do, those of negative ones the other way round.
-	bits := math.Float64bits(f)
-	switch {
+	bits := math.Float64bits(number.float)
+	switch f := number.float; {
 	case f < 0:
 		bits = ^bits
 	case f == 0: // also -0
@@ -188,7 +187,7 @@ func dynamicSortValue(v any) string {
 	default:
 		bits |= 1 << 63
 	}
-	return fmt.Sprintf("n%016x", bits)
+	return fmt.Sprintf("n%016x%04x", bits, 1<<15+number.rest())
 }
 
 // Compare returns a negative number if the resource with key a comes before that

@@ -1,0 +1,107 @@
+package scim
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/big"
+	"strconv"
+)
+
+// Numbers occur in extensions whose schema is not known. An API server keeps a whole number in 64
+// bits and any other in double precision, and gives back the shortest text that means the same: 1.0 is
+// 1 afterwards. Numbers are brought into that form when they are read, so that what is
+// answered is what was understood, and what is sent again is no change.
+
+// canonicalNumber returns a number as it will be stored. A whole number, in whatever notation, keeps
+// its value or is an error; another one has the precision of a double (RFC 8259 section 6).
+func canonicalNumber(n json.Number) (json.Number, error) {
+	if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
+		return json.Number(strconv.FormatInt(i, 10)), nil
+	}
+	f, err := strconv.ParseFloat(string(n), 64)
+	if err != nil || math.Abs(f) >= 1<<63 {
+		return "", invalidValue("a number is beyond 64 bits, and would not be kept as it is: send it as text")
+	}
+	exact, ok := new(big.Rat).SetString(string(n))
+	switch {
+	case !ok || f == 0 && exact.Sign() != 0:
+		return "", invalidValue("a number is too small to be kept as it is: send it as text")
+	case exact.IsInt():
+		// A double's neighbours of whole numbers near 1<<63 are whole numbers, too.
+		return json.Number(exact.Num().String()), nil
+	}
+	text, err := json.Marshal(f)
+	return json.Number(text), err
+}
+
+// canonicalNumbers returns a copy of a value with all numbers as they will be stored.
+func canonicalNumbers(v any) (any, error) {
+	var err error
+	switch v := v.(type) {
+	case json.Number:
+		return canonicalNumber(v)
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			if out[i], err = canonicalNumbers(v[i]); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, member := range v {
+			if out[name], err = canonicalNumbers(member); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	default:
+		return v, nil
+	}
+}
+
+// double is a number as a double, with a whole number also exactly. Beyond the range of a double it is infinite.
+type double struct {
+	float   float64
+	integer int64
+	whole   bool
+}
+
+func parseDouble(text string) (double, bool) {
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return double{float64(i), i, true}, true
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return double{float: f}, err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// compareNumbers compares numbers by what they come to, whole numbers of 64 bits exactly.
+func compareNumbers(a, b any) (order int, ok bool) {
+	textA, okA := numberText(a)
+	textB, okB := numberText(b)
+	if !okA || !okB {
+		return 0, false
+	}
+	x, okX := parseDouble(textA)
+	y, okY := parseDouble(textB)
+	if !okX || !okY {
+		return 0, false
+	}
+	// Doubles of the same value differ by what the double does not say, which a fraction never does.
+	return cmp.Or(cmp.Compare(x.float, y.float), cmp.Compare(x.rest(), y.rest())), true
+}
+
+// rest is what a whole number is more than its double, which is at most 512.
+func (d double) rest() int64 {
+	switch {
+	case !d.whole:
+		return 0
+	case d.float == 1<<63: // no int64
+		return d.integer - math.MaxInt64 - 1
+	default:
+		return d.integer - int64(d.float)
+	}
+}
