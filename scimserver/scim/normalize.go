@@ -268,3 +268,21 @@ func withMember(element any, name string, v any) map[string]any {
 	}
 	return out
 }
+
+// unwrap takes the value out of [{"$ref": null, "value": v}], an old form of
+// Microsoft Entra ID for simple attributes.
+func unwrap(v any) any {
+	list, ok := v.([]any)
+	if !ok || len(list) != 1 {
+		return v
+	}
+	object, ok := list[0].(map[string]any)
+	inner, hasValue := object["value"]
+	if !ok || !hasValue {
+		return v
+	}
+	if ref, hasRef := object["$ref"]; len(object) == 1 || len(object) == 2 && hasRef && ref == nil {
+		return inner
+	}
+	return v
+}

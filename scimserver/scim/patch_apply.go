@@ -214,24 +214,6 @@ func (p *patcher) applySimple(op Op, t target, value any) error {
 	return p.unset(t)
 }
 
-// unwrap takes the value out of [{"$ref": null, "value": v}], an old form of
-// Microsoft Entra ID for simple attributes.
-func unwrap(v any) any {
-	list, ok := v.([]any)
-	if !ok || len(list) != 1 {
-		return v
-	}
-	object, ok := list[0].(map[string]any)
-	inner, hasValue := object["value"]
-	if !ok || !hasValue {
-		return v
-	}
-	if ref, hasRef := object["$ref"]; len(object) == 1 || len(object) == 2 && hasRef && ref == nil {
-		return inner
-	}
-	return v
-}
-
 // applyComplex applies an operation to a single-valued complex attribute. Both
 // add and replace leave the sub-attributes alone that the value does not name
 // (RFC 7644 section 3.5.2.3), and so does remove if it names some.
