@@ -116,6 +116,9 @@ func (f specField) readText(item ref.Val) (string, error) {
 		return "", errors.New("gives a list with blank text in it")
 	}
 	trimmed := strings.TrimSpace(string(text))
+	if !fold.IsLine(trimmed) {
+		return "", errors.New("gives a list with control characters in it")
+	}
 	return trimmed, checkLength(trimmed, MaxTextLength)
 }
 

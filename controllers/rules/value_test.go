@@ -91,6 +91,10 @@ func TestFailuresNameThePlaceAndNeverAValue(t *testing.T) {
 			changed(withSet("primaryEmail", "user.displayName")), v1alpha1.ReasonInvalidValue,
 			`rule rule: set[0] primaryEmail: gives text that is not an e-mail address`,
 		},
+		"a list with control characters in it": {
+			changed(withAdd("otherEmails", `["a@example.com\tb"]`)), v1alpha1.ReasonInvalidValue,
+			`rule rule: add[0] otherEmails: gives a list with control characters in it`,
+		},
 		"a name with control characters": {
 			changed(withSet("name", `"Jane\nDoe"`)), v1alpha1.ReasonInvalidValue,
 			`rule rule: set[0] name: gives text with control characters`,
