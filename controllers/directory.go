@@ -143,6 +143,16 @@ func (d directory) PersonByFormerSource(ctx context.Context, id string) (*v1alph
 	return d.persons(ctx, personByFormerSource, id)
 }
 
+// PersonByName implements rules.Directory.
+func (d directory) PersonByName(ctx context.Context, name string) (*v1alpha1.Person, error) {
+	person := &v1alpha1.Person{}
+	exists, err := d.get(ctx, name, person)
+	if err != nil || !exists {
+		return nil, err
+	}
+	return person, nil
+}
+
 // PersonOfUser implements rules.Directory. A value that is the id of a user is
 // never looked for as anything else; the Person of a deleted user is still found
 // by it, so that one learns that the manager has left.

@@ -67,6 +67,10 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.LastRerun = followed(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record(v1alpha1.RecordPerson))
+	user.Status.FormerPerson = nil
+	if done.former != "" {
+		user.Status.FormerPerson = &v1alpha1.RecordReference{Name: done.former}
+	}
 	done.hold.keepIn(&user.Status)
 	found := userVerdict(done, instead)
 	if done.hold.on() {

@@ -68,6 +68,8 @@ type run struct {
 	rejected map[v1alpha1.RecordKind]string
 	// records are the subject's records at the end, by kind.
 	records map[v1alpha1.RecordKind]rules.Record
+	// former is rules.Result.FormerPerson.
+	former string
 	// hold is what the safety brake has left out of the outcomes.
 	hold hold
 }
@@ -121,7 +123,7 @@ func (run *run) findLinked(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find linked records: %w", err)
 	}
-	run.records = plan.Records
+	run.records, run.former = plan.Records, plan.FormerPerson
 	return nil
 }
 
@@ -143,6 +145,7 @@ func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Ru
 	if err := r.brake.restrain(ctx, run, plan); err != nil {
 		return 0, err
 	}
+	run.former = plan.FormerPerson
 	current := map[v1alpha1.RecordKind]rules.Record{}
 	for kind, record := range plan.Records {
 		if record.GetName() != "" {

@@ -245,6 +245,10 @@ type ScimUserStatus struct {
 	// person is the Person that this user is linked to.
 	// +optional
 	Person *RecordReference `json:"person,omitempty"`
+	// formerPerson is the Person that this user was linked to and that another user has by now.
+	// While it is set, the user is inactive and rules make no Person for it.
+	// +optional
+	FormerPerson *RecordReference `json:"formerPerson,omitempty"`
 	// heldGeneration is set while the safety brake keeps the user's Person from being
 	// disabled: what status.held.generation of the ScimEndpoint has to reach, and the
 	// annotation that releases to name.

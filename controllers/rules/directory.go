@@ -33,6 +33,8 @@ type Directory interface {
 	// PersonByFormerSource returns the Person that was linked to this SCIM id of a user and
 	// is linked to another one by now: the one that has it among its FormerSources.
 	PersonByFormerSource(ctx context.Context, id string) (*v1alpha1.Person, error)
+	// PersonByName returns the Person whose metadata.name is name.
+	PersonByName(ctx context.Context, name string) (*v1alpha1.Person, error)
 	// PersonOfUser returns the Person of the ScimUser that value names, which is
 	// looked for by SCIM id, then by externalId, then by userName (fold.String). It is
 	// how a manager.value is resolved; value is as the client sent it, not blank.

@@ -6,15 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 // A user who is hired again is, for some clients, a new user, who gets the Person of the
 // old one. The old one stays, inactive, under another name, and must neither make a
 // Person of that nor find one. That it had a Person is on the Person, written together
-// with the new link: so neither a crash nor the loss of all statuses can lose it.
+// with the new link: so neither a crash nor the loss of all statuses can lose it. That the
+// Person is deleted can: therefore the user's status says so, too.
 
 // maxFormerSources is how many former subjects a record remembers.
 const maxFormerSources = 20
@@ -35,24 +34,40 @@ func (k *recordKind) keepFormerSource(before, after Record) {
 	setAnnotation(after, v1alpha1.AnnotationFormerSources, strings.Join(former[:min(len(former), maxFormerSources)], ","))
 }
 
-// findTakenOver finds out whether the subject is an inactive user whose Person is another
-// one's by now.
-func (p *planner) findTakenOver(ctx context.Context, dir Directory) error {
+// findFormer finds out whether the subject is an inactive user whose Person is another
+// one's by now. A Person whose link somebody has taken off by hand, and nobody has got
+// since, is still the user's: what the client calls a leaver need not lead to it.
+func (p *planner) findFormer(ctx context.Context, dir Directory) error {
 	if p.in.User == nil || p.active || p.linked[personKind].record != nil {
 		return nil
 	}
 	person, err := dir.PersonByFormerSource(ctx, p.id)
+	status := p.in.User.Status
 	switch {
 	case err != nil:
 		return err
 	case person != nil:
-		p.takenOver = "its Person, " + person.Name + ", went over to another user"
+		p.former = person.Name
+	case status.FormerPerson != nil:
+		// The Person may have been deleted since, and with it what it told.
+		p.former = status.FormerPerson.Name
+	case status.Person != nil:
+		return p.findLast(ctx, dir, status.Person.Name)
+	}
+	return nil
+}
+
+// findLast looks at the Person that an inactive user without one had last.
+func (p *planner) findLast(ctx context.Context, dir Directory, name string) error {
+	last, err := dir.PersonByName(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case last == nil:
+	case last.Spec.SourceID == "":
+		p.linked[personKind] = recordState{record: last}
 	default:
-		// The Person has been deleted since, and with it what it told.
-		ready := meta.FindStatusCondition(p.in.User.Status.Conditions, v1alpha1.ConditionReady)
-		if ready != nil && ready.Reason == v1alpha1.ReasonPersonTakenOver {
-			p.takenOver = "its Person went over to another user"
-		}
+		p.former = name
 	}
 	return nil
 }
@@ -61,6 +76,7 @@ func (p *planner) findTakenOver(ctx context.Context, dir Directory) error {
 func (p *planner) leftAlone(rule *Rule) Outcome {
 	return Outcome{
 		Rule: rule.name, Generation: rule.generation, Kind: rule.record.kind, Reason: v1alpha1.ReasonPersonTakenOver,
-		Message: fmt.Sprintf("rule %s does nothing, because the user is inactive and %s", rule.name, p.takenOver),
+		Message: fmt.Sprintf("rule %s does nothing, because the user is inactive and its Person, %s, went over to another user",
+			rule.name, p.former),
 	}
 }

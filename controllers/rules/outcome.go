@@ -60,6 +60,9 @@ type Result struct {
 	// which the subject has none is left out. A record that is yet to be created has
 	// no name.
 	Records map[v1alpha1.RecordKind]Record
+	// FormerPerson is the name of the Person of an inactive user that is another one's by now,
+	// "" in every other case. The caller keeps it in the user's status.
+	FormerPerson string
 }
 
 // Outcome is what one rule does for the subject.

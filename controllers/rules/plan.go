@@ -58,9 +58,8 @@ type planner struct {
 	active    bool
 	// linked are the records that are linked to the subject.
 	linked records
-	// takenOver is set for an inactive user whose Person is another one's by now: it says so,
-	// with the name of the Person.
-	takenOver string
+	// former is the name of the Person of an inactive user that is another one's by now.
+	former string
 	// variables are the variables that a rule has asked for, by name.
 	variables map[string]ref.Val
 }
@@ -124,7 +123,7 @@ func newPlanner(ctx context.Context, in Input, dir Directory) (*planner, error) 
 		}
 		p.linked[kind] = recordState{record: record}
 	}
-	return p, p.findTakenOver(ctx, dir)
+	return p, p.findFormer(ctx, dir)
 }
 
 // variable gives the value of a variable of the environment, made on first use.
@@ -190,7 +189,7 @@ func (p *planner) step(rule *Rule, records records, failed map[*Rule]Outcome) (s
 
 func (p *planner) run(done *step, records records) error {
 	rule := done.rule
-	if p.takenOver != "" {
+	if p.former != "" {
 		done.outcome = p.leftAlone(rule)
 		return nil
 	}
@@ -221,7 +220,7 @@ func (p *planner) result(done pass) Result {
 	for _, kind := range p.subject.records {
 		writeOnce(kind, done.steps)
 	}
-	result := Result{Outcomes: make([]Outcome, len(done.steps)), Records: map[v1alpha1.RecordKind]Record{}}
+	result := Result{Outcomes: make([]Outcome, len(done.steps)), Records: map[v1alpha1.RecordKind]Record{}, FormerPerson: p.former}
 	for i, s := range done.steps {
 		result.Outcomes[i] = s.outcome
 	}

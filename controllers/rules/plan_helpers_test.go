@@ -54,6 +54,10 @@ func (m *memory) PersonByFormerSource(_ context.Context, id string) (*v1alpha1.P
 	return first(m.persons, func(p *v1alpha1.Person) bool { return slices.Contains(FormerSources(p), id) }), m.err
 }
 
+func (m *memory) PersonByName(_ context.Context, name string) (*v1alpha1.Person, error) {
+	return first(m.persons, func(p *v1alpha1.Person) bool { return p.Name == name }), m.err
+}
+
 func (m *memory) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Person, error) {
 	for _, fits := range []func(u *v1alpha1.ScimUser) bool{
 		func(u *v1alpha1.ScimUser) bool { return u.Name == value },

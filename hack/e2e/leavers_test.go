@@ -78,6 +78,7 @@ var _ = Describe("Whoever leaves and comes back", func() {
 			g.Expect(ready).To(HaveValue(And(HaveField("Status", BeEquivalentTo("True")), HaveField("Reason", v1alpha1.ReasonPersonTakenOver),
 				HaveField("Message", ContainSubstring(person.Name)))))
 			g.Expect(got.Status.Person).To(BeNil())
+			g.Expect(got.Status.FormerPerson).To(HaveValue(HaveField("Name", person.Name)))
 		}).Should(Succeed())
 	}
 	send := func(ctx context.Context, method, body string) {
