@@ -33,13 +33,31 @@ func (f specField) when(said v1alpha1.SetWhen) v1alpha1.SetWhen {
 
 // frozen reports whether an action is left out because its subject is inactive. Some
 // clients rename whom they deactivate, which must not take from the record what the same
-// user, or the next one for the same human being, is to be found by.
+// user, or the next one for the same human being, is to be found by. What no active user
+// has had is none of that.
 func (r *run) frozen(a action, working Record, isNew bool) bool {
-	if a.when != v1alpha1.SetWhenActive || r.active || isNew {
+	if a.when != v1alpha1.SetWhenActive || r.active || isNew || neverActive(working) {
 		return false
 	}
 	parked := a.field.name == r.kind.match && strings.HasSuffix(r.kind.text(working, r.kind.match), ParkedDomain)
 	return !parked
+}
+
+// neverActive reports whether a record was made for an inactive user and no active one
+// has had it since.
+func neverActive(record Record) bool {
+	return record.GetAnnotations()[v1alpha1.AnnotationNeverActive] == "true"
+}
+
+// noteActive notes on a record that is made whether its subject is active, and on every
+// other one that it is once it is.
+func (r *run) noteActive(after Record, created bool) {
+	switch {
+	case r.active:
+		setAnnotation(after, v1alpha1.AnnotationNeverActive, "")
+	case created:
+		setAnnotation(after, v1alpha1.AnnotationNeverActive, "true")
+	}
 }
 
 // keep notes that an action is left out, if it would change anything. It reports whether

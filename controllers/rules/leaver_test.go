@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -161,15 +160,109 @@ func TestTheFormerUserOfAPersonMakesNoOther(t *testing.T) {
 	}
 
 	// The Person has been deleted, and what it told with it.
-	former.User.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: v1alpha1.ReasonPersonTakenOver}}
-	if outcome := planned(t, rules, former, &memory{}).Outcomes[0]; outcome.Reason != v1alpha1.ReasonPersonTakenOver {
-		t.Errorf("%s: %s", outcome.Reason, outcome.Message)
+	former.User.Status.FormerPerson = reference("jane")
+	if result := planned(t, rules, former, &memory{}); result.Outcomes[0].Reason != v1alpha1.ReasonPersonTakenOver || result.FormerPerson != "jane" {
+		t.Errorf("%s: %s", result.Outcomes[0].Reason, result.Outcomes[0].Message)
 	}
 	// Who is active is somebody, whatever has been before.
 	former.User.Spec.Active = new(true)
 	if outcome := planned(t, rules, former, dir).Outcomes[0]; !outcome.Create && outcome.Reason != v1alpha1.ReasonApplied {
 		t.Errorf("%s: %s", outcome.Reason, outcome.Message)
 	}
+}
+
+// TestALeaverWhosePersonLostItsLink has somebody empty the Person's sourceID, after which
+// neither the link nor what the client calls the leaver leads to it.
+func TestALeaverWhosePersonLostItsLink(t *testing.T) {
+	rules := []*Rule{compiled(t, changed(withSet("primaryEmail", "user.userName")))}
+	in := leaver(v1alpha1.ScimUserSpec{UserName: "zz_jane@example.com"})
+	in.User.Status.Person = reference("jane")
+	for name, c := range map[string]struct {
+		sourceID string
+		reason   string
+		linked   bool
+	}{
+		"gets it back":                      {sourceID: "", reason: v1alpha1.ReasonApplied, linked: true},
+		"makes none when another one's":     {sourceID: otherID, reason: v1alpha1.ReasonPersonTakenOver},
+		"keeps it while it has not lost it": {sourceID: userID, reason: v1alpha1.ReasonApplied, linked: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			jane := linkedJane(func(p *v1alpha1.PersonSpec) { p.Source, p.SourceID = "", c.sourceID })
+			result := planned(t, rules, in, &memory{persons: []*v1alpha1.Person{jane}})
+			outcome := result.Outcomes[0]
+			if outcome.Reason != c.reason || outcome.Create || (result.FormerPerson == "jane") == c.linked {
+				t.Errorf("%s, former %q: %s", outcome.Reason, result.FormerPerson, outcome.Message)
+			}
+			if !c.linked {
+				return
+			}
+			after := outcome.After.(*v1alpha1.Person)
+			if after.Name != "jane" || after.Spec.SourceID != userID || after.Spec.PrimaryEmail != jane.Spec.PrimaryEmail {
+				t.Errorf("%s: %+v", after.Name, after.Spec)
+			}
+		})
+	}
+	lookUps := &memory{err: errors.New("no look-up")}
+	if _, err := Plan(t.Context(), rules, in, lookUps); err == nil {
+		t.Error("a look-up failed, and nothing is known")
+	}
+}
+
+// TestAPersonThatNoActiveUserHasHad corrects somebody who is yet to start: nobody is known
+// by the address before.
+func TestAPersonThatNoActiveUserHasHad(t *testing.T) {
+	rules := []*Rule{
+		compiled(t, namedRule("first", withSet("primaryEmail", "user.userName"), withSet("jobTitle", "user.title"))),
+		compiled(t, namedRule("second", withSet("name", "user.displayName"))),
+	}
+	var current *v1alpha1.Person
+	send := func(active bool, userName, displayName string) Result {
+		t.Helper()
+		dir := &memory{}
+		if current != nil {
+			dir.persons = append(dir.persons, current)
+		}
+		result := planned(t, rules, Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: userName, DisplayName: displayName, Active: &active})}, dir)
+		for _, outcome := range result.Outcomes {
+			if outcome.Failed() {
+				t.Fatal(outcome.Message)
+			}
+		}
+		// As it is written.
+		current = result.Outcomes[1].After.DeepCopyObject().(*v1alpha1.Person)
+		current.Name = "jane"
+		return result
+	}
+	expect := func(email, name string, never bool) {
+		t.Helper()
+		if current.Spec.PrimaryEmail != email || current.Spec.Name != name || neverActive(current) != never {
+			t.Errorf("%s, %s, never active: %t", current.Spec.PrimaryEmail, current.Spec.Name, neverActive(current))
+		}
+	}
+	made := send(false, "typo@example.com", "Typo")
+	if first := made.Outcomes[0]; !first.Create || !neverActive(first.After) {
+		t.Errorf("made without note: %s", first.Message)
+	}
+	expect("typo@example.com", "Typo", true)
+	send(false, "jane@example.com", "Jane")
+	expect("jane@example.com", "Jane", true)
+	steady := func() {
+		t.Helper()
+		for _, outcome := range send(!neverActive(current), "jane@example.com", "Jane").Outcomes {
+			if outcome.Reason != v1alpha1.ReasonNoChange {
+				t.Errorf("%s: %s", outcome.Reason, outcome.Message)
+			}
+		}
+	}
+	steady()
+	started := send(true, "jane@example.com", "Jane")
+	if first, second := started.Outcomes[0], started.Outcomes[1]; first.Reason != v1alpha1.ReasonApplied || second.Reason != v1alpha1.ReasonNoChange {
+		t.Errorf("%s; %s", first.Message, second.Message)
+	}
+	expect("jane@example.com", "Jane", false)
+	steady()
+	send(false, "zz_jane@example.com", "zz")
+	expect("jane@example.com", "Jane", false)
 }
 
 func TestFormerSourcesAreTheLastOnes(t *testing.T) {

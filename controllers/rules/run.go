@@ -170,6 +170,7 @@ func (r *run) update(outcome *Outcome) error {
 		return err
 	}
 	r.kind.keepFormerSource(before, after)
+	r.noteActive(after, created)
 	outcome.After, outcome.Create, outcome.Assigned = after, created, assigned
 	outcome.Kept, outcome.Overruled = r.kept, r.overruled
 	if !created {
@@ -232,6 +233,8 @@ func (k *recordKind) describe(outcome *Outcome, leftToOthers string) {
 		message = fmt.Sprintf("rule %s creates the %s", outcome.Rule, k.kind)
 	case len(outcome.Changes) > 0:
 		message = fmt.Sprintf("rule %s changes %s", outcome.Rule, changedFields(outcome.Changes))
+	case neverActive(before) != neverActive(outcome.After):
+		message = fmt.Sprintf("rule %s notes on the %s that its user is active", outcome.Rule, k.kind)
 	case leftToOthers != "", len(outcome.Kept) > 0:
 		outcome.Reason = v1alpha1.ReasonNoChange
 		message = fmt.Sprintf("rule %s changes nothing", outcome.Rule)
