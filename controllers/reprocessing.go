@@ -263,20 +263,17 @@ func (r *ruleReconciler) progress(ctx context.Context, rule *v1alpha1.Automation
 	last := rule.Status.Reprocessing
 	settled := rule.Status.ObservedGeneration == rule.Generation && (last == nil || last.FinishedAt != nil) &&
 		rule.Status.LastRerun == followed(rule, rule.Status.LastRerun)
-	state := r.reprocessing.of(rule)
-	if state == nil && settled {
+	if settled {
+		// A standby that has counted along does not know that the leader until now has finished.
+		r.reprocessing.forget(keyOf(rule), rule.Name)
 		return ctrl.Result{}, nil
 	}
+	state := r.reprocessing.of(rule)
 	if state == nil {
 		if err := r.reprocessing.resume(ctx, r.find, rule); err != nil {
 			return ctrl.Result{}, err
 		}
 		state = r.reprocessing.of(rule)
-	}
-	if settled && last != nil && !last.FinishedAt.Before(state.StartedAt) {
-		// The process that was the leader until now has finished it.
-		r.reprocessing.forget(keyOf(rule), rule.Name)
-		return ctrl.Result{}, nil
 	}
 	rule.Status.Reprocessing = state
 	if state.FinishedAt != nil {
@@ -325,15 +322,19 @@ type tracked struct {
 }
 
 // Reconcile implements reconcile.Reconciler.
-func (t tracked) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	epoch := t.reprocessing.now()
-	result, err := t.Reconciler.Reconcile(ctx, req)
-	again := result.RequeueAfter > 0 && result.RequeueAfter < t.recheck
-	switch {
-	case err == nil && ctx.Err() == nil && !again:
-		t.reprocessing.tried(t.kind, req, epoch, true)
-	case err != nil && !errors.Is(ctx.Err(), context.Canceled):
-		t.reprocessing.tried(t.kind, req, epoch, false)
-	}
+func (t tracked) Reconcile(ctx context.Context, req ctrl.Request) (result ctrl.Result, err error) {
+	epoch, panicked := t.reprocessing.now(), true
+	defer func() {
+		again := result.RequeueAfter > 0 && result.RequeueAfter < t.recheck
+		switch {
+		// One that panics is tried again like one that fails, and keeps nobody waiting.
+		case panicked, err != nil && !errors.Is(ctx.Err(), context.Canceled):
+			t.reprocessing.tried(t.kind, req, epoch, false)
+		case err == nil && ctx.Err() == nil && !again:
+			t.reprocessing.tried(t.kind, req, epoch, true)
+		}
+	}()
+	result, err = t.Reconciler.Reconcile(ctx, req)
+	panicked = false
 	return result, err
 }
