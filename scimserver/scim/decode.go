@@ -28,6 +28,7 @@ func decode(rt *ResourceType, body []byte) (*patcher, error) {
 		return nil, err
 	}
 	p := newPatcher(rt, Resource{}, Standard)
+	p.whole = true
 	if err := p.applyObject(OpAdd, object); err != nil {
 		return nil, err
 	}

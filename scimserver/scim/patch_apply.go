@@ -20,8 +20,10 @@ type patcher struct {
 	free map[string]*names
 	// set holds the members while operations add and remove some of them.
 	set *memberSet
-	// named has the kept attributes that an operation gave a value, be it an empty one.
+	// named has the kept attributes that an operation gave a value, or an empty list.
 	named map[*Attribute]bool
+	// whole is set while the body of a POST or PUT is read, not a PATCH.
+	whole bool
 }
 
 func newPatcher(rt *ResourceType, current Resource, profile Profile) *patcher {
@@ -129,7 +131,7 @@ func (p *patcher) applyObject(op Op, object map[string]any) error {
 
 // applyAt applies one operation to one target that the client may write.
 func (p *patcher) applyAt(op Op, t target, value any) error {
-	if t.attr != nil && t.attr.kept && value != nil {
+	if t.attr != nil && t.attr.kept && says(value) {
 		p.named[t.attr] = true
 	}
 	switch {
@@ -151,6 +153,15 @@ func (p *patcher) applyAt(op Op, t target, value any) error {
 	default:
 		return p.applyMulti(op, t, value)
 	}
+}
+
+// says reports whether a value is an empty list, which says that there is nothing, or has anything in it.
+func says(value any) bool {
+	list, ok := value.([]any)
+	if !ok {
+		return !unassigned(value)
+	}
+	return len(list) == 0 || slices.ContainsFunc(list, func(element any) bool { return !unassigned(element) })
 }
 
 // applyContainer applies an operation whose target is a schema. What remove is given names the attributes to remove.
