@@ -19,7 +19,8 @@ import (
 )
 
 // versionsOf collects what a rule says from a generation on, version after version, until it
-// is Current.
+// is Current. What it says while subjects are processed is left out, as nobody can tell
+// whether there is time for that; TestRuleIsReadyWhenItHasRunOnAllSubjects looks at it.
 func (w *world) versionsOf(ctx context.Context, name string, generation int64) func() []string {
 	GinkgoHelper()
 	watcher, err := client.NewWithWatch(env.Config, client.Options{Scheme: w.Scheme()})
@@ -40,6 +41,10 @@ func (w *world) versionsOf(ctx context.Context, name string, generation int64) f
 			}
 			found := health(rule)
 			said := fmt.Sprintf("%s, Ready %s", found, readyOf(rule))
+			if readyOf(rule) == "Unknown Reprocessing" {
+				Expect(found).To(Equal(kstatus.InProgressStatus))
+				continue
+			}
 			if len(seen) == 0 || seen[len(seen)-1] != said {
 				seen = append(seen, said)
 			}
@@ -82,7 +87,7 @@ var _ = Describe("GitOps tools", func() {
 		seen := w.versionsOf(ctx, rule.Name, 1)
 		Expect(w.Create(ctx, rule)).To(Succeed())
 		Expect(seen()).To(Equal([]string{
-			"InProgress, Ready Unknown Pending", "InProgress, Ready Unknown Reprocessing", "Current, Ready True Ready", "60 executions, 60 processed",
+			"InProgress, Ready Unknown Pending", "Current, Ready True Ready", "60 executions, 60 processed",
 		}))
 		wait(ctx, "automationrule", rule.Name)
 
@@ -90,14 +95,14 @@ var _ = Describe("GitOps tools", func() {
 		seen = w.versionsOf(ctx, rule.Name, 2)
 		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) { r.Spec.Expressions[0].Value = `"2"` })
 		Expect(seen()).To(Equal([]string{
-			"InProgress, Ready True Ready", "InProgress, Ready Unknown Reprocessing", "Current, Ready True Ready", "60 executions, 60 processed",
+			"InProgress, Ready True Ready", "Current, Ready True Ready", "60 executions, 60 processed",
 		}), "the first one tells of an older generation")
 
 		By("when it is disabled")
 		seen = w.versionsOf(ctx, rule.Name, 3)
 		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) { r.Spec.Disabled = true })
 		Expect(seen()).To(Equal([]string{
-			"InProgress, Ready True Ready", "InProgress, Ready Unknown Reprocessing", "Current, Ready True Disabled", "0 executions, 0 processed",
+			"InProgress, Ready True Ready", "Current, Ready True Disabled", "0 executions, 0 processed",
 		}))
 	})
 
@@ -148,7 +153,7 @@ var _ = Describe("GitOps tools", func() {
 		seen := w.versionsOf(ctx, rule.Name, 3)
 		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) { r.Spec = defaultUserRule().Spec })
 		Expect(seen()).To(HaveExactElements(
-			"InProgress, Ready False InvalidRule", "InProgress, Ready Unknown Reprocessing", "Current, Ready True Ready", "1 executions, 1 processed"))
+			"InProgress, Ready False InvalidRule", "Current, Ready True Ready", "1 executions, 1 processed"))
 	})
 
 	It("have a ScimEndpoint without rules, which come later from another folder", func(ctx SpecContext) {

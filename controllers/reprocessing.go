@@ -275,6 +275,10 @@ func (r *ruleReconciler) progress(ctx context.Context, rule *v1alpha1.Automation
 		}
 		state = r.reprocessing.of(rule)
 	}
+	if state == nil {
+		// The rule has changed again, and that change is being followed already.
+		return ctrl.Result{}, nil
+	}
 	rule.Status.Reprocessing = state
 	if state.FinishedAt != nil {
 		rule.Status.LastRerun = followed(rule, rule.Status.LastRerun)
