@@ -2,6 +2,7 @@ package scim
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,12 +33,14 @@ func TestProjectSelectsAttributes(t *testing.T) {
 		"an unknown extension":                {[]string{"URN:X:Y"}, nil, object{"urn:x:y": object{"c": "red"}}},
 		"an attribute of an unknown one":      {[]string{"urn:x:y:C"}, nil, object{"urn:x:y": object{"c": "red"}}},
 		"another attribute of an unknown one": {[]string{"urn:x:y:d"}, nil, object{}},
+		"the beginning of the URN of one":     {[]string{"urn:x:2"}, nil, object{}},
 		"parts of unknown ones": {[]string{"urn:x:2.0:User:cars.plate,urn:x:2.0:User:Engine.size.cc", "urn:x:2.0:user:tags.value"}, nil,
 			object{"urn:x:2.0:User": object{"cars": []any{object{"plate": "A"}, object{"plate": "B"}}, "engine": object{"size": object{"cc": number("9")}}, "tags": []any{"t"}}}},
 		"an unknown one less a part": {[]string{"urn:x:2.0:User"}, []string{"urn:x:2.0:User:cars", "urn:x:2.0:User:engine.size.cc", "urn:x:2.0:User:tags.value"},
 			object{"urn:x:2.0:User": object{"engine": object{"fuel": "gas", "size": object{"kw": number("7")}}}}},
 		"the list of custom fields": {[]string{CustomFieldsURN + ":custom_fields"}, nil, object{CustomFieldsURN: object{"badge": "7", "Floor": number("3")}}},
 		"a custom field":            {[]string{CustomFieldsURN + ":floor"}, nil, object{CustomFieldsURN: object{"Floor": number("3")}}},
+		"a name with a dot":         {[]string{"urn:x:dots:Mail.on", "urn:x:dots:a.b"}, []string{"urn:x:dots:a.b.c"}, object{"urn:x:dots": object{"mail.ON": true, "a.b": object{"d": "2"}}}},
 		"part of meta":              {[]string{"meta.version"}, nil, object{"meta": object{"version": "1"}}},
 		"what does not exist":       {[]string{"shoeSize", "name.shoe", "photos", "emails.display"}, nil, object{}},
 		"what is never returned":    {[]string{"password"}, nil, object{}},
@@ -76,7 +79,7 @@ func TestProjectExcludesAttributes(t *testing.T) {
 			r.Complex("urn:x:2.0:User")["cars"] = []any{object{"doors": number("2")}}
 		}},
 		"a part of an object in one": {[]string{"urn:x:2.0:User:engine.fuel"}, func(r Resource) { delete(r.Complex("urn:x:2.0:User")["engine"].(object), "fuel") }},
-		"what an unknown one lacks":  {[]string{"urn:x:2.0:User:doors", "urn:x:2.0:Use"}, func(Resource) {}},
+		"what an unknown one lacks":  {[]string{"urn:x:2.0:User:doors", "urn:x:2.0:Use", "urn:x:2"}, func(Resource) {}},
 		"all of an unknown one":      {[]string{"urn:x:y:c"}, func(r Resource) { delete(r, "urn:x:y") }},
 		"a custom field":             {[]string{CustomFieldsURN + ":BADGE"}, func(r Resource) { delete(r.Complex(CustomFieldsURN), "badge") }},
 		"meta":                       {[]string{"meta"}, func(r Resource) { delete(r, "meta") }},
@@ -107,6 +110,31 @@ func TestProjectRefusesWhatIsNoAttributeName(t *testing.T) {
 	wantError(t, err, 400, TypeInvalidValue)
 	_, err = project(User, projectionUser(), nil, []string{"a b"})
 	wantError(t, err, 400, TypeInvalidValue)
+}
+
+func TestProjectionIsBounded(t *testing.T) {
+	long := "urn:x:y:" + strings.Repeat("a", maxSelectedPath-len("urn:x:y:"))
+	many := strings.Repeat("title,", MaxSelectedPaths-1)
+	if _, err := ParseProjection(User, []string{long, many, " , "}, []string{many, long}); err != nil {
+		t.Error(err)
+	}
+	for name, paths := range map[string][]string{"a long path": {long + "a"}, "many paths": {many, "title", "x"}} {
+		for parameter, p := range map[string][2][]string{"attributes": {paths, nil}, "excludedAttributes": {nil, paths}} {
+			_, err := ParseProjection(User, p[0], p[1])
+			wantError(t, err, 400, TypeInvalidValue)
+			if !strings.Contains(err.Error(), parameter) || len(err.Error()) > 200 {
+				t.Errorf("%s in %s: %v", name, parameter, err)
+			}
+		}
+	}
+}
+
+// What a path costs has nothing to do with how many URNs may be in it.
+func TestProjectionKeepsAPathOnce(t *testing.T) {
+	path := []string{"urn" + strings.Repeat(":", 50) + strings.Repeat("a.", 50) + "a"}
+	if n := testing.AllocsPerRun(1, func() { _, _ = ParseProjection(User, path, nil) }); n > 50 {
+		t.Errorf("%v allocations for one path", n)
+	}
 }
 
 func TestProjectionIncludesTellsWhatIsNeeded(t *testing.T) {
@@ -148,6 +176,7 @@ func projectionUser() Resource {
 		"urn:x:y":  object{"c": "red"},
 		"urn:x:2.0:User": object{"cars": []any{object{"plate": "A", "doors": number("2")}, object{"plate": "B"}},
 			"engine": object{"fuel": "gas", "size": object{"cc": number("9"), "kw": number("7")}}, "tags": []any{"t"}},
+		"urn:x:dots":    object{"mail": "m", "mail.ON": true, "a.b": object{"c": "1", "d": "2"}},
 		CustomFieldsURN: object{"badge": "7", "Floor": number("3")},
 	}
 }
