@@ -14,6 +14,11 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 	if _, text := value.(string); t.sub == nil && op != OpRemove && !t.attr.byValue() && (text || t.attr.free && isSimple(value)) {
 		t.sub = t.attr.Sub("value") // what else a simple value can mean; nil where there is none
 	}
+	length, copied := 0, 0 // of the value, which each selected one gets
+	if t.attr.free && op != OpRemove {
+		value = withoutNulls(value)
+		length = encodedLength(value)
+	}
 	out := make([]any, 0, len(values)+1)
 	fresh, matched := map[int]bool{}, false
 	for _, element := range values {
@@ -22,6 +27,9 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 			continue
 		}
 		matched = true
+		if copied += length; copied > MaxUnknownSize {
+			return invalidValue("%s would be longer than %d bytes", t.attr.Name, MaxUnknownSize)
+		}
 		changed, err := changeElement(op, t, element, value)
 		if err != nil {
 			return err
