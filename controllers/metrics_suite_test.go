@@ -72,6 +72,9 @@ var _ = Describe("Metrics", func() {
 		w.createUsers(ctx, 3)
 		Expect(w.Create(ctx, locationRule())).To(Succeed())
 		eventually(ctx, w, locationRule(), subjects(metav1.ConditionFalse, v1alpha1.ReasonSubjectsFailed))
+		// All three have to have failed: the rule says so after the first.
+		eventually(ctx, w, locationRule(), HaveField("Status.Failed", int64(3)))
+		Eventually(metric("scim_subjects_not_ready", w.namespace, "ScimUser", v1alpha1.ReasonExpressionError)).Should(Equal(3.0))
 		stop()
 
 		someone := "someone-else"
@@ -90,7 +93,7 @@ var _ = Describe("Metrics", func() {
 		stop = w.run(ctx, standby, countOften)
 		Eventually(metric("scim_subjects", w.namespace, "ScimUser")).Should(Equal(3.0))
 		Eventually(metric("scim_rule_failed_subjects", w.namespace, "location")).Should(Equal(3.0))
-		Expect(metric("scim_subjects_not_ready", w.namespace, "ScimUser", v1alpha1.ReasonExpressionError)()).To(Equal(3.0))
+		Eventually(metric("scim_subjects_not_ready", w.namespace, "ScimUser", v1alpha1.ReasonExpressionError)).Should(Equal(3.0))
 
 		By("but for what only the leader does")
 		changed := locationRule()
