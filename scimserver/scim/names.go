@@ -1,8 +1,6 @@
 package scim
 
 import (
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -36,9 +34,10 @@ func (n *names) find(name string) (spelt string, exists bool) {
 			n.spelt[lowerASCII(key)] = key
 		}
 	}
-	spelt = n.spelt[lowerASCII(name)]
-	if _, exists = n.of[spelt]; exists {
-		return spelt, true
+	if spelt, known := n.spelt[lowerASCII(name)]; known {
+		if _, exists = n.of[spelt]; exists {
+			return spelt, true
+		}
 	}
 	return name, false
 }
@@ -88,45 +87,6 @@ func (n *names) into(name string) *names {
 	}
 	n.inner[name] = &names{of: object, outer: n, within: name}
 	return n.inner[name]
-}
-
-// changeParts changes the parts that an object names.
-func (n *names) changeParts(op Op, object map[string]any) error {
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if err := n.changePart(op, name, object[name]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// changePart changes what names separated by dots lead to. A name is looked for as it is first.
-func (n *names) changePart(op Op, path string, v any) error {
-	name, exists := n.find(path)
-	head, tail, dotted := strings.Cut(path, ".")
-	if exists || !dotted {
-		switch v = freeValue(v); {
-		case op == OpRemove, v == nil && op == OpReplace:
-			n.remove(name)
-		case v != nil:
-			n.set(name, v)
-		}
-		return nil
-	}
-	if name, exists = n.find(head); !exists {
-		n.set(name, map[string]any{})
-	}
-	inner := n.into(name)
-	if inner == nil {
-		return noParts(name, tail)
-	}
-	if err := inner.changePart(op, tail, v); err != nil {
-		return err
-	}
-	if len(inner.of) == 0 {
-		n.remove(name)
-	}
-	return nil
 }
 
 func noParts(name, part string) error {

@@ -237,7 +237,7 @@ func (p *patcher) applyComplex(op Op, t target, value any) error {
 		return p.unset(t)
 	}
 	current, _ := p.get(t).(map[string]any)
-	changed, err := changeParts(op, t, current, value)
+	changed, err := p.changeParts(op, t, current, value)
 	if err != nil {
 		return err
 	}
@@ -258,13 +258,13 @@ func (p *patcher) applyComplex(op Op, t target, value any) error {
 
 // changeParts returns a copy of a complex value as the operation makes it. The
 // target may name a sub-attribute.
-func changeParts(op Op, t target, current map[string]any, value any) (map[string]any, error) {
+func (p *patcher) changeParts(op Op, t target, current map[string]any, value any) (map[string]any, error) {
 	out := maps.Clone(current)
 	if out == nil {
 		out = map[string]any{}
 	}
 	if t.sub != nil {
-		return out, changePart(op, t.sub, out, value)
+		return out, p.changePart(op, t.sub, out, value)
 	}
 	if value == nil {
 		return out, nil
@@ -274,14 +274,14 @@ func changeParts(op Op, t target, current map[string]any, value any) (map[string
 		return nil, err
 	}
 	if t.attr.free {
-		return out, (&names{of: out}).changeParts(op, object)
+		return out, p.changeFreeParts(op, &names{of: out}, object)
 	}
 	for name, member := range object {
 		sub := t.attr.Sub(name)
 		if sub == nil || sub.Mutability == ReadOnly {
 			continue
 		}
-		if err := changePart(op, sub, out, member); err != nil {
+		if err := p.changePart(op, sub, out, member); err != nil {
 			return nil, err
 		}
 	}
@@ -289,9 +289,9 @@ func changeParts(op Op, t target, current map[string]any, value any) (map[string
 }
 
 // changePart changes one sub-attribute of a value that the caller owns.
-func changePart(op Op, sub *Attribute, object map[string]any, value any) error {
+func (p *patcher) changePart(op Op, sub *Attribute, object map[string]any, value any) error {
 	if sub.free {
-		return (&names{of: object}).changePart(op, sub.Name, value)
+		return p.changeFreePath(op, &names{of: object}, sub.Name, value)
 	}
 	var v any
 	if op != OpRemove {

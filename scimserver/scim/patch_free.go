@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"rservice.dev/scim-operator/api/fold"
@@ -257,6 +259,58 @@ func (p *patcher) checkExtensions() error {
 		if nesting(p.res[urn]) > MaxDepth-1 {
 			return invalidValue("%s nests deeper than %d levels", urn, MaxDepth-1)
 		}
+	}
+	return nil
+}
+
+// changeFreeParts changes the members of an object without a schema that a given object names, whose names are taken
+// as they are: only a path has names separated by dots.
+func (p *patcher) changeFreeParts(op Op, object *names, given map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		spelt, _ := object.find(name)
+		if err := p.changeFreePart(op, object, spelt, given[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeFreePath changes what names separated by dots lead to. A name is looked for as it is first.
+func (p *patcher) changeFreePath(op Op, object *names, path string, v any) error {
+	name, exists := object.find(path)
+	head, tail, dotted := strings.Cut(path, ".")
+	if exists || !dotted {
+		return p.changeFreePart(op, object, name, v)
+	}
+	if name, exists = object.find(head); !exists {
+		if op == OpRemove {
+			return nil
+		}
+		object.set(name, map[string]any{})
+	}
+	inner := object.into(name)
+	if inner == nil {
+		return noParts(name, tail)
+	}
+	if err := p.changeFreePath(op, inner, tail, v); err != nil {
+		return err
+	}
+	if len(inner.of) == 0 {
+		object.remove(name)
+	}
+	return nil
+}
+
+// changeFreePart changes one member of an object without a schema, whose name find has spelt. Like an attribute it is
+// added to, or loses what the value lists, as far as it is made of parts itself; replace sets it as a whole.
+func (p *patcher) changeFreePart(op Op, object *names, name string, v any) error {
+	switch given := freeValue(v); {
+	case op == OpReplace && given != nil:
+		object.set(name, given)
+	case op == OpReplace:
+		object.remove(name)
+	case op == OpRemove || given != nil:
+		return p.applyAt(op, freeTarget(object, name, "", nil, op, v), v)
 	}
 	return nil
 }

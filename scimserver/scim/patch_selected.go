@@ -30,7 +30,7 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 		if copied += length; copied > MaxUnknownSize {
 			return invalidValue("%s would be longer than %d bytes", t.attr.Name, MaxUnknownSize)
 		}
-		changed, err := changeElement(op, t, element, value)
+		changed, err := p.changeElement(op, t, element, value)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 }
 
 // changeElement returns one selected value as the operation makes it; nothing removes it.
-func changeElement(op Op, t target, element, value any) (any, error) {
+func (p *patcher) changeElement(op Op, t target, element, value any) (any, error) {
 	if t.sub != nil && t.sub.Required {
 		switch {
 		case op == OpRemove:
@@ -67,10 +67,11 @@ func changeElement(op Op, t target, element, value any) (any, error) {
 	if !isObject {
 		object = map[string]any{"value": element} // as filters look at it
 	}
+	_, parts := value.(map[string]any)
 	switch {
-	case t.sub != nil || op == OpAdd:
+	case t.sub != nil || op == OpAdd || op == OpRemove && parts && t.attr.free:
 		var err error
-		if object, err = changeParts(op, t, object, value); err != nil {
+		if object, err = p.changeParts(op, t, object, value); err != nil {
 			return nil, err
 		}
 	case op == OpRemove || value == nil:
@@ -82,7 +83,7 @@ func changeElement(op Op, t target, element, value any) (any, error) {
 			return nil, err
 		}
 		terms, _ := t.demanded()
-		if object, err = withTerms(replaced, terms); err != nil {
+		if object, err = p.withTerms(replaced, terms, object); err != nil {
 			return nil, err
 		}
 	}
@@ -140,8 +141,9 @@ func (t *target) demanded() (terms []*comparison, all bool) {
 	return terms, all
 }
 
-// withTerms sets what a filter demands of a value, which the caller owns, where the value says nothing else.
-func withTerms(object map[string]any, terms []*comparison) (map[string]any, error) {
+// withTerms sets what a filter demands of a value, which the caller owns, where the value says nothing else: as the value
+// that the filter selected has it, or as the filter says where it is nil.
+func (p *patcher) withTerms(object map[string]any, terms []*comparison, selected map[string]any) (map[string]any, error) {
 	for _, c := range terms {
 		sub := c.target.attr
 		if sub == nil {
@@ -150,7 +152,11 @@ func withTerms(object map[string]any, terms []*comparison) (map[string]any, erro
 		if descend(object, sub.Name, false) != nil {
 			continue
 		}
-		if err := changePart(OpAdd, sub, object, c.literal); err != nil {
+		demanded := c.literal
+		if kept := descend(selected, sub.Name, false); isSimple(kept) {
+			demanded = kept
+		}
+		if err := p.changePart(OpAdd, sub, object, demanded); err != nil {
 			return nil, err
 		}
 	}
@@ -171,11 +177,11 @@ func (p *patcher) createElement(op Op, t target, value any) (map[string]any, err
 				"no value of %s matches the filter, and only a filter of eq and and can create one", t.attr.Name)
 		}
 	}
-	created, err := changeParts(OpAdd, t, nil, value)
+	created, err := p.changeParts(OpAdd, t, nil, value)
 	if err != nil {
 		return nil, err
 	}
-	if created, err = withTerms(created, terms); err != nil {
+	if created, err = p.withTerms(created, terms, nil); err != nil {
 		return nil, err
 	}
 	return created, t.attr.checkRequired(created)
