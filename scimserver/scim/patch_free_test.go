@@ -2,6 +2,7 @@ package scim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,5 +173,33 @@ func TestNamesOfManyMembers(t *testing.T) {
 	n.set("Name7", 7)
 	if name, exists := n.find("naME7"); !exists || name != "Name7" {
 		t.Errorf("found %q (%t), want the new spelling", name, exists)
+	}
+}
+
+// The values that a path selects each get a copy of what is given, which is refused before the copies are made.
+func TestAValueIsNotCopiedBeyondTheLimit(t *testing.T) {
+	const values, names = 4000, 20
+	current := Resource{"userName": "a", freeURN: object{"list": slices.Repeat([]any{number("1")}, values)}}
+	value := "{"
+	for i := range names {
+		value += fmt.Sprintf(`"k%d":"xxxxxx",`, i)
+	}
+	value = strings.TrimSuffix(value, ",") + "}"
+	for _, operation := range []string{
+		`{"op":"add","path":"` + freeURN + `:list.foo","value":` + value + `}`,
+		`{"op":"add","path":"` + freeURN + `:list[value eq 1]","value":` + value + `}`,
+		`{"op":"replace","path":"` + freeURN + `:list[value eq 1]","value":` + value + `}`,
+	} {
+		var err error
+		allocated := testing.AllocsPerRun(1, func() { _, err = patchWith(User, current, "["+operation+"]", Standard) })
+		wantError(t, err, 400, TypeInvalidValue)
+		if !strings.Contains(err.Error(), "list would be longer") || allocated > 2*values {
+			t.Errorf("%.0f allocations, then %v", allocated, err)
+		}
+	}
+	// Nulls are not copied, and do not count.
+	got, err := patchWith(User, current, `[{"op":"add","path":"`+freeURN+`:list.foo","value":`+strings.ReplaceAll(value, `"xxxxxx"`, "null")+`}]`, Standard)
+	if err != nil || len(got.Complex(freeURN)["list"].([]any)) != values {
+		t.Errorf("what leaves the values as they are: %v", err)
 	}
 }
