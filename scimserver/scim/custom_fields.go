@@ -45,7 +45,7 @@ func selectCustomField(t *target, urn string, condition node, part string) error
 	if id == "" || part != "" && !strings.EqualFold(part, "value") {
 		return invalidPath(`select a custom field by its id: %s[id eq "…"].value`, urn)
 	}
-	t.dynamic, t.entry = urn+":"+id, part == ""
+	t.dynamic, t.entry, t.literal = urn+":"+id, part == "", true
 	return nil
 }
 
@@ -116,6 +116,9 @@ func fieldsOf(value any, list bool) (map[string]any, error) {
 	}
 	if slices.ContainsFunc(ids, reservedField) {
 		return nil, invalidValue("%s is not the id of a custom field", customFieldsName)
+	}
+	if slices.Contains(ids, "") {
+		return nil, invalidValue("a custom field needs an id")
 	}
 	if slices.ContainsFunc(ids, func(id string) bool { return !fold.IsLine(id) }) {
 		return nil, invalidValue("the id of a custom field has control characters")

@@ -141,7 +141,7 @@ func (p *patcher) applyAt(op Op, t target, value any) error {
 		return p.applyFree(op, t, value)
 	case t.attr.Mutability == WriteOnly:
 		return nil
-	case t.urn == "" && t.attr.Name == "schemas":
+	case t.urn == "" && t.attr.Name == "schemas" && !t.attr.free:
 		if op == OpRemove {
 			return p.requiredError(t.attr)
 		}
@@ -187,7 +187,7 @@ func (p *patcher) applyContainer(op Op, urn string, value any) error {
 	schema := p.rt.Extension(urn)
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		if schema == nil {
-			if err := p.applyWithin(op, urn, name, target{keyed: true}, object[name]); err != nil {
+			if err := p.applyWithin(op, urn, name, target{keyed: true, literal: true}, object[name]); err != nil {
 				return err
 			}
 			continue

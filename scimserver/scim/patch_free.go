@@ -59,13 +59,13 @@ func (p *patcher) applyFree(op Op, t target, value any) error {
 // applyWithin applies an operation to the attribute that a path leads to in an extension without a
 // schema, or to the extension itself if the path is empty.
 func (p *patcher) applyWithin(op Op, urn, path string, t target, value any) error {
-	if path == "" {
+	if path == "" && !t.literal {
 		if t.filter != nil {
 			return invalidPath("brackets can follow an attribute only, not %s", urn)
 		}
 		return p.applyContainer(op, urn, value)
 	}
-	if !t.keyed && !validParts(path) {
+	if !t.keyed && !t.literal && !validParts(path) {
 		return invalidPath("malformed attribute name in %s", urn)
 	}
 	if p.res.Complex(urn) == nil && (op == OpRemove || value == nil) {
@@ -118,16 +118,19 @@ func (p *patcher) freeExtension(urn string) *names {
 }
 
 // locate finds the attribute that a path leads to within an extension. A name is looked for as
-// it is first, and then as names separated by dots, which lead through single-valued attributes.
+// it is first, and then as names separated by dots, which lead through single-valued attributes. The
+// id of a custom field may have dots, so that they lead into a field that is there only.
 func (p *patcher) locate(urn, path string, t target, op Op, value any) (target, error) {
 	object := p.freeExtension(urn)
-	for {
+	_, _, custom := splitCustomFields(urn)
+	for ; ; custom = false {
 		name, exists := object.find(path)
 		head, tail, dotted := strings.Cut(path, ".")
-		if exists || !dotted {
+		parent, _ := object.find(head)
+		if v := object.of[parent]; exists || !dotted || t.literal || custom && (v == nil || isSimple(v)) {
 			return freeTarget(object, name, t.part, t.filter, op, value), nil
 		}
-		name, _ = object.find(head)
+		name = parent
 		switch object.of[name].(type) {
 		case map[string]any:
 			object, path = object.into(name), tail

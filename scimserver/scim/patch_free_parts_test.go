@@ -1,6 +1,9 @@
 package scim
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,4 +56,57 @@ func TestApplyPatchWithinAnAttributeWithoutSchema(t *testing.T) {
 			checkCanonical(t, User, got)
 		})
 	}
+}
+
+// Names in a given object are names, whatever is in them; names with dots lead somewhere in paths only.
+func TestNamesWithoutSchemaAreTakenAsTheyAre(t *testing.T) {
+	many := object{}
+	for i := range fewNames + 3 {
+		many[fmt.Sprintf("n%d", i)] = number("1")
+	}
+	manyAndBlank := maps.Clone(many)
+	manyAndBlank[""] = number("0")
+	text, err := json.Marshal(manyAndBlank)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		urn, stored, operations string
+		want                    object
+	}{
+		"dots in an object":                      {freeURN, `{"o":{"b.c":1}}`, ``, object{"o": object{"b.c": number("1")}}},
+		"a name and one that goes on from it":    {freeURN, `{"o":{"b":1,"b.c":2},"mail":"x","mail.enabled":true}`, ``, object{"o": object{"b": number("1"), "b.c": number("2")}, "mail": "x", "mail.enabled": true}},
+		"by path":                                {freeURN, `{"o":{"b":1,"b.c":2}}`, `{"op":"replace","path":"` + freeURN + `:O.B.C","value":3}`, object{"o": object{"b": number("1"), "b.c": number("3")}}},
+		"by a key without path":                  {freeURN, `{"o":{"b":1}}`, `{"op":"add","value":{"` + freeURN + `:o.c":3}}`, object{"o": object{"b": number("1"), "c": number("3")}}},
+		"removed by name":                        {freeURN, `{"a":{"b":1},"a.b":2}`, `{"op":"remove","path":"` + freeURN + `","value":{"a.b":null}}`, object{"a": object{"b": number("1")}}},
+		"a blank name":                           {freeURN, `{"":1,"o":{"":{"a":1}}}`, `{"op":"add","path":"` + freeURN + `","value":{"":2}}`, object{"": number("2"), "o": object{"": object{"a": number("1")}}}},
+		"a blank name among many":                {freeURN, `{"o":` + string(text) + `}`, `{"op":"add","path":"` + freeURN + `","value":{"o":{"n":2,"m":3}}}`, object{"o": with(manyAndBlank, object{"n": number("2"), "m": number("3")})}},
+		"schemas":                                {freeURN, `{"schemas":["a"],"o":{"schemas":1}}`, `{"op":"add","path":"` + freeURN + `","value":{"schemas":["b"]}}`, object{"schemas": []any{"a", "b"}, "o": object{"schemas": number("1")}}},
+		"several primary values":                 {freeURN, `{"o":[{"primary":true}]}`, `{"op":"add","path":"` + freeURN + `:o","value":[{"a":1,"primary":true},{"a":2,"primary":true}]}`, object{"o": []any{object{"primary": true}, object{"a": number("1"), "primary": true}, object{"a": number("2"), "primary": true}}}},
+		"ids of custom fields":                   {CustomFieldsURN, `{"a":1,"a.b":2}`, ``, object{"a": number("1"), "a.b": number("2")}},
+		"ids of custom fields, by path":          {CustomFieldsURN, `{"a":1}`, `{"op":"add","path":"` + CustomFieldsURN + `:a.b","value":2},{"op":"add","path":"` + CustomFieldsURN + `:c.d","value":3}`, object{"a": number("1"), "a.b": number("2"), "c.d": number("3")}},
+		"ids of custom fields, in brackets":      {CustomFieldsURN, `{"a":{"b":1}}`, `{"op":"add","path":"` + CustomFieldsURN + `[id eq \"a.b\"].value","value":2}`, object{"a": object{"b": number("1")}, "a.b": number("2")}},
+		"ids of custom fields, in the list":      {CustomFieldsURN, `{"custom_fields":[{"id":"a","value":1},{"id":"a.b","value":2}]}`, ``, object{"a": number("1"), "a.b": number("2")}},
+		"a path into a custom field that exists": {CustomFieldsURN, `{"a":{"b":1}}`, `{"op":"add","path":"` + CustomFieldsURN + `:a.c","value":2}`, object{"a": object{"b": number("1"), "c": number("2")}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := patchWith(User, mustDecode(t, User, `{"userName":"a","`+tt.urn+`":`+tt.stored+`}`), `[`+tt.operations+`]`, Standard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got.Complex(tt.urn)); diff != "" {
+				t.Errorf("wrong result (-want +got):\n%s", diff)
+			}
+			checkCanonical(t, User, got)
+		})
+	}
+	_, err = DecodeResource(User, []byte(`{"userName":"a","`+CustomFieldsURN+`":{"":1}}`))
+	wantError(t, err, 400, TypeInvalidValue)
+}
+
+func with(object, more map[string]any) map[string]any {
+	out := maps.Clone(object)
+	maps.Copy(out, more)
+	return out
 }

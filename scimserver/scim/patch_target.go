@@ -9,6 +9,8 @@ type target struct {
 	filter node
 	// keyed is set when the target was a key of an object of attributes, not a path.
 	keyed bool
+	// literal is set when a name with dots is one name, not a path.
+	literal bool
 	// entry is set when the target is a custom field with its id, not the value alone.
 	entry bool
 	// part is what follows the brackets of a path whose schema is not known.

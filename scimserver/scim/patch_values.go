@@ -216,11 +216,12 @@ func (a *Attribute) same(x, y any) bool {
 }
 
 // putValues sets a multi-valued attribute after an operation. fresh tells which
-// values the operation touched: if one of them is primary, the others no longer are.
+// values the operation touched: if one of them is primary, the others no longer are. Without a schema
+// primary is a name like any other.
 func (p *patcher) putValues(t target, values []any, fresh map[int]bool) error {
 	primary := -1
 	for i := range values {
-		if !fresh[i] || !isPrimary(values[i]) {
+		if t.attr.free || !fresh[i] || !isPrimary(values[i]) {
 			continue
 		}
 		if primary >= 0 {
