@@ -121,6 +121,7 @@ func removeFiles(dir string) error {
 		pod := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), cniNetwork+"-"), "-eth0")
 		errs = append(errs, removeIfThere(file), removeIfThere(filepath.Join(cniResults, "cni-loopback-"+pod+"-lo")))
 	}
+	errs = append(errs, removeIfThere(filepath.Join(devicePlugins, "kubelet.sock")))
 	links, err := filepath.Glob(filepath.Join(containerLogs, "*.log"))
 	if err != nil {
 		return fmt.Errorf("listing the containers' logs: %w", err)

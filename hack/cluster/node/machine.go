@@ -24,10 +24,15 @@ const (
 	shimSockets   = "/run/containerd/s"
 	cniResults    = "/var/lib/cni/results"
 	containerLogs = "/var/log/containers"
+	// devicePlugins is where kubelet listens for device plugins, whatever its --root-dir.
+	devicePlugins = "/var/lib/kubelet/device-plugins"
 )
 
 // sharedFolders are made when they are missing, also by mount(8), which kubelet calls.
-var sharedFolders = []string{shimSockets, filepath.Dir(shimSockets), cniResults, filepath.Dir(cniResults), containerLogs, "/run/mount"}
+var sharedFolders = []string{
+	shimSockets, filepath.Dir(shimSockets), cniResults, filepath.Dir(cniResults), containerLogs, "/run/mount",
+	devicePlugins, filepath.Dir(devicePlugins),
+}
 
 // machine is what has to be as before when the node is gone. It is kept in a file, so that another process can see to it.
 type machine struct {
