@@ -138,10 +138,12 @@ var _ = Describe("GitOps tools", func() {
 		eventually(ctx, w, rule, And(isReady(), subjects(metav1.ConditionFalse, v1alpha1.ReasonSubjectsRetrying)))
 		Expect(rule.Status.Reprocessing.Retrying).To(Equal(int64(2)))
 		Expect(rule.Status.Reprocessing.FinishedAt).To(BeNil(), "a process that starts now has to try them all again")
+		Expect(rule.Status.Effect.Summary).To(BeEmpty(), "what it changes is known when all are done")
 		Expect(health(rule)).To(Equal(kstatus.CurrentStatus))
 		eventually(ctx, w, user, isFalse(v1alpha1.ReasonRetrying))
 		allow()
-		eventually(ctx, w, rule, And(isReady(), reprocessed(2), subjects(metav1.ConditionTrue, v1alpha1.ReasonNoneFailed)))
+		eventually(ctx, w, rule, And(isReady(), reprocessed(2), subjects(metav1.ConditionTrue, v1alpha1.ReasonNoneFailed),
+			effect("did change 2 of 2 persons: costCenter 2")))
 	})
 
 	It("take a rule that does not compile for failed, and one that is repaired for in progress", func(ctx SpecContext) {

@@ -21,16 +21,16 @@ const maxSummary = 1024
 const eventRecordsChanged = "RecordsChanged"
 
 // effect makes a rule's status tell what its present version has changed, once all its
-// subjects have been tried. That is added up from their executions: it costs no plan, is what
-// really happened, and is the same after a restart in between. Call it once the status says
-// how far the subjects are.
+// subjects are done: what becomes of one that is tried again nobody knows. That is added up
+// from their executions: it costs no plan, is what really happened, and is the same after a
+// restart in between. Call it once the status says how far the subjects are.
 func (r *ruleReconciler) effect(ctx context.Context, rule, before *v1alpha1.AutomationRule) error {
 	state := rule.Status.Reprocessing
 	if before.Status.ObservedGeneration != rule.Generation && state != nil && state.StartedAt != nil {
 		rule.Status.Effect = &v1alpha1.RuleEffect{Generation: rule.Generation, Since: *state.StartedAt}
 	}
 	effect := rule.Status.Effect
-	if effect == nil || effect.Generation != rule.Generation || effect.Summary != "" || state == nil || underWay(rule) {
+	if effect == nil || effect.Generation != rule.Generation || effect.Summary != "" || state == nil || state.FinishedAt == nil {
 		return nil
 	}
 	all := &v1alpha1.AutomationRuleList{}
