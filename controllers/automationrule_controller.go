@@ -67,7 +67,10 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return r.status.fail(ctx, rule, rule.DeepCopy(), &rule.Status.Conditions, err)
 	}
 	before := rule.DeepCopy()
-	result, err := r.progress(ctx, rule)
+	result, newest, err := r.progress(ctx, rule)
+	if err == nil && !newest {
+		return result, nil
+	}
 	if err == nil {
 		err = r.count(ctx, rule)
 	}

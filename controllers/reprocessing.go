@@ -3,12 +3,14 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -48,7 +50,7 @@ type reprocessing struct {
 	mu sync.Mutex
 	// epoch counts the starts. A reconcile has seen the rules of those before it.
 	epoch    int
-	backlogs map[backlogKey]*backlog
+	backlogs map[backlogKey]backlog
 }
 
 type backlogKey struct {
@@ -56,9 +58,13 @@ type backlogKey struct {
 	kind      v1alpha1.SubjectKind
 }
 
-// backlog is what is left to be done of one kind of subject in a namespace. Another
-// rule that changes meanwhile starts it anew for all.
-type backlog struct {
+// backlog is what is left to be done of one kind of subject in a namespace, oldest round first.
+type backlog []*round
+
+// round is one go through all subjects of a backlog. Another rule that changes before all were
+// tried starts it anew for both. After that those that failed are a matter of these rules alone:
+// one that fails for good must not keep rules waiting that change later, nor the other way round.
+type round struct {
 	epoch   int
 	total   int
 	pending map[string]struct{}
@@ -66,7 +72,7 @@ type backlog struct {
 	retrying map[string]struct{}
 	started  time.Time
 	// versions are those of the rules that have changed, by name.
-	versions map[string]string
+	versions map[string]version
 }
 
 func newReprocessing(clk clock.PassiveClock) *reprocessing {
@@ -77,7 +83,7 @@ func newReprocessing(clk clock.PassiveClock) *reprocessing {
 			v1alpha1.SubjectScimUser:  make(chan event.GenericEvent, signalBuffer),
 			v1alpha1.SubjectScimGroup: make(chan event.GenericEvent, signalBuffer),
 		},
-		backlogs: map[backlogKey]*backlog{},
+		backlogs: map[backlogKey]backlog{},
 	}
 }
 
@@ -85,40 +91,56 @@ func keyOf(rule *v1alpha1.AutomationRule) backlogKey {
 	return backlogKey{rule.Namespace, rule.Spec.Subject}
 }
 
-// versionOf tells apart the occasions on which a rule's subjects are processed again.
-func versionOf(rule *v1alpha1.AutomationRule) string {
-	return fmt.Sprintf("%s %d %s", rule.UID, rule.Generation, followed(rule, ""))
+// version tells apart the occasions on which a rule's subjects are processed again.
+type version struct {
+	uid        types.UID
+	generation int64
+	rerun      string
 }
 
-// start begins to count for a rule's present version. It reports false if it has
-// before.
+func versionOf(rule *v1alpha1.AutomationRule) version {
+	return version{rule.UID, rule.Generation, followed(rule, "")}
+}
+
+// olderThan reports whether a rule has changed since.
+func (v version) olderThan(other version) bool {
+	return v.uid == other.uid && v.generation < other.generation
+}
+
+// start begins to count for a rule's version. It reports false if it has before, or counts for
+// a newer one.
 func (p *reprocessing) start(rule *v1alpha1.AutomationRule, subjects requestSet) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := keyOf(rule)
-	b := p.backlogs[key]
-	if b == nil {
-		b = &backlog{versions: map[string]string{}}
-		p.backlogs[key] = b
-	}
-	if b.versions[rule.Name] == versionOf(rule) {
+	key, current := keyOf(rule), versionOf(rule)
+	if known := p.backlogs[key].of(rule.Name); known != nil && (known.versions[rule.Name] == current || current.olderThan(known.versions[rule.Name])) {
 		return false
 	}
-	b.versions[rule.Name] = versionOf(rule)
 	p.epoch++
-	b.epoch, b.total, b.started = p.epoch, len(subjects), p.clock.Now()
-	b.pending, b.retrying = make(map[string]struct{}, len(subjects)), map[string]struct{}{}
-	for subject := range subjects {
-		b.pending[subject.Name] = struct{}{}
+	begun := &round{
+		epoch: p.epoch, total: len(subjects), started: p.clock.Now(), versions: map[string]version{rule.Name: current},
+		pending: make(map[string]struct{}, len(subjects)), retrying: map[string]struct{}{},
 	}
-	p.signal(key, b)
+	for subject := range subjects {
+		begun.pending[subject.Name] = struct{}{}
+	}
+	var kept backlog
+	for _, earlier := range p.backlogs[key].without(rule.Name) {
+		if len(earlier.pending) == 0 {
+			kept = append(kept, earlier)
+			continue
+		}
+		maps.Copy(begun.versions, earlier.versions)
+	}
+	p.backlogs[key] = append(kept, begun)
+	p.signal(key, begun)
 	return true
 }
 
-// signal lets the rules' reconciler look at the rules of a backlog. It looks by itself
+// signal lets the rules' reconciler look at the rules of a round. It looks by itself
 // after a while, so a full channel does no harm.
-func (p *reprocessing) signal(key backlogKey, b *backlog) {
-	for name := range b.versions {
+func (p *reprocessing) signal(key backlogKey, r *round) {
+	for name := range r.versions {
 		rule := &v1alpha1.AutomationRule{ObjectMeta: metav1.ObjectMeta{Namespace: key.namespace, Name: name}}
 		select {
 		case p.rules <- event.GenericEvent{Object: rule}:
@@ -140,40 +162,64 @@ func (p *reprocessing) tried(kind v1alpha1.SubjectKind, subject reconcile.Reques
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := backlogKey{subject.Namespace, kind}
-	b := p.backlogs[key]
-	if b == nil || b.epoch > epoch || b.left() == 0 {
-		return
-	}
-	allTried := len(b.pending) == 0
-	_, pending := b.pending[subject.Name]
-	delete(b.pending, subject.Name)
-	switch {
-	case succeeded:
-		delete(b.retrying, subject.Name)
-	case pending:
-		b.retrying[subject.Name] = struct{}{}
-	}
-	if b.left() == 0 || (!allTried && len(b.pending) == 0) {
-		p.signal(key, b)
+	for _, r := range p.backlogs[key] {
+		if r.epoch <= epoch && r.tried(subject.Name, succeeded) {
+			p.signal(key, r)
+		}
 	}
 }
 
+// tried reports whether the rules have to hear of it: all were tried, or are done.
+func (r *round) tried(subject string, succeeded bool) bool {
+	if r.left() == 0 {
+		return false
+	}
+	allTried := len(r.pending) == 0
+	_, pending := r.pending[subject]
+	delete(r.pending, subject)
+	switch {
+	case succeeded:
+		delete(r.retrying, subject)
+	case pending:
+		r.retrying[subject] = struct{}{}
+	}
+	return r.left() == 0 || (!allTried && len(r.pending) == 0)
+}
+
 // left is how many subjects are not done.
-func (b *backlog) left() int { return len(b.pending) + len(b.retrying) }
+func (r *round) left() int { return len(r.pending) + len(r.retrying) }
+
+// of is the round that a rule is in, nil if there is none.
+func (b backlog) of(rule string) *round {
+	for _, r := range b {
+		if _, found := r.versions[rule]; found {
+			return r
+		}
+	}
+	return nil
+}
+
+// without takes a rule out of all rounds, and leaves out those that are of no other.
+func (b backlog) without(rule string) backlog {
+	return slices.DeleteFunc(b, func(r *round) bool {
+		delete(r.versions, rule)
+		return len(r.versions) == 0
+	})
+}
 
 // of returns how far a rule's subjects are; nil if nothing is known of its version.
 func (p *reprocessing) of(rule *v1alpha1.AutomationRule) *v1alpha1.Reprocessing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := p.backlogs[keyOf(rule)]
-	if b == nil || b.versions[rule.Name] != versionOf(rule) {
+	r := p.backlogs[keyOf(rule)].of(rule.Name)
+	if r == nil || r.versions[rule.Name] != versionOf(rule) {
 		return nil
 	}
 	state := &v1alpha1.Reprocessing{
-		Total: int64(b.total), Processed: int64(b.total - b.left()), Retrying: int64(len(b.retrying)),
-		StartedAt: new(v1alpha1.NewTimestamp(b.started)),
+		Total: int64(r.total), Processed: int64(r.total - r.left()), Retrying: int64(len(r.retrying)),
+		StartedAt: new(v1alpha1.NewTimestamp(r.started)),
 	}
-	if b.left() == 0 {
+	if r.left() == 0 {
 		state.FinishedAt = new(v1alpha1.NewTimestamp(p.clock.Now()))
 	}
 	return state
@@ -183,22 +229,21 @@ func (p *reprocessing) of(rule *v1alpha1.AutomationRule) *v1alpha1.Reprocessing 
 func (p *reprocessing) forget(key backlogKey, rule string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := p.backlogs[key]
-	if b == nil {
-		return
-	}
-	if delete(b.versions, rule); len(b.versions) == 0 {
+	if p.backlogs[key] = p.backlogs[key].without(rule); len(p.backlogs[key]) == 0 {
 		delete(p.backlogs, key)
 	}
 }
 
-// left returns how many subjects are left to be done.
+// left returns how many subjects are left to be done. Those that an older round tries again are
+// in the newer ones, too, unless they were done in between.
 func (p *reprocessing) left() map[backlogKey]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	left := map[backlogKey]int{}
 	for key, b := range p.backlogs {
-		left[key] = b.left()
+		for _, r := range b {
+			left[key] = max(left[key], r.left())
+		}
 	}
 	return left
 }
@@ -258,33 +303,34 @@ func (p *reprocessing) resume(ctx context.Context, f finder, rule *v1alpha1.Auto
 }
 
 // progress makes a rule's status tell how far its subjects are, and says when to look
-// again.
-func (r *ruleReconciler) progress(ctx context.Context, rule *v1alpha1.AutomationRule) (ctrl.Result, error) {
+// again. It reports false for a version that is not the newest any more, of which there is
+// nothing to say.
+func (r *ruleReconciler) progress(ctx context.Context, rule *v1alpha1.AutomationRule) (result ctrl.Result, newest bool, err error) {
 	last := rule.Status.Reprocessing
 	settled := rule.Status.ObservedGeneration == rule.Generation && (last == nil || last.FinishedAt != nil) &&
 		rule.Status.LastRerun == followed(rule, rule.Status.LastRerun)
 	if settled {
 		// A standby that has counted along does not know that the leader until now has finished.
 		r.reprocessing.forget(keyOf(rule), rule.Name)
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, true, nil
 	}
 	state := r.reprocessing.of(rule)
 	if state == nil {
 		if err := r.reprocessing.resume(ctx, r.find, rule); err != nil {
-			return ctrl.Result{}, err
+			return ctrl.Result{}, true, err
 		}
 		state = r.reprocessing.of(rule)
 	}
 	if state == nil {
 		// The rule has changed again, and that change is being followed already.
-		return ctrl.Result{}, nil
+		return ctrl.Result{RequeueAfter: progressInterval}, false, nil
 	}
 	rule.Status.Reprocessing = state
 	if state.FinishedAt != nil {
 		rule.Status.LastRerun = followed(rule, rule.Status.LastRerun)
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, true, nil
 	}
-	return ctrl.Result{RequeueAfter: progressInterval}, nil
+	return ctrl.Result{RequeueAfter: progressInterval}, true, nil
 }
 
 // underWay reports whether some subjects of a rule have not even been tried since it changed.
