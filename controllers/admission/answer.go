@@ -24,6 +24,8 @@ type answer struct {
 	// made is when, and change how often something had changed by then that rules read.
 	made   time.Time
 	change uint64
+	// until is how long it holds although that has happened.
+	until time.Time
 	// findings are what is probably a mistake.
 	findings []string
 	// report counts what the rule would change; nil where that is not asked.
@@ -42,6 +44,26 @@ func (a *answer) subjects() int {
 
 // complete reports whether there was time to count all subjects.
 func (a *answer) complete() bool { return a.report == nil || a.report.Looked == a.report.Subjects }
+
+// lasts is how long it holds although something has changed: as long as what it has cost allows.
+func (a *answer) lasts() time.Duration {
+	if a.report == nil {
+		return 0
+	}
+	cost := time.Duration(a.report.Looked) * agePerSubject
+	if a.complete() {
+		return cost
+	}
+	return max(minPartAge, min(cost, maxPartAge))
+}
+
+// worseThan reports whether to forget it rather than another one.
+func (a *answer) worseThan(other *answer) bool {
+	if a.complete() != other.complete() {
+		return other.complete()
+	}
+	return a.made.Before(other.made)
+}
 
 // lines say all of it in words. Verb is "would" or "will"; age is how old the answer is
 // where something has changed since.

@@ -18,10 +18,17 @@ import (
 const (
 	// maxRemembered is the most answers that are kept, of a few kilobytes each.
 	maxRemembered = 128
-	// agePerSubject is how old an answer may get, for each subject that was counted, when
+	// agePerSubject is how old an answer may get, for each subject that was looked at, when
 	// subjects have changed since. To plan one takes 0.25 ms, so that counting the same
 	// again takes at most a 400th of a processor: 17 minutes for 10,000 users.
 	agePerSubject = 100 * time.Millisecond
+	// minPartAge and maxPartAge bound that for an answer that there was not the time to complete:
+	// the next try may have it, and each costs up to 5 seconds however few were looked at.
+	minPartAge = time.Minute
+	maxPartAge = 5 * time.Minute
+	// maxOutdated is how old a complete answer gets at most that is given instead of a newer
+	// one that is not complete.
+	maxOutdated = time.Hour
 )
 
 // memory keeps what was said of changes of rules. Flux asks about every object of a folder
@@ -84,29 +91,46 @@ func (m *memory) recall(asked question, namespace string) (*answer, time.Duratio
 	if known == nil || known.complete() && known.change == m.changes.of(namespace) {
 		return known, 0
 	}
-	age := m.clock.Since(known.made)
-	if age >= time.Duration(known.subjects())*agePerSubject {
-		delete(m.answers, asked)
+	now := m.clock.Now()
+	if !now.Before(known.until) {
 		return nil, 0
 	}
-	return known, age
+	return known, now.Sub(known.made)
 }
 
-// keep remembers an answer, and forgets the oldest one where there are too many.
-func (m *memory) keep(asked question, given *answer) {
+// keep remembers an answer and returns the one to give, with its age: of two the one that is
+// complete, if that is not too old. Where there are too many it forgets one.
+func (m *memory) keep(asked question, given *answer) (*answer, time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := m.clock.Now()
+	age := time.Duration(0)
+	if known := m.answers[asked]; known != nil && known.complete() && !given.complete() && now.Sub(known.made) < maxOutdated {
+		// What it has cost to try again does not have to be spent again soon.
+		known.until = now.Add(given.lasts())
+		given, age = known, now.Sub(known.made)
+	} else {
+		given.until = now.Add(given.lasts())
+	}
 	m.answers[asked] = given
+	m.forget(asked)
+	return given, age
+}
+
+// forget drops an answer if there are too many: the oldest of those that are not complete, or
+// of all, but not the one just given.
+func (m *memory) forget(except question) {
 	if len(m.answers) <= maxRemembered {
 		return
 	}
-	oldest := asked
+	var worst question
+	var found *answer
 	for candidate, other := range m.answers {
-		if other.made.Before(m.answers[oldest].made) {
-			oldest = candidate
+		if candidate != except && (found == nil || other.worseThan(found)) {
+			worst, found = candidate, other
 		}
 	}
-	delete(m.answers, oldest)
+	delete(m.answers, worst)
 }
 
 // changes counts, by namespace, how often something has changed that rules read.

@@ -174,22 +174,60 @@ func TestASmallTenantIsCountedAnew(t *testing.T) {
 	}
 }
 
-// TestWhatThereWasNoTimeForIsCountedLater: what is not complete is not kept for long.
-func TestWhatThereWasNoTimeForIsCountedLater(t *testing.T) {
-	f := newFolder(users)
-	part := f.memory.begin(tenant)
-	part.report = &preview.Report{Subjects: users, Looked: users / 2, Kind: v1alpha1.SubjectScimUser}
+// part is what is said of the folder's rule when there was time to look at some users only.
+func (f *folder) part(t *testing.T, total, looked int) (question, *answer) {
+	t.Helper()
+	given := f.memory.begin(tenant)
+	given.report = &preview.Report{Subjects: total, Looked: looked, Kind: v1alpha1.SubjectScimUser}
 	asked, err := ask(titles("titles", "user.title"), titles("titles", `"Agent"`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.memory.keep(asked, part)
-	if line, planned := f.apply(t, `"Agent"`); planned != 0 || !strings.Contains(line, "after looking at 750 of 1,500 users") {
-		t.Errorf("at once: %q, planned %d", line, planned)
+	return asked, given
+}
+
+// TestWhatThereWasNoTimeForIsCountedLater: what is not complete is kept for as long as it cost, and for minutes at most.
+func TestWhatThereWasNoTimeForIsCountedLater(t *testing.T) {
+	for name, test := range map[string]struct {
+		total, looked int
+		kept          time.Duration
+	}{
+		"half of them":            {users, users / 2, users / 2 * agePerSubject},
+		"nobody":                  {users, 0, minPartAge},
+		"nearly all of very many": {1_000_000, 999_999, maxPartAge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFolder(users)
+			asked, part := f.part(t, test.total, test.looked)
+			f.memory.keep(asked, part)
+			f.clock.SetTime(f.clock.Now().Add(test.kept - time.Nanosecond))
+			if line, planned := f.apply(t, `"Agent"`); planned != 0 || !strings.Contains(line, "after looking at") {
+				t.Errorf("before: %q, planned %d", line, planned)
+			}
+			f.clock.SetTime(f.clock.Now().Add(time.Nanosecond))
+			if line, planned := f.apply(t, `"Agent"`); planned != users {
+				t.Errorf("after: %q, planned %d", line, planned)
+			}
+		})
 	}
-	f.clock.SetTime(f.clock.Now().Add(users * agePerSubject))
-	if line, planned := f.apply(t, `"Agent"`); planned != users {
-		t.Errorf("later: %q, planned %d", line, planned)
+}
+
+// TestWhatIsCompleteIsPreferred: an outdated number is better than a part of a new one, for an hour.
+func TestWhatIsCompleteIsPreferred(t *testing.T) {
+	f := newFolder(users)
+	f.apply(t, `"Agent"`)
+	f.happen()
+	f.clock.SetTime(f.clock.Now().Add(maxOutdated - time.Second))
+	asked, part := f.part(t, users, users/2)
+	if best, age := f.memory.keep(asked, part); !best.complete() || age != maxOutdated-time.Second {
+		t.Errorf("the complete answer is not given: %+v, %s", best.report, age)
+	}
+	if line, planned := f.apply(t, `"Agent"`); planned != 0 || !strings.HasPrefix(line, "as counted 59m59s ago: will change 1,500 of 1,500 persons") {
+		t.Errorf("it is not kept: %q, planned %d", line, planned)
+	}
+	f.clock.SetTime(f.clock.Now().Add(time.Second))
+	if best, _ := f.memory.keep(asked, part); best != part {
+		t.Errorf("it is kept for ever: %+v", best.report)
 	}
 }
 
@@ -204,5 +242,19 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	if _, planned := f.apply(t, fmt.Sprintf(`"Agent %d"`, 2*maxRemembered-1)); planned != 0 {
 		t.Error("the newest one is forgotten")
+	}
+	for range 2 {
+		asked, part := f.part(t, users, 1)
+		asked[0]++
+		f.memory.keep(asked, part)
+		f.apply(t, fmt.Sprintf(`"Agent %d"`, f.planned))
+	}
+	if n := len(f.memory.answers); n != maxRemembered {
+		t.Errorf("%d answers are kept", n)
+	}
+	for _, kept := range f.memory.answers {
+		if !kept.complete() {
+			t.Error("what is not complete is kept rather than what is")
+		}
 	}
 }

@@ -178,10 +178,11 @@ func (v *validator) warn(ctx context.Context, old, rule *v1alpha1.AutomationRule
 		return known.lines(verb(ctx), age), nil
 	}
 	given, err := v.answer(ctx, old, rule, others)
-	if err == nil {
-		v.memory.keep(asked, given)
+	if err != nil {
+		return given.lines(verb(ctx), 0), err
 	}
-	return given.lines(verb(ctx), 0), err
+	best, age := v.memory.keep(asked, given)
+	return best.lines(verb(ctx), age), nil
 }
 
 // others are the other rules of the namespace, by name.
