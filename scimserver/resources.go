@@ -107,7 +107,7 @@ func (h *resources) patch(r *http.Request) (response, error) {
 			current = current.Clone()
 			link(base, h.rt, current)
 		}
-		return scim.ApplyPatch(h.rt, current, patch, profile)
+		return scim.ApplyPatch(r.Context(), h.rt, current, patch, profile)
 	})
 	if err != nil {
 		return response{}, err

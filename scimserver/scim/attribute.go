@@ -103,6 +103,14 @@ func (a *Attribute) path() string {
 	return a.parent.Name + "." + a.Name
 }
 
+// checkCount bounds what operations make of an attribute. Members and what has no schema have bounds of their own.
+func (a *Attribute) checkCount(values []any) error {
+	if a.MaxValues == 0 && !a.free && len(values) > MaxValues {
+		return invalidValue("%s would have more than %d values", a.Name, MaxValues)
+	}
+	return nil
+}
+
 func (a *Attribute) maxValues() int {
 	if a.MaxValues > 0 {
 		return a.MaxValues

@@ -69,7 +69,7 @@ func BenchmarkPatchUser(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := ApplyPatch(User, res, patch, Standard); err != nil {
+		if _, err := ApplyPatch(b.Context(), User, res, patch, Standard); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -95,7 +95,7 @@ func BenchmarkPatchGroup(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d", name, changed), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := ApplyPatch(Group, group, patch, Standard); err != nil {
+					if _, err := ApplyPatch(b.Context(), Group, group, patch, Standard); err != nil {
 						b.Fatal(err)
 					}
 				}

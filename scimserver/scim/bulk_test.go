@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func (s *bulkService) write(c BulkCall) (id string, status int, refused *Error) 
 	case c.Method == http.MethodPatch:
 		var patch *Patch
 		if patch, err = ParsePatch(c.Data); err == nil {
-			res, err = ApplyPatch(c.Type, current, patch, Standard)
+			res, err = ApplyPatch(context.Background(), c.Type, current, patch, Standard)
 		}
 	default:
 		res, err = DecodeResource(c.Type, c.Data)

@@ -159,17 +159,19 @@ func toBool(v any) (value, ok bool) {
 	return false, false
 }
 
-func (c *comparison) match(scope map[string]any) bool { return c.target.each(scope, c.test) }
-func (c *comparison) uses(name string) bool           { return c.target.names(name) }
+func (c *comparison) match(scope map[string]any, texts folds) bool {
+	return c.target.each(scope, func(v any) bool { return c.test(v, texts) })
+}
+func (c *comparison) uses(name string) bool { return c.target.names(name) }
 
 // test compares one value. No value equals only null, so "ne" holds for it.
-func (c *comparison) test(v any) bool {
+func (c *comparison) test(v any, texts folds) bool {
 	if v == nil || c.literal == nil {
 		return (v == nil && c.literal == nil) == (c.op == opEq) && (c.op == opEq || c.op == opNe)
 	}
 	attr := c.target.leaf()
 	if attr == nil {
-		return c.testDynamic(v)
+		return c.testDynamic(v, texts)
 	}
 	switch value := v.(type) {
 	case bool:
@@ -178,21 +180,21 @@ func (c *comparison) test(v any) bool {
 		if c.byInstant {
 			return c.testInstant(value)
 		}
-		return c.testText(value, attr.CaseExact)
+		return c.testText(value, attr.CaseExact, texts)
 	default:
 		return c.op == opNe
 	}
 }
 
-func (c *comparison) testText(value string, exact bool) bool {
+func (c *comparison) testText(value string, exact bool, texts folds) bool {
 	literal := c.folded
 	switch {
 	case exact:
 		literal, _ = c.literal.(string)
 	case c.op == opEq || c.op == opNe:
-		return equalsFolded(value, literal) == (c.op == opEq)
+		return equalsFolded(value, literal, texts) == (c.op == opEq)
 	default:
-		value = fold.String(value)
+		value = texts.of(value)
 	}
 	switch c.op {
 	case opCo:
@@ -207,12 +209,12 @@ func (c *comparison) testText(value string, exact bool) bool {
 }
 
 // equalsFolded reports whether fold.String(s) equals folded, without allocating for ASCII.
-func equalsFolded(s, folded string) bool {
+func equalsFolded(s, folded string, texts folds) bool {
 	if s == folded {
 		return true
 	}
 	if !isASCII(s) {
-		return fold.String(s) == folded
+		return texts.of(s) == folded
 	}
 	s = strings.TrimSpace(s)
 	return len(s) == len(folded) && strings.EqualFold(s, folded)
@@ -249,7 +251,7 @@ func (c *comparison) ordered(order int) bool {
 // testDynamic compares a value whose schema is not known by the types met.
 // Text is compared without regard to case, the default of RFC 7643 section 2.2.
 // Values of different types are unequal and have no order.
-func (c *comparison) testDynamic(v any) bool {
+func (c *comparison) testDynamic(v any, texts folds) bool {
 	if m, ok := v.(map[string]any); ok {
 		if v = descend(m, "value", false); v == nil {
 			return c.op == opNe
@@ -258,7 +260,7 @@ func (c *comparison) testDynamic(v any) bool {
 	switch value := v.(type) {
 	case string:
 		if _, ok := c.literal.(string); ok {
-			return c.testText(value, false)
+			return c.testText(value, false, texts)
 		}
 	case bool:
 		if literal, ok := toBool(c.literal); ok && (c.op == opEq || c.op == opNe) {

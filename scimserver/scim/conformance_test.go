@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -187,7 +188,7 @@ func patchWith(rt *ResourceType, current Resource, operations string, profile Pr
 	if err != nil {
 		return nil, err
 	}
-	return ApplyPatch(rt, current, patch, profile)
+	return ApplyPatch(context.Background(), rt, current, patch, profile)
 }
 
 func wantError(t testing.TB, err error, status int, scimType string) {

@@ -20,7 +20,7 @@ type Filter struct {
 }
 
 // Match reports whether the resource meets the filter.
-func (f *Filter) Match(res Resource) bool { return f.root.match(res) }
+func (f *Filter) Match(res Resource) bool { return f.root.match(res, nil) }
 
 // String returns the filter in a canonical spelling; parsing it again gives the same filter.
 func (f *Filter) String() string {
@@ -100,7 +100,7 @@ func namedValues(n node, name string, values []string) ([]string, bool) {
 
 // node is one expression. A scope is a resource, or one value within a value path.
 type node interface {
-	match(scope map[string]any) bool
+	match(scope map[string]any, texts folds) bool
 	write(sb *strings.Builder)
 	uses(name string) bool
 }
@@ -111,9 +111,9 @@ type group struct {
 	terms []node
 }
 
-func (g *group) match(scope map[string]any) bool {
+func (g *group) match(scope map[string]any, texts folds) bool {
 	for _, t := range g.terms {
-		if t.match(scope) != g.and {
+		if t.match(scope, texts) != g.and {
 			return !g.and
 		}
 	}
@@ -172,8 +172,8 @@ func conjuncts(n node) []node {
 
 type negation struct{ inner node }
 
-func (n *negation) match(scope map[string]any) bool { return !n.inner.match(scope) }
-func (n *negation) uses(name string) bool           { return n.inner.uses(name) }
+func (n *negation) match(scope map[string]any, texts folds) bool { return !n.inner.match(scope, texts) }
+func (n *negation) uses(name string) bool                        { return n.inner.uses(name) }
 
 func (n *negation) write(sb *strings.Builder) {
 	sb.WriteString("not ")
@@ -192,19 +192,19 @@ type valuePath struct {
 	inner  node
 }
 
-func (v *valuePath) match(scope map[string]any) bool {
-	return v.target.each(scope, func(value any) bool { return matchElement(v.inner, value) })
+func (v *valuePath) match(scope map[string]any, texts folds) bool {
+	return v.target.each(scope, func(value any) bool { return matchElement(v.inner, value, texts) })
 }
 
 // matchElement applies a value filter to one value. Simple values are looked at as {"value": …}.
-func matchElement(filter node, value any) bool {
+func matchElement(filter node, value any, texts folds) bool {
 	switch value := value.(type) {
 	case nil:
 		return false
 	case map[string]any:
-		return filter.match(value)
+		return filter.match(value, texts)
 	default:
-		return filter.match(map[string]any{"value": value})
+		return filter.match(map[string]any{"value": value}, texts)
 	}
 }
 
@@ -220,8 +220,8 @@ func (v *valuePath) uses(name string) bool { return v.target.names(name) }
 // presence is "attr pr".
 type presence struct{ target operand }
 
-func (p *presence) match(scope map[string]any) bool { return p.target.each(scope, present) }
-func (p *presence) uses(name string) bool           { return p.target.names(name) }
+func (p *presence) match(scope map[string]any, _ folds) bool { return p.target.each(scope, present) }
+func (p *presence) uses(name string) bool                    { return p.target.names(name) }
 
 func (p *presence) write(sb *strings.Builder) {
 	sb.WriteString(p.target.String())

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-
-	"rservice.dev/scim-operator/api/fold"
 )
 
 // normalizeFree is normalize for an attribute without a schema: a copy without the members of
@@ -47,22 +45,20 @@ func withoutNulls(v any) any {
 	}
 }
 
-// freeKey returns a text that is equal for values without a schema that count as the same: by
+// appendFreeKey appends a text that is equal for values without a schema that count as the same: by
 // default no attribute is case exact (RFC 7643 section 2.2), and numbers are the same by what they come to.
-func freeKey(v any) string { return string(appendFreeKey(nil, v)) }
-
-func appendFreeKey(dst []byte, v any) []byte {
+func appendFreeKey(dst []byte, v any, texts folds) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(dst, "null"...)
 	case bool:
 		return strconv.AppendBool(dst, v)
 	case string:
-		return appendString(dst, fold.String(v))
+		return appendString(dst, texts.of(v))
 	case []any:
 		dst = append(dst, '[')
 		for _, element := range v {
-			dst = append(appendFreeKey(dst, element), ',')
+			dst = append(appendFreeKey(dst, element, texts), ',')
 		}
 		return append(dst, ']')
 	case map[string]any:
@@ -73,7 +69,7 @@ func appendFreeKey(dst []byte, v any) []byte {
 		dst = append(dst, '{')
 		for _, name := range slices.Sorted(maps.Keys(lower)) {
 			dst = append(appendString(dst, name), ':')
-			dst = append(appendFreeKey(dst, v[lower[name]]), ',')
+			dst = append(appendFreeKey(dst, v[lower[name]], texts), ',')
 		}
 		return append(dst, '}')
 	default:
@@ -83,52 +79,4 @@ func appendFreeKey(dst []byte, v any) []byte {
 		}
 		return append(dst, text...) // what cannot be stored is like nothing that is
 	}
-}
-
-// freeListing is listing for an attribute without a schema. What is no object stands for itself,
-// and for values whose "value" it is.
-func freeListing(items []any) (func(element any) bool, error) {
-	simple := map[string]bool{}
-	var wanted []map[string]string
-	for _, item := range items {
-		object, ok := item.(map[string]any)
-		if !ok {
-			simple[freeKey(item)] = true
-			continue
-		}
-		want := make(map[string]string, len(object))
-		for name, v := range object {
-			if !unassigned(v) {
-				want[name] = freeKey(v)
-			}
-		}
-		if len(want) > 0 {
-			wanted = append(wanted, want)
-		}
-	}
-	if len(wanted) > MaxValues {
-		return nil, invalidValue("at most %d objects can be removed at once", MaxValues)
-	}
-	return func(element any) bool {
-		object, ok := element.(map[string]any)
-		if !ok {
-			object = map[string]any{"value": element}
-		}
-		known := &names{of: object}
-		if name, has := known.find("value"); has && simple[freeKey(object[name])] || simple[freeKey(element)] {
-			return true
-		}
-		return slices.ContainsFunc(wanted, func(want map[string]string) bool { return known.matches(want) })
-	}, nil
-}
-
-// matches reports whether the object has all of these members.
-func (n *names) matches(want map[string]string) bool {
-	for name, key := range want {
-		spelt, has := n.find(name)
-		if !has || freeKey(n.of[spelt]) != key {
-			return false
-		}
-	}
-	return true
 }

@@ -96,7 +96,7 @@ func FuzzParsePatch(f *testing.F) {
 		for rt, res := range sampleResources(t) {
 			before := res.Clone()
 			for _, profile := range []Profile{Standard, Okta, Entra} {
-				after, err := ApplyPatch(rt, res, patch, profile)
+				after, err := ApplyPatch(t.Context(), rt, res, patch, profile)
 				if diff := cmp.Diff(before, res); diff != "" {
 					t.Fatalf("the patch changed its input (-before +after):\n%s", diff)
 				}

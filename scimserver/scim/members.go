@@ -11,16 +11,19 @@ type memberSet struct {
 }
 
 // members returns the set for the target, loaded from the resource if need be.
-func (p *patcher) members(t target) *memberSet {
+func (p *patcher) members(t target) (*memberSet, error) {
 	if p.set != nil && p.set.target.attr == t.attr {
-		return p.set
+		return p.set, nil
 	}
 	p.flush()
 	values, _ := p.get(t).([]any)
+	if err := p.spend(len(values)); err != nil {
+		return nil, err
+	}
 	s := &memberSet{target: t, elements: make([]any, 0, len(values)), at: make(map[string]int, len(values))}
 	s.add(values)
 	p.set = s
-	return s
+	return s, nil
 }
 
 // flush writes the set back to the resource.
@@ -72,9 +75,9 @@ func (s *memberSet) remove(value string) {
 
 // removeMembers carries out "remove members[value eq …]" on the set, also with
 // several values joined by "or". It reports false for any other operation.
-func (p *patcher) removeMembers(op Op, t target) bool {
+func (p *patcher) removeMembers(op Op, t target) (done bool, err error) {
 	if op != OpRemove || t.sub != nil || !t.attr.byValue() {
-		return false
+		return false, nil
 	}
 	terms := []node{t.filter}
 	if g, ok := t.filter.(*group); ok && !g.and {
@@ -84,17 +87,20 @@ func (p *patcher) removeMembers(op Op, t target) bool {
 	for _, n := range terms {
 		c, ok := n.(*comparison)
 		if !ok || c.op != opEq || c.target.attr.Name != "value" {
-			return false
+			return false, nil
 		}
 		value, ok := c.literal.(string)
 		if !ok {
-			return false
+			return false, nil
 		}
 		values = append(values, value)
 	}
-	members := p.members(t)
+	members, err := p.members(t)
+	if err != nil {
+		return false, err
+	}
 	for _, value := range values {
 		members.remove(value)
 	}
-	return true
+	return true, nil
 }

@@ -52,7 +52,7 @@ func (a *Attribute) normalizeList(v any) ([]any, error) {
 			out = append(out, one)
 		}
 	}
-	return a.dedupe(out), nil
+	return a.dedupe(out, nil), nil
 }
 
 func (a *Attribute) normalizeOne(v any) (any, error) {
@@ -196,9 +196,9 @@ func (a *Attribute) byValue() bool {
 }
 
 // key returns a text that is equal for values that count as the same.
-func (a *Attribute) key(element any) string {
+func (a *Attribute) key(element any, texts folds) string {
 	if a.free {
-		return freeKey(element)
+		return string(appendFreeKey(nil, element, texts))
 	}
 	object, _ := element.(map[string]any)
 	value, ok := object["value"].(string)
@@ -212,22 +212,22 @@ func (a *Attribute) key(element any) string {
 		return value
 	}
 	if !a.Sub("value").CaseExact {
-		value = fold.String(value)
+		value = texts.of(value)
 	}
 	kind, _ := object["type"].(string)
-	return fold.String(kind) + "\x00" + value
+	return texts.of(kind) + "\x00" + value
 }
 
 // dedupe removes values that count as the same as an earlier one. If the later
 // one is primary, the earlier one becomes so.
-func (a *Attribute) dedupe(list []any) []any {
+func (a *Attribute) dedupe(list []any, texts folds) []any {
 	if len(list) < 2 || a.free {
 		return list
 	}
 	seen := make(map[string]int, len(list))
 	out := make([]any, 0, len(list))
 	for _, element := range list {
-		key := a.key(element)
+		key := a.key(element, texts)
 		if i, dup := seen[key]; dup {
 			if isPrimary(element) && !isPrimary(out[i]) {
 				out[i] = withMember(out[i], "primary", true)

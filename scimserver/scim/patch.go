@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -164,9 +165,11 @@ func inOperation(i int, err error) error {
 // Errors are 400 with the scimType of RFC 7644 section 3.12: invalidPath for a
 // path that cannot exist, invalidFilter, noTarget for a value filter that
 // matches nothing, mutability for read-only and required attributes,
-// invalidValue.
-func ApplyPatch(rt *ResourceType, current Resource, patch *Patch, profile Profile) (Resource, error) {
+// invalidValue, tooMany for a patch that takes more than MaxPatchWork; and that of
+// the context when it ends.
+func ApplyPatch(ctx context.Context, rt *ResourceType, current Resource, patch *Patch, profile Profile) (Resource, error) {
 	p := newPatcher(rt, current, profile)
+	p.ended = ctx.Err
 	for i := range patch.Operations {
 		if err := p.apply(&patch.Operations[i]); err != nil {
 			return nil, inOperation(i, err)

@@ -24,11 +24,17 @@ type patcher struct {
 	named map[*Attribute]bool
 	// whole is set while the body of a POST or PUT is read, not a PATCH.
 	whole bool
+	// budget is what is left of MaxPatchWork.
+	budget int
+	// texts has what was compared.
+	texts folds
+	// ended returns an error when there is no time left.
+	ended func() error
 }
 
 func newPatcher(rt *ResourceType, current Resource, profile Profile) *patcher {
 	return &patcher{
-		rt: rt, profile: profile, res: maps.Clone(current),
+		rt: rt, profile: profile, res: maps.Clone(current), budget: MaxPatchWork, texts: folds{}, ended: func() error { return nil },
 		owned: map[string]bool{}, sizes: map[string]int{}, free: map[string]*names{}, named: map[*Attribute]bool{},
 	}
 }
@@ -131,6 +137,9 @@ func (p *patcher) applyObject(op Op, object map[string]any) error {
 
 // applyAt applies one operation to one target that the client may write.
 func (p *patcher) applyAt(op Op, t target, value any) error {
+	if err := p.ended(); err != nil {
+		return err
+	}
 	if t.attr != nil && t.attr.kept && says(value) {
 		p.named[t.attr] = true
 	}
@@ -259,6 +268,9 @@ func (p *patcher) applyComplex(op Op, t target, value any) error {
 // changeParts returns a copy of a complex value as the operation makes it. The
 // target may name a sub-attribute.
 func (p *patcher) changeParts(op Op, t target, current map[string]any, value any) (map[string]any, error) {
+	if err := p.spend(len(current)); err != nil {
+		return nil, err
+	}
 	out := maps.Clone(current)
 	if out == nil {
 		out = map[string]any{}
@@ -388,8 +400,10 @@ func (p *patcher) finish() (Resource, error) {
 		if a.Required && a.Name != "schemas" && strings.TrimSpace(p.res.String(a.Name)) == "" {
 			return nil, invalidValue("%s is required", a.Name)
 		}
-		if list, ok := p.res[a.Name].([]any); ok && a.Mutability != ReadOnly && a.MaxValues == 0 && len(list) > MaxValues {
-			return nil, invalidValue("%s would have more than %d values", a.Name, MaxValues)
+		if list, ok := p.res[a.Name].([]any); ok && a.Mutability != ReadOnly {
+			if err := a.checkCount(list); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := p.checkExtensions(); err != nil {

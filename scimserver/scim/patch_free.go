@@ -42,7 +42,10 @@ func (p *patcher) applyFree(op Op, t target, value any) error {
 		}
 	}
 	length := encodedLength(value)
-	err := p.checkRoom(op, urn, length)
+	err := p.checkPath(rest, t)
+	if err == nil {
+		err = p.checkRoom(op, urn, length)
+	}
 	if err == nil && op != OpRemove {
 		value, err = canonicalNumbers(value)
 	}
@@ -54,6 +57,18 @@ func (p *patcher) applyFree(op Op, t target, value any) error {
 	}
 	// A name with dots may take more room as objects than it has as a name.
 	return p.settle(urn, 3*length+6*len(rest))
+}
+
+// checkPath bounds the names of a path, each of which takes to look at all that follow.
+func (p *patcher) checkPath(rest string, t target) error {
+	if t.literal {
+		return nil
+	}
+	length := len(rest) + len(t.part)
+	if length > maxPatchPath {
+		return invalidPath("a path into an extension is longer than %d characters", maxPatchPath)
+	}
+	return p.spend((strings.Count(rest, ".") + strings.Count(t.part, ".")) * (1 + length/32))
 }
 
 // applyWithin applies an operation to the attribute that a path leads to in an extension without a
@@ -200,6 +215,9 @@ func (p *patcher) settle(urn string, by int) error {
 	size, known := p.sizes[urn]
 	if size += by; !known || size > MaxUnknownSize {
 		size = len(urn) + encodedLength(p.res[urn])
+		if err := p.spend(size / 32); err != nil {
+			return err
+		}
 	}
 	p.sizes[urn] = size
 	if size > MaxUnknownSize {

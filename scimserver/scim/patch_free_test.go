@@ -102,16 +102,15 @@ func TestApplyPatchInAnExtensionWithoutSchema(t *testing.T) {
 
 func TestApplyPatchRefusesInAnExtensionWithoutSchema(t *testing.T) {
 	for operation, scimType := range map[string]string{
-		`{"op":"replace","path":"` + freeURN + `:cars.value","value":"x"}`:                                                         TypeNoTarget,
-		`{"op":"replace","path":"` + freeURN + `:cars[value eq \"none\"].type","value":"x"}`:                                       TypeNoTarget,
-		`{"op":"add","path":"` + freeURN + `:cars[value sw \"none\"].type","value":"x"}`:                                           TypeNoTarget,
-		`{"op":"add","path":"` + freeURN + `:cars.tags[value eq \"a\"]","value":"x"}`:                                              TypeNoTarget,
-		`{"op":"add","path":"` + freeURN + `:cars[value eq \"a\"]..type","value":"x"}`:                                             TypeInvalidPath,
-		`{"op":"remove","path":"` + freeURN + `:cars[value]"}`:                                                                     TypeInvalidFilter,
-		`{"op":"remove","path":"` + freeURN + `","value":["color"]}`:                                                               TypeInvalidValue,
-		`{"op":"remove","path":"` + freeURN + `:cars","value":[` + strings.Repeat(`{"value":"x"},`, MaxValues) + `{"value":"x"}]}`: TypeInvalidValue,
-		`{"op":"remove","path":"` + freeURN + `:tags","value":["` + strings.Repeat("x", MaxUnknownSize) + `"]}`:                    TypeInvalidValue,
-		`{"op":"add","path":"` + freeURN + `:text","value":"` + strings.Repeat("x", MaxUnknownSize) + `"}`:                         TypeInvalidValue,
+		`{"op":"replace","path":"` + freeURN + `:cars.value","value":"x"}`:                                      TypeNoTarget,
+		`{"op":"replace","path":"` + freeURN + `:cars[value eq \"none\"].type","value":"x"}`:                    TypeNoTarget,
+		`{"op":"add","path":"` + freeURN + `:cars[value sw \"none\"].type","value":"x"}`:                        TypeNoTarget,
+		`{"op":"add","path":"` + freeURN + `:cars.tags[value eq \"a\"]","value":"x"}`:                           TypeNoTarget,
+		`{"op":"add","path":"` + freeURN + `:cars[value eq \"a\"]..type","value":"x"}`:                          TypeInvalidPath,
+		`{"op":"remove","path":"` + freeURN + `:cars[value]"}`:                                                  TypeInvalidFilter,
+		`{"op":"remove","path":"` + freeURN + `","value":["color"]}`:                                            TypeInvalidValue,
+		`{"op":"remove","path":"` + freeURN + `:tags","value":["` + strings.Repeat("x", MaxUnknownSize) + `"]}`: TypeInvalidValue,
+		`{"op":"add","path":"` + freeURN + `:text","value":"` + strings.Repeat("x", MaxUnknownSize) + `"}`:      TypeInvalidValue,
 	} {
 		_, err := patchWith(User, mustDecode(t, User, freeUser), "["+operation+"]", Standard)
 		wantError(t, err, 400, scimType)

@@ -19,14 +19,21 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 		value = withoutNulls(value)
 		length = encodedLength(value)
 	}
+	if err := p.spend(t.attr.weigh(values) * (1 + terms(t.filter))); err != nil {
+		return err
+	}
+	given := weight(value)
 	out := make([]any, 0, len(values)+1)
 	fresh, matched := map[int]bool{}, false
 	for _, element := range values {
-		if t.filter != nil && !matchElement(t.filter, element) {
+		if t.filter != nil && !matchElement(t.filter, element, p.texts) {
 			out = append(out, element)
 			continue
 		}
 		matched = true
+		if err := p.spend(given); err != nil {
+			return err
+		}
 		if copied += length; copied > MaxUnknownSize {
 			return invalidValue("%s would be longer than %d bytes", t.attr.Name, MaxUnknownSize)
 		}

@@ -1,16 +1,12 @@
 package scim
 
-import (
-	"maps"
-
-	"rservice.dev/scim-operator/api/fold"
-)
+import "maps"
 
 // applyMulti applies an operation to a multi-valued complex attribute.
 func (p *patcher) applyMulti(op Op, t target, value any) error {
 	if t.filter != nil || t.sub != nil {
-		if p.removeMembers(op, t) {
-			return nil
+		if done, err := p.removeMembers(op, t); done || err != nil {
+			return err
 		}
 		return p.applySelected(op, t, value)
 	}
@@ -50,19 +46,25 @@ func (p *patcher) addValues(t target, value any) error {
 	}
 	added, _ := v.([]any)
 	if t.attr.byValue() {
-		p.members(t).add(added)
-		return nil
+		members, err := p.members(t)
+		if err == nil {
+			members.add(added)
+		}
+		return err
 	}
 	values := p.values(t)
+	if err := p.spend(t.attr.weigh(values)); err != nil {
+		return err
+	}
 	out := make([]any, len(values), len(values)+len(added))
 	copy(out, values)
 	at := make(map[string]int, len(out))
 	for i, element := range out {
-		at[t.attr.key(element)] = i
+		at[t.attr.key(element, p.texts)] = i
 	}
 	fresh := make(map[int]bool, len(added))
 	for _, element := range added {
-		i, exists := at[t.attr.key(element)]
+		i, exists := at[t.attr.key(element, p.texts)]
 		if exists && !t.attr.free {
 			out[i] = addParts(out[i], element)
 		} else if !exists {
@@ -94,14 +96,17 @@ func (p *patcher) removeValues(t target, value any) error {
 	if t.attr.byValue() {
 		return p.removeListedMembers(t, list)
 	}
-	listed, err := t.attr.listing(list)
+	listed, err := t.attr.listing(list, p.texts)
 	if err != nil {
 		return err
 	}
 	values := p.values(t)
+	if err := p.spend(t.attr.weigh(values) + len(values)*listed.cost()); err != nil {
+		return err
+	}
 	kept := make([]any, 0, len(values))
 	for _, element := range values {
-		if !listed(element) {
+		if !listed.has(element) {
 			kept = append(kept, element)
 		}
 	}
@@ -121,27 +126,14 @@ func (p *patcher) removeListedMembers(t target, list []any) error {
 		}
 		ids = append(ids, id)
 	}
-	members := p.members(t)
+	members, err := p.members(t)
+	if err != nil {
+		return err
+	}
 	for _, id := range ids {
 		members.remove(id)
 	}
 	return nil
-}
-
-// listing returns a function that reports whether an element has all the sub-attributes of one of the items.
-func (a *Attribute) listing(items []any) (func(element any) bool, error) {
-	if a.free {
-		return freeListing(items)
-	}
-	wanted := make([]map[string]any, 0, len(items))
-	for _, item := range items {
-		object, err := a.asListed(item)
-		if err != nil {
-			return nil, err
-		}
-		wanted = append(wanted, object)
-	}
-	return func(element any) bool { return a.listed(element, wanted) }, nil
 }
 
 // values returns the values of a multi-valued attribute. One without a schema may be kept without an array.
@@ -187,34 +179,6 @@ func (a *Attribute) asListed(item any) (map[string]any, error) {
 	return out, nil
 }
 
-// listed reports whether an element has all the sub-attributes of one of the values wanted.
-func (a *Attribute) listed(element any, wanted []map[string]any) bool {
-	object := asMap(element)
-	for _, want := range wanted {
-		matches := len(want) > 0
-		for name, v := range want {
-			if !a.Sub(name).same(object[name], v) {
-				matches = false
-				break
-			}
-		}
-		if matches {
-			return true
-		}
-	}
-	return false
-}
-
-// same compares two simple values by the attribute's case rule.
-func (a *Attribute) same(x, y any) bool {
-	s, okS := x.(string)
-	t, okT := y.(string)
-	if okS && okT && !a.CaseExact {
-		return fold.Equal(s, t)
-	}
-	return x == y
-}
-
 // putValues sets a multi-valued attribute after an operation. fresh tells which
 // values the operation touched: if one of them is primary, the others no longer are. Without a schema
 // primary is a name like any other.
@@ -234,7 +198,10 @@ func (p *patcher) putValues(t target, values []any, fresh map[int]bool) error {
 			values[i] = withMember(values[i], "primary", false)
 		}
 	}
-	values = t.attr.dedupe(values)
+	values = t.attr.dedupe(values, p.texts)
+	if err := t.attr.checkCount(values); err != nil {
+		return err
+	}
 	if len(values) == 0 {
 		return p.unset(t)
 	}

@@ -66,7 +66,7 @@ func decide(n node, rt *ResourceType) (holds, known bool) {
 	if rt.Attribute(target.attr.Name) != nil && target.String() != "meta.resourceType" {
 		return false, false
 	}
-	return n.match(Resource{"meta": map[string]any{"resourceType": rt.Name}}), true
+	return n.match(Resource{"meta": map[string]any{"resourceType": rt.Name}}, nil), true
 }
 
 func decideGroup(g *group, rt *ResourceType) (holds, known bool) {
