@@ -152,6 +152,8 @@ func TestDecodeResourceRefuses(t *testing.T) {
 		"a number for a string":              {User, `{"userName":"a","title":5}`, TypeInvalidValue, "title"},
 		"a boolean for a string":             {User, `{"userName":"a","name":{"givenName":true}}`, TypeInvalidValue, "name.givenName"},
 		"an array for a string":              {User, `{"userName":"a","title":["x"]}`, TypeInvalidValue, "title"},
+		"an empty array for a boolean":       {User, `{"userName":"a","active":[]}`, TypeInvalidValue, "active"},
+		"an empty array for a single value":  {User, `{"userName":"a","name":[]}`, TypeInvalidValue, "name"},
 		"text for a boolean":                 {User, `{"userName":"a","active":"yes"}`, TypeInvalidValue, "active"},
 		"a number for a boolean":             {User, `{"userName":"a","active":1}`, TypeInvalidValue, "active"},
 		"text for a complex value":           {User, `{"userName":"a","name":"Smith"}`, TypeInvalidValue, "name"},
