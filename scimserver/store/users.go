@@ -197,7 +197,8 @@ func (s *Store) releaseDeleted(ctx context.Context, kind claimKind, tenant, name
 func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (Updated, error) {
 	for try := range maxTries {
 		// The first look is at the cache. An outcome that writes nothing, be it an
-		// error or "no change", is only believed of the API server's own state.
+		// error or "no change", is only believed of the API server's own state. If that is
+		// the same, the outcome is, too, and is not worked out again.
 		live := try > 0
 		user := &v1alpha1.ScimUser{}
 		found, err := fetch(ctx, s, tenant, id, user, live)
@@ -208,15 +209,15 @@ func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, muta
 			return Updated{}, notFound(scim.User, id)
 		}
 		old, current, err := s.applyToUser(ctx, user, ifMatch, mutate)
-		switch {
-		case err != nil && !live:
-			continue
-		case err != nil:
-			return Updated{}, err
-		case sameUser(old, &user.Spec) && !live:
-			continue
-		case sameUser(old, &user.Spec):
-			return Updated{Resource: current}, nil
+		if err != nil || sameUser(old, &user.Spec) {
+			if !live {
+				if same, err := s.sameLive(ctx, user); err != nil {
+					return Updated{}, err
+				} else if !same {
+					continue
+				}
+			}
+			return Updated{Resource: current}, err
 		}
 		user.Spec.ProvisionedAt = createdAt(user, old.ProvisionedAt)
 		user.Spec.LastModified = now(old.LastModified)
@@ -236,6 +237,13 @@ func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, muta
 
 // errContended means that a write lost against others maxTries times.
 var errContended = apierrors.NewTooManyRequests("many clients are changing the same resource", 1)
+
+// sameLive reports whether the API server has the user's spec as the cache had it.
+func (s *Store) sameLive(ctx context.Context, cached *v1alpha1.ScimUser) (bool, error) {
+	user := &v1alpha1.ScimUser{}
+	found, err := fetch(ctx, s, cached.Namespace, cached.Name, user, true)
+	return found && user.UID == cached.UID && user.Generation == cached.Generation, err
+}
 
 // applyToUser puts what mutate makes of the user into its spec, and returns the
 // spec and the resource as they were.

@@ -62,6 +62,42 @@ var _ = Describe("users", func() {
 		Expect(updated.Resource.Complex("meta")).To(Equal(read.Complex("meta")))
 	})
 
+	It("works out once what it refuses, and what changes nothing", func(ctx SpecContext) {
+		s, tenant := newStoreIn(ctx)
+		created, err := s.Create(within(ctx), tenant, scim.User, user("babs@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		calls := 0
+		counted := func(mutate Mutate) Mutate {
+			return func(current scim.Resource) (scim.Resource, error) {
+				calls++
+				return mutate(current)
+			}
+		}
+		_, err = s.Update(within(ctx), tenant, scim.User, created.ID(), "", counted(func(scim.Resource) (scim.Resource, error) {
+			return nil, scim.BadRequest(scim.TypeTooMany, "too much")
+		}))
+		Expect(err).To(haveStatus(http.StatusBadRequest))
+		Expect(calls).To(Equal(1))
+		updated, err := s.Update(within(ctx), tenant, scim.User, created.ID(), "", counted(set("userName", "babs@example.com")))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(updated.Changed).To(BeFalse())
+		Expect(updated.Resource.ID()).To(Equal(created.ID()))
+		Expect(calls).To(Equal(2))
+
+		By("working it out again where the cache is behind")
+		stored := &v1alpha1.ScimUser{}
+		Expect(direct.Get(ctx, key(tenant, created.ID()), stored)).To(Succeed())
+		_, err = s.Update(within(ctx), tenant, scim.User, created.ID(), "", counted(func(current scim.Resource) (scim.Resource, error) {
+			if stored.Spec.Title == "" {
+				stored.Spec.Title = "Guide"
+				Expect(direct.Update(ctx, stored)).To(Succeed())
+			}
+			return nil, scim.BadRequest(scim.TypeInvalidValue, "title is %v", current["title"])
+		}))
+		Expect(err).To(MatchError(ContainSubstring("Guide")))
+		Expect(calls).To(Equal(4))
+	})
+
 	It("were last changed when they were created, until they are changed", func(ctx SpecContext) {
 		s, tenant := newStoreIn(ctx)
 		for rt, r := range map[*scim.ResourceType]scim.Resource{scim.User: user("babs@example.com"), scim.Group: group("Guides")} {
