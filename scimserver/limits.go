@@ -14,12 +14,24 @@ const (
 	maxBulkOperations = 1000
 	// maxDiscarded is how much of a body is read beyond its limit, so that the client gets to hear of it.
 	maxDiscarded = maxGroupBody
-	// maxBodies bounds the bodies larger than maxUserBody in memory at the same time. Decoded, a body takes
-	// several times its size. maxTenantBodies is what one tenant may have of it.
+	// maxSmallBody is up to which size bodies, and answers with members, are not counted.
+	maxSmallBody = 64 << 10
+	// maxUserValues and maxBulkValues are how many values a body may have, names aside; those of groups have
+	// scim.MaxJSONValues.
+	maxUserValues = 50_000
+	maxBulkValues = 4 * maxUserValues
+	// maxBodies bounds the bodies larger than maxSmallBody that arrive, or are here, at the same time. maxTenantBodies
+	// is what one tenant may have of it.
 	maxBodies       = 2 * maxGroupBody
 	maxTenantBodies = maxBodies / 2
+	// maxMemory bounds in the same way what these become when they are decoded, and answers with members. 100,000 members
+	// as a client gets them are 90 MiB.
+	maxMemory       = 2 * maxTenantMemory
+	maxTenantMemory = 96 << 20
+	// maxListMemory is what a list counts as at most. Beside it there is room for the largest search, decoded.
+	maxListMemory = maxTenantMemory - 24<<20
 	// maxListedMembers is how many members the groups of one page may have. In the answer one takes about listedMemberSize
-	// bytes, which count like those of bodies.
+	// bytes.
 	maxListedMembers = 1_000_000
 	listedMemberSize = 256
 	// maxTenantBulks and maxTenantScans are how many bulk requests, and searches of all

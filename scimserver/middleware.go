@@ -1,11 +1,8 @@
 package scimserver
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"runtime"
@@ -25,7 +22,7 @@ type middleware func(http.Handler) http.Handler
 // first. Authentication comes last but one, so that nothing is read or looked up
 // for strangers and their requests are still logged and counted.
 func (s *Server) chain(base string, rt route) http.Handler {
-	handle := negotiated(s.inMemory(rt.maxBody, rt.handle))
+	handle := negotiated(s.inMemory(rt, rt.handle))
 	known := s.authenticated(s.limited(handle))
 	h := s.adapt(func(r *http.Request) (response, error) {
 		if rt.public && r.Header.Get("Authorization") == "" {
@@ -165,96 +162,6 @@ func (s *Server) withDeadline(timeout time.Duration, reads bool) middleware {
 		})
 	}
 }
-
-// capBody bounds the body.
-func capBody(limit int64) middleware {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Body = &cappedBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit), all: r.Body}
-			next.ServeHTTP(w, r)
-		})
-	}
-}
-
-// cappedBody is a body with an end. What a client sends beyond it is read and thrown away, up to
-// maxDiscarded, before the error is returned: many clients look for an answer only when they have sent all,
-// and would find a broken connection instead of the 413.
-type cappedBody struct {
-	io.ReadCloser
-	all io.Reader
-}
-
-// Read implements io.Reader.
-func (b *cappedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		// A client that breaks off here is told nothing anyway.
-		_, _ = io.CopyN(io.Discard, b.all, maxDiscarded)
-	}
-	return n, err
-}
-
-// refuseLarge answers for a body that says that it is too large, without keeping it in memory. A
-// client that asks first, by Expect, need not send it. Of one that is larger than what would be thrown away
-// nothing is read, and the connection ends with the answer.
-func refuseLarge(r *http.Request, limit int64) error {
-	tooLarge := &http.MaxBytesError{Limit: limit}
-	if r.ContentLength > limit+maxDiscarded {
-		return withHeader(tooLargeError(tooLarge), "Connection", "close")
-	}
-	if r.Header.Get("Expect") == "" {
-		_, _ = io.Copy(io.Discard, r.Body) // ends with the error that follows
-	}
-	return tooLarge
-}
-
-// inMemory bounds the large bodies that are worked on at the same time. One waits a
-// moment for room; its weight is its size, or the most that it may be. Bodies of the
-// size of a user always pass, so that nobody's large ones keep others from working.
-func (s *Server) inMemory(limit int64, next handler) handler {
-	return func(r *http.Request) (response, error) {
-		weight := r.ContentLength
-		if weight < 0 && limit > maxUserBody {
-			weight = unannounced(r, limit)
-		}
-		switch {
-		case !hasBody(r), weight <= min(limit, maxUserBody):
-			return next(r)
-		case weight > limit:
-			return response{}, refuseLarge(r, limit)
-		}
-		release, err := s.shares.body(r.Context(), tenantOf(r), weight)
-		if err != nil {
-			return response{}, err
-		}
-		defer release()
-		return next(r)
-	}
-}
-
-// unannounced finds out whether a body that does not say its size is larger than that of a user, for
-// which it reads so much of it. It returns the size, or of a larger one the limit.
-func unannounced(r *http.Request, limit int64) int64 {
-	begin, err := io.ReadAll(io.LimitReader(r.Body, maxUserBody+1))
-	rest := io.Reader(r.Body)
-	if err != nil {
-		rest = brokenReader{err}
-	}
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(begin), rest), r.Body}
-	if len(begin) > maxUserBody {
-		return limit
-	}
-	return int64(len(begin))
-}
-
-// brokenReader is what is left of a body that could not be read on.
-type brokenReader struct{ err error }
-
-// Read implements io.Reader.
-func (b brokenReader) Read([]byte) (int, error) { return 0, b.err }
 
 // wait returns how long the request's token has to wait until it may make another one; 0 is
 // now, and counts as made.

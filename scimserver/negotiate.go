@@ -1,10 +1,7 @@
 package scimserver
 
 import (
-	"errors"
-	"io"
 	"mime"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -90,24 +87,4 @@ func checkBodyType(h http.Header) error {
 		return nil
 	}
 	return scim.NewError(http.StatusUnsupportedMediaType, "send the body in UTF-8")
-}
-
-// readBody reads the whole body. capBody has bounded it, and the server's read
-// timeout bounds the time.
-func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
-	if err == nil {
-		return body, nil
-	}
-	var (
-		tooLarge *http.MaxBytesError
-		network  net.Error
-	)
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, err
-	case errors.As(err, &network) && network.Timeout():
-		return nil, scim.NewError(http.StatusRequestTimeout, "the body did not arrive in time")
-	}
-	return nil, scim.BadRequest(scim.TypeInvalidSyntax, "the body ended before it was complete")
 }

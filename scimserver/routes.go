@@ -21,6 +21,8 @@ type route struct {
 	handle  handler
 	timeout time.Duration
 	maxBody int64
+	// maxValues is how many values the body may have.
+	maxValues int
 	// public says that a client without Authorization header is answered, too.
 	public bool
 	// reads says that the request changes nothing, so that it ends when its client leaves.
@@ -36,7 +38,7 @@ func (s *Server) routes() []route {
 		{method: http.MethodGet, path: "/Schemas/{id}", handle: getSchema},
 		{method: http.MethodGet, path: "/ResourceTypes", handle: listResourceTypes},
 		{method: http.MethodGet, path: "/ResourceTypes/{id}", handle: getResourceType},
-		{method: http.MethodPost, path: "/Bulk", handle: s.newBulk().post, timeout: bulkTimeout, maxBody: maxBulkBody},
+		{method: http.MethodPost, path: "/Bulk", handle: s.newBulk().post, timeout: bulkTimeout, maxBody: maxBulkBody, maxValues: maxBulkValues},
 		{method: http.MethodGet, path: "/", handle: root.get},
 		{method: http.MethodPost, path: "/.search", handle: root.post, reads: true},
 	}
@@ -47,6 +49,9 @@ func (s *Server) routes() []route {
 		list[i].reads = list[i].reads || list[i].method == http.MethodGet
 		if list[i].timeout == 0 {
 			list[i].timeout, list[i].maxBody = requestTimeout, maxUserBody
+		}
+		if list[i].maxValues == 0 {
+			list[i].maxValues = maxUserValues
 		}
 	}
 	return list
@@ -60,7 +65,7 @@ func (s *Server) resourceRoutes(rt *scim.ResourceType) []route {
 	write := func(method, path string) route {
 		r := route{method: method, path: path, handle: writes[method], timeout: requestTimeout, maxBody: maxUserBody}
 		if rt == scim.Group {
-			r.timeout, r.maxBody = groupWriteTimeout, maxGroupBody
+			r.timeout, r.maxBody, r.maxValues = groupWriteTimeout, maxGroupBody, scim.MaxJSONValues
 		}
 		return r
 	}
@@ -124,7 +129,7 @@ func refused(path string) []string {
 }
 
 func other(path string, handle handler) route {
-	return route{path: path, handle: handle, timeout: requestTimeout, maxBody: maxUserBody}
+	return route{path: path, handle: handle, timeout: requestTimeout, maxBody: maxUserBody, maxValues: maxUserValues}
 }
 
 func wrongMethod(allowed []string) handler {

@@ -111,7 +111,7 @@ func (h *searches) admit(r *http.Request, members int, list *scim.ListResponse, 
 	if size <= maxUserBody {
 		return nil
 	}
-	release, err := h.shares.body(r.Context(), tenantOf(r), int64(min(size, maxTenantBodies)))
+	release, err := h.shares.memory(r.Context(), tenantOf(r), int64(min(size, maxListMemory)))
 	if err != nil {
 		return err
 	}

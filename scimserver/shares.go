@@ -16,8 +16,8 @@ import (
 // and those of one tenant, so that what one tenant does at once cannot keep the
 // others from being served. A request that finds no room waits a moment.
 type shares struct {
-	bodies   *semaphore.Weighted
-	patience time.Duration
+	bodies, decoded *semaphore.Weighted
+	patience        time.Duration
 
 	mu      sync.Mutex
 	tenants map[string]*share
@@ -25,14 +25,18 @@ type shares struct {
 
 // share is what one tenant may hold.
 type share struct {
-	// bodies is in bytes, of requests and of lists with members; bulks and scans are numbers of requests.
-	bodies, bulks, scans *semaphore.Weighted
+	// bodies is in bytes of requests, decoded in bytes of what they become and of answers with members; bulks and scans
+	// are numbers of requests.
+	bodies, decoded, bulks, scans *semaphore.Weighted
 	// users are the requests that hold some of it or wait for it.
 	users int
 }
 
 func newShares() *shares {
-	return &shares{bodies: semaphore.NewWeighted(maxBodies), patience: sharePatience, tenants: make(map[string]*share)}
+	return &shares{
+		bodies: semaphore.NewWeighted(maxBodies), decoded: semaphore.NewWeighted(maxMemory),
+		patience: sharePatience, tenants: make(map[string]*share),
+	}
 }
 
 // of returns a tenant's share, which is kept until leave is called.
@@ -42,9 +46,10 @@ func (s *shares) of(tenant string) (own *share, leave func()) {
 	own = s.tenants[tenant]
 	if own == nil {
 		own = &share{
-			bodies: semaphore.NewWeighted(maxTenantBodies),
-			bulks:  semaphore.NewWeighted(maxTenantBulks),
-			scans:  semaphore.NewWeighted(maxTenantScans),
+			bodies:  semaphore.NewWeighted(maxTenantBodies),
+			decoded: semaphore.NewWeighted(maxTenantMemory),
+			bulks:   semaphore.NewWeighted(maxTenantBulks),
+			scans:   semaphore.NewWeighted(maxTenantScans),
 		}
 		s.tenants[tenant] = own
 	}
@@ -58,22 +63,33 @@ func (s *shares) of(tenant string) (own *share, leave func()) {
 	}
 }
 
-// body waits for room for a body, or for the answer to a list, of that many bytes. A tenant that has used up its share is
-// 429; one that has not, while others use all there is, is 503.
+// body waits for room for a body of that many bytes. A tenant that has used up its share is 429; one that has not, while
+// others use all there is, is 503.
 func (s *shares) body(ctx context.Context, tenant string, weight int64) (release func(), err error) {
 	own, leave := s.of(tenant)
+	return s.part(ctx, own.bodies, s.bodies, weight, leave)
+}
+
+// memory is body for what a body becomes when it is decoded, and for an answer with members. Whoever waits here may hold a
+// body, but not the other way round, so that nobody waits for each other.
+func (s *shares) memory(ctx context.Context, tenant string, weight int64) (release func(), err error) {
+	own, leave := s.of(tenant)
+	return s.part(ctx, own.decoded, s.decoded, min(weight, maxTenantMemory), leave)
+}
+
+func (s *shares) part(ctx context.Context, own, all *semaphore.Weighted, weight int64, leave func()) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	if err := own.bodies.Acquire(ctx, weight); err != nil {
+	if err := own.Acquire(ctx, weight); err != nil {
 		leave()
-		return nil, tooManyAtOnce("large requests and lists of members")
+		return nil, tooManyAtOnce("large requests and answers with members")
 	}
-	if err := s.bodies.Acquire(ctx, weight); err != nil {
-		own.bodies.Release(weight)
+	if err := all.Acquire(ctx, weight); err != nil {
+		own.Release(weight)
 		leave()
-		return nil, later(http.StatusServiceUnavailable, "too many large requests and lists of members at once; repeat this one in %d seconds")
+		return nil, later(http.StatusServiceUnavailable, "too many large requests and answers with members at once; repeat this one in %d seconds")
 	}
-	return func() { s.bodies.Release(weight); own.bodies.Release(weight); leave() }, nil
+	return func() { all.Release(weight); own.Release(weight); leave() }, nil
 }
 
 // bulk waits until the tenant may run one more bulk request, or returns a 429.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"rservice.dev/scim-operator/scimserver/scim"
 	"rservice.dev/scim-operator/scimserver/store"
 )
@@ -151,3 +153,59 @@ func TestLargeBodiesOfAllTenantsShareTheMemory(t *testing.T) {
 }
 
 func errorOf(_ func(), err error) (*scim.Error, http.Header) { return problemOf("req-1", err) }
+
+// A body counts as what it becomes, so that small values, which take fifty times their length, do not come for nothing.
+func TestBodiesCountAsWhatTheyBecome(t *testing.T) {
+	const room = 1 << 20
+	objects := strings.Repeat(`{"a":1},`, 2*maxSmallBody/8) + `1`
+	for name, test := range map[string]struct {
+		path, body string
+		chunked    bool
+		want       int
+	}{
+		"text":                          {"/Users", `{"userName":"a","x":"` + strings.Repeat("x", 2*maxSmallBody) + `"}`, false, http.StatusCreated},
+		"text, unannounced":             {"/Users", `{"userName":"a","x":"` + strings.Repeat("x", 2*maxSmallBody) + `"}`, true, http.StatusCreated},
+		"small objects":                 {"/Users", `{"userName":"a","x":[` + objects + `]}`, false, http.StatusServiceUnavailable},
+		"small objects, unannounced":    {"/Users", `{"userName":"a","x":[` + objects + `]}`, true, http.StatusServiceUnavailable},
+		"small objects, of a group":     {"/Groups", `{"displayName":"a","x":[` + objects + `]}`, false, http.StatusServiceUnavailable},
+		"small objects, in a search":    {"/.search", `{"x":[` + objects + `]}`, false, http.StatusServiceUnavailable},
+		"small objects, in a bulk":      {"/Bulk", `{"Operations":[],"x":[` + objects + `]}`, false, http.StatusServiceUnavailable},
+		"small objects in a small body": {"/Users", `{"userName":"a","x":[` + strings.Repeat(`{"a":1},`, maxSmallBody/16) + `1]}`, false, http.StatusCreated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := testServer(found)
+			s.shares.patience = 10 * time.Millisecond
+			s.shares.decoded = semaphore.NewWeighted(room)
+			r := request(http.MethodPost, "/scim/v2"+test.path, test.body)
+			if test.chunked {
+				r.Body, r.ContentLength = io.NopCloser(strings.NewReader(test.body)), -1
+			}
+			w := serve(s, r)
+			if w.Code != test.want {
+				t.Errorf("got %d %s", w.Code, w.Body)
+			}
+			if !s.shares.decoded.TryAcquire(room) || len(s.shares.tenants) != 0 {
+				t.Error("what the body held is not given back")
+			}
+		})
+	}
+}
+
+func TestBodiesHaveSoManyValues(t *testing.T) {
+	for path, limit := range map[string]int{"/Users": maxUserValues, "/Users/.search": maxUserValues, "/Bulk": maxBulkValues, "/Groups": scim.MaxJSONValues} {
+		for values, refused := range map[int]bool{limit: false, limit + 1: true} {
+			s, _ := testServer(found)
+			head := `{"userName":"a","displayName":"b","Operations":[],"x":[`
+			body := head + strings.Repeat("1,", values-6) + "1]}"
+			w := serve(s, request(http.MethodPost, "/scim/v2"+path, body))
+			if refused {
+				wantSCIMError(t, w, http.StatusRequestEntityTooLarge, "")
+				if !strings.Contains(w.Body.String(), "split") {
+					t.Errorf("%s does not say what to do", w.Body)
+				}
+			} else if w.Code >= http.StatusBadRequest {
+				t.Errorf("%s with %d values: got %d %s", path, values, w.Code, w.Body)
+			}
+		}
+	}
+}
