@@ -57,7 +57,8 @@ func (w *statusWriter) noteRerun(ctx context.Context, object client.Object) erro
 		return fmt.Errorf("the copy of a %T has no metadata", object)
 	}
 	*requested = asked
-	return failedTo("note what is asked for", w.client.Status().Patch(ctx, object, client.MergeFrom(before)))
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	return failedTo("note what is asked for", w.client.Status().Patch(ctx, object, patch))
 }
 
 // followed is the value that is followed after a run on an object: the one that was asked

@@ -68,11 +68,9 @@ func (w *statusWriter) write(ctx context.Context, obj, before client.Object, con
 		previous = *ready
 	}
 	v.apply(conditions, observed(obj), metav1.NewTime(w.clock.Now()))
-	patch := client.MergeFrom(before)
-	if _, shared := obj.(*v1alpha1.ScimEndpoint); shared {
-		// The SCIM server writes the last use of tokens into a list that a patch replaces.
-		patch = client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	}
+	// A patch replaces the list of conditions. What a process plans that has lost its leadership, or that runs beside
+	// another one, must not take the place of what somebody has said who knows more.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	changed, err := client.MergeFrom(before).Data(obj)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)

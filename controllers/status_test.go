@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -124,5 +125,41 @@ func TestWhatNoRoomIsCalled(t *testing.T) {
 	full := apierrors.NewForbidden(users, "person-1", errors.New("exceeded quota: small, requested: count/persons.provisioning.rservice.dev=1"))
 	if got := retryVerdict(failedTo("create", full)).message; !strings.Contains(got, "ResourceQuota") || strings.Contains(got, "small") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestWhoKnowsLessDoesNotOverwriteAStatus: a process that has lost its leadership in the middle of a reconcile, or one of
+// several that run, writes what it has planned on an older state.
+func TestWhoKnowsLessDoesNotOverwriteAStatus(t *testing.T) {
+	meta := metav1.ObjectMeta{Namespace: "tenant", Name: "some", UID: "1", ResourceVersion: "7", Annotations: map[string]string{v1alpha1.AnnotationRerun: "now"}}
+	user, group, rule := &v1alpha1.ScimUser{ObjectMeta: meta}, &v1alpha1.ScimGroup{ObjectMeta: meta}, &v1alpha1.AutomationRule{ObjectMeta: meta}
+	person, organization, site := &v1alpha1.Person{ObjectMeta: meta}, &v1alpha1.Organization{ObjectMeta: meta}, &v1alpha1.Site{ObjectMeta: meta}
+	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: meta}
+	said := stalledVerdict(v1alpha1.ReasonConflict, "It is wrong.")
+	var seen string
+	c := interceptor.NewClient(nil, interceptor.Funcs{
+		SubResourcePatch: func(_ context.Context, _ client.Client, _ string, obj client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
+			data, err := patch.Data(obj)
+			seen = string(data)
+			return err
+		},
+	})
+	w := newStatusWriter(c, events.NewFakeRecorder(20), clock.RealClock{})
+	expect := func(what string, err error) {
+		t.Helper()
+		if err != nil || !strings.Contains(seen, `"resourceVersion":"7"`) {
+			t.Errorf("%s is written whatever version there is: %s, error %v", what, seen, err)
+		}
+		seen = ""
+	}
+	for object, conditions := range map[client.Object]*[]metav1.Condition{
+		user: &user.Status.Conditions, group: &group.Status.Conditions, rule: &rule.Status.Conditions, endpoint: &endpoint.Status.Conditions,
+		person: &person.Status.Conditions, organization: &organization.Status.Conditions, site: &site.Status.Conditions,
+	} {
+		before, _ := object.DeepCopyObject().(client.Object)
+		expect(fmt.Sprintf("the status of a %T", object), w.write(t.Context(), object, before, conditions, said))
+	}
+	for _, object := range []client.Object{user, group, rule} {
+		expect(fmt.Sprintf("what is asked for on a %T", object), w.noteRerun(t.Context(), object))
 	}
 }
