@@ -99,7 +99,7 @@ func (b *brake) ask(ctx context.Context, request disableRequest) (permit, error)
 	if allowed && b.persons.reserve(request.namespace, request.person, now, s) {
 		return permit{}, nil
 	}
-	holdsTotal.WithLabelValues(request.namespace).Inc()
+	subjectsNow.held(request.namespace)
 	// Newer than what the endpoint tells of, so that a release of that leaves it alone.
 	return permit{hold: hold{generation: max(s.published+1, now.Unix()), cause: request.cause(), endpoint: s.endpoint}}, nil
 }

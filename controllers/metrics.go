@@ -16,27 +16,24 @@ import (
 )
 
 // The metrics of the controllers. Their labels are namespaces, kinds, rules and reasons,
-// all of which are few; none tells of a person.
-var (
-	// holdsTotal counts decisions of the safety brake, not what is held now.
-	holdsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "scim_disables_held_total",
-		Help: "Persons that the safety brake has kept from being disabled, by namespace.",
-	}, []string{"namespace"})
-	subjectsNow = &subjectCollector{sources: map[*setup]bool{}}
-)
+// all of which are few; none tells of a person. The series of a namespace end when nothing is left in it.
+var subjectsNow = &subjectCollector{sources: map[*setup]bool{}, holds: map[string]int{}}
 
 var (
 	subjectsDesc = prometheus.NewDesc("scim_subjects",
 		"ScimUsers and ScimGroups, by namespace and kind. Every replica tells the same.", []string{"namespace", "kind"}, nil)
 	notReadyDesc = prometheus.NewDesc("scim_subjects_not_ready",
-		"ScimUsers and ScimGroups that are not Ready, by namespace, kind and reason. Reason Held: the safety brake. Every replica tells the same.",
+		"ScimUsers and ScimGroups that are not Ready, by namespace, kind and reason. Reason Held: the safety brake, which can hold Persons "+
+			"without a ScimUser, too. Every replica tells the same.",
 		[]string{"namespace", "kind", "reason"}, nil)
 	failedDesc = prometheus.NewDesc("scim_rule_failed_subjects",
 		"Subjects for which an AutomationRule fails now, by namespace and rule. Every replica tells the same.", []string{"namespace", "rule"}, nil)
 	backlogDesc = prometheus.NewDesc("scim_reprocessing_backlog",
 		"Subjects that are still to be processed again because a rule has changed, by namespace and kind. Only the leader tells.",
 		[]string{"namespace", "kind"}, nil)
+	// holdsDesc counts decisions of the safety brake, not what is held now.
+	holdsDesc = prometheus.NewDesc("scim_disables_held_total",
+		"Persons that the safety brake has kept from being disabled, by namespace.", []string{"namespace"}, nil)
 )
 
 func init() { metrics.Registry.MustRegister(subjectsNow) }
@@ -48,14 +45,15 @@ type subjectCollector struct {
 	// sources are what there is in this process, and whether its controllers run. More than
 	// one only in tests.
 	sources map[*setup]bool
+	// holds are what the brake has held in this process, by namespace.
+	holds map[string]int
 }
 
 // Describe implements prometheus.Collector.
 func (c *subjectCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{subjectsDesc, notReadyDesc, failedDesc, backlogDesc} {
+	for _, desc := range []*prometheus.Desc{subjectsDesc, notReadyDesc, failedDesc, backlogDesc, holdsDesc} {
 		to <- desc
 	}
-	holdsTotal.Describe(to)
 }
 
 // measured are values by metric and labels.
@@ -67,8 +65,19 @@ func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := measured{subjectsDesc: {}, notReadyDesc: {}, failedDesc: {}, backlogDesc: {}}
+	there, known := map[string]bool{}, len(c.sources) > 0
+	for s := range c.sources {
+		known = s.addNamespaces(there) && known
+	}
+	for namespace := range there {
+		// A counter that appears with its first value shows no increase.
+		c.holds[namespace] += 0
+	}
+	if known {
+		maps.DeleteFunc(c.holds, func(namespace string, _ int) bool { return !there[namespace] })
+	}
 	for s, leads := range c.sources {
-		s.measure(found, leads)
+		s.measure(found, there, leads)
 	}
 	for desc, values := range found {
 		for labels, value := range values {
@@ -79,11 +88,16 @@ func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), used...)
 		}
 	}
-	for labels := range found[subjectsDesc] {
-		// A counter that appears with its first value shows no increase.
-		holdsTotal.WithLabelValues(labels[0])
+	for namespace, n := range c.holds {
+		to <- prometheus.MustNewConstMetric(holdsDesc, prometheus.CounterValue, float64(n), namespace)
 	}
-	holdsTotal.Collect(to)
+}
+
+// held counts a decision of the safety brake.
+func (c *subjectCollector) held(namespace string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.holds[namespace]++
 }
 
 // during lets the metrics tell of s while ctx lasts.
@@ -108,6 +122,12 @@ func (s *setup) publish(ctx context.Context) (err error) {
 	if s.failures, err = newRuleFailures(ctx, s.mgr.GetCache()); err != nil {
 		return err
 	}
+	if s.tenants, err = newTally(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, func(*v1alpha1.ScimEndpoint) string { return classReady }); err != nil {
+		return err
+	}
+	if s.heldPersons, err = newTally(ctx, s.mgr.GetCache(), &v1alpha1.Person{}, classOfPerson); err != nil {
+		return err
+	}
 	for _, runnable := range []manager.Runnable{
 		everywhere{func(ctx context.Context) error { subjectsNow.during(ctx, s, false); return nil }},
 		manager.RunnableFunc(func(ctx context.Context) error { subjectsNow.during(ctx, s, true); return nil }),
@@ -119,7 +139,42 @@ func (s *setup) publish(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *setup) measure(found measured, leads bool) {
+// classOfPerson is ReasonHeld for a Person without a user that the safety brake holds. Those of
+// users are counted there.
+func classOfPerson(p *v1alpha1.Person) string {
+	if p.Status.HeldGeneration != 0 {
+		return v1alpha1.ReasonHeld
+	}
+	return classReady
+}
+
+// addNamespaces adds those in which there is something to tell of, and reports whether that is all
+// of them. What is known of others is dropped.
+func (s *setup) addNamespaces(there map[string]bool) bool {
+	known := s.failures.synced()
+	for rule := range s.failures.all() {
+		there[rule.Namespace] = true
+	}
+	tallies := []*tally{s.subjects.users, s.subjects.groups, s.tenants, s.heldPersons}
+	for _, counted := range tallies {
+		known = known && counted.synced()
+		for namespace, classes := range counted.all() {
+			for class, n := range classes {
+				if n > 0 && (counted != s.heldPersons || class == v1alpha1.ReasonHeld) {
+					there[namespace] = true
+				}
+			}
+		}
+	}
+	for _, counted := range tallies {
+		if known {
+			counted.forget(there)
+		}
+	}
+	return known
+}
+
+func (s *setup) measure(found measured, there map[string]bool, leads bool) {
 	for kind, counted := range map[v1alpha1.SubjectKind]*tally{
 		v1alpha1.SubjectScimUser: s.subjects.users, v1alpha1.SubjectScimGroup: s.subjects.groups,
 	} {
@@ -138,6 +193,11 @@ func (s *setup) measure(found measured, leads bool) {
 				}
 			}
 			found[subjectsDesc][[3]string{namespace, string(kind)}] = total
+		}
+	}
+	if s.heldPersons.synced() {
+		for namespace := range there {
+			found[notReadyDesc][[3]string{namespace, string(v1alpha1.RecordPerson), v1alpha1.ReasonHeld}] = s.heldPersons.of(namespace)[v1alpha1.ReasonHeld]
 		}
 	}
 	if s.failures.synced() {

@@ -1,6 +1,8 @@
 package controllers_test
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -38,6 +40,23 @@ func metric(name, namespace string, labels ...string) func() float64 {
 	}
 }
 
+// seriesOf are the names of this package's metrics that tell of a namespace.
+func seriesOf(namespace string) []string {
+	families, err := metrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	var names []string
+	for _, family := range families {
+		for _, found := range family.GetMetric() {
+			for _, label := range found.GetLabel() {
+				if strings.HasPrefix(family.GetName(), "scim_") && label.GetValue() == namespace {
+					names = append(names, family.GetName())
+				}
+			}
+		}
+	}
+	return names
+}
+
 var _ = Describe("Metrics", func() {
 	It("tell of subjects, of what is not Ready and why, of rules that fail and of the brake", func(ctx SpecContext) {
 		w := newWorldWithRules(ctx)
@@ -64,6 +83,38 @@ var _ = Describe("Metrics", func() {
 		Eventually(metric("scim_rule_failed_subjects", w.namespace, failing.Name)).Should(Equal(-1.0))
 		stop()
 		Expect(metric("scim_subjects", w.namespace, "ScimUser")()).To(Equal(-1.0), "only a running manager tells")
+	})
+
+	It("tell of Persons that are held and have no user, and end with the namespace's last object", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		endpoint, rule := limitedTo(1), locationRule()
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		Expect(w.Create(ctx, rule)).To(Succeed())
+		w.start(ctx, countOften)
+		Eventually(metric("scim_disables_held_total", w.namespace)).Should(BeZero(), "there before the first user is")
+		for i := range 3 {
+			orphan := newPerson(fmt.Sprintf("orphan-%d", i), fmt.Sprintf("orphan-%d@example.com", i))
+			orphan.Spec.Source, orphan.Spec.SourceID = v1alpha1.SourceSCIM, fmt.Sprintf("gone-%d", i)
+			Expect(w.Create(ctx, orphan)).To(Succeed())
+		}
+		Eventually(metric("scim_subjects_not_ready", w.namespace, "Person", v1alpha1.ReasonHeld)).Should(Equal(2.0))
+		user := newUser("jane@example.com", "Jane Roe")
+		Expect(w.Create(ctx, user)).To(Succeed())
+		eventually(ctx, w, user, isFalse(v1alpha1.ReasonExpressionError))
+		Eventually(metric("scim_rule_failed_subjects", w.namespace, rule.Name)).Should(Equal(1.0))
+
+		By("staying at 0 while something is there that there may be more of")
+		Expect(w.Delete(ctx, user)).To(Succeed())
+		Eventually(metric("scim_subjects", w.namespace, "ScimUser")).Should(BeZero())
+		Expect(w.Delete(ctx, rule)).To(Succeed())
+		w.release(ctx, eventually(ctx, w, endpoint, holds(2)))
+		Eventually(metric("scim_subjects_not_ready", w.namespace, "Person", v1alpha1.ReasonHeld)).Should(BeZero())
+		Eventually(metric("scim_rule_failed_subjects", w.namespace, rule.Name)).Should(Equal(-1.0))
+		Consistently(metric("scim_subjects", w.namespace, "ScimUser"), "100ms").Should(BeZero())
+
+		By("ending where there is nothing")
+		Expect(w.Delete(ctx, endpoint)).To(Succeed())
+		Eventually(func() []string { return seriesOf(w.namespace) }).Should(BeEmpty())
 	})
 
 	It("of what is stored are told by a replica that does not lead, too", func(ctx SpecContext) {

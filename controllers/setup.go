@@ -123,8 +123,9 @@ type setup struct {
 	reprocessing *reprocessing
 	// subjects are counted for endpoints and metrics.
 	subjects subjectTallies
-	// failures are counted for metrics.
-	failures *ruleFailures
+	// failures, ScimEndpoints and Persons that are held are counted for metrics.
+	failures             *ruleFailures
+	tenants, heldPersons *tally
 }
 
 func (s *setup) users() error {

@@ -62,7 +62,7 @@ type tally struct {
 	synced toolscache.InformerSynced
 
 	mu sync.Mutex
-	// counts keeps zeros, so that a metric falls to 0 instead of ending.
+	// counts keeps zeros, so that a metric falls to 0 instead of ending, until forget.
 	counts map[string]map[string]int
 }
 
@@ -114,4 +114,22 @@ func (t *tally) all() map[string]map[string]int {
 		all[namespace] = maps.Clone(classes)
 	}
 	return all
+}
+
+// forget drops namespaces in which nothing is left, but for those in which there is something
+// else.
+func (t *tally) forget(there map[string]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.counts, func(namespace string, classes map[string]int) bool {
+		if there[namespace] {
+			return false
+		}
+		for _, n := range classes {
+			if n != 0 {
+				return false
+			}
+		}
+		return true
+	})
 }

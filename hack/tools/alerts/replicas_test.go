@@ -50,6 +50,9 @@ var scenarios = []struct {
 		`scim_subjects_not_ready{HELD,A} 30x40 stale` + "\n" + `scim_subjects_not_ready{HELD,B} _x44 30x436`, []string{`0s to the end: {namespace="acme"} 30`}},
 	{"held disables are released", "ScimDisablesHeld",
 		`scim_subjects_not_ready{HELD,A} 30x40 0x440` + "\n" + `scim_subjects_not_ready{HELD,B} 30x40 0x440`, []string{`0s to 20m0s: {namespace="acme"} 30`}},
+	{"Persons without a user are held besides, as two replicas say", "ScimDisablesHeld",
+		`scim_subjects_not_ready{HELD,A} 30x480` + "\n" + `scim_subjects_not_ready{HELD,B} 30x480` + "\n" +
+			`scim_subjects_not_ready{ORPHANS,A} 4x480` + "\n" + `scim_subjects_not_ready{ORPHANS,B} 4x480`, []string{`0s to the end: {namespace="acme"} 34`}},
 	{"nothing is held", "ScimDisablesHeld", `scim_subjects_not_ready{HELD,A} 0x480`, nil},
 
 	{"a rule fails, and the leader crashes", "ScimRuleFailing",
@@ -107,6 +110,7 @@ var panels = []struct{ name, title, series, want string }{
 var spelledOut = strings.NewReplacer(
 	"L,", `name="scim-operator.provisioning.rservice.dev",`,
 	"HELD,", `namespace="acme",kind="ScimUser",reason="Held",`,
+	"ORPHANS,", `namespace="acme",kind="Person",reason="Held",`,
 	"PENDING,", `namespace="acme",kind="ScimUser",reason="Pending",`,
 	"USERS,", `namespace="acme",kind="ScimUser",`,
 	"RULE,", `namespace="acme",rule="location",`,
