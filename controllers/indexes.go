@@ -155,8 +155,9 @@ func siteValue(user *v1alpha1.ScimUser) string {
 }
 
 // emailCandidates are the folded values of a user that a mapping can make the
-// primary e-mail address of a Person.
+// primary e-mail address of a Person: rules read what an inactive user was called last.
 func emailCandidates(user *v1alpha1.ScimUser) []string {
+	user = user.AsLastActive()
 	candidates := []string{fold.Email(user.Spec.UserName)}
 	for _, email := range user.Spec.Emails {
 		if folded := fold.Email(email.Value); !slices.Contains(candidates, folded) {

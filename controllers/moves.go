@@ -156,7 +156,10 @@ func (r *ruleRunner) park(ctx context.Context, person *v1alpha1.Person) error {
 	return nil
 }
 
-// addressTaken reports whether a plan fails because another Person has the address.
+// addressTaken reports whether a plan fails, or leaves the address out, because another
+// Person has it.
 func addressTaken(plan rules.Result) bool {
-	return slices.ContainsFunc(plan.Outcomes, func(o rules.Outcome) bool { return o.Reason == v1alpha1.ReasonPrimaryEmailTaken })
+	return slices.ContainsFunc(plan.Outcomes, func(o rules.Outcome) bool {
+		return o.Reason == v1alpha1.ReasonPrimaryEmailTaken || o.Withheld() == v1alpha1.ReasonPrimaryEmailTaken
+	})
 }

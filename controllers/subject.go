@@ -223,7 +223,7 @@ func notCreated(outcome rules.Outcome, rejected string) rules.Outcome {
 }
 
 // failure says what the rules' outcomes mean for the subject. It is false when none
-// of them failed, so that the rest is for the kind of subject to say.
+// of them failed or left something out that somebody has to see to, so that the rest is for the kind of subject to say.
 func (run *run) failure() (verdict, bool) {
 	if run.set.empty() {
 		return stalledVerdict(v1alpha1.ReasonNoRules,
@@ -236,8 +236,12 @@ func (run *run) failure() (verdict, bool) {
 	}
 	var failures []failed
 	for i, outcome := range run.outcomes {
+		reason := outcome.Withheld()
 		if outcome.Failed() {
-			failures = append(failures, failed{run.set.compiled[i].Position(), outcome.Rule, outcome.Reason, outcome.Message})
+			reason = outcome.Reason
+		}
+		if reason != "" {
+			failures = append(failures, failed{run.set.compiled[i].Position(), outcome.Rule, reason, outcome.Message})
 		}
 	}
 	for _, broken := range run.set.broken {

@@ -27,7 +27,7 @@ const (
 )
 
 // SetWhen limits when a field is set.
-// +kubebuilder:validation:Enum=created;active;always
+// +kubebuilder:validation:Enum=created;active
 type SetWhen string
 
 const (
@@ -36,8 +36,6 @@ const (
 	// SetWhenActive sets the field only while the subject is active, and on a record that
 	// the same run creates. A group always is active.
 	SetWhenActive SetWhen = "active"
-	// SetWhenAlways sets the field whatever becomes of the subject.
-	SetWhenAlways SetWhen = "always"
 )
 
 // AutomationRuleSpec says how subjects become records. All expressions are CEL;

@@ -158,10 +158,6 @@ const (
 	// AnnotationFormerSources on a Person names the ScimUsers that it was linked to before,
 	// newest first, comma-separated.
 	AnnotationFormerSources = "provisioning.rservice.dev/former-sources"
-	// AnnotationNeverActive with the value "true" is on a Person that was made for an inactive
-	// ScimUser, until an active one is linked to it: so nobody is known by what it holds yet,
-	// and its address and names follow what the client sends.
-	AnnotationNeverActive = "provisioning.rservice.dev/never-active"
 	// AnnotationRequestID is the id of the HTTP request that made the last
 	// accepted change; the same id is in the server's log.
 	AnnotationRequestID = "provisioning.rservice.dev/request-id"

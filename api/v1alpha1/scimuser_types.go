@@ -3,8 +3,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // ScimUserSpec is a user as the SCIM client sent it (RFC 7643 sections 4.1 and
-// 4.3). Nothing in it is derived, and an attribute that is missing here was not
-// sent or was cleared.
+// 4.3). An attribute that is missing here was not sent or was cleared.
 // +kubebuilder:validation:XValidation:rule="!has(self.emails) || self.emails.filter(e, has(e.primary) && e.primary).size() <= 1",message="at most one e-mail address may be primary"
 // +kubebuilder:validation:XValidation:rule="!has(self.phoneNumbers) || self.phoneNumbers.filter(e, has(e.primary) && e.primary).size() <= 1",message="at most one phone number may be primary"
 // +kubebuilder:validation:XValidation:rule="!has(self.addresses) || self.addresses.filter(e, has(e.primary) && e.primary).size() <= 1",message="at most one address may be primary"
@@ -119,6 +118,12 @@ type ScimUserSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	Groups []string `json:"groups,omitempty"`
+	// lastActive is what the user was called when it was last active. It is set while a user is
+	// inactive who has been active: some clients rename whom they deactivate, and rules go on
+	// reading these values then, so that its Person stays known by them. SCIM answers do not
+	// tell of it.
+	// +optional
+	LastActive *ScimIdentity `json:"lastActive,omitempty"`
 	// provisionedAt is when the client created the user, for sorting by Provisioned At. It
 	// stays when the object is restored from a backup, which makes
 	// metadata.creationTimestamp new. Unset on what was stored before there was this
@@ -133,6 +138,27 @@ type ScimUserSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
 	LastModified Timestamp `json:"lastModified,omitempty,omitzero"`
+}
+
+// ScimIdentity is what a user is called: the attributes by which its Person is known.
+type ScimIdentity struct {
+	// userName is the user's login name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	UserName string `json:"userName,omitempty"`
+	// name holds the parts of the user's name.
+	// +optional
+	Name *ScimName `json:"name,omitempty"`
+	// displayName is the name to show to people.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	DisplayName string `json:"displayName,omitempty"`
+	// emails are the user's e-mail addresses.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Emails []ScimValue `json:"emails,omitempty"`
 }
 
 // ScimName holds the parts of a user's name (RFC 7643 section 4.1.1).
@@ -310,6 +336,23 @@ func (u *ScimUser) IsActive() bool { return u.Spec.IsActive() }
 
 // IsActive reports whether the client has not deactivated the user: one of whom it never said so is active.
 func (s *ScimUserSpec) IsActive() bool { return s.Active == nil || *s.Active }
+
+// Identity is what the user is called now.
+func (s *ScimUserSpec) Identity() *ScimIdentity {
+	return &ScimIdentity{UserName: s.UserName, Name: s.Name, DisplayName: s.DisplayName, Emails: s.Emails}
+}
+
+// AsLastActive is the user with what it was called when it was last active. It is the user
+// itself, unless that has been active before and is not.
+func (u *ScimUser) AsLastActive() *ScimUser {
+	last := u.Spec.LastActive
+	if u.IsActive() || last == nil {
+		return u
+	}
+	user := *u
+	user.Spec.UserName, user.Spec.Name, user.Spec.DisplayName, user.Spec.Emails = last.UserName, last.Name, last.DisplayName, last.Emails
+	return &user
+}
 
 // ScimUserList is a list of ScimUser.
 // +kubebuilder:object:root=true

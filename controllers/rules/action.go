@@ -29,7 +29,7 @@ type action struct {
 	customID string
 	// value is nil for clear.
 	value *expression
-	// when limits the action. It is never empty.
+	// when limits the action; empty for always.
 	when v1alpha1.SetWhen
 	// force writes a field that another manager applied.
 	force bool
@@ -44,7 +44,7 @@ func (c *compiler) compileActions(spec *v1alpha1.AutomationRuleSpec) *CompileErr
 		if failed != nil {
 			return failed
 		}
-		c.rule.actions = append(c.rule.actions, action{operation: clearOperation, field: f, customID: id, when: f.when(""), force: spec.Update.Force})
+		c.rule.actions = append(c.rule.actions, action{operation: clearOperation, field: f, customID: id, force: spec.Update.Force})
 	}
 	for _, list := range []struct {
 		operation operation
@@ -72,8 +72,8 @@ func (c *compiler) compileAssignment(op operation, i int, entry v1alpha1.FieldAs
 	if failed != nil {
 		return action{}, failed
 	}
-	if !slices.Contains([]v1alpha1.SetWhen{"", v1alpha1.SetWhenCreated, v1alpha1.SetWhenActive, v1alpha1.SetWhenAlways}, entry.When) {
-		return action{}, &CompileError{Place: place, Message: `when is "created", "active", "always" or left out`}
+	if !slices.Contains([]v1alpha1.SetWhen{"", v1alpha1.SetWhenCreated, v1alpha1.SetWhenActive}, entry.When) {
+		return action{}, &CompileError{Place: place, Message: `when is "created", "active" or left out`}
 	}
 	e, failed := compileExpression(c.env, place, entry.Value, true)
 	if failed != nil {
@@ -82,7 +82,7 @@ func (c *compiler) compileAssignment(op operation, i int, entry v1alpha1.FieldAs
 	if !f.fits(e.typ, op) {
 		return action{}, &CompileError{Place: place, Message: fmt.Sprintf("gives %s where %s takes %s", e.typ, f.name, f.kind)}
 	}
-	return action{operation: op, field: f, customID: id, value: e, when: f.when(entry.When), force: entry.Force}, nil
+	return action{operation: op, field: f, customID: id, value: e, when: entry.When, force: entry.Force}, nil
 }
 
 // actionField finds the field that an action names and checks that the operation

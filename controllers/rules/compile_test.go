@@ -206,7 +206,7 @@ func TestCompileErrorsSayWhereAndWhat(t *testing.T) {
 		},
 		"a when that is not known": {
 			changed(withSet("name", "user.title"), func(r *v1alpha1.AutomationRule) { r.Spec.Update.Set[0].When = "never" }),
-			CompileError{"set[0] name", 0, 0, `when is "created", "active", "always" or left out`, ""},
+			CompileError{"set[0] name", 0, 0, `when is "created", "active" or left out`, ""},
 		},
 		"a subject that is not known": {
 			changed(func(r *v1alpha1.AutomationRule) { r.Spec.Subject = "ScimDevice" }),

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -18,46 +20,35 @@ type Kept struct {
 	Field string
 	// Because says why: "the user is inactive".
 	Because string
+	// Reason is set where somebody has to do something about it: the reason of the subject's
+	// condition.
+	Reason string
 }
 
-// when says when an action on the field is carried out, given what the rule says.
-func (f specField) when(said v1alpha1.SetWhen) v1alpha1.SetWhen {
-	switch {
-	case said != "":
-		return said
-	case f.identifying:
-		return v1alpha1.SetWhenActive
+// frozen reports whether an action is left out because its subject is inactive.
+func (r *run) frozen(a action, isNew bool) bool {
+	return a.when == v1alpha1.SetWhenActive && !r.active && !isNew
+}
+
+// calledOtherwise names the attributes of which an inactive user has other values than when
+// it was last active. Rules read those.
+func calledOtherwise(user *v1alpha1.ScimUser) []string {
+	last, now := user.AsLastActive().Spec, user.Spec
+	var names []string
+	for _, attribute := range []struct {
+		name string
+		same bool
+	}{
+		{"userName", last.UserName == now.UserName},
+		{"name", equality.Semantic.DeepEqual(last.Name, now.Name)},
+		{"displayName", last.DisplayName == now.DisplayName},
+		{"emails", equality.Semantic.DeepEqual(last.Emails, now.Emails)},
+	} {
+		if !attribute.same {
+			names = append(names, attribute.name)
+		}
 	}
-	return v1alpha1.SetWhenAlways
-}
-
-// frozen reports whether an action is left out because its subject is inactive. Some
-// clients rename whom they deactivate, which must not take from the record what the same
-// user, or the next one for the same human being, is to be found by. What no active user
-// has had is none of that.
-func (r *run) frozen(a action, working Record, isNew bool) bool {
-	if a.when != v1alpha1.SetWhenActive || r.active || isNew || neverActive(working) {
-		return false
-	}
-	parked := a.field.name == r.kind.match && strings.HasSuffix(r.kind.text(working, r.kind.match), ParkedDomain)
-	return !parked
-}
-
-// neverActive reports whether a record was made for an inactive user and no active one
-// has had it since.
-func neverActive(record Record) bool {
-	return record.GetAnnotations()[v1alpha1.AnnotationNeverActive] == "true"
-}
-
-// noteActive notes on a record that is made whether its subject is active, and on every
-// other one that it is once it is.
-func (r *run) noteActive(after Record, created bool) {
-	switch {
-	case r.active:
-		setAnnotation(after, v1alpha1.AnnotationNeverActive, "")
-	case created:
-		setAnnotation(after, v1alpha1.AnnotationNeverActive, "true")
-	}
+	return names
 }
 
 // keep notes that an action is left out, if it would change anything. It reports whether
@@ -101,6 +92,9 @@ func (r *run) respect(a action, working Record) (assigned bool, err error) {
 // not.
 func (o Outcome) Remarks() string {
 	var text strings.Builder
+	if len(o.LastActive) > 0 {
+		fmt.Fprintf(&text, "; it goes by %s of when the user was last active", strings.Join(o.LastActive, ", "))
+	}
 	if o.Overruled != "" {
 		fmt.Fprintf(&text, "; it sets %s, because the user is inactive, though field manager %s applied it", FieldDisabled, o.Overruled)
 	}

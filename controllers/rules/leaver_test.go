@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -18,78 +18,92 @@ func setWhen(field, value string, when v1alpha1.SetWhen) ruleChange {
 	}
 }
 
-// leaver is a user as it is after the client has renamed and deactivated it.
-func leaver(spec v1alpha1.ScimUserSpec) Input {
-	spec.Active = new(false)
+// leaver is a user as the client has left it; lastActive says what it was called until then.
+func leaver(spec v1alpha1.ScimUserSpec, lastActive *v1alpha1.ScimIdentity) Input {
+	spec.Active, spec.LastActive = new(false), lastActive
 	return Input{User: user(userID, spec)}
 }
 
 func TestWhatALeaverKeeps(t *testing.T) {
 	known := v1alpha1.PersonSpec{Name: "Jane", PrimaryEmail: "jane@example.com", OtherEmails: []string{"j@example.org"}, JobTitle: "Chef", Source: v1alpha1.SourceSCIM, SourceID: userID}
-	renamed := leaver(v1alpha1.ScimUserSpec{
-		UserName: "zz_jane@example.com", DisplayName: "zz_Jane", Title: "Retired", Emails: []v1alpha1.ScimValue{{Value: "zz@example.org"}},
-	})
-	const others = "user.emails.map(e, e.value)"
+	everything := changed(withSet("name", "firstNonBlank([user.displayName, user.name.formatted])"), withSet("primaryEmail", "user.userName"),
+		withSet("otherEmails", "user.emails.map(e, e.value)"), withSet("jobTitle", "user.title"))
+	sent := v1alpha1.ScimUserSpec{
+		UserName: "zz_jane@example.com", DisplayName: "zz_Jane", Title: "Retired",
+		Name: &v1alpha1.ScimName{Formatted: "zz"}, Emails: []v1alpha1.ScimValue{{Value: "zz@example.org"}},
+	}
+	called := &v1alpha1.ScimIdentity{UserName: "jane@example.com", DisplayName: "Jane", Emails: []v1alpha1.ScimValue{{Value: "j@example.org"}}}
+	const goesBy = "; it goes by userName, name, displayName, emails of when the user was last active"
 	for name, c := range map[string]struct {
 		rule    *v1alpha1.AutomationRule
 		in      Input
+		person  *v1alpha1.Person
 		want    func(*v1alpha1.PersonSpec)
 		message string
 	}{
-		"everything that it is known by, though the rule does not say so": {
-			rule:    changed(withSet("name", "user.displayName"), withSet("primaryEmail", "user.userName"), withSet("otherEmails", others), withSet("jobTitle", "user.title")),
-			want:    func(p *v1alpha1.PersonSpec) { p.JobTitle = "Retired" },
-			message: "rule rule changes jobTitle; it keeps name, primaryEmail, otherEmails, because the user is inactive",
+		"everything that it is known by": {
+			in: leaver(sent, called), want: func(p *v1alpha1.PersonSpec) { p.JobTitle = "Retired" },
+			message: "rule rule changes jobTitle" + goesBy,
 		},
-		"what add, remove and clear would change": {
-			rule: changed(withAdd("otherEmails", others), withRemove("otherEmails", `["j@example.org"]`), func(r *v1alpha1.AutomationRule) {
-				r.Spec.Update.Clear = []string{"name"}
-			}),
-			want:    func(*v1alpha1.PersonSpec) {},
-			message: "rule rule changes nothing; it keeps name, otherEmails, because the user is inactive",
+		"what it was called last, though nobody had looked before it left": {
+			in: leaver(sent, &v1alpha1.ScimIdentity{UserName: "roe@example.com", Name: &v1alpha1.ScimName{Formatted: "Jane Roe"}}),
+			want: func(p *v1alpha1.PersonSpec) {
+				p.JobTitle, p.PrimaryEmail, p.Name, p.OtherEmails = "Retired", "roe@example.com", "Jane Roe", nil
+			},
+			message: "rule rule changes name, primaryEmail, otherEmails, jobTitle" + goesBy,
+		},
+		"its name and address, on a Person that is made for it": {
+			in: leaver(sent, called), person: &v1alpha1.Person{}, want: func(p *v1alpha1.PersonSpec) { p.JobTitle = "Retired" },
+			message: "rule rule creates the Person" + goesBy,
 		},
 		"another field, where the rule says so": {
-			rule:    changed(setWhen("jobTitle", "user.title", v1alpha1.SetWhenActive)),
-			want:    func(*v1alpha1.PersonSpec) {},
-			message: "rule rule changes nothing; it keeps jobTitle, because the user is inactive",
+			rule: changed(setWhen("jobTitle", "user.title", v1alpha1.SetWhenActive)),
+			in:   leaver(sent, called), want: func(*v1alpha1.PersonSpec) {},
+			message: "rule rule changes nothing" + goesBy + "; it keeps jobTitle, because the user is inactive",
 		},
-		"nothing of what is set always": {
-			rule: changed(setWhen("name", "user.displayName", v1alpha1.SetWhenAlways), setWhen("primaryEmail", "user.userName", v1alpha1.SetWhenAlways),
-				setWhen("otherEmails", others, v1alpha1.SetWhenAlways)),
+		"such a field, though its value cannot be had": {
+			rule: changed(setWhen("jobTitle", "user.emails[7].value", v1alpha1.SetWhenActive)),
+			in:   leaver(sent, called), want: func(*v1alpha1.PersonSpec) {},
+			message: "rule rule changes nothing" + goesBy + "; it keeps jobTitle, because the user is inactive",
+		},
+		"nothing, if it never was active": {
+			in: leaver(sent, nil),
 			want: func(p *v1alpha1.PersonSpec) {
-				p.Name, p.PrimaryEmail, p.OtherEmails = "zz_Jane", "zz_jane@example.com", []string{"zz@example.org"}
+				p.Name, p.PrimaryEmail, p.OtherEmails, p.JobTitle = "zz_Jane", "zz_jane@example.com", []string{"zz@example.org"}, "Retired"
 			},
-			message: "rule rule changes name, primaryEmail, otherEmails",
+			message: "rule rule changes name, primaryEmail, otherEmails, jobTitle",
 		},
-		"a value that cannot be had is no failure": {
-			rule:    changed(withSet("primaryEmail", "user.emails[7].value"), withSet("jobTitle", "user.title")),
-			want:    func(p *v1alpha1.PersonSpec) { p.JobTitle = "Retired" },
-			message: "rule rule changes jobTitle; it keeps primaryEmail, because the user is inactive",
+		"nothing, once it is active again": {
+			in: func() Input {
+				back := sent
+				back.LastActive = called
+				return Input{User: user(userID, back)}
+			}(),
+			want: func(p *v1alpha1.PersonSpec) {
+				p.Name, p.PrimaryEmail, p.OtherEmails, p.JobTitle = "zz_Jane", "zz_jane@example.com", []string{"zz@example.org"}, "Retired"
+			},
+			message: "rule rule changes name, primaryEmail, otherEmails, jobTitle",
 		},
-		"nothing is said where nothing would change": {
-			rule:    changed(withSet("primaryEmail", "user.userName"), withSet("name", "?user.displayName")),
-			in:      leaver(v1alpha1.ScimUserSpec{UserName: "jane@example.com"}),
-			want:    func(*v1alpha1.PersonSpec) {},
-			message: "the Person already is as rule rule wants it",
+		"all without a word, if it was not renamed": {
+			in:   leaver(v1alpha1.ScimUserSpec{UserName: called.UserName, DisplayName: called.DisplayName, Emails: called.Emails, Title: "Chef"}, called),
+			want: func(*v1alpha1.PersonSpec) {}, message: "the Person already is as rule rule wants it",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := c.in
-			if in.User == nil {
-				in = renamed
+			dir, rule := &memory{}, everything
+			if c.person == nil {
+				dir.persons = append(dir.persons, person("jane", known))
 			}
-			dir := &memory{persons: []*v1alpha1.Person{person("other", v1alpha1.PersonSpec{PrimaryEmail: "zz_jane@example.com", SourceID: otherID})}}
-			if strings.Contains(c.message, "changes name, primaryEmail") {
-				dir.persons = nil
+			if c.rule != nil {
+				rule = c.rule
 			}
-			dir.persons = append(dir.persons, person("jane", known))
-			outcome := planned(t, []*Rule{compiled(t, c.rule)}, in, dir).Outcomes[0]
+			outcome := planned(t, []*Rule{compiled(t, rule)}, c.in, dir).Outcomes[0]
 			want := known.DeepCopy()
 			c.want(want)
 			if outcome.After == nil {
 				t.Fatal(outcome.Message)
 			}
-			if diff := cmp.Diff(*want, outcome.After.(*v1alpha1.Person).Spec); diff != "" {
+			if diff := cmp.Diff(*want, outcome.After.(*v1alpha1.Person).Spec, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
 			if outcome.Message != c.message {
@@ -99,32 +113,48 @@ func TestWhatALeaverKeeps(t *testing.T) {
 	}
 }
 
-func TestALeaverKeepsNothingOfAnAddressThatMakesWay(t *testing.T) {
-	rule := compiled(t, changed(withSet("primaryEmail", "user.userName")))
-	parked := linkedJane(func(p *v1alpha1.PersonSpec) { p.PrimaryEmail = "jane" + ParkedDomain })
-	outcome := planned(t, []*Rule{rule}, leaver(v1alpha1.ScimUserSpec{UserName: "jane@example.com"}), &memory{persons: []*v1alpha1.Person{parked}}).Outcomes[0]
-	if got := outcome.After.(*v1alpha1.Person).Spec.PrimaryEmail; got != "jane@example.com" {
-		t.Errorf("%s: %s", got, outcome.Message)
+// TestAnAddressThatALeaverKeeps has a user get the address of somebody who has left, and
+// come back at the same time.
+func TestAnAddressThatALeaverKeeps(t *testing.T) {
+	rules := []*Rule{compiled(t, changed(withSet("primaryEmail", "user.userName"), withSet("jobTitle", "user.title"), withSet("disabled", "!user.active")))}
+	in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "kept@example.com", Title: "Chef"})}
+	for name, c := range map[string]struct {
+		holder   v1alpha1.PersonSpec
+		withheld bool
+	}{
+		"who is inactive":   {v1alpha1.PersonSpec{SourceID: otherID}, true},
+		"who is gone":       {v1alpha1.PersonSpec{SourceID: "018f0000-0000-7000-8000-00000000dead"}, true},
+		"who was never one": {v1alpha1.PersonSpec{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.holder.PrimaryEmail = "Kept@example.com"
+			dir := &memory{
+				persons: []*v1alpha1.Person{linkedJane(func(p *v1alpha1.PersonSpec) { p.Disabled = true }), person("kept", c.holder)},
+				users:   []*v1alpha1.ScimUser{in.User, user(otherID, v1alpha1.ScimUserSpec{UserName: "x", Active: new(false)})},
+			}
+			outcome := planned(t, rules, in, dir).Outcomes[0]
+			if !c.withheld {
+				if !outcome.Failed() || outcome.Reason != v1alpha1.ReasonPrimaryEmailTaken || outcome.Withheld() != "" {
+					t.Errorf("%s: %s", outcome.Reason, outcome.Message)
+				}
+				return
+			}
+			if outcome.Failed() || outcome.Withheld() != v1alpha1.ReasonPrimaryEmailTaken || slices.Contains(outcome.Assigned, "primaryEmail") {
+				t.Fatalf("%s, withheld %s, assigned %v", outcome.Reason, outcome.Withheld(), outcome.Assigned)
+			}
+			after := outcome.After.(*v1alpha1.Person).Spec
+			if after.PrimaryEmail != "jane@example.com" || after.JobTitle != "Chef" || after.Disabled {
+				t.Errorf("%+v", after)
+			}
+			want := "rule rule changes jobTitle, disabled; it keeps primaryEmail, because Person kept, whose ScimUser has left, " +
+				"has the new one; delete that Person or change the primaryEmail of one of the two"
+			if outcome.Message != want {
+				t.Error(outcome.Message)
+			}
+		})
 	}
-}
-
-func TestAUserCreatedInactiveGetsAllOfItsPerson(t *testing.T) {
-	rules := []*Rule{
-		compiled(t, namedRule("first", withSet("primaryEmail", "user.userName"))),
-		compiled(t, namedRule("second", withSet("name", "user.displayName"))),
-	}
-	in := leaver(v1alpha1.ScimUserSpec{UserName: "jane@example.com", DisplayName: "Jane"})
-	whole := planned(t, rules, in, &memory{})
-	want := v1alpha1.PersonSpec{Name: "Jane", PrimaryEmail: "jane@example.com", Source: v1alpha1.SourceSCIM, SourceID: userID}
-	if diff := cmp.Diff(want, whole.Records[v1alpha1.RecordPerson].(*v1alpha1.Person).Spec); diff != "" {
-		t.Error(diff)
-	}
-	// The process ends after the first of the two writes.
-	left := whole.Outcomes[0].After.DeepCopyObject().(*v1alpha1.Person)
-	left.Name = "jane"
-	again := planned(t, rules, in, &memory{persons: []*v1alpha1.Person{left}})
-	if diff := cmp.Diff(want, again.Records[v1alpha1.RecordPerson].(*v1alpha1.Person).Spec); diff != "" {
-		t.Error(diff)
+	if _, err := Plan(t.Context(), rules, in, &memory{persons: []*v1alpha1.Person{linkedJane(func(*v1alpha1.PersonSpec) {})}, err: errors.New("no look-up")}); err == nil {
+		t.Error("a look-up failed, and nothing is known")
 	}
 }
 
@@ -135,7 +165,7 @@ func TestTheFormerUserOfAPersonMakesNoOther(t *testing.T) {
 		compiled(t, namedRule("first", withSet("primaryEmail", "user.userName"))),
 		compiled(t, namedRule("second", withSet("jobTitle", "user.title"))),
 	}
-	former := leaver(v1alpha1.ScimUserSpec{UserName: "zz_jane@example.com"})
+	former := leaver(v1alpha1.ScimUserSpec{UserName: "zz_jane@example.com"}, nil)
 	successor := user(otherID, v1alpha1.ScimUserSpec{UserName: "jane@example.com", Title: "Chef"})
 	dir := &memory{persons: []*v1alpha1.Person{linkedJane(func(*v1alpha1.PersonSpec) {})}, users: []*v1alpha1.ScimUser{former.User, successor}}
 	taken := planned(t, rules, Input{User: successor}, dir)
@@ -175,7 +205,7 @@ func TestTheFormerUserOfAPersonMakesNoOther(t *testing.T) {
 // neither the link nor what the client calls the leaver leads to it.
 func TestALeaverWhosePersonLostItsLink(t *testing.T) {
 	rules := []*Rule{compiled(t, changed(withSet("primaryEmail", "user.userName")))}
-	in := leaver(v1alpha1.ScimUserSpec{UserName: "zz_jane@example.com"})
+	in := leaver(v1alpha1.ScimUserSpec{UserName: "zz_jane@example.com"}, &v1alpha1.ScimIdentity{UserName: "jane@example.com"})
 	in.User.Status.Person = reference("jane")
 	for name, c := range map[string]struct {
 		sourceID string
@@ -206,63 +236,6 @@ func TestALeaverWhosePersonLostItsLink(t *testing.T) {
 	if _, err := Plan(t.Context(), rules, in, lookUps); err == nil {
 		t.Error("a look-up failed, and nothing is known")
 	}
-}
-
-// TestAPersonThatNoActiveUserHasHad corrects somebody who is yet to start: nobody is known
-// by the address before.
-func TestAPersonThatNoActiveUserHasHad(t *testing.T) {
-	rules := []*Rule{
-		compiled(t, namedRule("first", withSet("primaryEmail", "user.userName"), withSet("jobTitle", "user.title"))),
-		compiled(t, namedRule("second", withSet("name", "user.displayName"))),
-	}
-	var current *v1alpha1.Person
-	send := func(active bool, userName, displayName string) Result {
-		t.Helper()
-		dir := &memory{}
-		if current != nil {
-			dir.persons = append(dir.persons, current)
-		}
-		result := planned(t, rules, Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: userName, DisplayName: displayName, Active: &active})}, dir)
-		for _, outcome := range result.Outcomes {
-			if outcome.Failed() {
-				t.Fatal(outcome.Message)
-			}
-		}
-		// As it is written.
-		current = result.Outcomes[1].After.DeepCopyObject().(*v1alpha1.Person)
-		current.Name = "jane"
-		return result
-	}
-	expect := func(email, name string, never bool) {
-		t.Helper()
-		if current.Spec.PrimaryEmail != email || current.Spec.Name != name || neverActive(current) != never {
-			t.Errorf("%s, %s, never active: %t", current.Spec.PrimaryEmail, current.Spec.Name, neverActive(current))
-		}
-	}
-	made := send(false, "typo@example.com", "Typo")
-	if first := made.Outcomes[0]; !first.Create || !neverActive(first.After) {
-		t.Errorf("made without note: %s", first.Message)
-	}
-	expect("typo@example.com", "Typo", true)
-	send(false, "jane@example.com", "Jane")
-	expect("jane@example.com", "Jane", true)
-	steady := func() {
-		t.Helper()
-		for _, outcome := range send(!neverActive(current), "jane@example.com", "Jane").Outcomes {
-			if outcome.Reason != v1alpha1.ReasonNoChange {
-				t.Errorf("%s: %s", outcome.Reason, outcome.Message)
-			}
-		}
-	}
-	steady()
-	started := send(true, "jane@example.com", "Jane")
-	if first, second := started.Outcomes[0], started.Outcomes[1]; first.Reason != v1alpha1.ReasonApplied || second.Reason != v1alpha1.ReasonNoChange {
-		t.Errorf("%s; %s", first.Message, second.Message)
-	}
-	expect("jane@example.com", "Jane", false)
-	steady()
-	send(false, "zz_jane@example.com", "zz")
-	expect("jane@example.com", "Jane", false)
 }
 
 func TestFormerSourcesAreTheLastOnes(t *testing.T) {

@@ -33,7 +33,7 @@ func (a action) covers(other action) bool {
 	if other.force && !a.force {
 		return false
 	}
-	return a.when == v1alpha1.SetWhenAlways || a.when == v1alpha1.SetWhenActive && other.when != v1alpha1.SetWhenAlways
+	return a.when == "" || a.when == v1alpha1.SetWhenActive && other.when != ""
 }
 
 // pairFinding says what is odd about an action on a field that a later rule sets, in

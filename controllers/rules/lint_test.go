@@ -132,12 +132,9 @@ var lintTests = map[string]struct {
 			ruleAt("c", 3, when("user.active", setting("jobTitle", "user.title"))),
 			ruleAt("d", 4, setting("jobTitle", `record.jobTitle + "!"`)),
 		}, nil},
-	"a later rule overwrites while the user is active, as the earlier one does": {
-		[]*v1alpha1.AutomationRule{ruleAt("b", 1, setting("name", "user.nickName")), ruleAt("a", 2, setting("name", "user.title"))},
-		[]string{"rule b, set name: has no effect, because rule a, which runs later, always sets this field"}},
 	"a later rule overwrites while the user is active only, or with less force": {
 		[]*v1alpha1.AutomationRule{
-			ruleAt("a", 1, settingWhen("name", "user.nickName", v1alpha1.SetWhenAlways, false)), ruleAt("b", 2, setting("name", "user.title")),
+			ruleAt("a", 1, setting("name", "user.nickName")), ruleAt("b", 2, settingWhen("name", "user.title", v1alpha1.SetWhenActive, false)),
 			ruleAt("c", 3, settingWhen("jobTitle", "user.nickName", "", true)), ruleAt("d", 4, setting("jobTitle", "user.title")),
 		}, nil},
 	"records of two kinds have fields of their own": {

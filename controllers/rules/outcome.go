@@ -102,6 +102,9 @@ type Outcome struct {
 	// Kept are the fields that the rule would change and leaves as they are, in the order of
 	// its actions. The message tells of them.
 	Kept []Kept
+	// LastActive names the attributes of an inactive user that the rule read as they were when it
+	// was last active, because they have changed since. The message tells of them.
+	LastActive []string
 	// Overruled is the field manager that applied "disabled: false" to the Person of somebody
 	// who has left, which the rule disables all the same; "" where there is none.
 	Overruled string
@@ -137,4 +140,15 @@ const FieldDisabled = "disabled"
 // cleared it.
 func Assigned(outcomes []Outcome, field string) bool {
 	return slices.ContainsFunc(outcomes, func(o Outcome) bool { return !o.Failed() && slices.Contains(o.Assigned, field) })
+}
+
+// Withheld is the reason why a field is left as it is that somebody has to do something
+// about, "" for none. The rest of the rule is carried out.
+func (o Outcome) Withheld() string {
+	for _, kept := range o.Kept {
+		if kept.Reason != "" {
+			return kept.Reason
+		}
+	}
+	return ""
 }

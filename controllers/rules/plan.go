@@ -56,6 +56,8 @@ type planner struct {
 	id        string
 	namespace string
 	active    bool
+	// calledOtherwise is Outcome.LastActive.
+	calledOtherwise []string
 	// linked are the records that are linked to the subject.
 	linked records
 	// former is the name of the Person of an inactive user that is another one's by now.
@@ -112,7 +114,8 @@ func newPlanner(ctx context.Context, in Input, dir Directory) (*planner, error) 
 		return nil, errors.New("a plan needs either a user or a group")
 	case in.User != nil:
 		p.subject, p.id, p.namespace = userSubject, in.User.Name, in.User.Namespace
-		p.active = in.User.IsActive()
+		p.active, p.calledOtherwise = in.User.IsActive(), calledOtherwise(in.User)
+		p.in.User = in.User.AsLastActive()
 	default:
 		p.subject, p.id, p.namespace, p.active = groupSubject, in.Group.Name, in.Group.Namespace, true
 	}

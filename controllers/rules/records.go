@@ -60,9 +60,6 @@ type specField struct {
 	line bool
 	// engine fields are set by the engine alone.
 	engine bool
-	// identifying fields tell who the record is about: they stay while its subject is
-	// inactive.
-	identifying bool
 }
 
 func personField(name string, pointer func(*v1alpha1.PersonSpec) any) specField {
@@ -92,20 +89,19 @@ func siteField(name string, pointer func(*v1alpha1.SiteSpec) any) specField {
 	}
 }
 
-func (f specField) asRequired() specField    { f.required = true; return f }
-func (f specField) asEmail() specField       { f.email, f.line = true, true; return f }
-func (f specField) asName() specField        { f.line = true; return f }
-func (f specField) ofEngine() specField      { f.engine = true; return f }
-func (f specField) asIdentifying() specField { f.identifying = true; return f }
+func (f specField) asRequired() specField { f.required = true; return f }
+func (f specField) asEmail() specField    { f.email, f.line = true, true; return f }
+func (f specField) asName() specField     { f.line = true; return f }
+func (f specField) ofEngine() specField   { f.engine = true; return f }
 func (f specField) upTo(limit int) specField {
 	f.max = limit
 	return f
 }
 
 var personFields = []specField{
-	personField("name", func(p *v1alpha1.PersonSpec) any { return &p.Name }).asName().asIdentifying(),
-	personField("primaryEmail", func(p *v1alpha1.PersonSpec) any { return &p.PrimaryEmail }).asRequired().asEmail().asIdentifying(),
-	personField("otherEmails", func(p *v1alpha1.PersonSpec) any { return &p.OtherEmails }).asIdentifying(),
+	personField("name", func(p *v1alpha1.PersonSpec) any { return &p.Name }).asName(),
+	personField("primaryEmail", func(p *v1alpha1.PersonSpec) any { return &p.PrimaryEmail }).asRequired().asEmail(),
+	personField("otherEmails", func(p *v1alpha1.PersonSpec) any { return &p.OtherEmails }),
 	personField("jobTitle", func(p *v1alpha1.PersonSpec) any { return &p.JobTitle }),
 	personField("organization", func(p *v1alpha1.PersonSpec) any { return &p.Organization }),
 	personField("site", func(p *v1alpha1.PersonSpec) any { return &p.Site }),

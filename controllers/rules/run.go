@@ -166,13 +166,12 @@ func (r *run) update(outcome *Outcome) error {
 	}
 	r.kind.setText(after, "source", v1alpha1.SourceSCIM)
 	r.kind.setText(after, "sourceID", r.id)
-	if err := r.checkMatch(before, after); err != nil {
+	if assigned, err = r.checkMatch(before, after, created, assigned); err != nil {
 		return err
 	}
 	r.kind.keepFormerSource(before, after)
-	r.noteActive(after, created)
 	outcome.After, outcome.Create, outcome.Assigned = after, created, assigned
-	outcome.Kept, outcome.Overruled = r.kept, r.overruled
+	outcome.Kept, outcome.Overruled, outcome.LastActive = r.kept, r.overruled, r.calledOtherwise
 	if !created {
 		outcome.Before = copyOf(before)
 	}
@@ -187,7 +186,7 @@ func (r *run) carryOutAction(a action, working Record, isNew bool) (assigned boo
 	switch {
 	case a.when == v1alpha1.SetWhenCreated && !isNew:
 		return false, nil
-	case r.frozen(a, working, isNew):
+	case r.frozen(a, isNew):
 		_, err = r.keep(a, working, "the user is inactive")
 		return false, err
 	case r.applied[a.field.name].Manager != "" && !a.force:
@@ -233,8 +232,6 @@ func (k *recordKind) describe(outcome *Outcome, leftToOthers string) {
 		message = fmt.Sprintf("rule %s creates the %s", outcome.Rule, k.kind)
 	case len(outcome.Changes) > 0:
 		message = fmt.Sprintf("rule %s changes %s", outcome.Rule, changedFields(outcome.Changes))
-	case neverActive(before) != neverActive(outcome.After):
-		message = fmt.Sprintf("rule %s notes on the %s that its user is active", outcome.Rule, k.kind)
 	case leftToOthers != "", len(outcome.Kept) > 0:
 		outcome.Reason = v1alpha1.ReasonNoChange
 		message = fmt.Sprintf("rule %s changes nothing", outcome.Rule)

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/cel-go/common/types"
 
@@ -100,16 +101,40 @@ func (r *run) matchValue() (string, error) {
 	return string(text), nil
 }
 
-// checkMatch refuses a match value that another record has.
-func (r *run) checkMatch(before, after Record) error {
+// checkMatch refuses a match value that another record has. What was of a subject that has
+// left stays where it is, for whoever comes next: then this record keeps what it has, and the
+// rest of the rule, which may say who is in use, is carried out. It returns what is assigned
+// after that.
+func (r *run) checkMatch(before, after Record, created bool, assigned []string) ([]string, error) {
 	kind := r.kind
 	value := kind.matchKey(after)
 	if value == kind.matchKey(before) {
-		return nil
+		return assigned, nil
 	}
 	other, err := kind.byMatch(r.ctx, r.lookups.directory, value)
 	if err != nil || other == nil || other.GetName() == before.GetName() {
-		return err
+		return assigned, err
 	}
-	return &fault{kind.taken, fmt.Sprintf("%s %s has this %s; change one of the two", kind.kind, other.GetName(), kind.match)}
+	left, err := r.isLeft(other)
+	switch {
+	case err != nil:
+		return nil, err
+	case created || !left:
+		return nil, &fault{kind.taken, fmt.Sprintf("%s %s has this %s; change one of the two", kind.kind, other.GetName(), kind.match)}
+	}
+	kind.copyField(after, before, kind.match)
+	r.kept = append(r.kept, Kept{Field: kind.match, Reason: kind.taken, Because: fmt.Sprintf(
+		"%s %s, whose %s has left, has the new one; delete that %s or change the %s of one of the two",
+		kind.kind, other.GetName(), kind.subject, kind.kind, kind.match)})
+	return slices.DeleteFunc(assigned, func(field string) bool { return field == kind.match }), nil
+}
+
+// isLeft reports whether a record is of a subject that is gone or inactive.
+func (r *run) isLeft(record Record) (bool, error) {
+	source := r.kind.text(record, "sourceID")
+	if source == "" || source == r.id {
+		return false, nil
+	}
+	state, err := r.lookups.directory.SubjectState(r.ctx, r.kind.subject, source)
+	return state != SubjectActive, err
 }

@@ -80,5 +80,5 @@ func markUnfinished(kind *recordKind, steps []*step) {
 
 // setsOnNew reports whether the rule sets a field that it might not set later on.
 func (r *Rule) setsOnNew() bool {
-	return slices.ContainsFunc(r.actions, func(a action) bool { return a.when != v1alpha1.SetWhenAlways })
+	return slices.ContainsFunc(r.actions, func(a action) bool { return a.when != "" })
 }

@@ -71,7 +71,6 @@ func (w *writing) share() {
 			}
 		}
 		w.kind.keepFormerSource(before, after)
-		setAnnotation(after, v1alpha1.AnnotationNeverActive, s.outcome.After.GetAnnotations()[v1alpha1.AnnotationNeverActive])
 		if !s.outcome.Create {
 			s.outcome.Before = copyOf(before)
 		}

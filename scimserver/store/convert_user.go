@@ -72,14 +72,14 @@ func userAttributes(spec *v1alpha1.ScimUserSpec) (scim.Resource, error) {
 	return r, addExtensions(r, spec.Extensions)
 }
 
-// setUserAttributes writes what the client wrote into a spec. Groups and
-// times stay as they are.
+// setUserAttributes writes what the client wrote into a spec, and keeps what whoever is
+// taken out of use was called until then. Groups and times stay as they are.
 func setUserAttributes(spec *v1alpha1.ScimUserSpec, r scim.Resource) error {
 	extensions, err := extensionsOf(scim.User, r)
 	if err != nil {
 		return err
 	}
-	groups, provisioned, modified := spec.Groups, spec.ProvisionedAt, spec.LastModified
+	old := *spec
 	*spec = v1alpha1.ScimUserSpec{
 		UserName:          getString(r, "userName"),
 		ExternalID:        getString(r, "externalId"),
@@ -97,14 +97,27 @@ func setUserAttributes(spec *v1alpha1.ScimUserSpec, r scim.Resource) error {
 		X509Certificates:  certificatesOf(r.Values("x509Certificates")),
 		Enterprise:        enterpriseOf(r.Complex(scim.EnterpriseURN)),
 		Extensions:        extensions,
-		Groups:            groups,
-		ProvisionedAt:     provisioned,
-		LastModified:      modified,
+		Groups:            old.Groups,
+		ProvisionedAt:     old.ProvisionedAt,
+		LastModified:      old.LastModified,
 	}
 	for _, list := range userValueLists(spec) {
 		*list.values = valuesOf(r.Values(list.name))
 	}
+	spec.LastActive = lastActive(&old, spec)
 	return nil
+}
+
+// lastActive is what an inactive user was called when it was last active, as a change
+// leaves it: nil while it is active, and while it never has been.
+func lastActive(old, next *v1alpha1.ScimUserSpec) *v1alpha1.ScimIdentity {
+	switch {
+	case next.IsActive(), old.UserName == "":
+		return nil
+	case old.IsActive():
+		return old.Identity()
+	}
+	return old.LastActive
 }
 
 type valueList struct {

@@ -74,7 +74,7 @@ func TestJudge(t *testing.T) {
 		"an inactive user's Person that is enabled":   {func(c *cluster) { c.persons["u1"][0].Spec.Disabled = false }, "disabled is false"},
 		"a Person with another e-mail address":        {func(c *cluster) { c.persons["u0"][0].Spec.PrimaryEmail = "x@example" }, "primaryEmail is x@example"},
 		"a Person with another name":                  {func(c *cluster) { c.persons["u0"][0].Spec.Name = "X" }, "name is X"},
-		"an inactive user's Person with another name": {func(c *cluster) { c.persons["u1"][0].Spec.Name = "X" }, "never had"},
+		"an inactive user's Person with another name": {func(c *cluster) { c.persons["u1"][0].Spec.Name = "X" }, "name is X"},
 		"a Person outside the organization":           {func(c *cluster) { c.persons["u0"][0].Spec.Organization = nil }, "organization is"},
 		"a group that is not stored":                  {func(c *cluster) { delete(c.groups, "g0") }, "no ScimGroup g0"},
 		"an organization's group that is not ready":   {func(c *cluster) { c.groups["g0"].Status.Conditions = ready("False", "X") }, "config/samples"},

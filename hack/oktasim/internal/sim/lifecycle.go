@@ -10,9 +10,13 @@ import (
 
 // take copies what an accepted change has changed. ID and ExternalID never change.
 func (u *User) take(next *User) {
-	state := *u
-	state.before = nil
-	u.before = append(u.before, state)
+	switch {
+	case next.Active:
+		u.lastActive = nil
+	case u.Active:
+		state := *u
+		u.lastActive = &state
+	}
 	u.UserName, u.Email = next.UserName, next.Email
 	u.GivenName, u.FamilyName = next.GivenName, next.FamilyName
 	u.Title, u.Phone, u.Active = next.Title, next.Phone, next.Active
@@ -79,6 +83,8 @@ func (a *App) assignExisting(ctx context.Context, step *report.Step, u *User) er
 	if _, ok, err := a.send(ctx, step, http.MethodPatch, u.path(), body, http.StatusOK, http.StatusNoContent); err != nil || !ok {
 		return err
 	}
-	u.Active = true
+	next := *u
+	next.Active = true
+	u.take(&next)
 	return a.put(ctx, step, u, retitle)
 }

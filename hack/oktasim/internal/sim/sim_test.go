@@ -211,14 +211,20 @@ func TestTheRunEndsWhenTheServerStaysAway(t *testing.T) {
 	}
 }
 
-func TestWas(t *testing.T) {
-	u := &User{GivenName: "Ada", FamilyName: "King", Email: "ada@example.com", Active: true}
-	next := *u
-	next.FamilyName, next.Active = "Lovelace", false
-	u.take(&next)
-	for name, want := range map[string]bool{"Ada King": true, "Ada Lovelace": true, "Ada Hopper": false} {
-		if got := u.Was(func(state *User) bool { return state.DisplayName() == name }); got != want {
-			t.Errorf("was called %s: %t, want %t", name, got, want)
+func TestLastActive(t *testing.T) {
+	u := &User{GivenName: "Ada", FamilyName: "Byron", Active: true}
+	for _, step := range []struct {
+		family string
+		active bool
+		want   string
+	}{
+		{"King", true, "King"}, {"Lovelace", false, "King"}, {"Hopper", false, "King"}, {"Turing", true, "Turing"}, {"Turing", false, "Turing"},
+	} {
+		next := *u
+		next.FamilyName, next.Active = step.family, step.active
+		u.take(&next)
+		if got := u.LastActive().FamilyName; got != step.want {
+			t.Errorf("called %s, active %t: was last active as %s, want %s", step.family, step.active, got, step.want)
 		}
 	}
 }

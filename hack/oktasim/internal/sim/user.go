@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
@@ -29,8 +28,8 @@ type User struct {
 	Enterprise map[string]any
 	// Active is false once the user has been deactivated or unassigned.
 	Active bool
-	// before are the states that the user had before accepted changes.
-	before []User
+	// lastActive is an inactive user as it was when it was last active, nil if it never was.
+	lastActive *User
 
 	password string
 }
@@ -72,9 +71,12 @@ func ascii(name string) string {
 // DisplayName is what the user is called.
 func (u *User) DisplayName() string { return u.GivenName + " " + u.FamilyName }
 
-// Was reports whether a state of the user, the present one or one before, fits.
-func (u *User) Was(fits func(*User) bool) bool {
-	return fits(u) || slices.ContainsFunc(u.before, func(state User) bool { return fits(&state) })
+// LastActive is the user as it was when it was last active: as it is, unless it has been active before and is not.
+func (u *User) LastActive() *User {
+	if u.lastActive != nil {
+		return u.lastActive
+	}
+	return u
 }
 
 // attributes are the mapped attributes, as Okta sends them.

@@ -134,7 +134,9 @@ func (a *App) setActive(ctx context.Context, step *report.Step, u *User, active 
 		if err != nil || !ok {
 			return err
 		}
-		u.Active = active
+		next := *u
+		next.Active = active
+		u.take(&next)
 		if answer.Status == http.StatusOK {
 			a.checkUser(step, http.MethodPatch, answer.Body, u)
 			checkSecret(step, http.MethodPatch, answer, u)
