@@ -14,7 +14,7 @@ var _ = Describe("A user whose new e-mail address another Person has", func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 
-	DescribeTable("is told so, and nothing is written until the address is free", func(ctx SpecContext, holder func(SpecContext) *v1alpha1.Person) {
+	DescribeTable("is told so, and gets it when it is free", func(ctx SpecContext, title string, holder func(SpecContext) *v1alpha1.Person) {
 		w.start(ctx)
 		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
 		person := w.personOf(ctx, user)
@@ -23,7 +23,7 @@ var _ = Describe("A user whose new e-mail address another Person has", func() {
 		eventually(ctx, w, user, isFalse(v1alpha1.ReasonPrimaryEmailTaken))
 		Expect(readyMessage(user)).To(And(ContainSubstring("Person "+other.Name), Not(ContainSubstring("ohn@"))))
 		Expect(user.Status.Person.Name).To(Equal(person.Name))
-		Expect(get(ctx, w, person, person.Name)).To(And(primaryEmail("jane@example.com"), jobTitle("")))
+		Expect(get(ctx, w, person, person.Name)).To(And(primaryEmail("jane@example.com"), jobTitle(title)))
 		Expect(get(ctx, w, &v1alpha1.Person{}, other.Name).Spec.SourceID).NotTo(Equal(user.Name))
 
 		update(ctx, w, other, func(p *v1alpha1.Person) {
@@ -32,18 +32,18 @@ var _ = Describe("A user whose new e-mail address another Person has", func() {
 		eventually(ctx, w, person, And(primaryEmail("John@Example.com"), jobTitle("Engineer")))
 		eventually(ctx, w, user, isReady())
 	},
-		Entry("by hand", func(ctx SpecContext) *v1alpha1.Person {
+		Entry("by hand: nothing of the rule is written until then", "", func(ctx SpecContext) *v1alpha1.Person {
 			person := newPerson("john", "john@example.com")
 			Expect(w.Create(ctx, person)).To(Succeed())
 			return person
 		}),
-		Entry("by hand, disabled", func(ctx SpecContext) *v1alpha1.Person {
+		Entry("by hand, disabled", "", func(ctx SpecContext) *v1alpha1.Person {
 			person := newPerson("john", "JOHN@example.com")
 			person.Spec.Disabled = true
 			Expect(w.Create(ctx, person)).To(Succeed())
 			return person
 		}),
-		Entry("of a user that is gone", func(ctx SpecContext) *v1alpha1.Person {
+		Entry("of a user that is gone: the rest of the rule is carried out", "Engineer", func(ctx SpecContext) *v1alpha1.Person {
 			user := w.createReady(ctx, newUser("john@example.com", "John Roe"))
 			person := w.personOf(ctx, user)
 			Expect(w.Delete(ctx, user)).To(Succeed())

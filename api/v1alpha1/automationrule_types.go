@@ -167,9 +167,7 @@ type FieldAssignment struct {
 	Value string `json:"value,omitempty"`
 	// when limits the assignment: "created" to a record that this run creates, by this
 	// rule or by one before it; "active" to such a record and to subjects that are active,
-	// so that whoever leaves keeps the value; "always" not at all. Unset: "active" for
-	// name, primaryEmail and otherEmails of a Person, because some clients rename whom
-	// they deactivate, and "always" for every other field.
+	// so that whoever leaves keeps the value. Unset: no limit.
 	// +optional
 	When SetWhen `json:"when,omitempty"`
 	// force writes the field although another manager applied it, as Git does. Unset: such a

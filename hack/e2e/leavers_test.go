@@ -156,28 +156,17 @@ var _ = Describe("Whoever leaves and comes back", func() {
 		Expect(onePerson(ctx, id, true).Spec.EmployeeID).To(Equal("701984"))
 		execution := &v1alpha1.AutomationRuleExecution{}
 		Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "default-user-mapping-" + id}, execution)).To(Succeed())
-		Expect(strings.Join(execution.Status.Log, "\n")).To(ContainSubstring("it keeps name, primaryEmail, otherEmails, because the user is inactive"))
+		Expect(strings.Join(execution.Status.Log, "\n")).To(ContainSubstring("it goes by userName, displayName, emails of when the user was last active"))
 	})
 
-	It("is found though the rule says nothing of that", func(ctx SpecContext) {
-		rule := &v1alpha1.AutomationRule{}
-		Eventually(func() error {
-			if err := direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "default-user-mapping"}, rule); err != nil {
-				return err
-			}
-			rule.Spec.Condition = `email != "" && (name != "" || has(record.name))`
-			for i := range rule.Spec.Update.Set {
-				if rule.Spec.Update.Set[i].When == v1alpha1.SetWhenActive {
-					rule.Spec.Update.Set[i].When = ""
-				}
-			}
-			return direct.Update(ctx, rule)
+	It("keeps what it was called last, though nobody had looked before it left", func(ctx SpecContext) {
+		t.expect(ctx, http.StatusOK, http.MethodPatch, "/Users/"+id, patchOf(replace("userName", `"roe@example.com"`), replace("displayName", `"Babs Roe"`)))
+		send(ctx, http.MethodPut, leavingBabs(tombstone("roe@example.com")))
+		got := &v1alpha1.Person{}
+		Eventually(func(g Gomega) {
+			g.Expect(direct.Get(ctx, client.ObjectKeyFromObject(person), got)).To(Succeed())
+			g.Expect(got.Spec).To(And(HaveField("PrimaryEmail", "roe@example.com"), HaveField("Name", "Babs Roe"), HaveField("Disabled", true)))
 		}).Should(Succeed())
-		send(ctx, http.MethodPut, leavingBabs(tombstone(babs)))
-		onePerson(ctx, id, true)
-		again := hired(ctx)
-		onePerson(ctx, again, false)
-		takenOver(ctx, id)
 	})
 
 	It("is found by whoever is hired after both have left", func(ctx SpecContext) {

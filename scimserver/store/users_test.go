@@ -98,6 +98,54 @@ var _ = Describe("users", func() {
 		Expect(calls).To(Equal(4))
 	})
 
+	It("keeps what a user was called when it was last active, and tells no client", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, defaultTiming)
+		sent := func(name string, active bool) scim.Resource {
+			return scim.Resource{
+				"userName": name, "displayName": "Display " + name, "name": map[string]any{"familyName": name},
+				"emails": []any{map[string]any{"value": name + "@example.com"}}, "active": active,
+			}
+		}
+		early, err := s.Create(within(ctx), tenant, scim.User, sent("typo", false))
+		Expect(err).NotTo(HaveOccurred())
+		user := &v1alpha1.ScimUser{}
+		for _, step := range []struct {
+			name   string
+			active bool
+			want   string
+		}{
+			{"babs", false, ""}, // who was never active is called as was sent last
+			{"babs", true, ""},
+			{"jensen", true, ""},
+			{"zz_jensen", false, "jensen"},
+			{"tombstone", false, "jensen"},
+			{"jensen-roe", true, ""},
+			{"jensen-roe", false, "jensen-roe"},
+		} {
+			updated, err := s.Update(within(ctx), tenant, scim.User, early.ID(), "", func(scim.Resource) (scim.Resource, error) {
+				return sent(step.name, step.active), nil
+			})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(updated.Changed).To(BeTrue())
+			Expect(updated.Resource).NotTo(HaveKey("lastActive"))
+			Expect(s.live.Get(ctx, key(tenant, early.ID()), user)).To(Succeed())
+			if step.want == "" {
+				Expect(user.Spec.LastActive).To(BeNil(), "%s, active %t", step.name, step.active)
+				continue
+			}
+			Expect(user.Spec.LastActive).To(Equal(&v1alpha1.ScimIdentity{
+				UserName: step.want, DisplayName: "Display " + step.want, Name: &v1alpha1.ScimName{FamilyName: step.want},
+				Emails: []v1alpha1.ScimValue{{Value: step.want + "@example.com"}},
+			}))
+		}
+		again, err := s.Update(within(ctx), tenant, scim.User, early.ID(), "", func(scim.Resource) (scim.Resource, error) {
+			return sent("jensen-roe", false), nil
+		})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.Changed).To(BeFalse())
+	})
+
 	It("were last changed when they were created, until they are changed", func(ctx SpecContext) {
 		s, tenant := newStoreIn(ctx)
 		for rt, r := range map[*scim.ResourceType]scim.Resource{scim.User: user("babs@example.com"), scim.Group: group("Guides")} {
