@@ -42,14 +42,6 @@ func setValue(rule *v1alpha1.AutomationRule, field, value string) {
 }
 
 // setWhen says when a rule sets a field.
-func setWhen(rule *v1alpha1.AutomationRule, field string, when v1alpha1.SetWhen) {
-	for i := range rule.Spec.Update.Set {
-		if rule.Spec.Update.Set[i].Field == field {
-			rule.Spec.Update.Set[i].When = when
-		}
-	}
-}
-
 func location(is string) func(v1alpha1.PersonSpec) bool {
 	return func(spec v1alpha1.PersonSpec) bool { return spec.Location == is }
 }
