@@ -25,23 +25,32 @@ func (s *Server) authenticated(next handler) handler {
 	return func(r *http.Request) (response, error) {
 		token, given := bearerToken(r.Header)
 		if !given {
-			return response{}, unauthorized(`Bearer realm="`+realm+`"`,
-				"send the token of a ScimEndpoint as Authorization: Bearer <token>")
+			return response{}, s.stranger(unauthorized(`Bearer realm="`+realm+`"`,
+				"send the token of a ScimEndpoint as Authorization: Bearer <token>"))
 		}
 		client, err := s.auth.authenticate(r.Context(), token)
 		if err != nil {
 			return response{}, err
 		}
 		if client == nil {
-			return response{}, unauthorized(`Bearer realm="`+realm+`", error="invalid_token"`,
-				"the token is not valid, or not any more; take the current one from the ScimEndpoint's Secret")
+			return response{}, s.stranger(unauthorized(`Bearer realm="`+realm+`", error="invalid_token"`,
+				"the token is not valid, or not any more; take the current one from the ScimEndpoint's Secret"))
 		}
+		noteKnown(r)
 		s.lastUse.note(client)
 		c := callOf(r)
 		c.client = client
 		info := store.RequestInfo{RequestID: c.requestID, TokenID: client.tokenID}
 		return next(r.WithContext(store.WithRequestInfo(r.Context(), info)))
 	}
+}
+
+// stranger returns what somebody without a valid token is told, which is a 429 if there are too many of them.
+func (s *Server) stranger(told error) error {
+	if delay := s.rates.wait("strangers", strangersRate); delay > 0 {
+		return tooMany(delay)
+	}
+	return told
 }
 
 func unauthorized(challenge, detail string) error {

@@ -42,6 +42,12 @@ const (
 	sharePatience = 5 * time.Second
 	// maxMembersAfterPatch is how many members a group may have to be the answer to its PATCH.
 	maxMembersAfterPatch = 1000
+	// maxTenantRequests is how many requests of one tenant are served at the same time.
+	maxTenantRequests = 256
+	// maxConnections is how many there are at the same time, and maxStreams how many requests at the same time one with
+	// HTTP/2 may bring.
+	maxConnections = 1000
+	maxStreams     = 100
 	// maxHeaderBytes includes the request line, and so a filter.
 	maxHeaderBytes = 64 << 10
 
@@ -60,6 +66,14 @@ const (
 	DefaultShutdownTimeout = groupWriteTimeout + 3*time.Second
 	// defaultRequestsPerSecond is well above the 25 that Microsoft Entra ID asks for.
 	defaultRequestsPerSecond = 100
+)
+
+// The rates of what nobody has to answer for. They go together for all that have no valid token.
+var (
+	// strangersRate is for requests without a valid token, discovery included.
+	strangersRate = rateLimit{perSecond: 100, burst: 200}
+	// refusedLogRate is for lines in the access log: of strangers, and of each tenant's requests that are 429.
+	refusedLogRate = rateLimit{perSecond: 10, burst: 100}
 )
 
 // connectionTimeouts keep slow clients from holding connections.

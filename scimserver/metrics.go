@@ -24,6 +24,10 @@ var (
 		Name: "scim_http_requests_in_flight",
 		Help: "SCIM requests being served.",
 	})
+	connectionsCut = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "scim_http_connections_cut_total",
+		Help: "Connections closed because there were too many: of strangers, or of clients between two requests.",
+	})
 	panicsTotal = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "scim_http_panics_total",
 		Help: "SCIM requests that ended in a panic; each is a bug, and its stack is in the log.",
@@ -42,5 +46,5 @@ func countFrom0(route, method string) {
 }
 
 func init() {
-	metrics.Registry.MustRegister(requestsTotal, requestDuration, requestsInFlight, panicsTotal)
+	metrics.Registry.MustRegister(requestsTotal, requestDuration, requestsInFlight, connectionsCut, panicsTotal)
 }

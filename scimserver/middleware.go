@@ -26,6 +26,9 @@ func (s *Server) chain(base string, rt route) http.Handler {
 	known := s.authenticated(s.limited(handle))
 	h := s.adapt(func(r *http.Request) (response, error) {
 		if rt.public && r.Header.Get("Authorization") == "" {
+			if err := s.stranger(nil); err != nil {
+				return response{}, err
+			}
 			return handle(r)
 		}
 		return known(r)
@@ -69,8 +72,8 @@ func identify(base string) middleware {
 	}
 }
 
-// logAccess writes one line a request. What a client sends is never in it, save
-// the method and a request id of harmless characters.
+// logAccess writes one line a request, but for those that are refused without end: see refusedLogRate. What a client
+// sends is never in it, save the method and a request id of harmless characters.
 func (s *Server) logAccess(route string) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -82,8 +85,18 @@ func (s *Server) logAccess(route string) middleware {
 				if c.client != nil {
 					tokenID, tenant = c.client.tokenID, c.client.tenant
 				}
-				s.log.Info("Request", "method", methodLabel(r.Method), "route", route, "status", c.status,
-					"milliseconds", time.Since(start).Milliseconds(), "requestID", c.requestID, "tokenID", tokenID, "tenant", tenant)
+				if (c.client == nil || c.status == http.StatusTooManyRequests) && s.rates.wait("log/"+tenant, refusedLogRate) > 0 {
+					s.unlogged.Add(1)
+					return
+				}
+				line := []any{
+					"method", methodLabel(r.Method), "route", route, "status", c.status,
+					"milliseconds", time.Since(start).Milliseconds(), "requestID", c.requestID, "tokenID", tokenID, "tenant", tenant,
+				}
+				if refused := s.unlogged.Swap(0); refused > 0 {
+					line = append(line, "refusedBefore", refused)
+				}
+				s.log.Info("Request", line...)
 			}()
 			next.ServeHTTP(w, r)
 		})
@@ -188,15 +201,24 @@ func (s *Server) throttle(ctx context.Context, r *http.Request) error {
 	return ctx.Err()
 }
 
-// limited bounds the requests of each token.
+// limited bounds the requests of each token, and those of each tenant at the same time.
 func (s *Server) limited(next handler) handler {
 	return func(r *http.Request) (response, error) {
 		if delay := s.wait(r); delay > 0 {
-			wait := int(math.Ceil(delay.Seconds()))
-			return response{}, withHeader(
-				scim.NewError(http.StatusTooManyRequests, "too many requests; repeat this one in %d seconds", wait),
-				"Retry-After", strconv.Itoa(wait))
+			return response{}, tooMany(delay)
 		}
+		leave, err := s.shares.request(tenantOf(r))
+		if err != nil {
+			return response{}, err
+		}
+		defer leave()
 		return next(r)
 	}
+}
+
+func tooMany(delay time.Duration) error {
+	wait := int(math.Ceil(delay.Seconds()))
+	return withHeader(
+		scim.NewError(http.StatusTooManyRequests, "too many requests; repeat this one in %d seconds", wait),
+		"Retry-After", strconv.Itoa(wait))
 }

@@ -53,6 +53,10 @@ type Server struct {
 	log      logr.Logger
 	lastUse  *lastUse
 	address  atomic.Pointer[string]
+
+	connections *connections
+	// unlogged is how many requests that were refused are not in the log, since the last one that is.
+	unlogged atomic.Int64
 }
 
 // SetupWithManager makes a Server and adds it to the manager, with a readiness
@@ -96,7 +100,8 @@ func newServer(s resourceStore, auth authenticator, o Options) *Server {
 	}
 	return &Server{
 		options: o, store: s, auth: auth, log: o.Logger.WithName("scim"),
-		rates: newRates(time.Now), shares: newShares(), now: time.Now, timeouts: defaultConnectionTimeouts,
+		rates: newRates(time.Now), shares: newShares(), connections: newConnections(maxConnections),
+		now: time.Now, timeouts: defaultConnectionTimeouts,
 	}
 }
 
@@ -142,12 +147,13 @@ func (s *Server) Start(ctx context.Context) error {
 	s.log.Info("Serving SCIM", "address", address, "tls", s.certs != nil)
 	server := s.httpServer()
 	ended := make(chan error, 1)
+	bounded := boundListener{listener, s.connections}
 	go func() {
 		if s.certs != nil {
-			ended <- server.ServeTLS(listener, "", "")
+			ended <- server.ServeTLS(bounded, "", "")
 			return
 		}
-		ended <- server.Serve(listener)
+		ended <- server.Serve(bounded)
 	}()
 	s.address.Store(&address)
 	defer s.address.Store(nil)
@@ -174,6 +180,9 @@ func (s *Server) shutDown(ctx context.Context, server *http.Server) error {
 func (s *Server) httpServer() *http.Server {
 	server := &http.Server{
 		Handler:           s.Handler(),
+		ConnContext:       withConnection,
+		ConnState:         s.connections.change,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ReadHeaderTimeout: s.timeouts.header,
 		ReadTimeout:       s.timeouts.request,
 		WriteTimeout:      s.timeouts.answer,

@@ -184,6 +184,9 @@ func TestEveryPartOfARequestHasALimit(t *testing.T) {
 			t.Errorf("no %s", name)
 		}
 	}
+	if server.HTTP2 == nil || server.HTTP2.MaxConcurrentStreams != maxStreams {
+		t.Error("a connection may bring any number of requests at the same time")
+	}
 	if server.MaxHeaderBytes <= scim.MaxFilterLength*3 {
 		t.Error("the longest filter, percent-encoded, does not fit into MaxHeaderBytes")
 	}

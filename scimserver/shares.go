@@ -25,9 +25,9 @@ type shares struct {
 
 // share is what one tenant may hold.
 type share struct {
-	// bodies is in bytes of requests, decoded in bytes of what they become and of answers with members; bulks and scans
-	// are numbers of requests.
-	bodies, decoded, bulks, scans *semaphore.Weighted
+	// bodies is in bytes of requests, decoded in bytes of what they become and of answers with members; bulks, scans and
+	// requests are numbers of requests.
+	bodies, decoded, bulks, scans, requests *semaphore.Weighted
 	// users are the requests that hold some of it or wait for it.
 	users int
 }
@@ -46,10 +46,11 @@ func (s *shares) of(tenant string) (own *share, leave func()) {
 	own = s.tenants[tenant]
 	if own == nil {
 		own = &share{
-			bodies:  semaphore.NewWeighted(maxTenantBodies),
-			decoded: semaphore.NewWeighted(maxTenantMemory),
-			bulks:   semaphore.NewWeighted(maxTenantBulks),
-			scans:   semaphore.NewWeighted(maxTenantScans),
+			bodies:   semaphore.NewWeighted(maxTenantBodies),
+			decoded:  semaphore.NewWeighted(maxTenantMemory),
+			bulks:    semaphore.NewWeighted(maxTenantBulks),
+			scans:    semaphore.NewWeighted(maxTenantScans),
+			requests: semaphore.NewWeighted(maxTenantRequests),
 		}
 		s.tenants[tenant] = own
 	}
@@ -90,6 +91,16 @@ func (s *shares) part(ctx context.Context, own, all *semaphore.Weighted, weight 
 		return nil, later(http.StatusServiceUnavailable, "too many large requests and answers with members at once; repeat this one in %d seconds")
 	}
 	return func() { all.Release(weight); own.Release(weight); leave() }, nil
+}
+
+// request lets the tenant have one more request, or returns a 429 at once: those that wait hold something, too.
+func (s *shares) request(tenant string) (release func(), err error) {
+	own, leave := s.of(tenant)
+	if !own.requests.TryAcquire(1) {
+		leave()
+		return nil, tooManyAtOnce("requests")
+	}
+	return func() { own.requests.Release(1); leave() }, nil
 }
 
 // bulk waits until the tenant may run one more bulk request, or returns a 429.
