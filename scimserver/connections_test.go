@@ -178,7 +178,9 @@ func TestATenantHasSoManyRequestsAtTheSameTime(t *testing.T) {
 		}
 		leave = append(leave, release)
 	}
-	list := func(tenant string) int { return serve(s, as(tenant, request(http.MethodGet, "/scim/v2/Users", ""))).Code }
+	list := func(tenant string) int {
+		return serve(s, as(tenant, request(http.MethodGet, "/scim/v2/Users", ""))).Code
+	}
 	for range 2 * refusedLogRate.burst {
 		if status := list("busy"); status != http.StatusTooManyRequests {
 			t.Fatalf("got %d", status)

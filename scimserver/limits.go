@@ -34,6 +34,9 @@ const (
 	// bytes.
 	maxListedMembers = 1_000_000
 	listedMemberSize = 256
+	// maxWholeMembers is how many members a group's answer may have to be made before it is written. That of a larger one is
+	// written while it is made, without a Content-Length.
+	maxWholeMembers = 4096
 	// maxTenantBulks and maxTenantScans are how many bulk requests, and searches of all
 	// resources, of one tenant run at the same time.
 	maxTenantBulks = 4

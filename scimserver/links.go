@@ -44,26 +44,45 @@ func link(base string, rt *scim.ResourceType, res scim.Resource) (location, vers
 	if meta := res.Complex("meta"); meta != nil {
 		meta["location"] = location
 	}
-	addRefs(base, res.Values("groups"))
-	addRefs(base, res.Values("members"))
+	for _, name := range []string{"groups", "members"} {
+		switch values := res[name].(type) {
+		case []any:
+			addRefs(base, values)
+		case scim.Stream:
+			res[name] = streamRefs(base, values)
+		}
+	}
 	return location, versionOf(res)
 }
 
 func addRefs(base string, values []any) {
 	for _, value := range values {
-		reference, ok := value.(map[string]any)
-		if !ok {
-			continue
+		if reference, ok := value.(map[string]any); ok {
+			addRef(base, reference)
 		}
-		id, ok := reference["value"].(string)
-		if !ok {
-			continue
-		}
-		// The type of a user's group is "direct"; only a member can be a user.
-		rt := scim.Group
-		if reference["type"] == scim.User.Name {
-			rt = scim.User
-		}
-		reference["$ref"] = scim.Location(base, rt, id)
 	}
+}
+
+func streamRefs(base string, values scim.Stream) scim.Stream {
+	return func(yield func(map[string]any) bool) {
+		for value := range values {
+			addRef(base, value)
+			if !yield(value) {
+				return
+			}
+		}
+	}
+}
+
+func addRef(base string, reference map[string]any) {
+	id, ok := reference["value"].(string)
+	if !ok {
+		return
+	}
+	// The type of a user's group is "direct"; only a member can be a user.
+	rt := scim.Group
+	if reference["type"] == scim.User.Name {
+		rt = scim.User
+	}
+	reference["$ref"] = scim.Location(base, rt, id)
 }

@@ -2,6 +2,7 @@ package scimserver
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 // resourceStore is what the handlers need of package store.
 type resourceStore interface {
 	Create(ctx context.Context, tenant string, rt *scim.ResourceType, r scim.Resource) (scim.Resource, error)
-	Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, withMembers bool) (scim.Resource, error)
+	Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit store.Admit) (scim.Resource, error)
 	List(ctx context.Context, tenant string, rt *scim.ResourceType, q store.Query) (store.Page, error)
 	Update(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate store.Mutate) (store.Updated, error)
 	Delete(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string) error
@@ -21,8 +22,9 @@ type resourceStore interface {
 
 // resources serves one resource type (RFC 7644 sections 3.3 to 3.6).
 type resources struct {
-	rt    *scim.ResourceType
-	store resourceStore
+	rt     *scim.ResourceType
+	store  resourceStore
+	shares *shares
 }
 
 func tenantOf(r *http.Request) string { return callOf(r).client.tenant }
@@ -47,19 +49,52 @@ func (h *resources) create(r *http.Request) (response, error) {
 	return h.answer(r, http.StatusCreated, created, projection)
 }
 
-func (h *resources) get(r *http.Request) (response, error) {
+// get waits until the tenant's share has room for a group's members, which it has until the answer is written.
+func (h *resources) get(r *http.Request) (answer response, err error) {
 	projection, err := h.projection(r)
 	if err != nil {
 		return response{}, err
 	}
-	res, err := h.store.Get(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), h.withMembers(projection))
+	release := func() {}
+	defer func() {
+		if answer.release == nil { // an error, or a panic
+			release()
+		}
+	}()
+	var admit store.Admit
+	if h.withMembers(projection) {
+		admit = func(members int) error {
+			size := answerSize(members)
+			if size <= maxSmallBody {
+				return nil
+			}
+			held, err := h.shares.memory(r.Context(), tenantOf(r), size)
+			if err == nil {
+				release = held
+			}
+			return err
+		}
+	}
+	res, err := h.store.Get(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), admit)
 	if err != nil {
 		return response{}, err
 	}
 	if version := versionOf(res); scim.MatchesVersion(strings.Join(r.Header.Values("If-None-Match"), ","), version) {
 		return response{status: http.StatusNotModified, etag: version}, nil
 	}
-	return h.answer(r, http.StatusOK, res, projection)
+	answer, err = h.answer(r, http.StatusOK, res, projection)
+	if err == nil {
+		answer.release = release
+	}
+	return answer, err
+}
+
+// answerSize is how much memory a group's members take as long as an answer with them is written.
+func answerSize(members int) int64 {
+	if members > maxWholeMembers {
+		return int64(members) * store.StreamedMemberSize
+	}
+	return int64(members) * listedMemberSize
 }
 
 func (h *resources) replace(r *http.Request) (response, error) {
@@ -134,7 +169,9 @@ func (h *resources) answerUpdated(r *http.Request, updated store.Updated, projec
 	res := updated.Resource
 	if updated.Changed && h.withMembers(projection) && !callOf(r).bulk {
 		var err error
-		if res, err = h.store.Get(r.Context(), tenantOf(r), h.rt, res.ID(), true); err != nil {
+		// What is done must be answered, whatever the tenant has of its share.
+		all := func(int) error { return nil }
+		if res, err = h.store.Get(r.Context(), tenantOf(r), h.rt, res.ID(), all); err != nil {
 			return response{}, err
 		}
 	}
@@ -156,8 +193,29 @@ func (h *resources) answer(r *http.Request, status int, res scim.Resource, proje
 		return response{status: status, etag: versionOf(res), resourceID: res.ID()}, nil
 	}
 	location, version := link(baseURL(r), h.rt, res)
-	body, err := scim.Encode(h.rt, projection.Apply(res))
-	return response{status: status, body: body, location: location, etag: version, resourceID: res.ID()}, err
+	answer := response{status: status, location: location, etag: version, resourceID: res.ID()}
+	chosen := projection.Apply(res)
+	if members, ok := chosen["members"].(scim.Stream); ok && longerThan(members, maxWholeMembers) {
+		answer.stream = func(w io.Writer) error { return scim.EncodeTo(w, h.rt, chosen) }
+		if r.Method == http.MethodHead {
+			answer.stream = func(io.Writer) error { return nil }
+		}
+		return answer, nil
+	}
+	var err error
+	answer.body, err = scim.Encode(h.rt, chosen)
+	return answer, err
+}
+
+// longerThan reports whether a stream has more values than so many.
+func longerThan(values scim.Stream, limit int) bool {
+	n := 0
+	for range values {
+		if n++; n > limit {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *resources) projection(r *http.Request) (*scim.Projection, error) {

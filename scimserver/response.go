@@ -1,12 +1,34 @@
 package scimserver
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"strconv"
 
 	"rservice.dev/scim-operator/scimserver/scim"
 )
+
+// clientWriter keeps apart the errors of a client that is gone.
+type clientWriter struct {
+	io.Writer
+	gone bool
+}
+
+// Write implements io.Writer.
+func (w *clientWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.gone = w.gone || err != nil
+	return n, err
+}
+
+// writeStream breaks the connection off where the body cannot be completed, which is the only way to tell the client.
+func (a response) writeStream(w io.Writer) {
+	to := &clientWriter{Writer: w}
+	if err := a.stream(to); err != nil && !to.gone {
+		panic(err)
+	}
+}
 
 const contentType = "application/scim+json"
 
@@ -15,6 +37,8 @@ type response struct {
 	status int
 	// body is a SCIM message; nil for none. rest follows it in a long one.
 	body, rest []byte
+	// stream writes the body piece by piece, where body has none; nil if that is not so.
+	stream func(io.Writer) error
 	// release gives back what the answer holds once it is written; nil if that is nothing.
 	release func()
 	// location is the URI of the resource in the body.
@@ -77,6 +101,12 @@ func (a response) write(w http.ResponseWriter) {
 	if a.body != nil {
 		h.Set("Content-Type", contentType)
 		h.Set("Content-Length", strconv.Itoa(len(a.body)+len(a.rest)))
+	}
+	if a.stream != nil {
+		h.Set("Content-Type", contentType)
+		w.WriteHeader(a.status)
+		a.writeStream(w)
+		return
 	}
 	w.WriteHeader(a.status)
 	// A client that is gone cannot be told so.

@@ -58,7 +58,7 @@ func (s *Server) routes() []route {
 }
 
 func (s *Server) resourceRoutes(rt *scim.ResourceType) []route {
-	h := &resources{rt: rt, store: s.store}
+	h := &resources{rt: rt, store: s.store, shares: s.shares}
 	all := &searches{rt: rt, store: s.store, shares: s.shares, now: s.now}
 	one := rt.Endpoint + "/{id}"
 	writes := s.writes(rt)
@@ -82,7 +82,7 @@ func (s *Server) resourceRoutes(rt *scim.ResourceType) []route {
 
 // writes are the methods that change a resource, as requests and as bulk operations.
 func (s *Server) writes(rt *scim.ResourceType) map[string]handler {
-	h := &resources{rt: rt, store: s.store}
+	h := &resources{rt: rt, store: s.store, shares: s.shares}
 	return map[string]handler{
 		http.MethodPost:   s.audited("create", rt, h.create),
 		http.MethodPut:    s.audited("replace", rt, h.replace),

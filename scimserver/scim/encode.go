@@ -2,6 +2,7 @@ package scim
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -26,6 +27,8 @@ func AppendEncode(dst []byte, rt *ResourceType, res Resource) ([]byte, error) {
 type encoder struct {
 	out []byte
 	err error
+	// to gets what is appended, in pieces; nil keeps all of it.
+	to io.Writer
 }
 
 func (e *encoder) resource(rt *ResourceType, res Resource) {
@@ -59,6 +62,10 @@ func (e *encoder) members(attributes []*Attribute, object map[string]any, first 
 			continue
 		}
 		known++
+		if values, ok := v.(Stream); ok {
+			e.stream(a, values, first)
+			continue
+		}
 		e.name(a.Name, first)
 		e.attribute(a, v)
 	}

@@ -226,6 +226,8 @@ func selectParts(v any, free bool, only, excluded *choice) any {
 		return v
 	}
 	switch v := v.(type) {
+	case Stream:
+		return v.selectFrom(only, excluded)
 	case []any:
 		out := make([]any, 0, len(v))
 		for _, element := range v {

@@ -38,6 +38,9 @@ func (r Resource) Complex(name string) map[string]any {
 
 // Values returns the values of a multi-valued attribute, or nil.
 func (r Resource) Values(name string) []any {
+	if values, ok := r[name].(Stream); ok {
+		return values.values()
+	}
 	v, _ := r[name].([]any)
 	return v
 }

@@ -111,7 +111,7 @@ var _ = Describe("the creation of a group that breaks off", func() {
 				goesOn = Not(goesOn)
 			}
 			Expect(created.ID()).To(goesOn)
-			r, err := s.Get(within(ctx), tenant, scim.Group, created.ID(), true)
+			r, err := s.Get(within(ctx), tenant, scim.Group, created.ID(), allMembers)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(r.MemberIDs()).To(Equal(users))
 
@@ -149,7 +149,7 @@ var _ = Describe("the creation of a group that breaks off", func() {
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[0]))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(created.ID()).NotTo(Equal(begun))
-		r, err := s.Get(within(ctx), tenant, scim.Group, created.ID(), true)
+		r, err := s.Get(within(ctx), tenant, scim.Group, created.ID(), allMembers)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.MemberIDs()).To(Equal(users[:1]))
 		_, err = s.Create(within(ctx), tenant, scim.Group, group("guides", users...))

@@ -91,7 +91,7 @@ var _ = It("does not find what was just deleted, although the indexes still have
 		Expect(err).NotTo(HaveOccurred(), text)
 		Expect(page).To(And(HaveField("Resources", BeEmpty()), HaveField("Total", 0)), text)
 	}
-	r, err := s.Get(within(ctx), tenant, scim.Group, guides.ID(), true)
+	r, err := s.Get(within(ctx), tenant, scim.Group, guides.ID(), allMembers)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(r.MemberIDs()).To(BeEmpty())
 })

@@ -170,7 +170,7 @@ func (s *Store) currentGroup(ctx context.Context, tenant, id, ifMatch string) (*
 		return nil, groupState{}, err
 	}
 	state := groupState{}
-	if state.members, err = s.members(ctx, tenant, id); err != nil {
+	if state.members, err = s.members(ctx, group); err != nil {
 		return nil, groupState{}, err
 	}
 	if state.resource, err = groupResource(group); err != nil {

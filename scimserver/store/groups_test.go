@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -54,7 +55,7 @@ var _ = Describe("groups", func() {
 	}
 	membersOf := func(ctx SpecContext, s *Store, tenant, id string) []string {
 		GinkgoHelper()
-		r, err := s.Get(within(ctx), tenant, scim.Group, id, true)
+		r, err := s.Get(within(ctx), tenant, scim.Group, id, allMembers)
 		Expect(err).NotTo(HaveOccurred())
 		return r.MemberIDs()
 	}
@@ -71,7 +72,7 @@ var _ = Describe("groups", func() {
 		updated, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[2], nested.ID()))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(updated.Members).To(Equal(4))
-		read, err := s.Get(within(ctx), tenant, scim.Group, created.ID(), true)
+		read, err := s.Get(within(ctx), tenant, scim.Group, created.ID(), allMembers)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(read.MemberIDs()).To(ConsistOf(users[0], users[1], users[2], nested.ID()))
 		Expect(read.Complex("meta")).To(Equal(updated.Resource.Complex("meta")))
@@ -80,7 +81,7 @@ var _ = Describe("groups", func() {
 		stored := &v1alpha1.ScimUser{}
 		Expect(direct.Get(ctx, key(tenant, users[2]), stored)).To(Succeed())
 		Expect(stored.Spec.Groups).To(Equal([]string{created.ID()}))
-		u, err := s.Get(within(ctx), tenant, scim.User, users[2], false)
+		u, err := s.Get(within(ctx), tenant, scim.User, users[2], nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(u.Values("groups")).To(Equal([]any{map[string]any{"value": created.ID(), "display": "Engineering", "type": "direct"}}))
 
@@ -319,7 +320,7 @@ var _ = Describe("groups", func() {
 		stored := &v1alpha1.ScimUser{}
 		Expect(direct.Get(ctx, key(tenant, users[1]), stored)).To(Succeed())
 		Expect(stored.Spec.Groups).To(Equal([]string{created.ID()}))
-		u, err := s.Get(within(ctx), tenant, scim.User, users[1], false)
+		u, err := s.Get(within(ctx), tenant, scim.User, users[1], nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(slices.Collect(valuesOfAny(u.Values("groups")))).To(Equal([]string{created.ID()}))
 	})
@@ -334,3 +335,45 @@ func valuesOfAny(list []any) func(func(string) bool) {
 		}
 	}
 }
+
+var _ = Describe("large groups", func() {
+	It("are looked up a few at the same time, and do not hold up others", func(ctx SpecContext) {
+		s, tenant := newStoreIn(ctx)
+		member, err := s.Create(within(ctx), tenant, scim.User, user("babs@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		var ids []string
+		for _, name := range []string{"Large", "Small"} {
+			created, err := s.Create(within(ctx), tenant, scim.Group, group(name, member.ID()))
+			Expect(err).NotTo(HaveOccurred())
+			ids = append(ids, created.ID())
+		}
+		large := &v1alpha1.ScimGroup{}
+		Expect(direct.Get(ctx, key(tenant, ids[0]), large)).To(Succeed())
+		large.Annotations[annotationMembers] = "5000-0"
+		Expect(direct.Update(ctx, large)).To(Succeed())
+		var told []int
+		admit := func(members int) error {
+			told = append(told, members)
+			return nil
+		}
+		Eventually(func() []int {
+			told = nil
+			_, err := s.Get(within(ctx), tenant, scim.Group, ids[0], admit)
+			Expect(err).NotTo(HaveOccurred())
+			return told
+		}).Should(Equal([]int{5000}))
+
+		Expect(s.largeLookups.TryAcquire(maxLargeLookups)).To(BeTrue())
+		impatient, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		defer cancel()
+		_, err = s.Get(impatient, tenant, scim.Group, ids[0], admit)
+		Expect(err).To(MatchError(context.DeadlineExceeded))
+		small, err := s.Get(within(ctx), tenant, scim.Group, ids[1], admit)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(small.MemberIDs()).To(Equal([]string{member.ID()}))
+		s.largeLookups.Release(maxLargeLookups)
+		found, err := s.Get(within(ctx), tenant, scim.Group, ids[0], admit)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found.MemberIDs()).To(Equal([]string{member.ID()}))
+	})
+})

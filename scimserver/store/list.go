@@ -26,7 +26,7 @@ type Query struct {
 	WithMembers bool
 	// Admit is told before the members of the page's groups are looked up how many there are, by what the groups note of
 	// themselves. Its error ends the List; nil lets all pass.
-	Admit func(members int) error
+	Admit Admit
 	// Each takes the resources of the page one after the other, so that they are not all held at the same time. Its
 	// error ends the List; nil leaves the resources in the Page.
 	Each func(rt *scim.ResourceType, r scim.Resource) error
@@ -188,17 +188,24 @@ func (s *Store) admit(ctx context.Context, tenant string, q *Query, groups []str
 		if err != nil {
 			return fmt.Errorf("read from the cache: %w", err)
 		}
-		noted, ok := notedMembers(group)
-		if !ok { // an older operator has written it
-			members, err := s.members(ctx, tenant, id)
-			if err != nil {
-				return err
-			}
-			noted.count = len(members)
+		count, err := s.memberCount(ctx, group)
+		if err != nil {
+			return err
 		}
-		total += noted.count
+		total += count
 	}
 	return q.Admit(total)
+}
+
+// memberCount returns how many members a group has, by what it notes of itself.
+func (s *Store) memberCount(ctx context.Context, group *v1alpha1.ScimGroup) (int, error) {
+	noted, ok := notedMembers(group)
+	if ok {
+		return noted.count, nil
+	}
+	// An older operator has written it.
+	members, err := s.members(ctx, group)
+	return len(members), err
 }
 
 // bounds returns the part that is wanted of n places in order.

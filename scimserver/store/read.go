@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -10,16 +11,21 @@ import (
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-// Get returns a resource, or a 404. Users carry their groups, groups their
-// members if asked for. $ref and meta.location are relative to no base URL; the
-// HTTP layer sets them.
-func (s *Store) Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, withMembers bool) (scim.Resource, error) {
-	if withMembers {
-		if err := s.waitForWrites(ctx); err != nil {
-			return nil, err
-		}
+// Admit is told how many members a group has, by what the group notes of itself, before they are looked up. Its error
+// ends the request.
+type Admit func(members int) error
+
+// StreamedMemberSize is about how much memory a member takes as long as the scim.Stream of a group's members is in
+// use, in bytes.
+const StreamedMemberSize = 64
+
+// Get returns a resource, or a 404. Users carry their groups, groups their members as a scim.Stream if admit is not
+// nil. $ref and meta.location are relative to no base URL; the HTTP layer sets them.
+func (s *Store) Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit Admit) (scim.Resource, error) {
+	if rt == scim.Group && admit != nil {
+		return s.getGroup(ctx, tenant, id, admit)
 	}
-	r, err := s.load(ctx, tenant, rt, id, withMembers)
+	r, err := s.load(ctx, tenant, rt, id, false)
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +33,54 @@ func (s *Store) Get(ctx context.Context, tenant string, rt *scim.ResourceType, i
 		return nil, notFound(rt, id)
 	}
 	return r, nil
+}
+
+// getGroup returns a group with its members.
+func (s *Store) getGroup(ctx context.Context, tenant, id string, admit Admit) (scim.Resource, error) {
+	if err := s.waitForWrites(ctx); err != nil {
+		return nil, err
+	}
+	group := &v1alpha1.ScimGroup{}
+	found, err := fetch(ctx, s, tenant, id, group, false, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, notFound(scim.Group, id)
+	}
+	r, err := groupResource(group)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.waitForMembers(ctx, group); err != nil {
+		return nil, err
+	}
+	count, err := s.memberCount(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	if err := admit(count); err != nil {
+		return nil, err
+	}
+	members, err := s.members(ctx, group)
+	if err == nil && len(members) > 0 {
+		r["members"] = streamOf(members)
+	}
+	return r, err
+}
+
+// streamOf returns members as an attribute of which no representation is made before it is needed.
+func streamOf(members []member) scim.Stream {
+	return func(yield func(map[string]any) bool) {
+		value := make(map[string]any, 4)
+		for _, m := range members {
+			clear(value)
+			m.describe(value)
+			if !yield(value) {
+				return
+			}
+		}
+	}
 }
 
 func (s *Store) index(rt *scim.ResourceType) *kindIndex {
@@ -68,7 +122,11 @@ func (s *Store) load(
 	if err := s.waitForMembers(ctx, group); err != nil {
 		return nil, err
 	}
-	return r, s.addMembers(ctx, tenant, r)
+	members, err := s.members(ctx, group)
+	if err == nil && len(members) > 0 {
+		r["members"] = membersAttribute(members)
+	}
+	return r, err
 }
 
 // userResource returns a stored user as a resource.
@@ -121,8 +179,23 @@ type member struct {
 	isGroup bool
 }
 
+// Looking up the members of a large group takes some 800 bytes for each for a moment, so that maxLargeLookups of those are
+// looked up at the same time. More would not be faster.
+const (
+	largeGroup      = 4096
+	maxLargeLookups = 2
+)
+
 // members returns the direct members of a group in the order of their ids.
-func (s *Store) members(ctx context.Context, tenant, group string) ([]member, error) {
+func (s *Store) members(ctx context.Context, of *v1alpha1.ScimGroup) ([]member, error) {
+	// One that notes nothing, as of an older operator, may be large.
+	if noted, ok := notedMembers(of); !ok || noted.count > largeGroup {
+		if err := s.largeLookups.Acquire(ctx, 1); err != nil {
+			return nil, fmt.Errorf("wait to look up members: %w", err)
+		}
+		defer s.largeLookups.Release(1)
+	}
+	tenant, group := of.Namespace, of.Name
 	users, err := s.usersBy(ctx, tenant, indexMemberOf, group)
 	if err != nil {
 		return nil, err
@@ -147,25 +220,22 @@ func (s *Store) members(ctx context.Context, tenant, group string) ([]member, er
 	return members, nil
 }
 
-func (s *Store) addMembers(ctx context.Context, tenant string, r scim.Resource) error {
-	members, err := s.members(ctx, tenant, r.ID())
-	if err != nil || len(members) == 0 {
-		return err
-	}
-	r["members"] = membersAttribute(members)
-	return nil
-}
-
 func membersAttribute(members []member) []any {
 	list := make([]any, len(members))
 	for i, m := range members {
-		kind := scim.User.Name
-		if m.isGroup {
-			kind = scim.Group.Name
-		}
-		list[i] = map[string]any{"value": m.id, "display": m.display, "type": kind}
+		value := make(map[string]any, 4) // with $ref
+		m.describe(value)
+		list[i] = value
 	}
 	return list
+}
+
+// describe sets what a group says of a member.
+func (m *member) describe(value map[string]any) {
+	value["value"], value["display"], value["type"] = m.id, m.display, scim.User.Name
+	if m.isGroup {
+		value["type"] = scim.Group.Name
+	}
 }
 
 func sorted(ids []string) []string {

@@ -47,7 +47,7 @@ var _ = Describe("a revision that no event tells of", func() {
 	It("does not keep a group from being read and changed", func(ctx SpecContext) {
 		s, tenant := newStoreIn(ctx)
 		id := notedRevision(ctx, s, tenant)
-		r, err := s.Get(within(ctx), tenant, scim.Group, id, true)
+		r, err := s.Get(within(ctx), tenant, scim.Group, id, allMembers)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.MemberIDs()).To(HaveLen(1))
 		updated, err := s.Update(within(ctx), tenant, scim.Group, id, "", set("displayName", "Tour Guides"))
@@ -61,7 +61,7 @@ var _ = Describe("a revision that no event tells of", func() {
 		s.client = outdated{s.client}
 		impatient, cancel := context.WithTimeout(ctx, 3*time.Second)
 		defer cancel()
-		_, err := s.Get(impatient, tenant, scim.Group, id, true)
+		_, err := s.Get(impatient, tenant, scim.Group, id, allMembers)
 		Expect(err).To(MatchError(context.DeadlineExceeded))
 	})
 

@@ -51,7 +51,7 @@ var _ = Describe("a user who was stored before active always was", Serial, func(
 			g.Expect(s.client.Create(ctx, silent)).To(Succeed())
 			g.Expect(silent.Spec.Active).To(BeNil())
 		}).Should(Succeed())
-		read, err := s.Get(within(ctx), tenant, scim.User, id, false)
+		read, err := s.Get(within(ctx), tenant, scim.User, id, nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(read).To(HaveKeyWithValue("active", true))
 

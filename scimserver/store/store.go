@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -69,6 +70,8 @@ type Store struct {
 	// groupLocks serialise the changes of one group's membership in this process;
 	// between processes resourceVersions decide.
 	groupLocks keyedMutex
+	// largeLookups bounds how many large groups' members are looked up at the same time.
+	largeLookups *semaphore.Weighted
 }
 
 // kindIndex is the ordered index of a kind and how far it must have come to
@@ -90,7 +93,10 @@ func New(ctx context.Context, o Options) (*Store, error) {
 }
 
 func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
-	s := &Store{client: o.Client, live: o.Live, namespace: o.Namespace, timing: t, claims: claims{client: o.Client, live: o.Live, timing: t}}
+	s := &Store{
+		client: o.Client, live: o.Live, namespace: o.Namespace, timing: t, claims: claims{client: o.Client, live: o.Live, timing: t},
+		largeLookups: semaphore.NewWeighted(maxLargeLookups),
+	}
 	s.users = kindIndex{
 		order: newOrder(), newObject: func() client.Object { return &v1alpha1.ScimUser{} }, listKind: v1alpha1.GroupVersion.WithKind("ScimUserList"),
 	}

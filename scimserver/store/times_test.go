@@ -48,7 +48,7 @@ var _ = Describe("when a resource was created", func() {
 			LastModified: v1alpha1.NewTimestamp(time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)),
 		}}
 		Expect(direct.Create(ctx, restored)).To(Succeed())
-		r, err := replica(ctx, tenant, defaultTiming).Get(within(ctx), tenant, scim.User, id, false)
+		r, err := replica(ctx, tenant, defaultTiming).Get(within(ctx), tenant, scim.User, id, nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(created(r)).To(Equal("2024-01-02T03:04:05.000006Z"))
 		Expect(modified(r)).To(Equal("2025-01-02T03:04:05Z"))
@@ -62,7 +62,7 @@ var _ = Describe("when a resource was created", func() {
 		Expect(direct.Create(ctx, old)).To(Succeed())
 		s := replica(ctx, tenant, defaultTiming)
 		want := old.CreationTimestamp.UTC().Format(time.RFC3339)
-		r, err := s.Get(within(ctx), tenant, scim.User, id, false)
+		r, err := s.Get(within(ctx), tenant, scim.User, id, nil)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(created(r)).To(Equal(want))
 		Expect(modified(r)).To(Equal(want))

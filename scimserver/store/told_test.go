@@ -83,7 +83,7 @@ var _ = Describe("a group's version", func() {
 			err := s.client.Get(within(ctx), key(tenant, id), cached)
 			return cached.ResourceVersion, err
 		}).Should(Equal(moved.ResourceVersion))
-		r, err := s.Get(within(ctx), tenant, scim.Group, id, true)
+		r, err := s.Get(within(ctx), tenant, scim.Group, id, allMembers)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.MemberIDs()).To(Equal([]string{babs}))
 		_, err = s.Update(within(ctx), tenant, scim.Group, id, "", leave(babs))

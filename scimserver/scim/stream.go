@@ -1,0 +1,73 @@
+package scim
+
+import "io"
+
+// Stream is a multi-valued complex attribute of a Resource whose values are made one after the other when the resource
+// is encoded, because all at the same time would take much memory: the members of a group. A value belongs to the stream, which
+// may use it again for the next one; whoever takes it may change it. Only Projection.Apply, Encode and Resource.Values
+// know of it.
+type Stream func(yield func(value map[string]any) bool)
+
+// encodeChunk is about how much EncodeTo writes at once, in bytes.
+const encodeChunk = 32 << 10
+
+// EncodeTo writes the JSON of Encode, piece by piece. The error is that of the writer, or tells of a value of a type that a
+// Resource cannot hold.
+func EncodeTo(w io.Writer, rt *ResourceType, res Resource) error {
+	e := encoder{out: make([]byte, 0, encodeChunk+encodeChunk/4), to: w}
+	e.resource(rt, res)
+	e.write()
+	return e.err
+}
+
+// stream appends a Stream as an attribute, unless it has no value.
+func (e *encoder) stream(a *Attribute, values Stream, first *bool) {
+	opened := false
+	for value := range values {
+		if opened {
+			e.out = append(e.out, ',')
+		} else {
+			e.name(a.Name, first)
+			e.out = append(e.out, '[')
+			opened = true
+		}
+		e.object(a.SubAttributes, value)
+		if e.to != nil && len(e.out) >= encodeChunk {
+			e.write()
+		}
+		if e.err != nil {
+			break
+		}
+	}
+	if opened {
+		e.out = append(e.out, ']')
+	}
+}
+
+// write writes what is there.
+func (e *encoder) write() {
+	if e.err == nil {
+		_, e.err = e.to.Write(e.out)
+	}
+	e.out = e.out[:0]
+}
+
+// selectFrom is selectParts for the values of a stream.
+func (s Stream) selectFrom(only, excluded *choice) Stream {
+	return func(yield func(map[string]any) bool) {
+		for value := range s {
+			if part, ok := selectParts(value, false, only, excluded).(map[string]any); ok && !yield(part) {
+				return
+			}
+		}
+	}
+}
+
+// values makes all of a stream.
+func (s Stream) values() []any {
+	var out []any
+	for value := range s {
+		out = append(out, cloneMap(value))
+	}
+	return out
+}
