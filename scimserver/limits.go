@@ -86,10 +86,20 @@ type connectionTimeouts struct {
 	// answer starts with the headers read, so it includes the work on the request
 	// and the client's reading.
 	answer time.Duration
+	// held, and heldMiB more for each MiB, are for reading an answer that holds a part of the tenant's share, for which
+	// others of the tenant wait, after the work on it.
+	held, heldMiB time.Duration
 	// idle is how long a connection is kept between two requests.
 	idle time.Duration
 }
 
 var defaultConnectionTimeouts = connectionTimeouts{
-	header: 10 * time.Second, request: 30 * time.Second, answer: groupWriteTimeout + 20*time.Second, idle: 2 * time.Minute,
+	header: 10 * time.Second, request: 30 * time.Second, answer: groupWriteTimeout + 20*time.Second,
+	idle: 2 * time.Minute, held: 10 * time.Second, heldMiB: time.Second,
+}
+
+// toRead is how long a client may take to read an answer of so many bytes that holds a part of its tenant's share. It
+// never ends later than answer does.
+func (t connectionTimeouts) toRead(bytes int) time.Duration {
+	return min(t.held+time.Duration(bytes>>20)*t.heldMiB, t.answer-requestTimeout)
 }

@@ -2,6 +2,7 @@ package scimserver
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,8 +17,10 @@ import (
 type listStore struct {
 	resourceStore
 	members int
-	listed  int
-	broken  bool
+	// text is in the answer besides.
+	text   string
+	listed int
+	broken bool
 }
 
 func (s *listStore) List(_ context.Context, _ string, _ *scim.ResourceType, q store.Query) (store.Page, error) {
@@ -28,10 +31,12 @@ func (s *listStore) List(_ context.Context, _ string, _ *scim.ResourceType, q st
 	if s.broken {
 		panic("broken")
 	}
-	res := scim.Resource{"displayName": "Crowd", "members": []any{map[string]any{"value": someID, "type": "User"}}}
+	res := scim.Resource{"displayName": "Crowd" + s.text, "members": []any{map[string]any{"value": someID, "type": "User"}}}
 	scim.Stamp(scim.Group, res, someID, "", scim.Meta{Version: `W/"7"`})
 	return store.Page{Total: 1}, q.Each(scim.Group, res)
 }
+
+func (s *listStore) Synced() bool { return true }
 
 // slowReader takes its answer only when it is let go.
 type slowReader struct {
@@ -101,5 +106,39 @@ func TestAListMayHaveSoManyMembers(t *testing.T) {
 		if test.want == 400 {
 			wantSCIMError(t, w, 400, scim.TypeTooMany)
 		}
+	}
+}
+
+// TestAClientThatDoesNotReadGivesBackItsShare: others of its tenant do not wait for as long as a connection may last.
+func TestAClientThatDoesNotReadGivesBackItsShare(t *testing.T) {
+	crowd := &listStore{members: maxListedMembers, text: strings.Repeat("x", largeAnswer)}
+	logs := &logBuffer{}
+	s := newServer(crowd, onlyGood{}, Options{Logger: logs.logger(), BindAddress: "127.0.0.1:0"})
+	const long = time.Hour
+	s.timeouts = connectionTimeouts{header: long, request: long, answer: long, idle: long, held: time.Millisecond}
+	start(t, s)
+	stuck := dial(t, s.Address(), "GET /scim/v2/Groups HTTP/1.1\r\nHost: scim.example.com\r\nAuthorization: Bearer "+goodToken+"\r\n\r\n")
+	waitFor(t, "the server to be done with the requests", func() bool { return len(logs.lines("Request")) == stuckClients })
+	waitFor(t, "the share to be given back", func() bool {
+		s.shares.mu.Lock()
+		defer s.shares.mu.Unlock()
+		return len(s.shares.tenants) == 0
+	})
+	for _, connection := range stuck {
+		// It ends, because the server closes the connection.
+		if told, _ := io.ReadAll(connection); len(told) >= largeAnswer {
+			t.Error("the whole answer was sent to a client that did not read")
+		}
+	}
+}
+
+func TestTimeToReadEndsWithTheRequest(t *testing.T) {
+	for size, want := range map[int]time.Duration{0: 10 * time.Second, 16 << 20: 26 * time.Second, 1 << 30: 45 * time.Second} {
+		if got := defaultConnectionTimeouts.toRead(size); got != want {
+			t.Errorf("%d bytes: got %s, want %s", size, got, want)
+		}
+	}
+	if longest := defaultConnectionTimeouts.toRead(1<<40) + requestTimeout; longest > defaultConnectionTimeouts.answer {
+		t.Errorf("a request may take %s, longer than its connection", longest)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"time"
 
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -64,6 +65,10 @@ func (s *Server) adapt(h handler) http.Handler {
 		if err != nil {
 			problem, header := s.failure(r, err)
 			answer = response{status: problem.Status, body: problem.Encode(), header: header}
+		}
+		if answer.release != nil {
+			// Others of the tenant wait for what it holds. Without a connection, as in tests, there is nothing to bound.
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.timeouts.toRead(len(answer.body) + len(answer.rest))))
 		}
 		answer.write(w)
 	})
