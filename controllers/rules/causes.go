@@ -1,6 +1,9 @@
 package rules
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // causes translate CEL's run-time errors, which can quote a value. Those of CEL's
 // messages that begin with their own words come first.
@@ -20,6 +23,7 @@ var causes = []struct{ celText, meaning string }{
 	{"min called on empty list", `min() is given an empty list; add a value to it: (["z"] + list).min()`},
 	{"max called on empty list", `max() is given an empty list; add a value to it: ([""] + list).max()`},
 	{"a rule cannot make a value", "a rule makes values of the types Contact and Address alone"},
+	{tooLong, fmt.Sprintf("a text would be longer than %d bytes, which is the most that replace(), join() and format() make; cut with substring() and slice() what they are given", MaxMadeText)},
 	{"error during formatting", "format() is given a value that the % of its text does not take; %s takes any"},
 	{"unsupported index", "an entry of a list has a whole number; others are found with filter()"},
 	{"expected iterable type", "a loop is over what is no list and no map; has() and type() tell"},

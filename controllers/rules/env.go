@@ -101,6 +101,11 @@ func newEnv(variables []variable) (*cel.Env, error) {
 		cel.CostEstimatorOptions(append(estimates(), listEstimates()...)...),
 	}
 	options = append(options, declarations()...)
+	bounded, err := boundedTextMakers(base.NewExpressionsEnv())
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, bounded...)
 	for _, v := range variables {
 		options = append(options, cel.Variable(v.name, v.typ))
 	}

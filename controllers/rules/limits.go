@@ -16,6 +16,12 @@ const (
 	// MaxRuleCost is the most that all expressions of a rule may cost together for one
 	// subject, in CEL cost units, so that many expensive ones do not add up.
 	MaxRuleCost = 2_000_000
+	// MaxValuesSize is the most bytes that the values of a rule's named expressions, and of
+	// set, add and remove, may have together for one subject: their texts, and 16 for each
+	// entry of a list or map and each field of an object.
+	MaxValuesSize = 16 << 20
+	// MaxMadeText is the most bytes of a text that replace(), join() or format() makes.
+	MaxMadeText = 1 << 20
 	// MaxRuleTime is how long one run of a rule may take, look-ups included. The costs
 	// stop a rule long before; this is for what they do not foresee.
 	MaxRuleTime = 10 * time.Second

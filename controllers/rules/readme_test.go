@@ -242,6 +242,8 @@ func limitsTable() string {
 		{"estimated cost of an expression, in CEL cost units", "MaxEstimatedCost", MaxEstimatedCost},
 		{"cost of an expression when it runs, in CEL cost units", "MaxCost", MaxCost},
 		{"cost of all expressions of a rule for one subject", "MaxRuleCost", MaxRuleCost},
+		{"bytes of the values of a rule's expressions together: texts, and 16 for each entry and field", "MaxValuesSize", MaxValuesSize},
+		{"bytes of a text that `replace`, `join` or `format` makes", "MaxMadeText", MaxMadeText},
 		{"time of one run of a rule, in seconds", "MaxRuleTime", int(MaxRuleTime.Seconds())},
 		{"entries that `lists.range` makes", "MaxRange", MaxRange},
 		{"cost of one look-up, in CEL cost units", "LookupCost", LookupCost},

@@ -29,6 +29,8 @@ type run struct {
 	values []ref.Val
 	// cost is what the rule's expressions have cost so far, in CEL cost units.
 	cost uint64
+	// size is what the values of the rule's expressions have taken so far, in bytes.
+	size int
 	// applied are the owners of those fields of the record that others applied.
 	applied map[string]applied.Owner
 	// kept are the fields that the rule leaves as they are.
@@ -71,14 +73,17 @@ func (r *run) recordValue() ref.Val {
 	return r.kind.typ.value(record)
 }
 
-// evaluate evaluates an expression of the rule. An error of a look-up comes first,
-// even where CEL did not need the result.
+// evaluate evaluates an expression of the rule, and measures what it gives. An error of a
+// look-up comes first, even where CEL did not need the result.
 func (r *run) evaluate(e *expression) (ref.Val, error) {
 	value, err := r.evaluateWithinLimits(e)
-	if r.searchError != nil {
+	switch {
+	case r.searchError != nil:
 		return nil, r.searchError
+	case err != nil:
+		return nil, err
 	}
-	return value, err
+	return value, r.measure(e, value)
 }
 
 func (r *run) evaluateWithinLimits(e *expression) (ref.Val, error) {
