@@ -96,7 +96,9 @@ func lostClaim(err error) error {
 // updateGroup changes a group and its membership. The members are written
 // first, each to its own object, so parallel requests lose none; the group is
 // written last with the revision of the newest member. A request that failed
-// half-way completes when it is repeated.
+// half-way completes when it is repeated. If-Match holds in every round: this request does not
+// move the group's version before it is done, so another one is somebody else's, whose change
+// the client has not seen.
 func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (Updated, error) {
 	unlock, err := s.groupLocks.lock(ctx, tenant+"/"+id)
 	if err != nil {
@@ -109,7 +111,6 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mut
 		if err != nil {
 			return Updated{}, err
 		}
-		ifMatch = "" // it held, and the next version may be our own
 		next, err := mutate(current.resource)
 		if err != nil {
 			return Updated{}, err

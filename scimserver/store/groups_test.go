@@ -247,6 +247,50 @@ var _ = Describe("groups", func() {
 		Expect(stored.Spec.Groups).To(BeEmpty())
 	})
 
+	It("are written with If-Match to the version that it names only, whoever changes the group meanwhile", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		a, b := replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
+		users := createUsers(ctx, a, tenant, 1)
+		created, err := a.Create(within(ctx), tenant, scim.Group, group("Contended"))
+		Expect(err).NotTo(HaveOccurred())
+		id := created.ID()
+		stored := &v1alpha1.ScimGroup{}
+		write := func(meanwhile func(), change Mutate) (Updated, error) {
+			Expect(direct.Get(ctx, key(tenant, id), stored)).To(Succeed())
+			return a.Update(within(ctx), tenant, scim.Group, id, version(stored), func(current scim.Resource) (scim.Resource, error) {
+				meanwhile()
+				meanwhile = func() {}
+				return change(current)
+			})
+		}
+		other := 0
+		changed := func() {
+			other++
+			_, err := b.Update(within(ctx), tenant, scim.Group, id, "", set("externalId", fmt.Sprint(other)))
+			Expect(err).NotTo(HaveOccurred())
+		}
+		classified := func() {
+			if stored.Status.Classification == v1alpha1.ClassificationSite {
+				stored.Status.Classification = v1alpha1.ClassificationOrganization
+			} else {
+				stored.Status.Classification = v1alpha1.ClassificationSite
+			}
+			Expect(direct.Status().Update(ctx, stored)).To(Succeed())
+		}
+		for _, change := range []Mutate{set("externalId", "mine"), set("displayName", "Renamed"), join(users...)} {
+			_, err := write(changed, change)
+			Expect(err).To(haveStatus(http.StatusPreconditionFailed))
+			Expect(direct.Get(ctx, key(tenant, id), stored)).To(Succeed())
+			Expect(stored.Spec.ExternalID).To(Equal(fmt.Sprint(other)))
+			Expect(stored.Spec.DisplayName).To(Equal("Contended"))
+		}
+		for _, change := range []Mutate{join(users...), set("displayName", "Renamed")} {
+			updated, err := write(classified, change)
+			Expect(err).NotTo(HaveOccurred(), "what the controllers write is no change for a client")
+			Expect(updated.Changed).To(BeTrue())
+		}
+	})
+
 	It("are compared with no members but all that another replica has acknowledged", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
 		s, other := replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
