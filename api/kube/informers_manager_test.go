@@ -62,6 +62,8 @@ func TestUnreadableKind(t *testing.T) {
 	health.clock = clk
 	mgr, err := NewManager(config, Options{Namespace: namespace, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true, Informers: health})
 	g.Expect(err).NotTo(HaveOccurred())
+	// Controllers wait for the kind, and after this time the process would end, again and again.
+	g.Expect(mgr.GetControllerOptions().CacheSyncTimeout).To(BeNumerically(">", 365*24*time.Hour))
 	for _, obj := range []client.Object{&v1alpha1.ScimUser{}, &v1alpha1.Person{}} {
 		_, err := mgr.GetCache().GetInformer(t.Context(), obj, cache.BlockUntilSynced(false))
 		g.Expect(err).NotTo(HaveOccurred())
