@@ -56,7 +56,8 @@ func main() {
 GO
 go mod tidy 2>/dev/null
 {
-  go tool controller-gen crd paths=./api output:crd:stdout | sed -n '/^          badge:/,/^          kind:/p; /^          level:/,/^          metadata:/p; /^          room:/,/^        required:/p'
+  go tool controller-gen crd paths=./api output:crd:stdout >crd
+  sed -n '/^          badge:/,/^          kind:/p; /^          level:/,/^          metadata:/p; /^          room:/,/^        required:/p' crd
   go run .
 } | tee seen
 diff seen - <<'SEEN'

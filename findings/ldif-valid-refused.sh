@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Valid LDIF (RFC 2849), in the package of go-ldap and in ldif of the npm registry. An attribute without a value, as exports of directories have it, is
+# Valid LDIF (RFC 2849), in the package of go-ldap and in ldif of the npm registry. An attribute without a value, as exports have it, is
 # an error for both, and so is a "DN:" in capitals, though the grammar takes letters of any case. One attribute in two spellings is two.
 # The continuation of a comment is an error for one, a rename (modrdn) for the other.
 set -euo pipefail
