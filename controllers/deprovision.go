@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,25 +16,26 @@ import (
 
 // linkedPersons are the Persons of a user: those that are linked to it, and the one
 // that was last seen to be if somebody has taken the link off by hand since. One
-// that is linked to another user by now is not among them.
+// that is linked to another user by now is not among them, nor is one that is protected.
 func linkedPersons(ctx context.Context, reader client.Reader, user *v1alpha1.ScimUser) ([]v1alpha1.Person, error) {
 	linked := &v1alpha1.PersonList{}
 	err := reader.List(ctx, linked, client.InNamespace(user.Namespace), client.MatchingFields{personBySource: user.Name})
 	if err != nil {
 		return nil, fmt.Errorf("list the user's Persons: %w", err)
 	}
+	persons := slices.DeleteFunc(linked.Items, func(p v1alpha1.Person) bool { return p.IsProtected() })
 	if user.Status.Person == nil {
-		return linked.Items, nil
+		return persons, nil
 	}
 	last := &v1alpha1.Person{}
 	err = reader.Get(ctx, client.ObjectKey{Namespace: user.Namespace, Name: user.Status.Person.Name}, last)
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("get the user's last Person: %w", err)
 	}
-	if err == nil && last.Spec.SourceID == "" {
-		return append(linked.Items, *last), nil
+	if err == nil && last.Spec.SourceID == "" && !last.IsProtected() {
+		return append(persons, *last), nil
 	}
-	return linked.Items, nil
+	return persons, nil
 }
 
 // disablePerson disables a Person as it was read, if it is enabled and not held, and
@@ -105,7 +107,7 @@ func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.Sc
 // Usually the user's finalizer has seen to that. It cannot where it was taken off by
 // hand, or where a process that was no longer the leader wrote the Person last.
 func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.Person) (hold, error) {
-	if person.Spec.Disabled || person.Spec.Source != v1alpha1.SourceSCIM || person.Spec.SourceID == "" {
+	if person.Spec.Disabled || person.Spec.Source != v1alpha1.SourceSCIM || person.Spec.SourceID == "" || person.IsProtected() {
 		return hold{}, nil
 	}
 	key := client.ObjectKey{Namespace: person.Namespace, Name: person.Spec.SourceID}

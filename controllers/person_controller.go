@@ -80,9 +80,12 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 }
 
 // personsOfPerson finds the Persons for which it matters that one has come, gone or
-// got another e-mail address.
+// got another e-mail address, and itself once nothing protects it any more.
 func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
 	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
+		if old.IsProtected() && !current.IsProtected() {
+			into.add(current.Namespace, current.Name)
+		}
 		return nil
 	}
 	existing := versions(old, current)

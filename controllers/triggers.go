@@ -107,7 +107,9 @@ func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGr
 // usersOfPerson finds the users that are linked to a Person, those that wait for its
 // primary e-mail address, and those whose manager it is.
 func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
-	if old != nil && current != nil && !changedSpec(old, current) {
+	both := old != nil && current != nil
+	turned := both && old.IsProtected() != current.IsProtected()
+	if both && !turned && !changedSpec(old, current) {
 		return nil
 	}
 	existing := versions(old, current)
@@ -117,8 +119,8 @@ func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person
 		into.add(version.Namespace, version.Spec.SourceID)
 		emails = append(emails, rules.MatchKey(version))
 	}
-	if old != nil && current != nil && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
-		if slices.Equal(emails[:1], emails[1:]) {
+	if both && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
+		if !turned && slices.Equal(emails[:1], emails[1:]) {
 			return nil
 		}
 		return f.usersBy(ctx, person.Namespace, userByEmail, emails, into)

@@ -72,6 +72,9 @@ const (
 	// ReasonPrimaryEmailTaken is ReasonConflict for the usual case: another
 	// active user has the Person with this primary e-mail address.
 	ReasonPrimaryEmailTaken = "PrimaryEmailTaken"
+	// ReasonPersonProtected means that the Person that a rule would change has
+	// AnnotationProtected, so the rule does nothing.
+	ReasonPersonProtected = "PersonProtected"
 	// ReasonOrganizationNotFound means that no Organization has the group's
 	// display name, and no Site has it where a rule links groups to Sites. Create
 	// one, or rename the group; nothing else is needed.
@@ -155,6 +158,10 @@ const (
 	// the rules that make it: the names of the rules, comma-separated, that have yet
 	// to set what they set "when: created".
 	AnnotationUnfinished = "provisioning.rservice.dev/unfinished"
+	// AnnotationProtected with the value "true" on a Person keeps all rules and clients off it:
+	// nobody is linked to it, and provisioning neither changes nor disables it, whatever
+	// becomes of a user who is linked to it.
+	AnnotationProtected = "provisioning.rservice.dev/protected"
 	// AnnotationFormerSources on a Person names the ScimUsers that it was linked to before,
 	// newest first, comma-separated.
 	AnnotationFormerSources = "provisioning.rservice.dev/former-sources"

@@ -209,6 +209,9 @@ type Person struct {
 	Status PersonStatus `json:"status,omitempty,omitzero"`
 }
 
+// IsProtected reports whether all rules and clients are to be kept off the Person.
+func (p *Person) IsProtected() bool { return p.Annotations[AnnotationProtected] == "true" }
+
 // PersonList is a list of Person.
 // +kubebuilder:object:root=true
 type PersonList struct {

@@ -111,7 +111,7 @@ func (e *Effect) disableUndecided(ctx context.Context, id string, dir rules.Dire
 		i = len(e.Records)
 		e.Records = append(e.Records, RecordEffect{Kind: v1alpha1.RecordPerson, Current: person, Final: person})
 	}
-	if person, ok := e.Records[i].Final.(*v1alpha1.Person); ok && !person.Spec.Disabled {
+	if person, ok := e.Records[i].Final.(*v1alpha1.Person); ok && !person.Spec.Disabled && !person.IsProtected() {
 		disabled := person.DeepCopy()
 		disabled.Spec.Disabled = true
 		e.Records[i].Final = disabled

@@ -257,3 +257,24 @@ func TestFormerSourcesAreTheLastOnes(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestRulesKeepOffAProtectedPerson(t *testing.T) {
+	set := []*Rule{compiled(t, changed(withSet("primaryEmail", "user.userName"), withSet("disabled", "!user.active"), withSet("name", "user.displayName")))}
+	in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "jane@example.com", DisplayName: "Jane"})}
+	for name, sourceID := range map[string]string{"found by its address": "", "linked": userID} {
+		t.Run(name, func(t *testing.T) {
+			jane := linkedJane(func(p *v1alpha1.PersonSpec) { p.SourceID, p.Disabled = sourceID, true })
+			jane.Annotations = map[string]string{v1alpha1.AnnotationProtected: "true"}
+			dir := &memory{persons: []*v1alpha1.Person{jane}}
+			outcome := planned(t, set, in, dir).Outcomes[0]
+			const want = "rule rule: Person jane is protected; its annotation provisioning.rservice.dev/protected has to go before provisioning may change it"
+			if outcome.Reason != v1alpha1.ReasonPersonProtected || outcome.After != nil || outcome.Message != want {
+				t.Errorf("%s: %s", outcome.Reason, outcome.Message)
+			}
+			jane.Annotations[v1alpha1.AnnotationProtected] = "false"
+			if outcome := planned(t, set, in, dir).Outcomes[0]; outcome.Reason != v1alpha1.ReasonApplied {
+				t.Errorf("%s: %s", outcome.Reason, outcome.Message)
+			}
+		})
+	}
+}

@@ -12,6 +12,10 @@ import (
 // target gives the record to update, or a new one that holds only the match value.
 func (r *run) target() (record Record, created bool, err error) {
 	record, err = r.find()
+	if person, ok := record.(*v1alpha1.Person); ok && person.IsProtected() {
+		return nil, false, &fault{v1alpha1.ReasonPersonProtected, fmt.Sprintf("Person %s is protected; its annotation %s has to go before provisioning may change it",
+			person.Name, v1alpha1.AnnotationProtected)}
+	}
 	if err != nil || record != nil {
 		return record, false, err
 	}
