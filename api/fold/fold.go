@@ -57,7 +57,7 @@ func Part(s string) string {
 	// caseless match of the Unicode standard, section 3.13.
 	folded := cases.Fold().String(norm.NFD.String(width.Fold.String(s)))
 	folded = cases.Fold().String(norm.NFD.String(folded))
-	// cases.Fold leaves both cases of Cherokee as they are.
+	// cases.Fold exchanges the cases of Cherokee, so that folded twice they are as they were.
 	return norm.NFC.String(strings.ToLower(folded))
 }
 

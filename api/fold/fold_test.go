@@ -95,6 +95,7 @@ func TestString(t *testing.T) {
 		"a composed letter":                  {"É", "é"},
 		"a letter with an accent of its own": {"E\u0301", "é"},
 		"the final sigma":                    {"ΣΑΣ", "σασ"},
+		"letters whose cases are exchanged":  {"ᏣᎳᎩ", "ꮳꮃꭹ"},
 		"white space around it":              {"\u00a0 A\u3000\t", "a"},
 		"white space within":                 {" a  b ", "a  b"},
 		"full-width letters":                 {"Ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ", "jane@example.com"},
