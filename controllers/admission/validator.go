@@ -41,10 +41,10 @@ type validator struct {
 	world func(namespace string) preview.World
 	// watched is the only namespace that the operator works in, "" for all.
 	watched string
-	// counting holds a token while all rules of a namespace are compiled and consequences
-	// are counted, which keeps a processor busy.
-	counting chan struct{}
-	memory   *memory
+	// turns lets one request at a time compile all rules of a namespace and count consequences,
+	// which keeps a processor busy.
+	turns  *turns
+	memory *memory
 }
 
 // newValidator makes a validator that reads what the controllers read.
@@ -53,10 +53,10 @@ func newValidator(cache client.Reader, watched string, memory *memory) *validato
 		rules: func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error) {
 			return listRules(ctx, cache, namespace)
 		},
-		world:    func(namespace string) preview.World { return controllers.NewWorld(cache, namespace) },
-		watched:  watched,
-		counting: make(chan struct{}, 1),
-		memory:   memory,
+		world:   func(namespace string) preview.World { return controllers.NewWorld(cache, namespace) },
+		watched: watched,
+		turns:   newTurns(),
+		memory:  memory,
 	}
 }
 
@@ -167,13 +167,12 @@ func (v *validator) warn(ctx context.Context, old, rule *v1alpha1.AutomationRule
 	if known, age := v.memory.recall(asked, rule.Namespace); known != nil {
 		return known.lines(verb(ctx), age), nil
 	}
-	select {
-	case v.counting <- struct{}{}:
-		defer func() { <-v.counting }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	done, err := v.turns.take(ctx, rule.Namespace)
+	if err != nil {
+		return nil, err
 	}
-	// Who had the token may have been asked the same.
+	defer done()
+	// Who had the turn may have been asked the same.
 	if known, age := v.memory.recall(asked, rule.Namespace); known != nil {
 		return known.lines(verb(ctx), age), nil
 	}
