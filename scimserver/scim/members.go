@@ -1,5 +1,7 @@
 package scim
 
+import "slices"
+
 // memberSet holds the values of an attribute whose values are told apart by
 // "value" alone, so that any number of operations that add or remove some take
 // time in proportion to what they name, not to the size of the group.
@@ -16,14 +18,55 @@ func (p *patcher) members(t target) (*memberSet, error) {
 		return p.set, nil
 	}
 	p.flush()
-	values, _ := p.get(t).([]any)
-	if err := p.spend(len(values)); err != nil {
+	s := &memberSet{target: t, at: map[string]int{}}
+	switch values := p.res[t.attr.Name].(type) {
+	case Stream:
+		p.stream = values
+		for value := range values {
+			s.add([]any{lightMember(elementValue(value))})
+		}
+	case []any:
+		s.elements, s.at = make([]any, 0, len(values)), make(map[string]int, len(values))
+		s.add(values)
+	}
+	if err := p.spend(len(s.elements)); err != nil {
 		return nil, err
 	}
-	s := &memberSet{target: t, elements: make([]any, 0, len(values)), at: make(map[string]int, len(values))}
-	s.add(values)
 	p.set = s
 	return s, nil
+}
+
+// lightMember stands for a value of a Stream as long as nothing but its "value" is looked at.
+type lightMember string
+
+func isLight(element any) bool {
+	_, ok := element.(lightMember)
+	return ok
+}
+
+// complete makes the values of an attribute that came as a Stream, for operations that look at all of them.
+func (p *patcher) complete(a *Attribute) any {
+	switch values := p.res[a.Name].(type) {
+	case Stream:
+		p.res[a.Name] = values.values()
+	case []any:
+		if p.stream == nil || !slices.ContainsFunc(values, isLight) {
+			break
+		}
+		known := make(map[lightMember]any, len(values))
+		for value := range p.stream {
+			known[lightMember(elementValue(value))] = cloneMap(value)
+		}
+		whole := make([]any, len(values))
+		for i, element := range values {
+			if id, ok := element.(lightMember); ok {
+				element = known[id]
+			}
+			whole[i] = element
+		}
+		p.res[a.Name], p.stream = whole, nil
+	}
+	return p.res[a.Name]
 }
 
 // flush writes the set back to the resource.

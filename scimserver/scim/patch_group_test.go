@@ -2,6 +2,8 @@ package scim
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,7 +56,44 @@ func TestApplyPatchToMembers(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got.MemberIDs()); diff != "" {
 				t.Errorf("wrong members (-want +got):\n%s", diff)
 			}
+			list := current["members"].([]any)
+			current["members"] = Stream(func(yield func(map[string]any) bool) {
+				for _, m := range list {
+					if !yield(cloneMap(asMap(m))) {
+						return
+					}
+				}
+			})
+			streamed, err := patchWith(Group, current, tt.operations, Standard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, streamed.MemberIDs()); diff != "" {
+				t.Errorf("wrong members of a stream (-want +got):\n%s", diff)
+			}
 		})
+	}
+}
+
+// Operations that name members by their value make no representation of the others, and what other operations look
+// at is there all the same.
+func TestMembersThatNobodyLooksAtAreNotMade(t *testing.T) {
+	const members = 2000
+	_, current := crowd(members)
+	byValue := `[{"op":"add","path":"members","value":[{"value":"new"}]},{"op":"remove","path":"members[value eq \"7\"]"},{"op":"replace","path":"displayName","value":"x"}]`
+	var got Resource
+	var err error
+	allocated := testing.AllocsPerRun(1, func() { got, err = patchWith(Group, current, byValue, Standard) })
+	if ids := got.MemberIDs(); err != nil || len(ids) != members || ids[members-1] != "new" {
+		t.Fatalf("%d members, %v", len(ids), err)
+	}
+	made := testing.AllocsPerRun(1, func() { current.MemberIDs() }) // by the stream
+	if allocated -= made; allocated > 2*members {
+		t.Errorf("%.0f allocations", allocated)
+	}
+	got, err = patchWith(Group, current, strings.TrimSuffix(byValue, "]")+`,{"op":"remove","path":"members[type eq \"User\" and display eq \"member\"]"},{"op":"add","path":"members","value":"last"}]`, Standard)
+	if ids := got.MemberIDs(); err != nil || !slices.Equal(ids, []string{"new", "last"}) {
+		t.Errorf("%d members, %v", len(ids), err)
 	}
 }
 

@@ -78,22 +78,31 @@ func cloneValue(v any) any {
 
 // MemberIDs returns the ids of a group's members, each once, in their order.
 func (r Resource) MemberIDs() []string {
-	members := r.Values("members")
+	members, _ := r["members"].([]any)
 	ids := make([]string, 0, len(members))
 	seen := make(map[string]struct{}, len(members))
-	for _, m := range members {
-		id := elementValue(m)
-		if _, dup := seen[id]; dup || id == "" {
-			continue
+	add := func(id string) {
+		if _, dup := seen[id]; !dup && id != "" {
+			seen[id] = struct{}{}
+			ids = append(ids, id)
 		}
-		seen[id] = struct{}{}
-		ids = append(ids, id)
+	}
+	for _, m := range members {
+		add(elementValue(m))
+	}
+	if stream, ok := r["members"].(Stream); ok {
+		for m := range stream {
+			add(elementValue(m))
+		}
 	}
 	return ids
 }
 
 // elementValue returns the "value" of a complex value, or "".
 func elementValue(element any) string {
+	if id, ok := element.(lightMember); ok {
+		return string(id)
+	}
 	m, _ := element.(map[string]any)
 	s, _ := m["value"].(string)
 	return s

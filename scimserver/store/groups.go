@@ -65,7 +65,7 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 	s.groups.noteWrite(group)
 	res, err := groupResource(group)
 	if err == nil && len(added) > 0 {
-		res["members"] = membersAttribute(added)
+		res["members"] = streamOf(added)
 	}
 	return res, err
 }
@@ -178,7 +178,7 @@ func (s *Store) currentGroup(ctx context.Context, tenant, id, ifMatch string) (*
 		return nil, groupState{}, err
 	}
 	if len(state.members) > 0 {
-		state.resource["members"] = membersAttribute(state.members)
+		state.resource["members"] = streamOf(state.members)
 	}
 	return group, state, nil
 }
@@ -224,8 +224,9 @@ func (s *Store) groupChange(
 		return nil, err
 	}
 	change.same = sameGroup(&group.Spec, &change.spec)
-	wanted := make(map[string]bool, len(current.members))
-	for _, id := range next.MemberIDs() {
+	ids := next.MemberIDs()
+	wanted := make(map[string]bool, len(ids))
+	for _, id := range ids {
 		wanted[id] = true
 	}
 	for _, m := range current.members {
@@ -235,7 +236,7 @@ func (s *Store) groupChange(
 		delete(wanted, m.id)
 	}
 	var added []string
-	for _, id := range next.MemberIDs() {
+	for _, id := range ids {
 		if wanted[id] {
 			added = append(added, id)
 		}

@@ -18,7 +18,7 @@ import (
 )
 
 // Mutate returns what a resource shall become. It gets the resource as it is and
-// does not change it. A write that meets a concurrent one calls it again.
+// does not change it; the members of a group are a scim.Stream. A write that meets a concurrent one calls it again.
 type Mutate func(current scim.Resource) (scim.Resource, error)
 
 // Create stores a new resource, or returns a 409 when its userName or
