@@ -55,27 +55,28 @@ func (h *resources) get(r *http.Request) (answer response, err error) {
 	if err != nil {
 		return response{}, err
 	}
-	release := func() {}
+	var release func() // what the answer holds
 	defer func() {
-		if answer.release == nil { // an error, or a panic
+		if answer.release == nil && release != nil { // an error, or a panic
 			release()
 		}
 	}()
 	var admit store.Admit
+	ctx := r.Context()
 	if h.withMembers(projection) {
 		admit = func(members int) error {
 			size := answerSize(members)
 			if size <= maxSmallBody {
 				return nil
 			}
-			held, err := h.shares.memory(r.Context(), tenantOf(r), size)
+			held, err := h.shares.memory(ctx, tenantOf(r), size)
 			if err == nil {
 				release = held
 			}
 			return err
 		}
 	}
-	res, err := h.store.Get(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), admit)
+	res, err := h.store.Get(ctx, tenantOf(r), h.rt, r.PathValue("id"), admit)
 	if err != nil {
 		return response{}, err
 	}
@@ -192,10 +193,13 @@ func (h *resources) answer(r *http.Request, status int, res scim.Resource, proje
 	if callOf(r).bulk {
 		return response{status: status, etag: versionOf(res), resourceID: res.ID()}, nil
 	}
+	stream, _ := res["members"].(scim.Stream)
+	members := count(stream)
 	location, version := link(baseURL(r), h.rt, res)
 	answer := response{status: status, location: location, etag: version, resourceID: res.ID()}
 	chosen := projection.Apply(res)
-	if members, ok := chosen["members"].(scim.Stream); ok && longerThan(members, maxWholeMembers) {
+	if members > maxWholeMembers {
+		answer.streamed = members * listedMemberSize
 		answer.stream = func(w io.Writer) error { return scim.EncodeTo(w, h.rt, chosen) }
 		if r.Method == http.MethodHead {
 			answer.stream = func(io.Writer) error { return nil }
@@ -207,15 +211,15 @@ func (h *resources) answer(r *http.Request, status int, res scim.Resource, proje
 	return answer, err
 }
 
-// longerThan reports whether a stream has more values than so many.
-func longerThan(values scim.Stream, limit int) bool {
-	n := 0
-	for range values {
-		if n++; n > limit {
-			return true
-		}
+// count returns how many values a stream has.
+func count(values scim.Stream) (n int) {
+	if values == nil {
+		return 0
 	}
-	return false
+	for range values {
+		n++
+	}
+	return n
 }
 
 func (h *resources) projection(r *http.Request) (*scim.Projection, error) {

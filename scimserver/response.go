@@ -40,6 +40,8 @@ type response struct {
 	body, rest []byte
 	// stream writes the body piece by piece, where body has none; nil if that is not so.
 	stream func(io.Writer) error
+	// streamed is about how long that is, in bytes.
+	streamed int
 	// release gives back what the answer holds once it is written; nil if that is nothing.
 	release func()
 	// location is the URI of the resource in the body.
@@ -68,7 +70,7 @@ func (s *Server) adapt(h handler) http.Handler {
 		}
 		if answer.release != nil {
 			// Others of the tenant wait for what it holds. Without a connection, as in tests, there is nothing to bound.
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.timeouts.toRead(len(answer.body) + len(answer.rest))))
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.timeouts.toRead(len(answer.body) + len(answer.rest) + answer.streamed)))
 		}
 		answer.write(w)
 	})

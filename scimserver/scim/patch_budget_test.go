@@ -121,28 +121,33 @@ func TestATextIsFoldedOnce(t *testing.T) {
 	}
 }
 
-// countdown is a context that ends after so many looks at it.
-type countdown struct {
-	context.Context
-	left int
-}
-
-func (c *countdown) Err() error {
-	if c.left--; c.left < 0 {
-		return context.DeadlineExceeded
-	}
-	return nil
-}
-
 func TestAPatchEndsWithItsContext(t *testing.T) {
 	operation := PatchOperation{Op: OpAdd, Path: "title", Value: "x", HasValue: true}
 	without := PatchOperation{Op: OpAdd, Value: map[string]any{"title": "x", "nickName": "y", "locale": "z"}, HasValue: true}
 	for looks, operations := range map[int][]PatchOperation{3: slices.Repeat([]PatchOperation{operation}, 4), 5: slices.Repeat([]PatchOperation{without}, 2)} {
-		ctx := &countdown{Context: t.Context(), left: looks}
-		_, err := ApplyPatch(ctx, User, Resource{"userName": "a"}, &Patch{Operations: operations}, Standard)
-		if !errors.Is(err, context.DeadlineExceeded) || ctx.left != -1 {
-			t.Errorf("got %v after %d looks, want the end of the context after %d", err, looks-ctx.left, looks+1)
+		p := newPatcher(User, Resource{"userName": "a"}, Standard)
+		left := looks
+		p.ended = func() error {
+			if left--; left < 0 {
+				return context.DeadlineExceeded
+			}
+			return nil
 		}
+		var err error
+		for i := range operations {
+			if err = p.apply(&operations[i]); err != nil {
+				break
+			}
+		}
+		if !errors.Is(err, context.DeadlineExceeded) || left != -1 {
+			t.Errorf("got %v after %d looks, want the end of the context after %d", err, looks-left, looks+1)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := ApplyPatch(ctx, User, Resource{"userName": "a"}, &Patch{Operations: []PatchOperation{operation}}, Standard)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }
 

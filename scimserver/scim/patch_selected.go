@@ -14,28 +14,24 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 	if _, text := value.(string); t.sub == nil && op != OpRemove && !t.attr.byValue() && (text || t.attr.free && isSimple(value)) {
 		t.sub = t.attr.Sub("value") // what else a simple value can mean; nil where there is none
 	}
-	length, copied := 0, 0 // of the value, which each selected one gets
+	length := 0 // of the value, which each selected one gets
 	if t.attr.free && op != OpRemove {
 		value = withoutNulls(value)
 		length = encodedLength(value)
 	}
-	if err := p.spend(t.attr.weigh(values) * (1 + terms(t.filter))); err != nil {
+	selected, err := p.selectValues(t, values, length)
+	if err != nil {
 		return err
 	}
-	given := weight(value)
+	if err := p.spend(len(selected) * weight(value)); err != nil {
+		return err
+	}
 	out := make([]any, 0, len(values)+1)
-	fresh, matched := map[int]bool{}, false
-	for _, element := range values {
-		if t.filter != nil && !matchElement(t.filter, element, p.texts) {
+	fresh := map[int]bool{}
+	for i, element := range values {
+		if !selected[i] {
 			out = append(out, element)
 			continue
-		}
-		matched = true
-		if err := p.spend(given); err != nil {
-			return err
-		}
-		if copied += length; copied > MaxUnknownSize {
-			return invalidValue("%s would be longer than %d bytes", t.attr.Name, MaxUnknownSize)
 		}
 		changed, err := p.changeElement(op, t, element, value)
 		if err != nil {
@@ -46,7 +42,7 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 			out = append(out, changed)
 		}
 	}
-	if !matched {
+	if len(selected) == 0 {
 		if op == OpRemove || value == nil {
 			return nil
 		}
@@ -58,6 +54,23 @@ func (p *patcher) applySelected(op Op, t target, value any) error {
 		out = append(out, created)
 	}
 	return p.putValues(t, out, fresh)
+}
+
+// selectValues returns which of the values the brackets select; all if there are none. Each gets something of that length.
+func (p *patcher) selectValues(t target, values []any, length int) (map[int]bool, error) {
+	if err := p.spend(t.attr.weigh(values) * (1 + terms(t.filter))); err != nil {
+		return nil, err
+	}
+	selected := map[int]bool{}
+	for i, element := range values {
+		if t.filter != nil && !matchElement(t.filter, element, p.texts) {
+			continue
+		}
+		if selected[i] = true; len(selected)*length > MaxUnknownSize {
+			return nil, invalidValue("%s would be longer than %d bytes", t.attr.Name, MaxUnknownSize)
+		}
+	}
+	return selected, nil
 }
 
 // changeElement returns one selected value as the operation makes it; nothing removes it.
