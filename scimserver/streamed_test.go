@@ -126,3 +126,30 @@ func TestWhatIsWrittenInPiecesIsTheSame(t *testing.T) {
 		t.Errorf("…%s, want …%s and %s", long[max(0, len(long)-200):], short[max(0, len(short)-200):], last)
 	}
 }
+
+// timedRecorder keeps until when the answer must be read.
+type timedRecorder struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+func (w *timedRecorder) SetWriteDeadline(until time.Time) error {
+	w.until = until
+	return nil
+}
+
+func TestALargeGroupHasTimeToBeRead(t *testing.T) {
+	for members, want := range map[int]time.Duration{10: 0, maxWholeMembers: time.Hour, 3 << 20 / listedMemberSize: 4 * time.Hour} {
+		s := newServer(&streamStore{members: members}, onlyGood{}, Options{Logger: (&logBuffer{}).logger()})
+		s.timeouts = connectionTimeouts{held: time.Hour, heldMiB: time.Hour, answer: 100 * time.Hour}
+		w := &timedRecorder{ResponseRecorder: httptest.NewRecorder()}
+		s.Handler().ServeHTTP(w, request(http.MethodGet, "/scim/v2/Groups/"+someID, ""))
+		var got time.Duration
+		if !w.until.IsZero() {
+			got = time.Until(w.until).Round(time.Hour)
+		}
+		if got != want || w.Code != http.StatusOK {
+			t.Errorf("%d members: %d, and %s to read them, want %s", members, w.Code, got, want)
+		}
+	}
+}
