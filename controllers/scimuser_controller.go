@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -64,6 +65,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err != nil {
 		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
 	}
+	r.tellLink(user, done)
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.LastRerun = followed(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record(v1alpha1.RecordPerson))
@@ -80,6 +82,20 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	return r.runner.again(done), nil
+}
+
+// tellLink tells of a Person that somebody has made by hand and that is the user's from now
+// on: the client may change and disable it.
+func (r *userReconciler) tellLink(user *v1alpha1.ScimUser, done *run) {
+	linked, _ := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person)
+	for _, outcome := range done.outcomes {
+		before, ok := outcome.Before.(*v1alpha1.Person)
+		if ok && linked != nil && outcome.Reason == v1alpha1.ReasonApplied && before.Spec.Source == "" && linked.Spec.SourceID == user.Name {
+			r.status.recorder.Eventf(linked, user, corev1.EventTypeNormal, v1alpha1.ReasonPersonLinked, eventAction,
+				"ScimUser %s gets this Person, which was made by hand, by its primaryEmail.", user.Name)
+			return
+		}
+	}
 }
 
 // failed ends a run of the rules that could not finish. If that lasts, the Persons of an
@@ -123,7 +139,11 @@ func (d directory) userInput(ctx context.Context, user *v1alpha1.ScimUser) (rule
 	if err != nil {
 		return rules.Input{}, err
 	}
-	return rules.Input{User: user.DeepCopy(), Groups: groups, DefaultOrganization: organization}, nil
+	trust, err := d.trust(ctx)
+	if err != nil {
+		return rules.Input{}, err
+	}
+	return rules.Input{User: user.DeepCopy(), Groups: groups, DefaultOrganization: organization, Trust: trust}, nil
 }
 
 // ensureFinalizer puts the finalizer on a user that lost it or that somebody else

@@ -45,11 +45,15 @@ func (w world) userInputs(ctx context.Context, organization string) (int, iter.S
 	if err := w.reader.List(ctx, users, client.InNamespace(w.namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return 0, nil, fmt.Errorf("list ScimUsers: %w", err)
 	}
+	trust, err := w.trust(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
 	present := inOrder(users.Items, func(u *v1alpha1.ScimUser) client.Object { return u })
 	return len(present), func(yield func(rules.Input, error) bool) {
 		for _, user := range present {
 			groups, err := w.groupsOf(ctx, user)
-			if !yield(rules.Input{User: user, Groups: groups, DefaultOrganization: organization}, err) || err != nil {
+			if !yield(rules.Input{User: user, Groups: groups, DefaultOrganization: organization, Trust: trust}, err) || err != nil {
 				return
 			}
 		}

@@ -75,6 +75,15 @@ const (
 	// ReasonPersonProtected means that the Person that a rule would change has
 	// AnnotationProtected, so the rule does nothing.
 	ReasonPersonProtected = "PersonProtected"
+	// ReasonPersonLinked is the reason of the Event about a Person made by hand that a user
+	// gets.
+	ReasonPersonLinked = "PersonLinked"
+	// ReasonLinkNotAllowed means that the Person with the user's e-mail address may not become
+	// the user's, by spec.linkExisting of the ScimEndpoint.
+	ReasonLinkNotAllowed = "LinkNotAllowed"
+	// ReasonEmailDomainNotAllowed means that a Person may not get the user's e-mail address,
+	// by spec.emailDomains of the ScimEndpoint.
+	ReasonEmailDomainNotAllowed = "EmailDomainNotAllowed"
 	// ReasonOrganizationNotFound means that no Organization has the group's
 	// display name, and no Site has it where a rule links groups to Sites. Create
 	// one, or rename the group; nothing else is needed.

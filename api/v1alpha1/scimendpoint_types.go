@@ -73,6 +73,23 @@ type ScimEndpointSpec struct {
 	// names none. Unset: such a Person has none.
 	// +optional
 	DefaultOrganization *RecordReference `json:"defaultOrganization,omitempty"`
+	// linkExisting says which Persons that exist already a user who has none may get:
+	// ByEmail, each that a rule finds by its e-mail address; Former, only those that a SCIM
+	// client has pushed before; Never, none. It holds for the whole namespace; of several
+	// endpoints the strictest decides. Unset: ByEmail.
+	// +optional
+	LinkExisting LinkExisting `json:"linkExisting,omitempty"`
+	// emailDomains are the domains that the primary e-mail addresses which users give their
+	// Persons may have, such as "example.com"; a domain does not include those below it. It holds
+	// for the whole namespace; of several endpoints that say so all have to name the domain.
+	// Unset: any.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^[^@\s]+$`
+	EmailDomains []string `json:"emailDomains,omitempty"`
 	// limits bound what the client may ask of the server. Unset: the defaults of its fields.
 	// +optional
 	Limits ScimEndpointLimits `json:"limits,omitempty,omitzero"`
@@ -82,6 +99,19 @@ type ScimEndpointSpec struct {
 	// +optional
 	Safety ScimEndpointSafety `json:"safety,omitempty,omitzero"`
 }
+
+// LinkExisting says which Persons that exist already a user may get.
+// +kubebuilder:validation:Enum=ByEmail;Former;Never
+type LinkExisting string
+
+const (
+	// LinkByEmail lets a user get each Person that a rule finds by its e-mail address.
+	LinkByEmail LinkExisting = "ByEmail"
+	// LinkFormer lets a user get a Person only if a SCIM client has pushed it before.
+	LinkFormer LinkExisting = "Former"
+	// LinkNever lets a user get no Person that exists.
+	LinkNever LinkExisting = "Never"
+)
 
 // ScimEndpointSafety bounds how many Persons provisioning disables in a while. What
 // goes beyond that is held until somebody releases it or its cause goes; everything

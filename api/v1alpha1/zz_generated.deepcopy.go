@@ -984,6 +984,11 @@ func (in *ScimEndpointSpec) DeepCopyInto(out *ScimEndpointSpec) {
 		*out = new(RecordReference)
 		**out = **in
 	}
+	if in.EmailDomains != nil {
+		in, out := &in.EmailDomains, &out.EmailDomains
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	in.Limits.DeepCopyInto(&out.Limits)
 	in.Safety.DeepCopyInto(&out.Safety)
 }

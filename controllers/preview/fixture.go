@@ -65,6 +65,9 @@ type FixtureGroup struct {
 type FixtureEndpoint struct {
 	// DefaultOrganization is the name of an Organization.
 	DefaultOrganization string `json:"defaultOrganization,omitempty"`
+	// LinkExisting and EmailDomains are as in the spec of the ScimEndpoint.
+	LinkExisting v1alpha1.LinkExisting `json:"linkExisting,omitempty"`
+	EmailDomains []string              `json:"emailDomains,omitempty"`
 }
 
 // ParseFixture reads a fixture; a field that does not exist is an error.
@@ -187,12 +190,12 @@ func (f *Fixture) records() []client.Object {
 	for name, spec := range f.Sites {
 		objects = append(objects, &v1alpha1.Site{ObjectMeta: metaOf(name), Spec: spec})
 	}
+	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metaOf("endpoint")}
+	endpoint.Spec.LinkExisting, endpoint.Spec.EmailDomains = f.Endpoint.LinkExisting, f.Endpoint.EmailDomains
 	if name := f.Endpoint.DefaultOrganization; name != "" {
-		endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metaOf("endpoint")}
 		endpoint.Spec.DefaultOrganization = &v1alpha1.RecordReference{Name: name}
-		objects = append(objects, endpoint)
 	}
-	return objects
+	return append(objects, endpoint)
 }
 
 func metaOf(name string) metav1.ObjectMeta {

@@ -278,3 +278,49 @@ func TestRulesKeepOffAProtectedPerson(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatTheClientMayHaveAUserDoToAPerson(t *testing.T) {
+	set := []*Rule{compiled(t, changed(withSet("primaryEmail", "user.userName"), withSet("jobTitle", "user.title")))}
+	in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "jane@example.com", Title: "Chef"})}
+	byHand := linkedJane(func(p *v1alpha1.PersonSpec) { p.Source, p.SourceID = "", "" })
+	gone := linkedJane(func(p *v1alpha1.PersonSpec) { p.SourceID = otherID })
+	own := linkedJane(func(*v1alpha1.PersonSpec) {})
+	moved := linkedJane(func(p *v1alpha1.PersonSpec) { p.PrimaryEmail = "jane@example.org" })
+	domains := func(names ...string) Trust { return Trust{BoundDomains: true, Domains: names} }
+	for name, c := range map[string]struct {
+		trust    Trust
+		person   *v1alpha1.Person
+		reason   string
+		withheld string
+	}{
+		"gets one made by hand":                    {person: byHand, reason: v1alpha1.ReasonApplied},
+		"gets one made by hand, if said so":        {trust: Trust{Link: v1alpha1.LinkByEmail}, person: byHand, reason: v1alpha1.ReasonApplied},
+		"gets none made by hand":                   {trust: Trust{Link: v1alpha1.LinkFormer}, person: byHand, reason: v1alpha1.ReasonLinkNotAllowed},
+		"gets one of a user that is gone":          {trust: Trust{Link: v1alpha1.LinkFormer}, person: gone, reason: v1alpha1.ReasonApplied},
+		"gets none at all":                         {trust: Trust{Link: v1alpha1.LinkNever}, person: gone, reason: v1alpha1.ReasonLinkNotAllowed},
+		"keeps its own":                            {trust: Trust{Link: v1alpha1.LinkNever}, person: own, reason: v1alpha1.ReasonApplied},
+		"gets a new one":                           {trust: Trust{Link: v1alpha1.LinkNever}, reason: v1alpha1.ReasonApplied},
+		"gets a new one in a domain":               {trust: domains("example.net", "example.com"), reason: v1alpha1.ReasonApplied},
+		"gets no new one outside":                  {trust: domains("example.net"), reason: v1alpha1.ReasonEmailDomainNotAllowed},
+		"gets none where no domain is left":        {trust: domains(), reason: v1alpha1.ReasonEmailDomainNotAllowed},
+		"keeps its own address":                    {trust: domains("example.net"), person: own, reason: v1alpha1.ReasonApplied},
+		"moves to no address outside, but is kept": {trust: domains("example.org"), person: moved, reason: v1alpha1.ReasonApplied, withheld: v1alpha1.ReasonEmailDomainNotAllowed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in.Trust = c.trust
+			dir := &memory{}
+			if c.person != nil {
+				dir.persons = append(dir.persons, c.person)
+			}
+			outcome := planned(t, set, in, dir).Outcomes[0]
+			if outcome.Reason != c.reason || outcome.Withheld() != c.withheld {
+				t.Fatalf("%s, withheld %q: %s", outcome.Reason, outcome.Withheld(), outcome.Message)
+			}
+			if c.withheld != "" {
+				if after := outcome.After.(*v1alpha1.Person).Spec; after.PrimaryEmail != "jane@example.org" || after.JobTitle != "Chef" {
+					t.Errorf("%+v", after)
+				}
+			}
+		})
+	}
+}

@@ -22,6 +22,19 @@ type Input struct {
 	// DefaultOrganization is the record name of the ScimEndpoint's
 	// defaultOrganization, or "".
 	DefaultOrganization string
+	// Trust is what the SCIM client may have users do.
+	Trust Trust
+}
+
+// Trust is what a SCIM client may have users do to Persons that are not theirs yet. The zero
+// value lets it do everything.
+type Trust struct {
+	// Link says which Persons that exist users may get; "" is LinkByEmail.
+	Link v1alpha1.LinkExisting
+	// BoundDomains says that the primary addresses that Persons get have to be in Domains,
+	// which are folded.
+	BoundDomains bool
+	Domains      []string
 }
 
 // Group is a group that a user is a member of, as expressions see it.

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/cel-go/common/types"
 
@@ -74,8 +75,11 @@ func (r *run) search() (Record, error) {
 		return nil, err
 	}
 	other := kind.text(record, "sourceID")
-	if other == "" || other == r.id {
+	if other == r.id {
 		return record, nil
+	}
+	if err := r.mayLink(record); err != nil || other == "" {
+		return record, err
 	}
 	state, err := r.lookups.directory.SubjectState(r.ctx, kind.subject, other)
 	if err != nil {
@@ -88,6 +92,53 @@ func (r *run) search() (Record, error) {
 	}
 	return nil, &fault{kind.taken, fmt.Sprintf("the %s with this %s is linked to another %s, %s; deactivate or change one of the two",
 		kind.kind, kind.match, kind.subject, other)}
+}
+
+// mayLink refuses a Person that the SCIM client may not have the user get.
+func (r *run) mayLink(record Record) error {
+	person, ok := record.(*v1alpha1.Person)
+	if !ok {
+		return nil
+	}
+	refused := func(why string) error {
+		return &fault{v1alpha1.ReasonLinkNotAllowed, fmt.Sprintf("Person %s has this primaryEmail, and by spec.linkExisting: %s of the ScimEndpoint %s; "+
+			"change that, or the address of one of the two", person.Name, r.in.Trust.Link, why)}
+	}
+	switch r.in.Trust.Link {
+	case v1alpha1.LinkNever:
+		return refused("no user gets a Person that exists")
+	case v1alpha1.LinkFormer:
+		if person.Spec.Source != v1alpha1.SourceSCIM && len(FormerSources(person)) == 0 {
+			return refused("no user gets one that no SCIM client has pushed before")
+		}
+	}
+	return nil
+}
+
+// checkDomain refuses a new primary address outside of the domains that the SCIM client may
+// speak for. A Person that has one keeps it, and the rest of the rule is carried out.
+func (r *run) checkDomain(before, after Record, created bool, assigned []string) ([]string, error) {
+	trust, kind := r.in.Trust, r.kind
+	value := kind.matchKey(after)
+	if kind != personKind || !trust.BoundDomains || !created && value == kind.matchKey(before) {
+		return assigned, nil
+	}
+	_, domain, _ := strings.Cut(value, "@")
+	const why = "its domain is not among spec.emailDomains of the ScimEndpoint; add it there, or change the address"
+	switch {
+	case slices.Contains(trust.Domains, domain):
+		return assigned, nil
+	case created:
+		return nil, &fault{v1alpha1.ReasonEmailDomainNotAllowed, "no Person gets this primaryEmail, because " + why}
+	}
+	return r.withhold(Kept{Field: kind.match, Reason: v1alpha1.ReasonEmailDomainNotAllowed, Because: "of the new one " + why}, before, after, assigned), nil
+}
+
+// withhold leaves a field as it was and returns what is assigned after that.
+func (r *run) withhold(kept Kept, before, after Record, assigned []string) []string {
+	r.kind.copyField(after, before, kept.Field)
+	r.kept = append(r.kept, kept)
+	return slices.DeleteFunc(assigned, func(field string) bool { return field == kept.Field })
 }
 
 // matchValue evaluates match.
@@ -126,11 +177,9 @@ func (r *run) checkMatch(before, after Record, created bool, assigned []string) 
 	case created || !left:
 		return nil, &fault{kind.taken, fmt.Sprintf("%s %s has this %s; change one of the two", kind.kind, other.GetName(), kind.match)}
 	}
-	kind.copyField(after, before, kind.match)
-	r.kept = append(r.kept, Kept{Field: kind.match, Reason: kind.taken, Because: fmt.Sprintf(
+	return r.withhold(Kept{Field: kind.match, Reason: kind.taken, Because: fmt.Sprintf(
 		"%s %s, whose %s has left, has the new one; delete that %s or change the %s of one of the two",
-		kind.kind, other.GetName(), kind.subject, kind.kind, kind.match)})
-	return slices.DeleteFunc(assigned, func(field string) bool { return field == kind.match }), nil
+		kind.kind, other.GetName(), kind.subject, kind.kind, kind.match)}, before, after, assigned), nil
 }
 
 // isLeft reports whether a record is of a subject that is gone or inactive.
