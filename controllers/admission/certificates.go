@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -34,10 +35,14 @@ const (
 	keyCAKey          = "ca.key"
 	keyCertificate    = "tls.crt"
 	keyKey            = "tls.key"
+	keyPath           = "path"
 )
 
-// bundle is a CA and the certificate that the webhook is served with.
+// bundle is the path at which rules are reviewed, a CA, and the certificate that the webhook
+// is served with. CA and certificate are missing where somebody else makes them.
 type bundle struct {
+	// path is the one that the API server is to call.
+	path string
 	// authorities are the CAs that vouch for certificates, the current one first.
 	authorities []*x509.Certificate
 	// caKey is the key of the first authority.
@@ -48,7 +53,7 @@ type bundle struct {
 
 // parseBundle reads the data of the Secret.
 func parseBundle(data map[string][]byte) (*bundle, error) {
-	b := &bundle{}
+	b := &bundle{path: string(data[keyPath])}
 	var err error
 	if b.authorities, err = parseCertificates(data[keyCACertificates]); err != nil {
 		return nil, fmt.Errorf("%s: %w", keyCACertificates, err)
@@ -70,6 +75,9 @@ func parseBundle(data map[string][]byte) (*bundle, error) {
 
 // data is what the Secret holds.
 func (b *bundle) data() (map[string][]byte, error) {
+	if b.serving == nil {
+		return map[string][]byte{keyPath: []byte(b.path)}, nil
+	}
 	caKey, err := encodeKey(b.caKey)
 	if err != nil {
 		return nil, err
@@ -83,6 +91,7 @@ func (b *bundle) data() (map[string][]byte, error) {
 		keyCAKey:          caKey,
 		keyCertificate:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.serving.Certificate[0]}),
 		keyKey:            key,
+		keyPath:           []byte(b.path),
 	}, nil
 }
 
@@ -95,13 +104,36 @@ func (b *bundle) caCertificates() []byte {
 	return text
 }
 
+// trusts reports whether the bundle's CAs vouch for a certificate.
+func (b *bundle) trusts(leaf *x509.Certificate, now time.Time) bool {
+	roots := x509.NewCertPool()
+	for _, ca := range b.authorities {
+		roots.AddCert(ca)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now})
+	return err == nil
+}
+
+// announcesSame reports whether the API server is told the same of two bundles.
+func (b *bundle) announcesSame(other *bundle) bool {
+	return b.path == other.path && slices.EqualFunc(b.authorities, other.authorities, (*x509.Certificate).Equal)
+}
+
+// describe adds to what is logged until when the certificates are valid.
+func (b *bundle) describe(values ...any) []any {
+	if b.serving == nil {
+		return values
+	}
+	return append(values, "until", b.serving.Leaf.NotAfter, "caUntil", b.authorities[0].NotAfter)
+}
+
 // renewed gives a bundle that is good for these names for some time: the same one, or
 // one with what had to be replaced. Current may be nil. A new CA does not replace the
 // certificate, which the old one, still trusted, vouches for: so at no time does a
 // replica serve what the API server does not trust yet.
 func renewed(current *bundle, names []string, now time.Time) (*bundle, error) {
 	if current == nil {
-		next := &bundle{}
+		next := &bundle{path: newPath()}
 		if err := next.makeCA(now); err != nil {
 			return nil, err
 		}
@@ -114,6 +146,8 @@ func renewed(current *bundle, names []string, now time.Time) (*bundle, error) {
 		err = next.makeCA(now)
 	case !current.serves(names, now):
 		err = next.makeServing(names, now)
+	case !secretPath(current.path):
+		next.path = newPath()
 	default:
 		return current, nil
 	}
@@ -127,16 +161,12 @@ func (b *bundle) serves(names []string, now time.Time) bool {
 	if now.After(leaf.NotAfter.Add(-servingLifetime/3)) || now.Before(leaf.NotBefore) {
 		return false
 	}
-	roots := x509.NewCertPool()
-	for _, ca := range b.authorities {
-		roots.AddCert(ca)
-	}
 	for _, name := range names {
-		if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: name, CurrentTime: now}); err != nil {
+		if leaf.VerifyHostname(name) != nil {
 			return false
 		}
 	}
-	return true
+	return b.trusts(leaf, now)
 }
 
 // makeCA puts a new CA before those that are still valid.

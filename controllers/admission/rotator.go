@@ -1,19 +1,22 @@
 package admission
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
@@ -29,9 +32,17 @@ const (
 	lookTimeout   = 10 * time.Second
 )
 
-// rotator keeps the webhook's certificates in a Secret that all replicas share, and the
-// CA bundle in the configuration. Replicas need no leader for it: each makes what is
+// settleLooks is for how many intervals a replica must have known what the Secret holds until
+// it has the API server call nothing else. By then each replica has found it, after one, and
+// serves the new certificate, after two.
+const settleLooks = 4
+
+// rotator keeps the webhook's path and certificates in a Secret that all replicas share, and
+// path and CA bundle in the configuration. Replicas need no leader for it: each makes what is
 // missing or about to end, and of several the first to write wins.
+//
+// Where the Secret is suddenly another one, lost and made anew or come from a backup, the API
+// server goes on with what it has, and every replica answers both, until all have read it.
 type rotator struct {
 	client        client.Client
 	clock         clock.WithTicker
@@ -39,9 +50,19 @@ type rotator struct {
 	secret        client.ObjectKey
 	configuration string
 	interval      time.Duration
+	// pathOnly says that the certificates come from somebody else.
+	pathOnly bool
 
-	// serving is what requests are served with.
+	// paths are those that are answered, and serving is what they are served with.
+	paths   paths
 	serving atomic.Pointer[tls.Certificate]
+	// looked is closed when a look has ended for the first time, however.
+	looked chan struct{}
+
+	// known is what the Secret held at the last look that succeeded, nil before, and since is
+	// when it was first so.
+	known *bundle
+	since time.Time
 }
 
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch
@@ -50,16 +71,18 @@ type rotator struct {
 // run looks at Secret and configuration until ctx ends.
 func (r *rotator) run(ctx context.Context) {
 	last := ""
+	firstLook := sync.OnceFunc(func() { close(r.looked) })
 	for {
 		wait := r.interval
 		err := r.look(ctx)
+		firstLook()
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			wait = retryInterval
 			if err.Error() != last { // once, not every second
-				r.log.Error(err, "The webhook for AutomationRules has no certificates; rules cannot be applied while its configuration exists")
+				r.log.Error(err, "The webhook for AutomationRules cannot be called; rules cannot be applied while its configuration exists")
 			}
 			last = err.Error()
 		default:
@@ -70,6 +93,18 @@ func (r *rotator) run(ctx context.Context) {
 			return
 		case <-r.clock.After(wait):
 		}
+	}
+}
+
+// ready is a healthz.Checker. A replica takes part when it had its first look, so that the API
+// server does not call one that has no certificate yet. Whether the look was of use does not
+// matter: SCIM clients are served also while nobody can call the webhook.
+func (r *rotator) ready(*http.Request) error {
+	select {
+	case <-r.looked:
+		return nil
+	default:
+		return errors.New("the webhook has not read its Secret yet")
 	}
 }
 
@@ -97,10 +132,20 @@ func (r *rotator) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.publish(ctx, configuration, current.caCertificates()); err != nil {
+	now := r.clock.Now()
+	if r.known == nil || !r.known.announcesSame(current) {
+		r.since = now
+	}
+	lasting := settleLooks * r.interval
+	r.paths.admit(now, lasting, append(pathsIn(configuration), current.path)...)
+	if err := r.publish(ctx, configuration, current, now.Sub(r.since) >= lasting); err != nil {
 		return err
 	}
-	r.serving.Store(current.serving)
+	// The API server may not trust yet what the last look did not announce.
+	if current.serving != nil && (r.serving.Load() == nil || r.known.trusts(current.serving.Leaf, now)) {
+		r.serving.Store(current.serving)
+	}
+	r.known = current
 	return nil
 }
 
@@ -134,7 +179,7 @@ func (r *rotator) ensure(ctx context.Context, names []string) (*bundle, error) {
 		if err != nil {
 			return nil, err
 		}
-		next, err := renewed(current, names, r.clock.Now())
+		next, err := r.renewed(current, names)
 		if err != nil || next == current {
 			return next, err
 		}
@@ -145,9 +190,19 @@ func (r *rotator) ensure(ctx context.Context, names []string) (*bundle, error) {
 		case err != nil:
 			return nil, fmt.Errorf("write the webhook's Secret %s: %w", r.secret, err)
 		}
-		r.log.Info("Renewed the webhook's certificates", "secret", r.secret.String(), "names", names,
-			"until", next.serving.Leaf.NotAfter, "caUntil", next.authorities[0].NotAfter)
+		r.log.Info("Renewed what the webhook is called and served with", next.describe("secret", r.secret.String(), "names", names)...)
 	}
+}
+
+// renewed gives what is good for some time: current, or what replaces it.
+func (r *rotator) renewed(current *bundle, names []string) (*bundle, error) {
+	if !r.pathOnly {
+		return renewed(current, names, r.clock.Now())
+	}
+	if current != nil && secretPath(current.path) {
+		return current, nil
+	}
+	return &bundle{path: newPath()}, nil
 }
 
 // read gives the Secret, nil if it does not exist, and what it holds, nil if that is of
@@ -162,6 +217,9 @@ func (r *rotator) read(ctx context.Context) (*corev1.Secret, *bundle, error) {
 	}
 	if len(secret.Data) == 0 {
 		return secret, nil, nil
+	}
+	if r.pathOnly {
+		return secret, &bundle{path: string(secret.Data[keyPath])}, nil
 	}
 	current, err := parseBundle(secret.Data)
 	if err != nil {
@@ -185,26 +243,26 @@ func (r *rotator) write(ctx context.Context, secret *corev1.Secret, next *bundle
 		}, client.FieldOwner(kube.FieldOwner))
 	}
 	read := secret.DeepCopy()
-	secret.Data = data
+	if secret.Data == nil {
+		secret.Data = map[string][]byte{}
+	}
+	maps.Copy(secret.Data, data)
 	return r.client.Patch(ctx, secret, client.MergeFromWithOptions(read, client.MergeFromWithOptimisticLock{}), client.FieldOwner(kube.FieldOwner))
 }
 
-// publish tells the API server whom to trust.
-func (r *rotator) publish(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, trusted []byte) error {
+// publish tells the API server whom to trust and what to call.
+func (r *rotator) publish(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, current *bundle, settled bool) error {
 	read := configuration.DeepCopy()
-	changed := false
 	for i := range configuration.Webhooks {
-		if config := &configuration.Webhooks[i].ClientConfig; !bytes.Equal(config.CABundle, trusted) {
-			config.CABundle, changed = trusted, true
-		}
+		current.announce(&configuration.Webhooks[i].ClientConfig, settled)
 	}
-	if !changed {
+	if equality.Semantic.DeepEqual(read, configuration) {
 		return nil
 	}
 	patch := client.MergeFromWithOptions(read, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, configuration, patch, client.FieldOwner(kube.FieldOwner)); err != nil {
-		return fmt.Errorf("put the CA into ValidatingWebhookConfiguration %s: %w", r.configuration, err)
+		return fmt.Errorf("put path and CA into ValidatingWebhookConfiguration %s: %w", r.configuration, err)
 	}
-	r.log.Info("Put the CA into the ValidatingWebhookConfiguration", "configuration", r.configuration)
+	r.log.Info("Put path and CA into the ValidatingWebhookConfiguration", "configuration", r.configuration, "settled", settled)
 	return nil
 }

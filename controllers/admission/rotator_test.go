@@ -1,10 +1,12 @@
 package admission_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -107,7 +109,7 @@ var _ = Describe("the webhook's certificate", func() {
 		secret, err := w.secret(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(secret.Labels).To(HaveKey("a"))
-		Expect(secret.Data).To(And(HaveKey("ca.crt"), HaveKey("ca.key"), HaveKey("tls.crt"), HaveKey("tls.key")))
+		Expect(secret.Data).To(And(HaveKey("ca.crt"), HaveKey("ca.key"), HaveKey("tls.crt"), HaveKey("tls.key"), HaveKey("path")))
 	})
 
 	It("can be somebody else's, from a folder", func(ctx SpecContext) {
@@ -127,8 +129,125 @@ var _ = Describe("the webhook's certificate", func() {
 		o.CertDir = folder
 		w.start(ctx, o)
 		w.served(ctx)
-		_, err = w.secret(ctx)
-		Expect(client.IgnoreNotFound(err)).To(Succeed())
-		Expect(err).To(HaveOccurred(), "the operator made a Secret that it does not need")
+		Eventually(func(g Gomega) {
+			path, err := w.secret(ctx)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(path.Data).To(HaveLen(1), "somebody else's certificate has no place here")
+			status, _, err := post(ctx, stranger(), address(w.port)+string(path.Data["path"]), w.forged())
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(status).To(Equal(http.StatusOK))
+		}).Should(Succeed())
+		Expect(w.trusted(ctx)).To(Equal(secret.Data["ca.crt"]), "the CA is somebody else's business")
 	})
 })
+
+// called is what the API server calls.
+func (w *world) called(ctx context.Context) (string, error) {
+	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	if err := w.Get(ctx, client.ObjectKey{Name: w.namespace}, configuration); err != nil {
+		return "", err
+	}
+	return *configuration.Webhooks[0].ClientConfig.URL, nil
+}
+
+// twoReplicas starts two operators, each of which the API server asks about every rule: what
+// one of them does not answer, or answers with what is not trusted, is seen at once.
+func (w *world) twoReplicas(ctx SpecContext, interval time.Duration) {
+	GinkgoHelper()
+	second := freePort(ctx)
+	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	Expect(w.Get(ctx, client.ObjectKey{Name: w.namespace}, configuration)).To(Succeed())
+	other := configuration.Webhooks[0].DeepCopy()
+	other.Name, other.ClientConfig.URL = "second."+other.Name, new(address(second))
+	configuration.Webhooks = append(configuration.Webhooks, *other)
+	Expect(w.Update(ctx, configuration)).To(Succeed())
+	for _, port := range []int{w.port, second} {
+		o := w.options()
+		o.BindAddress, o.LookInterval = "127.0.0.1:"+strconv.Itoa(port), interval
+		w.start(ctx, o)
+	}
+	w.served(ctx)
+	w.eventuallyAccepted(ctx)
+}
+
+// eventuallyAccepted waits until all who are asked accept a rule.
+func (w *world) eventuallyAccepted(ctx SpecContext) {
+	GinkgoHelper()
+	Eventually(func() error { return w.Create(ctx, ruleFrom(), client.DryRunAll) }).Should(Succeed())
+	w.take()
+}
+
+var _ = Describe("another Secret", func() {
+	It("is agreed upon by all replicas without a rule that is refused or stored unexamined meanwhile", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		// Between two looks the API server learns what has changed: milliseconds.
+		w.twoReplicas(ctx, 3*time.Second)
+		// examined fails in the moment in which a rule is not looked at.
+		examined := func(step string) {
+			GinkgoHelper()
+			Expect(w.Create(ctx, ruleFrom(), client.DryRunAll)).To(Succeed(), step)
+			Expect(refusal(w.Create(ctx, ruleFrom("user.title +", "user.titel +"), client.DryRunAll))).To(
+				ContainElement(ContainSubstring("undefined field")), step)
+		}
+		// until looks on until the API server calls and trusts what the Secret says, and nothing else.
+		until := func(step string) {
+			GinkgoHelper()
+			for {
+				examined(step)
+				secret, err := w.secret(ctx)
+				if client.IgnoreNotFound(err) != nil {
+					Fail(err.Error())
+				}
+				called, err := w.called(ctx)
+				Expect(err).NotTo(HaveOccurred())
+				trusted, err := w.trusted(ctx)
+				Expect(err).NotTo(HaveOccurred())
+				if called == address(w.port)+string(secret.Data["path"]) && bytes.Equal(trusted, secret.Data["ca.crt"]) {
+					return
+				}
+			}
+		}
+		first, err := w.secret(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		until("at first")
+
+		By("making another one when it is deleted")
+		Expect(w.Delete(ctx, first)).To(Succeed())
+		Eventually(w.secretPathOrNone).WithArguments(ctx).ShouldNot(Or(BeEmpty(), Equal(string(first.Data["path"]))))
+		until("deleted")
+
+		By("taking one from a backup")
+		second, err := w.secret(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		restored := second.DeepCopy()
+		restored.Data = first.Data
+		Expect(w.Update(ctx, restored)).To(Succeed())
+		until("restored")
+		examined("afterwards")
+	}, SpecTimeout(5*time.Minute))
+
+	It("does not matter to what the API server calls while it is new", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		o := w.options()
+		o.LookInterval = time.Hour // each looks once
+		stop := w.start(ctx, o)
+		w.served(ctx)
+		before, err := w.called(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		stop()
+		By("starting with a Secret from a backup")
+		secret, err := w.secret(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		secret.Data["path"] = []byte("/automationrules/aaaaaaaaaaaaaaaaaaaaaaaaaa")
+		Expect(w.Update(ctx, secret)).To(Succeed())
+		w.start(ctx, o)
+		w.served(ctx)
+		Expect(w.called(ctx)).To(Equal(before), "what the API server called a moment ago is still answered")
+	})
+})
+
+// secretPathOrNone is the path that the Secret has, "" where there is none.
+func (w *world) secretPathOrNone(ctx context.Context) (string, error) {
+	secret, err := w.secret(ctx)
+	return string(secret.Data["path"]), client.IgnoreNotFound(err)
+}

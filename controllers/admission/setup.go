@@ -25,9 +25,7 @@ import (
 )
 
 const (
-	// Path is where AutomationRules are validated.
-	Path = "/validate-provisioning-rservice-dev-v1alpha1-automationrule"
-	// DefaultSecret is the name of the Secret with the certificates.
+	// DefaultSecret is the name of the Secret with path and certificates.
 	DefaultSecret = "scim-operator-webhook-cert"
 	// DefaultConfiguration is the name of the ValidatingWebhookConfiguration.
 	DefaultConfiguration = "scim-operator"
@@ -40,16 +38,19 @@ type Options struct {
 	// BindAddress is where it is served; "" and "0" switch it off.
 	BindAddress string
 	// CertDir is a folder with tls.crt and tls.key, which are read again when they
-	// change. The CA bundle of the configuration is somebody else's business then.
+	// change. The CA bundle of the configuration is somebody else's business then, and the
+	// Secret holds the path alone.
 	// Empty: the operator makes its own certificates.
 	CertDir string
-	// Namespace is where the Secret with the operator's own certificates is; empty: the
-	// namespace that the pod runs in.
+	// ClientCA is a file with the CAs that sign the API server's client certificate; who has
+	// none cannot connect. Empty: who knows the path is the API server.
+	ClientCA string
+	// Namespace is where the Secret is; empty: the namespace that the pod runs in.
 	Namespace string
 	// Secret is the Secret's name.
 	Secret string
-	// Configuration is the name of the ValidatingWebhookConfiguration whose CA bundle
-	// the operator fills in, and that says by which names the webhook is called.
+	// Configuration is the name of the ValidatingWebhookConfiguration whose path and CA
+	// bundle the operator fills in, and that says by which names the webhook is called.
 	Configuration string
 	// Watched is the only namespace that the operator works in; "" means all. Rules of other
 	// namespaces are checked by themselves only: there is nothing to count them against.
@@ -82,18 +83,27 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 			return fmt.Errorf("follow %T: %w", kind, err)
 		}
 	}
-	server, err := o.server(mgr)
+	rotator, err := o.rotator(mgr)
 	if err != nil {
 		return err
 	}
-	server.Register(Path, admission.WithValidator(mgr.GetScheme(), newValidator(mgr.GetCache(), o.Watched, newMemory(clock.RealClock{}, changes))))
+	server, err := o.server(rotator)
+	if err != nil {
+		return err
+	}
+	hook := admission.WithValidator(mgr.GetScheme(), newValidator(mgr.GetCache(), o.Watched, newMemory(clock.RealClock{}, changes)))
+	hook.Handler = newGate().bound(hook.Handler)
+	server.Register("/", rotator.paths.guard(hook))
 	if err := mgr.Add(server); err != nil {
 		return fmt.Errorf("add the webhook's server: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("webhook", rotator.ready); err != nil {
+		return fmt.Errorf("add the webhook's readiness: %w", err)
 	}
 	return nil
 }
 
-func (o Options) server(mgr ctrl.Manager) (webhook.Server, error) {
+func (o Options) server(rotator *rotator) (webhook.Server, error) {
 	host, portText, err := net.SplitHostPort(o.BindAddress)
 	if err != nil {
 		return nil, fmt.Errorf("the webhook's address %q is not host:port: %w", o.BindAddress, err)
@@ -103,13 +113,16 @@ func (o Options) server(mgr ctrl.Manager) (webhook.Server, error) {
 		return nil, fmt.Errorf("the webhook's address %q has no port number: %w", o.BindAddress, err)
 	}
 	options := webhook.Options{Host: host, Port: port, CertDir: o.CertDir}
-	var rotator *rotator
 	options.TLSOpts = append(options.TLSOpts, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 })
 	if o.CertDir == "" {
-		if rotator, err = o.rotator(mgr); err != nil {
+		options.TLSOpts = append(options.TLSOpts, func(c *tls.Config) { c.GetCertificate = rotator.certificate })
+	}
+	if o.ClientCA != "" {
+		required, err := requireClient(o.ClientCA)
+		if err != nil {
 			return nil, err
 		}
-		options.TLSOpts = append(options.TLSOpts, func(c *tls.Config) { c.GetCertificate = rotator.certificate })
+		options.TLSOpts = append(options.TLSOpts, required)
 	}
 	return &server{Server: webhook.NewServer(options), rotator: rotator}, nil
 }
@@ -122,19 +135,15 @@ func kinds() []client.Object {
 	}
 }
 
-// server serves the webhook and looks after its certificates. Both begin before the
-// cache is filled, because the API server waits for neither.
+// server serves the webhook and looks after its path and certificates. Both begin before
+// the cache is filled, because the API server waits for neither.
 type server struct {
 	webhook.Server
-	// rotator is nil where the certificates come from somebody else.
 	rotator *rotator
 }
 
 // Start implements manager.Runnable.
 func (s *server) Start(ctx context.Context) error {
-	if s.rotator == nil {
-		return s.Server.Start(ctx)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	go func() {
@@ -147,7 +156,7 @@ func (s *server) Start(ctx context.Context) error {
 	return err
 }
 
-// rotator makes what looks after the operator's own certificates. It reads and writes
+// rotator makes what looks after path and certificates. It reads and writes
 // without the cache, which holds neither the Secret nor the configuration.
 func (o Options) rotator(mgr ctrl.Manager) (*rotator, error) {
 	scheme := runtime.NewScheme()
@@ -174,6 +183,8 @@ func (o Options) rotator(mgr ctrl.Manager) (*rotator, error) {
 		log:           mgr.GetLogger().WithName("webhook"),
 		secret:        client.ObjectKey{Namespace: namespace, Name: o.Secret},
 		configuration: o.Configuration,
+		pathOnly:      o.CertDir != "",
+		looked:        make(chan struct{}),
 		interval:      cmp.Or(o.LookInterval, defaultLookInterval),
 	}, nil
 }

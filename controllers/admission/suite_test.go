@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/yaml"
 
 	"rservice.dev/scim-operator/api/kube"
@@ -134,13 +135,13 @@ func (w *world) configure(ctx SpecContext) {
 	configuration.Name = w.namespace
 	Expect(configuration.Webhooks).To(HaveLen(1))
 	hook := &configuration.Webhooks[0]
-	Expect(*hook.ClientConfig.Service.Path).To(Equal(admission.Path))
-	hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{
-		URL: new("https://127.0.0.1:" + strconv.Itoa(w.port) + admission.Path),
-	}
+	Expect(hook.ClientConfig.Service.Path).To(BeNil(), "applying a path again would take away the operator's")
+	hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: new(address(w.port))}
 	hook.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": w.namespace}}
 	w.createForTest(ctx, configuration)
 }
+
+func address(port int) string { return "https://127.0.0.1:" + strconv.Itoa(port) }
 
 // createForTest creates a cluster-scoped object and deletes it at the test's end.
 func (w *world) createForTest(ctx SpecContext, object client.Object) {
@@ -161,13 +162,7 @@ func (w *world) options() admission.Options {
 // called, or the test ends.
 func (w *world) start(ctx SpecContext, o admission.Options) (stop func()) {
 	GinkgoHelper()
-	cfg, err := env.User(w.operator)
-	Expect(err).NotTo(HaveOccurred())
-	mgr, err := kube.NewManager(cfg, kube.Options{
-		Namespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
-		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
-	})
-	Expect(err).NotTo(HaveOccurred())
+	mgr := w.manager()
 	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	Expect(controllers.Setup(runCtx, mgr, controllers.Options{})).To(Succeed())
 	Expect(admission.Setup(runCtx, mgr, o)).To(Succeed())
@@ -182,6 +177,19 @@ func (w *world) start(ctx SpecContext, o admission.Options) (stop func()) {
 	})
 	DeferCleanup(stop)
 	return stop
+}
+
+// manager is an operator of which nothing has been set up yet.
+func (w *world) manager() manager.Manager {
+	GinkgoHelper()
+	cfg, err := env.User(w.operator)
+	Expect(err).NotTo(HaveOccurred())
+	mgr, err := kube.NewManager(cfg, kube.Options{
+		Namespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
+		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
+	})
+	Expect(err).NotTo(HaveOccurred())
+	return mgr
 }
 
 // load reads a manifest of config.

@@ -25,7 +25,7 @@ const (
 	// checkTime bounds the examples of a rule.
 	checkTime = 3 * time.Second
 	// warningTime bounds what is only warned of: a rule is never refused because there
-	// was no time to count. The API server waits for checkTime and this, and 2 seconds more.
+	// was no time to count. The API server waits for entryTime, checkTime and this, and 1 second more.
 	warningTime = 5 * time.Second
 	// maxWarnings and maxWarning (characters) keep the whole below what the API server
 	// passes on.

@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"rservice.dev/scim-operator/controllers/admission"
 	"rservice.dev/scim-operator/hack/testenv/assets"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
 )
@@ -160,7 +159,7 @@ func TestTheWebhookOfTheConfigurationIsCalledOnThisMachine(t *testing.T) {
 			t.Fatalf("webhooks %v, error %v", webhooks, err)
 		}
 		webhook := webhooks[0].(map[string]any)
-		want := map[string]any{"url": "https://127.0.0.1:1234" + admission.Path}
+		want := map[string]any{"url": "https://127.0.0.1:1234"}
 		if diff := cmp.Diff(want, webhook["clientConfig"]); diff != "" {
 			t.Error(diff)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -49,25 +50,22 @@ func onThisMachine(object *unstructured.Unstructured, port int) error {
 		if !ok {
 			return fmt.Errorf("%s has an entry that is no object", object.GetName())
 		}
-		path, _, err := unstructured.NestedString(webhook, "clientConfig", "service", "path")
-		if err != nil || path == "" {
-			return fmt.Errorf("webhook %v has no clientConfig.service.path", webhook["name"])
-		}
-		webhook["clientConfig"] = map[string]any{"url": "https://127.0.0.1:" + strconv.Itoa(port) + path}
+		// The operator adds the path.
+		webhook["clientConfig"] = map[string]any{"url": "https://127.0.0.1:" + strconv.Itoa(port)}
 		webhook["failurePolicy"] = string(admissionregistrationv1.Ignore)
 	}
 	return unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
 }
 
-// checkWebhook fails until the operator has told the API server whom to trust.
+// checkWebhook fails until the operator has told the API server what to call and whom to trust.
 func (r *runner) checkWebhook(ctx context.Context) error {
 	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
 	if err := r.client.Get(ctx, client.ObjectKey{Name: r.webhook}, configuration); err != nil {
 		return fmt.Errorf("reading %s %s: %w", webhookKind, r.webhook, err)
 	}
 	for _, webhook := range configuration.Webhooks {
-		if len(webhook.ClientConfig.CABundle) == 0 {
-			return fmt.Errorf("webhook %s has no certificate yet", webhook.Name)
+		if url := webhook.ClientConfig.URL; len(webhook.ClientConfig.CABundle) == 0 || url == nil || strings.HasSuffix(*url, ":"+strconv.Itoa(r.opts.webhookPort)) {
+			return fmt.Errorf("webhook %s has no path and certificate yet", webhook.Name)
 		}
 	}
 	return nil
