@@ -152,6 +152,7 @@ var _ = Describe("A ScimEndpoint", func() {
 		eventually(ctx, w, endpoint, isReady())
 	},
 		Entry("that is too short", "secret", "at least 32 characters"),
+		Entry("that is too long", strings.Repeat("x", v1alpha1.MaxTokenLength+1), "at most 2048 characters"),
 		Entry("that ends with a line end", ownToken+"\n", "without blanks or line ends"),
 	)
 

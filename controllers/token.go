@@ -36,6 +36,9 @@ func checkToken(token []byte) string {
 	if len(token) < v1alpha1.MinTokenLength {
 		return fmt.Sprintf("The Secret's key %q must hold at least %d characters.", v1alpha1.SecretKeyToken, v1alpha1.MinTokenLength)
 	}
+	if len(token) > v1alpha1.MaxTokenLength {
+		return fmt.Sprintf("The Secret's key %q must hold at most %d characters.", v1alpha1.SecretKeyToken, v1alpha1.MaxTokenLength)
+	}
 	for _, c := range token {
 		if c <= ' ' || c > '~' {
 			return fmt.Sprintf("The Secret's key %q must hold printable ASCII characters only, without blanks or line ends.", v1alpha1.SecretKeyToken)

@@ -169,7 +169,7 @@ func cacheOptions(namespace string) (cache.Options, error) {
 		ReaderFailOnMissingInformer: true,
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}:                    {Label: labels.NewSelector().Add(*hasEndpoint)},
+			&corev1.Secret{}:                    {Label: labels.NewSelector().Add(*hasEndpoint), Transform: onlyTokens},
 			&v1alpha1.AutomationRuleExecution{}: {Transform: withoutLog},
 			// Rules leave alone what others applied.
 			&v1alpha1.Person{}:       {Transform: applied.Strip},

@@ -19,3 +19,8 @@ func TokenID(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])[:tokenIDLength]
 }
+
+// MaxTokenLength is the most characters of a bearer token: two of them are all that the
+// operator keeps of a Secret, 4 KiB. The controllers call a longer one invalid, and the server
+// knows nothing of it.
+const MaxTokenLength = 2048
