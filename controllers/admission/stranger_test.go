@@ -41,7 +41,9 @@ func (w *world) secretPath(ctx context.Context) string {
 // forged is a review that asks whom a rule would change, as the API server would ask it.
 func (w *world) forged() []byte {
 	GinkgoHelper()
-	text, err := json.Marshal(manifest(ruleFrom()))
+	rule := ruleFrom()
+	rule.Namespace = w.namespace
+	text, err := json.Marshal(manifest(rule))
 	Expect(err).NotTo(HaveOccurred())
 	review := admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "AdmissionReview"},
@@ -92,7 +94,7 @@ var _ = Describe("a stranger who reaches the webhook", func() {
 			status, answer, err := post(ctx, stranger(), address(w.port)+right, w.forged())
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(status).To(Equal(http.StatusOK))
-			g.Expect(answer).To(ContainSubstring("will change 1 of 1 persons"))
+			g.Expect(answer).To(ContainSubstring("will change 1 of 1 person: jobTitle 1"))
 		}).Should(Succeed())
 
 		before := planned()
