@@ -147,7 +147,7 @@ func TestAnAddressThatALeaverKeeps(t *testing.T) {
 				t.Errorf("%+v", after)
 			}
 			want := "rule rule changes jobTitle, disabled; it keeps primaryEmail, because Person kept, whose ScimUser has left, " +
-				"has the new one; delete that Person or change the primaryEmail of one of the two"
+				"has the new one; delete that Person, or have the client give another primaryEmail"
 			if outcome.Message != want {
 				t.Error(outcome.Message)
 			}

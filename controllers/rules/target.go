@@ -178,7 +178,7 @@ func (r *run) checkMatch(before, after Record, created bool, assigned []string) 
 		return nil, &fault{kind.taken, fmt.Sprintf("%s %s has this %s; change one of the two", kind.kind, other.GetName(), kind.match)}
 	}
 	return r.withhold(Kept{Field: kind.match, Reason: kind.taken, Because: fmt.Sprintf(
-		"%s %s, whose %s has left, has the new one; delete that %s or change the %s of one of the two",
+		"%s %s, whose %s has left, has the new one; delete that %s, or have the client give another %s",
 		kind.kind, other.GetName(), kind.subject, kind.kind, kind.match)}, before, after, assigned), nil
 }
 
