@@ -74,6 +74,10 @@ var _ = Describe("the operator's own account", Ordered, func() {
 		held.Spec.HolderIdentity = new("x")
 		Expect(operator.Update(ctx, held)).To(Succeed())
 		Expect(operator.Delete(ctx, held)).To(Succeed())
+		address := lease(tenant, "identity", map[string]string{v1alpha1.LabelIdentity: "Person"})
+		Expect(operator.Create(ctx, address)).To(Succeed())
+		address.Spec.HolderIdentity = new("x")
+		Expect(operator.Update(ctx, address)).To(Succeed())
 		election := lease("scim-system", "scim-operator.provisioning.rservice.dev", nil)
 		Expect(operator.Create(ctx, election)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, election)).To(Succeed()) })
@@ -85,10 +89,10 @@ var _ = Describe("the operator's own account", Ordered, func() {
 		other := lease(tenant, "other", nil)
 		Expect(admin.Create(ctx, other)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, other)).To(Succeed()) })
-		forbidden(operator.Delete(ctx, other.DeepCopy()), "claim only")
+		forbidden(operator.Delete(ctx, other.DeepCopy()), "claim or identity only")
 		taken := other.DeepCopy()
 		taken.Labels = claim
-		forbidden(operator.Update(ctx, taken), "claim only")
+		forbidden(operator.Update(ctx, taken), "claim or identity only")
 	})
 
 	It("is bounded so without others", func(ctx SpecContext) {

@@ -80,10 +80,10 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 }
 
 // personsOfPerson finds the Persons for which it matters that one has come, gone or
-// got another e-mail address, and itself once nothing protects it any more.
+// got another e-mail address, and itself when it is protected from now on, or no longer.
 func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
 	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
-		if old.IsProtected() && !current.IsProtected() {
+		if old.IsProtected() != current.IsProtected() {
 			into.add(current.Namespace, current.Name)
 		}
 		return nil

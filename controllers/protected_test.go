@@ -1,6 +1,8 @@
 package controllers_test
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -42,6 +44,19 @@ var _ = Describe("A protected Person", func() {
 		update(ctx, w, account, release)
 		eventually(ctx, w, user, isReady())
 		Expect(w.personOf(ctx, user).Name).To(Equal("break-glass"))
+	})
+
+	It("is said to stay enabled though its user has left and no rule runs into it", func(ctx SpecContext) {
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		person := w.personOf(ctx, user)
+		update(ctx, w, person, protect)
+		eventually(ctx, w, user, isFalse(v1alpha1.ReasonPersonProtected))
+		update(ctx, w, defaultUserRule(), func(r *v1alpha1.AutomationRule) { r.Spec.Condition = "user.active" })
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Active = new(false) })
+		eventually(ctx, w, user, And(isFalse(v1alpha1.ReasonPersonProtected),
+			WithTransform(func(u *v1alpha1.ScimUser) bool {
+				return strings.Contains(readyMessage(u), "is protected and stays enabled")
+			}, BeTrue())))
 	})
 
 	It("is left as it is though its user changes, leaves and is deleted", func(ctx SpecContext) {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -90,7 +91,7 @@ func (r *userReconciler) tellLink(user *v1alpha1.ScimUser, done *run) {
 	linked, _ := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person)
 	for _, outcome := range done.outcomes {
 		before, ok := outcome.Before.(*v1alpha1.Person)
-		if ok && linked != nil && outcome.Reason == v1alpha1.ReasonApplied && before.Spec.Source == "" && linked.Spec.SourceID == user.Name {
+		if ok && linked != nil && outcome.Reason == v1alpha1.ReasonApplied && rules.IsMadeByHand(before) && linked.Spec.SourceID == user.Name {
 			r.status.recorder.Eventf(linked, user, corev1.EventTypeNormal, v1alpha1.ReasonPersonLinked, eventAction,
 				"ScimUser %s gets this Person, which was made by hand, by its primaryEmail.", user.Name)
 			return
@@ -196,6 +197,10 @@ func userVerdict(done *run, instead bool) verdict {
 			failure.message = truncate(failure.message, disabledAllTheSame)
 		}
 		return failure
+	}
+	if person, ok := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person); ok && person.IsProtected() && !person.Spec.Disabled && !done.input.User.IsActive() {
+		return stalledVerdict(v1alpha1.ReasonPersonProtected,
+			fmt.Sprintf("The user is inactive, but Person %s is protected and stays enabled. Disable it by hand, or take its annotation %s off.", person.Name, v1alpha1.AnnotationProtected))
 	}
 	if done.record(v1alpha1.RecordPerson) != nil {
 		return readyVerdict(v1alpha1.ReasonReady, "The rules have run and the user is linked to a Person.")

@@ -194,7 +194,8 @@ func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Perso
 // one, because any rule can read which it is, and when the client may do more or less.
 func (f finder) subjectsOfEndpoint(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.ScimEndpoint, *v1alpha1.ScimEndpoint, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
-		if defaultOf(old) == defaultOf(current) && sameTrust(old, current) {
+		// An endpoint that is deleted is no reason to give users more than they have.
+		if defaultOf(old) == defaultOf(current) && (current == nil || sameTrust(old, current)) {
 			return nil
 		}
 		return f.allSubjects(ctx, versions(old, current)[0].Namespace, kind, into)

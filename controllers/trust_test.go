@@ -1,6 +1,8 @@
 package controllers_test
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -26,6 +28,13 @@ var _ = Describe("What a ScimEndpoint lets its client do to Persons", func() {
 		eventually(ctx, w, user, isFalse(v1alpha1.ReasonLinkNotAllowed))
 		Expect(readyMessage(user)).To(And(ContainSubstring("Person by-hand"), ContainSubstring("spec.linkExisting: Former"), Not(ContainSubstring("root@"))))
 		Expect(get(ctx, w, byHand, "by-hand").Spec).To(Equal(v1alpha1.PersonSpec{PrimaryEmail: "root@example.com"}))
+
+		By("giving nobody more when an endpoint is deleted")
+		spare := newEndpoint("spare")
+		spare.Spec.LinkExisting = v1alpha1.LinkNever
+		Expect(w.Create(ctx, spare)).To(Succeed())
+		eventually(ctx, w, user, WithTransform(func(u *v1alpha1.ScimUser) bool { return strings.Contains(readyMessage(u), "spec.linkExisting: Never") }, BeTrue()))
+		w.gone(ctx, spare)
 
 		By("telling of the link that is made once it may be")
 		update(ctx, w, strict, func(e *v1alpha1.ScimEndpoint) { e.Spec.LinkExisting = "" })

@@ -23,6 +23,7 @@ var causes = []struct{ celText, meaning string }{
 	{"min called on empty list", `min() is given an empty list; add a value to it: (["z"] + list).min()`},
 	{"max called on empty list", `max() is given an empty list; add a value to it: ([""] + list).max()`},
 	{"a rule cannot make a value", "a rule makes values of the types Contact and Address alone"},
+	{tooLarge, fmt.Sprintf("values that are larger than %d bytes are not compared; cut lists with groups.slice(0, [groups.size(), 100].min())", MaxValuesSize)},
 	{tooLong, fmt.Sprintf("a text would be longer than %d bytes, which is the most that replace(), join() and format() make; cut with substring() and slice() what they are given", MaxMadeText)},
 	{"error during formatting", "format() is given a value that the % of its text does not take; %s takes any"},
 	{"unsupported index", "an entry of a list has a whole number; others are found with filter()"},

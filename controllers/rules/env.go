@@ -116,6 +116,7 @@ func newEnv(variables []variable) (*cel.Env, error) {
 			cel.CostLimit(MaxCost),
 			cel.InterruptCheckFrequency(InterruptCheckFrequency),
 			cel.CostTrackerOptions(trackers()...),
+			cel.CustomDecoratorV2(boundComparisons),
 		},
 	})
 	if err != nil {

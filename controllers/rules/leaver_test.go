@@ -286,6 +286,12 @@ func TestWhatTheClientMayHaveAUserDoToAPerson(t *testing.T) {
 	gone := linkedJane(func(p *v1alpha1.PersonSpec) { p.SourceID = otherID })
 	own := linkedJane(func(*v1alpha1.PersonSpec) {})
 	moved := linkedJane(func(p *v1alpha1.PersonSpec) { p.PrimaryEmail = "jane@example.org" })
+	others := linkedJane(func(p *v1alpha1.PersonSpec) { p.SourceID = "active" })
+	unlinked := linkedJane(func(p *v1alpha1.PersonSpec) { p.Source, p.SourceID = "", "" })
+	unlinked.Name = "unlinked"
+	in.User.Status.Person = reference("unlinked")
+	foreign := linkedJane(func(p *v1alpha1.PersonSpec) { p.Source, p.SourceID = "HR", "4711" })
+	parked := linkedJane(func(p *v1alpha1.PersonSpec) { p.PrimaryEmail = "jane" + ParkedDomain })
 	domains := func(names ...string) Trust { return Trust{BoundDomains: true, Domains: names} }
 	for name, c := range map[string]struct {
 		trust    Trust
@@ -303,12 +309,18 @@ func TestWhatTheClientMayHaveAUserDoToAPerson(t *testing.T) {
 		"gets a new one in a domain":               {trust: domains("example.net", "example.com"), reason: v1alpha1.ReasonApplied},
 		"gets no new one outside":                  {trust: domains("example.net"), reason: v1alpha1.ReasonEmailDomainNotAllowed},
 		"gets none where no domain is left":        {trust: domains(), reason: v1alpha1.ReasonEmailDomainNotAllowed},
+		"gets none that exists outside":            {trust: domains("example.net"), person: byHand, reason: v1alpha1.ReasonEmailDomainNotAllowed},
+		"gets none of before outside":              {trust: domains("example.net"), person: gone, reason: v1alpha1.ReasonEmailDomainNotAllowed},
+		"hears of an active other first":           {trust: Trust{Link: v1alpha1.LinkNever}, person: others, reason: v1alpha1.ReasonPrimaryEmailTaken},
+		"gets back what was unlinked by hand":      {trust: Trust{Link: v1alpha1.LinkNever, BoundDomains: true}, person: unlinked, reason: v1alpha1.ReasonApplied},
+		"gets one of another source, as by hand":   {trust: Trust{Link: v1alpha1.LinkFormer}, person: foreign, reason: v1alpha1.ReasonLinkNotAllowed},
+		"gets an address back that made way":       {trust: domains("example.net"), person: parked, reason: v1alpha1.ReasonApplied},
 		"keeps its own address":                    {trust: domains("example.net"), person: own, reason: v1alpha1.ReasonApplied},
 		"moves to no address outside, but is kept": {trust: domains("example.org"), person: moved, reason: v1alpha1.ReasonApplied, withheld: v1alpha1.ReasonEmailDomainNotAllowed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in.Trust = c.trust
-			dir := &memory{}
+			dir := &memory{users: []*v1alpha1.ScimUser{user("active", v1alpha1.ScimUserSpec{UserName: "other"})}}
 			if c.person != nil {
 				dir.persons = append(dir.persons, c.person)
 			}

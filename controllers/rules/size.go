@@ -6,9 +6,11 @@ import (
 
 	"github.com/google/cel-go/cel"
 	celfunctions "github.com/google/cel-go/common/functions"
+	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
+	"github.com/google/cel-go/interpreter"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -137,4 +139,61 @@ func callBinding(f *celfunctions.Overload, args []ref.Val) ref.Val {
 		return f.Binary(args[0], args[1])
 	}
 	return f.Function(args...)
+}
+
+// boundedComparison compares two values, unless they are too large: a list that holds
+// another one again and again takes as long to compare as it would written out, and nothing
+// can stop that.
+type boundedComparison struct {
+	interpreter.InterpretableCall
+	compare func(left, right ref.Val) ref.Val
+}
+
+// Exec implements interpreter.InterpretableV2.
+func (b boundedComparison) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	var values [2]ref.Val
+	for i, arg := range b.Args() {
+		values[i] = arg.Exec(frame)
+	}
+	for _, value := range values {
+		if types.IsUnknownOrError(value) {
+			return value
+		}
+	}
+	for _, value := range values {
+		if sizeOf(value, 0, MaxValuesSize) > MaxValuesSize {
+			return types.NewErr(tooLarge)
+		}
+	}
+	return b.compare(values[0], values[1])
+}
+
+// Eval implements interpreter.Interpretable.
+func (b boundedComparison) Eval(variables interpreter.Activation) ref.Val {
+	return b.Exec(interpreter.AsFrame(variables))
+}
+
+// tooLarge begins the error of a comparison of what is too large.
+const tooLarge = "value too large to compare"
+
+// boundComparisons puts boundedComparison in place of ==, != and in.
+func boundComparisons(step interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
+	call, ok := step.(interpreter.InterpretableCall)
+	if !ok || len(call.Args()) != 2 {
+		return step, nil
+	}
+	switch call.Function() {
+	case operators.Equals:
+		return boundedComparison{call, types.Equal}, nil
+	case operators.NotEquals:
+		return boundedComparison{call, func(left, right ref.Val) ref.Val { return types.Bool(types.Equal(left, right) != types.True) }}, nil
+	case operators.In:
+		return boundedComparison{call, func(left, right ref.Val) ref.Val {
+			if container, ok := right.(traits.Container); ok {
+				return container.Contains(left)
+			}
+			return types.MaybeNoSuchOverloadErr(right)
+		}}, nil
+	}
+	return step, nil
 }

@@ -123,3 +123,32 @@ func TestTextsThatWouldBeTooLongAreNotMade(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsTooLargeIsNotCompared nests a list in itself within one expression.
+func TestWhatIsTooLargeIsNotCompared(t *testing.T) {
+	nested := `[1]` + strings.Repeat(`.map(a, [a, a, a, a, a, a, a, a, a, a])`, 12)
+	for _, compared := range []string{`b == b`, `b != b`, `b in [b]`, `{"b": b} == {"b": b}`, `optional.of(b) == optional.of(b)`} {
+		t.Run(compared, func(t *testing.T) {
+			rule := compiled(t, changed(withExpression("x", nested+`.map(b, `+compared+`)[0]`), withSet("vip", "x")))
+			outcome := planned(t, []*Rule{rule}, Input{User: activeUser(userID, true)}, &memory{}).Outcomes[0]
+			if outcome.Reason != v1alpha1.ReasonExpressionError || !strings.Contains(outcome.Message, "values that are larger than 16777216 bytes are not compared") {
+				t.Errorf("%s: %s", outcome.Reason, outcome.Message)
+			}
+		})
+	}
+}
+
+func TestComparisonsAreWhatTheyWere(t *testing.T) {
+	for _, expression := range []string{
+		`[1, 2] == [1, 2] && [1, 2] != [2, 1] && !("a" != "a") && dyn(1) == dyn(1.0)`, `"a" in ["b", "a"] && !("c" in ["b"]) && "k" in {"k": 1}`,
+		`user.title == "" && user.title in ["", "x"]`, `customFields == {} && !("x" in customFields)`, `dyn("a") != dyn(1) && user == user`,
+	} {
+		t.Run(expression, func(t *testing.T) {
+			rule := compiled(t, changed(withExpression("x", expression), withSet("vip", "x")))
+			outcome := planned(t, []*Rule{rule}, Input{User: activeUser(userID, true)}, &memory{persons: []*v1alpha1.Person{linkedJane(func(*v1alpha1.PersonSpec) {})}}).Outcomes[0]
+			if outcome.After == nil || !outcome.After.(*v1alpha1.Person).Spec.VIP {
+				t.Errorf("%s: %s", outcome.Reason, outcome.Message)
+			}
+		})
+	}
+}

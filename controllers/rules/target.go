@@ -78,27 +78,41 @@ func (r *run) search() (Record, error) {
 	if other == r.id {
 		return record, nil
 	}
-	if err := r.mayLink(record); err != nil || other == "" {
-		return record, err
+	if other != "" {
+		state, err := r.lookups.directory.SubjectState(r.ctx, kind.subject, other)
+		if err != nil {
+			return nil, err
+		}
+		// Of two inactive subjects the one that has the record keeps it: otherwise they
+		// would take it from each other for ever.
+		if state == SubjectActive || state == SubjectInactive && !r.active {
+			return nil, &fault{kind.taken, fmt.Sprintf("the %s with this %s is linked to another %s, %s; deactivate or change one of the two",
+				kind.kind, kind.match, kind.subject, other)}
+		}
 	}
-	state, err := r.lookups.directory.SubjectState(r.ctx, kind.subject, other)
-	if err != nil {
+	if err := r.mayLink(record); err != nil {
 		return nil, err
 	}
-	// Of two inactive subjects the one that has the record keeps it: otherwise they
-	// would take it from each other for ever.
-	if state == SubjectGone || state == SubjectInactive && r.active {
-		return record, nil
-	}
-	return nil, &fault{kind.taken, fmt.Sprintf("the %s with this %s is linked to another %s, %s; deactivate or change one of the two",
-		kind.kind, kind.match, kind.subject, other)}
+	return record, nil
 }
 
-// mayLink refuses a Person that the SCIM client may not have the user get.
+// IsMadeByHand reports whether no SCIM client has pushed a Person.
+func IsMadeByHand(person *v1alpha1.Person) bool {
+	return person.Spec.Source != v1alpha1.SourceSCIM && len(FormerSources(person)) == 0
+}
+
+// mayLink refuses a Person that the SCIM client may not have the user get. One whose link to
+// the user somebody has taken off by hand is the user's own.
 func (r *run) mayLink(record Record) error {
 	person, ok := record.(*v1alpha1.Person)
 	if !ok {
 		return nil
+	}
+	if own := r.in.User.Status.Person; own != nil && own.Name == person.Name && person.Spec.SourceID == "" {
+		return nil
+	}
+	if !r.in.Trust.allows(personKind.matchKey(person)) {
+		return &fault{v1alpha1.ReasonEmailDomainNotAllowed, fmt.Sprintf("Person %s has this primaryEmail, and no user gets it, because %s", person.Name, outsideDomains)}
 	}
 	refused := func(why string) error {
 		return &fault{v1alpha1.ReasonLinkNotAllowed, fmt.Sprintf("Person %s has this primaryEmail, and by spec.linkExisting: %s of the ScimEndpoint %s; "+
@@ -108,30 +122,35 @@ func (r *run) mayLink(record Record) error {
 	case v1alpha1.LinkNever:
 		return refused("no user gets a Person that exists")
 	case v1alpha1.LinkFormer:
-		if person.Spec.Source != v1alpha1.SourceSCIM && len(FormerSources(person)) == 0 {
+		if IsMadeByHand(person) {
 			return refused("no user gets one that no SCIM client has pushed before")
 		}
 	}
 	return nil
 }
 
+// outsideDomains says why nobody gets an address.
+const outsideDomains = "its domain is not among spec.emailDomains of each ScimEndpoint in the namespace that has some; add it, or change the address"
+
+// allows reports whether the client may speak for a folded address.
+func (t Trust) allows(address string) bool {
+	_, domain, _ := strings.Cut(address, "@")
+	return !t.BoundDomains || slices.Contains(t.Domains, domain)
+}
+
 // checkDomain refuses a new primary address outside of the domains that the SCIM client may
-// speak for. A Person that has one keeps it, and the rest of the rule is carried out.
+// speak for. A Person that has one keeps it, unless that is to make way, and the rest of the
+// rule is carried out.
 func (r *run) checkDomain(before, after Record, created bool, assigned []string) ([]string, error) {
-	trust, kind := r.in.Trust, r.kind
-	value := kind.matchKey(after)
-	if kind != personKind || !trust.BoundDomains || !created && value == kind.matchKey(before) {
+	kind := r.kind
+	was, value := kind.matchKey(before), kind.matchKey(after)
+	if kind != personKind || !created && value == was || strings.HasSuffix(was, ParkedDomain) || r.in.Trust.allows(value) {
 		return assigned, nil
 	}
-	_, domain, _ := strings.Cut(value, "@")
-	const why = "its domain is not among spec.emailDomains of the ScimEndpoint; add it there, or change the address"
-	switch {
-	case slices.Contains(trust.Domains, domain):
-		return assigned, nil
-	case created:
-		return nil, &fault{v1alpha1.ReasonEmailDomainNotAllowed, "no Person gets this primaryEmail, because " + why}
+	if created {
+		return nil, &fault{v1alpha1.ReasonEmailDomainNotAllowed, "no Person gets this primaryEmail, because " + outsideDomains}
 	}
-	return r.withhold(Kept{Field: kind.match, Reason: v1alpha1.ReasonEmailDomainNotAllowed, Because: "of the new one " + why}, before, after, assigned), nil
+	return r.withhold(Kept{Field: kind.match, Reason: v1alpha1.ReasonEmailDomainNotAllowed, Because: "of the new one " + outsideDomains}, before, after, assigned), nil
 }
 
 // withhold leaves a field as it was and returns what is assigned after that.
