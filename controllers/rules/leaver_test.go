@@ -336,3 +336,23 @@ func TestWhatTheClientMayHaveAUserDoToAPerson(t *testing.T) {
 		})
 	}
 }
+
+// TestAnAddressThatALaterRuleCorrects has a rule withhold an address that the next one sets
+// to one that the Person may have.
+func TestAnAddressThatALaterRuleCorrects(t *testing.T) {
+	set := []*Rule{
+		compiled(t, namedRule("first", withSet("primaryEmail", "user.userName"), withSet("jobTitle", "user.title"))),
+		compiled(t, namedRule("second", withSet("primaryEmail", `user.userName.replace("example.com", "example.net")`))),
+	}
+	in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "jane@example.com", Title: "Chef"}), Trust: Trust{BoundDomains: true, Domains: []string{"example.net"}}}
+	own := linkedJane(func(p *v1alpha1.PersonSpec) { p.PrimaryEmail = "jane@example.net" })
+	result := planned(t, set, in, &memory{persons: []*v1alpha1.Person{own}})
+	for _, outcome := range result.Outcomes {
+		if outcome.Failed() || outcome.Withheld() != "" {
+			t.Errorf("%s, withheld %q: %s", outcome.Reason, outcome.Withheld(), outcome.Message)
+		}
+	}
+	if got := result.Records[v1alpha1.RecordPerson].(*v1alpha1.Person).Spec; got.PrimaryEmail != "jane@example.net" || got.JobTitle != "Chef" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -75,9 +75,19 @@ func (w *writing) share() {
 			s.outcome.Before = copyOf(before)
 		}
 		s.outcome.After = after
+		s.outcome.Kept = w.unsettled(s)
 		w.kind.describe(&s.outcome, left)
 		current = after
 	}
+}
+
+// unsettled is what the step left as it was, without what nobody has to see to any more,
+// because a later step gives the field a value.
+func (w *writing) unsettled(s *step) []Kept {
+	later := w.steps[slices.Index(w.steps, s)+1:]
+	return slices.DeleteFunc(slices.Clone(s.outcome.Kept), func(kept Kept) bool {
+		return kept.Reason != "" && slices.ContainsFunc(later, func(l *step) bool { return slices.Contains(l.outcome.Assigned, kept.Field) })
+	})
 }
 
 // writes reports whether a field is left to the step. The last one to change a field
