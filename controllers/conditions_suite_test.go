@@ -108,6 +108,11 @@ func isReady() types.GomegaMatcher { return ready(metav1.ConditionTrue, v1alpha1
 
 func isFalse(reason string) types.GomegaMatcher { return ready(metav1.ConditionFalse, reason) }
 
+// observed matches a user whose status tells of its spec.
+func observed() types.GomegaMatcher {
+	return WithTransform(func(u *v1alpha1.ScimUser) bool { return u.Status.ObservedGeneration == u.Generation }, BeTrue())
+}
+
 // subjects matches a rule whose subjects are so.
 func subjects(status metav1.ConditionStatus, reason string) types.GomegaMatcher {
 	return WithTransform(func(rule *v1alpha1.AutomationRule) string {

@@ -64,7 +64,7 @@ var _ = Describe("A user whose new e-mail address another Person has", func() {
 			eventually(ctx, w, byHand, isFalse(v1alpha1.ReasonDuplicatePrimaryEmail))
 			update(ctx, w, second, func(u *v1alpha1.ScimUser) { u.Spec.Title = name })
 			eventually(ctx, w, second, And(isFalse(v1alpha1.ReasonPrimaryEmailTaken),
-				WithTransform(func(u *v1alpha1.ScimUser) bool { return u.Status.ObservedGeneration == u.Generation }, BeTrue())))
+				observed()))
 			Expect(get(ctx, w, byHand, name).Spec.SourceID).To(BeEmpty())
 		}
 	})

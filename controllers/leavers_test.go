@@ -25,7 +25,6 @@ var _ = Describe("A Person whose user is inactive", func() {
 		u.Spec.LastActive = u.Spec.Identity()
 		u.Spec.UserName, u.Spec.Active = "zz_"+u.Spec.UserName, new(false)
 	}
-	seen := WithTransform(func(u *v1alpha1.ScimUser) bool { return u.Status.ObservedGeneration == u.Generation }, BeTrue())
 
 	It("makes no other for it once it is another one's and deleted, whatever the status said in between", func(ctx SpecContext) {
 		first := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
@@ -78,7 +77,7 @@ var _ = Describe("A Person whose user is inactive", func() {
 		eventually(ctx, w, person, disabled(false))
 		update(ctx, w, early, leave)
 		eventually(ctx, w, person, disabled(true))
-		eventually(ctx, w, early, seen)
+		eventually(ctx, w, early, observed())
 		Expect(w.personOf(ctx, early)).To(primaryEmail("jane@example.com"))
 	})
 })

@@ -1,8 +1,6 @@
 package controllers_test
 
 import (
-	"strings"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -37,7 +35,7 @@ var _ = Describe("A protected Person", func() {
 
 		By("whatever becomes of that user")
 		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Active = new(false) })
-		eventually(ctx, w, user, WithTransform(func(u *v1alpha1.ScimUser) bool { return u.Status.ObservedGeneration == u.Generation }, BeTrue()))
+		eventually(ctx, w, user, observed())
 		unchanged(ctx, account)
 
 		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Active = new(true) })
@@ -54,9 +52,7 @@ var _ = Describe("A protected Person", func() {
 		update(ctx, w, defaultUserRule(), func(r *v1alpha1.AutomationRule) { r.Spec.Condition = "user.active" })
 		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Active = new(false) })
 		eventually(ctx, w, user, And(isFalse(v1alpha1.ReasonPersonProtected),
-			WithTransform(func(u *v1alpha1.ScimUser) bool {
-				return strings.Contains(readyMessage(u), "is protected and stays enabled")
-			}, BeTrue())))
+			WithTransform(readyMessage[*v1alpha1.ScimUser], ContainSubstring("is protected and stays enabled"))))
 	})
 
 	It("is left as it is though its user changes, leaves and is deleted", func(ctx SpecContext) {
@@ -66,7 +62,7 @@ var _ = Describe("A protected Person", func() {
 		eventually(ctx, w, user, isFalse(v1alpha1.ReasonPersonProtected))
 		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Title, u.Spec.Active = "Chef", new(false) })
 		eventually(ctx, w, user, And(isFalse(v1alpha1.ReasonPersonProtected),
-			WithTransform(func(u *v1alpha1.ScimUser) bool { return u.Status.ObservedGeneration == u.Generation }, BeTrue())))
+			observed()))
 		Expect(readyMessage(user)).NotTo(ContainSubstring("disabled all the same"))
 		unchanged(ctx, person)
 		w.gone(ctx, user)

@@ -1,8 +1,6 @@
 package controllers_test
 
 import (
-	"strings"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -33,7 +31,7 @@ var _ = Describe("What a ScimEndpoint lets its client do to Persons", func() {
 		spare := newEndpoint("spare")
 		spare.Spec.LinkExisting = v1alpha1.LinkNever
 		Expect(w.Create(ctx, spare)).To(Succeed())
-		eventually(ctx, w, user, WithTransform(func(u *v1alpha1.ScimUser) bool { return strings.Contains(readyMessage(u), "spec.linkExisting: Never") }, BeTrue()))
+		eventually(ctx, w, user, WithTransform(readyMessage[*v1alpha1.ScimUser], ContainSubstring("spec.linkExisting: Never")))
 		w.gone(ctx, spare)
 
 		By("telling of the link that is made once it may be")
