@@ -35,6 +35,8 @@ type executionLog struct {
 	kind    v1alpha1.SubjectKind
 	// sources are the rules, by name.
 	sources map[string]ruleSource
+	// omit says that executions are to hold no values.
+	omit bool
 	// existing are the cache's own objects, by rule.
 	existing map[string]*v1alpha1.AutomationRuleExecution
 }
@@ -47,29 +49,41 @@ func openExecutionLog(ctx context.Context, c client.Client, clk clock.PassiveClo
 	if err != nil {
 		return nil, fmt.Errorf("list AutomationRuleExecutions: %w", err)
 	}
+	omit, err := omitsValues(ctx, c, run.subject.GetNamespace())
+	if err != nil {
+		return nil, err
+	}
 	existing := map[string]*v1alpha1.AutomationRuleExecution{}
 	for i := range list.Items {
 		existing[list.Items[i].Spec.Rule] = &list.Items[i]
 	}
-	return &executionLog{client: c, clock: clk, subject: run.subject, kind: run.kind, sources: run.set.sources, existing: existing}, nil
+	return &executionLog{client: c, clock: clk, subject: run.subject, kind: run.kind, sources: run.set.sources, omit: omit, existing: existing}, nil
 }
 
-// record writes what a rule did, unless the execution says so already. current is
+// record writes what a rule did, unless the execution says so already. Values that were
+// stored before and are not to be are taken out. current is
 // the subject's record after the rule, nil if it has none.
 func (l *executionLog) record(ctx context.Context, outcome rules.Outcome, current rules.Record) error {
-	previous := l.existing[outcome.Rule]
-	if previous == nil {
+	stored := l.existing[outcome.Rule]
+	if stored == nil {
 		execution := l.newExecution(outcome.Rule)
 		l.fill(execution, outcome, current, v1alpha1.TriggerCreated)
 		return failedTo("create execution", l.client.Create(ctx, execution))
 	}
+	previous := stored
+	if l.omit {
+		previous = withoutValues(stored)
+	}
 	next := previous.DeepCopy()
 	l.fill(next, outcome, current, l.trigger(previous, outcome))
-	if sameRun(previous, next, outcome.Remarks()) {
+	if !sameRun(previous, next, outcome.Remarks()) {
+		next.Status.History = appendHistory(previous)
+		return failedTo("update execution", l.client.Update(ctx, next))
+	}
+	if previous == stored {
 		return nil
 	}
-	next.Status.History = appendHistory(previous)
-	return failedTo("update execution", l.client.Update(ctx, next))
+	return failedTo("leave values out of execution", l.client.Update(ctx, previous))
 }
 
 func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecution {
@@ -115,6 +129,9 @@ func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome
 	}
 	if outcome.Reason == v1alpha1.ReasonApplied {
 		status.Changes = outcome.Changes
+	}
+	if l.omit {
+		omitValues(status)
 	}
 	status.Log = narrate(execution)
 }
@@ -198,7 +215,7 @@ func sameRun(previous, next *v1alpha1.AutomationRuleExecution, remarks string) b
 		previous.Status.RuleGeneration == next.Status.RuleGeneration &&
 		previous.Status.SubjectGeneration == next.Status.SubjectGeneration &&
 		equality.Semantic.DeepEqual(previous.Status.Record, next.Status.Record) &&
-		equality.Semantic.DeepEqual(previous.Status.Expressions, next.Status.Expressions)
+		sameExpressions(previous.Status.Expressions, next.Status.Expressions)
 }
 
 func succeededCondition(execution *v1alpha1.AutomationRuleExecution) metav1.Condition {

@@ -191,11 +191,12 @@ func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Perso
 }
 
 // subjectsOfEndpoint finds all subjects when the Organization of last resort becomes another
-// one, because any rule can read which it is, and when the client may do more or less.
+// one, because any rule can read which it is, when the client may do more or less, and when
+// executions are to hold no values from now on.
 func (f finder) subjectsOfEndpoint(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.ScimEndpoint, *v1alpha1.ScimEndpoint, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 		// An endpoint that is deleted is no reason to give users more than they have.
-		if defaultOf(old) == defaultOf(current) && (current == nil || sameTrust(old, current)) {
+		if defaultOf(old) == defaultOf(current) && (current == nil || sameTrust(old, current)) && (omitting(old) || !omitting(current)) {
 			return nil
 		}
 		return f.allSubjects(ctx, versions(old, current)[0].Namespace, kind, into)

@@ -78,7 +78,7 @@ type ExpressionResult struct {
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
 	// value is the value as text, cut where it is long, and "(hidden)" where it may be a
-	// secret. Unset when it is none.
+	// secret, "(omitted)" where a ScimEndpoint says so. Unset when it is none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Value string `json:"value,omitempty"`
@@ -106,12 +106,12 @@ type FieldChange struct {
 	// +kubebuilder:validation:MaxLength=128
 	Field string `json:"field,omitempty"`
 	// from is the old value as text, cut where it is long, and "(hidden)" where it may be
-	// a secret. Unset when there was none.
+	// a secret, "(omitted)" where a ScimEndpoint says so. Unset when there was none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	From string `json:"from,omitempty"`
 	// to is the new value as text, cut where it is long, and "(hidden)" where it may be a
-	// secret. Unset when it is cleared.
+	// secret, "(omitted)" where a ScimEndpoint says so. Unset when it is cleared.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	To string `json:"to,omitempty"`

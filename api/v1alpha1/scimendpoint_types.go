@@ -30,6 +30,17 @@ const (
 	ListMembersOmit ListMembers = "Omit"
 )
 
+// ExecutionValues says whether executions hold the values that rules worked with.
+// +kubebuilder:validation:Enum=Include;Omit
+type ExecutionValues string
+
+const (
+	// ExecutionValuesInclude keeps values, but for those that may be secrets.
+	ExecutionValuesInclude ExecutionValues = "Include"
+	// ExecutionValuesOmit keeps no values.
+	ExecutionValuesOmit ExecutionValues = "Omit"
+)
+
 // ScimEndpointSpec is what an administrator sets for one SCIM client.
 type ScimEndpointSpec struct {
 	// publicURL is the base URL that is typed into the client, without a trailing
@@ -69,6 +80,13 @@ type ScimEndpointSpec struct {
 	// members always. Unset: Include.
 	// +optional
 	ListMembers ListMembers `json:"listMembers,omitempty"`
+	// executionValues says whether AutomationRuleExecutions hold values: those of expressions, and
+	// the old and new ones of fields. Omit leaves "(omitted)" in their place, also in what is
+	// stored already, so that what happened to which field is still told. Names of fields and
+	// of records, conditions and reasons stay. It holds for the whole namespace; if one of several
+	// endpoints says Omit, they are omitted. Unset: Include.
+	// +optional
+	ExecutionValues ExecutionValues `json:"executionValues,omitempty"`
 	// defaultOrganization is the Organization of a new Person for whom the client
 	// names none. Unset: such a Person has none.
 	// +optional
