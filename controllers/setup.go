@@ -20,6 +20,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/fairqueue"
 )
 
 const (
@@ -27,6 +28,8 @@ const (
 	recorderName = "scim-operator"
 	// defaultConcurrency is how many subjects are worked on at the same time.
 	defaultConcurrency = 8
+	// spareWorker is one that is kept free for a namespace that has nothing in work.
+	spareWorker = 1
 	// defaultRecheckInterval is seldom enough to do for every user of a large tenant,
 	// should a rule break for all of them: nothing is written when nothing changed.
 	defaultRecheckInterval = 10 * time.Minute
@@ -39,8 +42,8 @@ const (
 // Options are what a caller of Setup may choose. The zero value is what the operator
 // uses.
 type Options struct {
-	// Concurrency is how many users, groups and Persons are each worked on at the
-	// same time. 0 means 8.
+	// Concurrency is how many users, groups and Persons of one namespace are each worked on
+	// at the same time. Several namespaces share that, and one worker more. 0 means 8.
 	Concurrency int
 	// CountInterval is how long the numbers in the status of an AutomationRule or a
 	// ScimEndpoint may be behind. 0 means a minute.
@@ -129,7 +132,7 @@ type setup struct {
 }
 
 func (s *setup) users() error {
-	return s.complete("scimuser", s.options.Concurrency,
+	return s.complete("scimuser", s.options.Concurrency+spareWorker,
 		s.tracked(&userReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimUser),
 		func(b *builder.Builder) {
 			if !s.options.Exclusive {
@@ -150,7 +153,7 @@ func (s *setup) users() error {
 }
 
 func (s *setup) groups() error {
-	return s.complete("scimgroup", s.options.Concurrency,
+	return s.complete("scimgroup", s.options.Concurrency+spareWorker,
 		s.tracked(&groupReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimGroup),
 		func(b *builder.Builder) {
 			if !s.options.Exclusive {
@@ -190,7 +193,7 @@ func (s *setup) automationRules() error {
 }
 
 func (s *setup) persons() error {
-	return s.complete("person", s.options.Concurrency, &personReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status, brake: s.brake},
+	return s.complete("person", s.options.Concurrency+spareWorker, &personReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status, brake: s.brake},
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.Person{}, specChanges).
 				Watches(&v1alpha1.Person{}, onChange(s.find.personsOfPerson)).
@@ -244,10 +247,13 @@ var specChanges = builder.WithPredicates(predicate.GenerationChangedPredicate{})
 // specOrAnnotationChanges also lets through what an annotation asks for.
 var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
 
-func (s *setup) complete(name string, concurrency int, r reconcile.Reconciler, watch func(*builder.Builder)) error {
+func (s *setup) complete(name string, workers int, r reconcile.Reconciler, watch func(*builder.Builder)) error {
 	b := ctrl.NewControllerManagedBy(s.mgr).Named(name).WithOptions(controller.Options{
-		MaxConcurrentReconciles: concurrency,
+		MaxConcurrentReconciles: workers,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryBase, retryMax),
+		NewQueue: func(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) queue {
+			return fairqueue.New(name, workers, limiter)
+		},
 	})
 	watch(b)
 	if err := b.Complete(replanning{r}); err != nil {

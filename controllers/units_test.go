@@ -16,12 +16,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/fairqueue"
 )
 
 func TestVerdictBecomesConditions(t *testing.T) {
@@ -174,7 +175,7 @@ func TestKeyLockLetsOneInAtATime(t *testing.T) {
 }
 
 func TestLivePushesGoBeforeWhatOtherObjectsCause(t *testing.T) {
-	q := priorityqueue.New[reconcile.Request]("test")
+	q := fairqueue.New("test", 1, workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer q.ShutDown()
 	dependents := onChange(func(_ context.Context, _, rule *v1alpha1.AutomationRule, into requestSet) error {
 		for i := range 10_000 {
