@@ -47,6 +47,20 @@ var _ = Describe("the operator's own account", Ordered, func() {
 		forbidden(operator.Create(ctx, secret("scim-system", "other", nil, ""), client.DryRunAll), "with label")
 		forbidden(operator.Create(ctx, secret(tenant, "scim-operator-webhook-cert", nil, ""), client.DryRunAll), "with label")
 
+		By("making salts, and nothing else of one that is there")
+		salt := secret(tenant, v1alpha1.SecretSalt, nil, "")
+		salt.Data, salt.Immutable = map[string][]byte{v1alpha1.SecretKeySalt: []byte("x")}, new(true)
+		Expect(operator.Create(ctx, salt.DeepCopy(), client.DryRunAll)).To(Succeed())
+		more := salt.DeepCopy()
+		more.Data["password"] = []byte("x")
+		forbidden(operator.Create(ctx, more, client.DryRunAll), "token and previousToken only")
+		mutable := salt.DeepCopy()
+		mutable.Immutable = nil
+		forbidden(operator.Create(ctx, mutable, client.DryRunAll), "with label")
+		Expect(admin.Create(ctx, mutable)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, mutable)).To(Succeed()) })
+		forbidden(merge(ctx, mutable.DeepCopy(), `{"data":{"salt":"eQ=="}}`), "with label")
+
 		By("making no token of an account")
 		account := secret(tenant, "account", token, corev1.SecretTypeServiceAccountToken)
 		account.Annotations = map[string]string{corev1.ServiceAccountNameKey: "default"}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -32,6 +33,7 @@ type identityClaims struct {
 	client client.Client
 	// live reads from the API server.
 	live  client.Reader
+	salts *kube.Salts
 	clock clock.PassiveClock
 }
 
@@ -41,14 +43,18 @@ type identityClaims struct {
 // it. That is another one only for a new record, where somebody else is about to create
 // the same one. An error that isStale says to plan again.
 func (c *identityClaims) acquire(ctx context.Context, namespace string, id identity, record string, isNew bool) (string, error) {
+	salt, err := c.salts.Of(ctx, namespace)
+	if err != nil {
+		return "", err
+	}
 	lease := &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: id.objectName(1),
+			Namespace: namespace, Name: id.objectName(salt, 1),
 			Labels: map[string]string{v1alpha1.LabelIdentity: strings.ToLower(string(id.kind))},
 		},
 		Spec: c.heldBy(record),
 	}
-	err := c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
+	err = c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
 	if !apierrors.IsAlreadyExists(err) {
 		return record, failedTo("claim an identity", err)
 	}
@@ -70,11 +76,13 @@ func (c *identityClaims) acquire(ctx context.Context, namespace string, id ident
 // claim that is taken over can no longer get the identity with a write that is under way.
 func (c *identityClaims) contend(ctx context.Context, lease *coordinationv1.Lease, id identity, record string, isNew bool) (string, error) {
 	holder := ptr.Deref(lease.Spec.HolderIdentity, "")
+	// A record that was created with the identity has the claim's name, maybe with a number.
+	created := holder == lease.Name || strings.HasPrefix(holder, lease.Name+"-")
 	taken := apierrors.NewAlreadyExists(schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: string(id.kind)}, holder)
 	other := id.newRecord()
 	err := c.live.Get(ctx, client.ObjectKey{Namespace: lease.Namespace, Name: holder}, other)
 	switch {
-	case apierrors.IsNotFound(err) && !id.names(holder):
+	case apierrors.IsNotFound(err) && !created:
 		return record, nil // it was to be changed, and is gone
 	case apierrors.IsNotFound(err) && isNew:
 		return holder, nil
@@ -124,10 +132,4 @@ func (c *identityClaims) moving(ctx context.Context, before, after rules.Record)
 	}
 	_, err := c.acquire(ctx, after.GetNamespace(), identityOf(after), after.GetName(), false)
 	return err
-}
-
-// names reports whether a record with this identity can be created under the name.
-func (i identity) names(record string) bool {
-	first := i.objectName(1)
-	return record == first || strings.HasPrefix(record, first+"-")
 }

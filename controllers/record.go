@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,12 +12,13 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/applied"
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
-// hashBytes is the part of the hash that goes into a record's name: 128 bits.
-const hashBytes = 16
+// hashLetters is the part of the hash that goes into a record's name: 5 bits each.
+const hashLetters = 26
 
 // ruleFieldOwner is the field manager of what a rule writes, so that
 // "kubectl get --show-managed-fields" says which rule set what.
@@ -51,10 +50,9 @@ func (i identity) newRecord() rules.Record {
 
 // objectName is the name of the nth record, counted from 1, that is created with
 // this identity. It is derived, so that two processes cannot both create the record.
-func (i identity) objectName(n int) string {
+func (i identity) objectName(salt kube.Salt, n int) string {
 	prefix := strings.ToLower(string(i.kind))
-	sum := sha256.Sum256([]byte(v1alpha1.GroupVersion.Group + "/" + prefix + "\x00" + i.value))
-	name := prefix + "-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:hashBytes]))
+	name := prefix + "-" + salt.Name("record/"+prefix, i.value)[:hashLetters]
 	if n > 1 {
 		name = fmt.Sprintf("%s-%d", name, n)
 	}
@@ -118,7 +116,11 @@ func (r *ruleRunner) applyOutcome(ctx context.Context, namespace string, outcome
 // identity.
 func (r *ruleRunner) createRecord(ctx context.Context, namespace string, outcome rules.Outcome) (rules.Record, error) {
 	record := outcome.After
-	name, err := freeName(ctx, r.client, namespace, identityOf(record))
+	salt, err := r.salts.Of(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	name, err := freeName(ctx, r.client, namespace, salt, identityOf(record))
 	if err != nil {
 		return nil, err
 	}
@@ -144,9 +146,9 @@ func changedFields(outcome rules.Outcome) []string {
 
 // freeName returns the first name that no record has which was created with this
 // identity and has got another one since.
-func freeName(ctx context.Context, reader client.Reader, namespace string, id identity) (string, error) {
+func freeName(ctx context.Context, reader client.Reader, namespace string, salt kube.Salt, id identity) (string, error) {
 	for n := 1; ; n++ {
-		name := id.objectName(n)
+		name := id.objectName(salt, n)
 		record := id.newRecord()
 		err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, record, client.UnsafeDisableDeepCopy)
 		if apierrors.IsNotFound(err) {

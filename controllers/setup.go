@@ -104,10 +104,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
 	s.runner = &ruleRunner{
 		client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock(), recheckInterval: o.RecheckInterval, brake: s.brake,
-		lookups: remembered,
+		lookups: remembered, salts: kube.NewSalts(s.client, mgr.GetAPIReader()),
 	}
 	if !o.Exclusive {
-		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), clock: o.Clock}
+		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), salts: s.runner.salts, clock: o.Clock}
 	}
 	return errors.Join(s.publish(ctx), s.reportFaults(), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
 }

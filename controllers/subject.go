@@ -11,6 +11,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -33,6 +34,8 @@ type ruleRunner struct {
 	lookups map[v1alpha1.SubjectKind]*lookups
 	// brake is asked before a plan disables a Person.
 	brake *brake
+	// salts derive the names of new records.
+	salts *kube.Salts
 }
 
 // again says when the subject of a run is looked at again although nothing happens. What

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/fairqueue"
 )
@@ -91,19 +92,20 @@ func TestTruncateCutsBetweenCharacters(t *testing.T) {
 
 func TestRecordNamesStayTheSame(t *testing.T) {
 	// Changing a derived name makes new records for everybody.
+	salt := kube.Salt("0123456789abcdef0123456789abcdef")
 	tests := map[string]struct {
 		id   identity
 		n    int
 		want string
 	}{
-		"a Person":            {identity{v1alpha1.RecordPerson, "jane@example.com"}, 1, "person-go2acoe2wbo3k7ssxez7jwphxm"},
-		"the next one":        {identity{v1alpha1.RecordPerson, "jane@example.com"}, 2, "person-go2acoe2wbo3k7ssxez7jwphxm-2"},
-		"an Organization":     {identity{v1alpha1.RecordOrganization, "sales"}, 1, "organization-wbzady6kd7anj7g4pcgs36hham"},
-		"of a Person's value": {identity{v1alpha1.RecordOrganization, "jane@example.com"}, 1, "organization-ht4g23tnqstz5xdqc7ioskdwum"},
+		"a Person":            {identity{v1alpha1.RecordPerson, "jane@example.com"}, 1, "person-sqn7k3fkqpx4s3vi2xzstiyusf"},
+		"the next one":        {identity{v1alpha1.RecordPerson, "jane@example.com"}, 2, "person-sqn7k3fkqpx4s3vi2xzstiyusf-2"},
+		"an Organization":     {identity{v1alpha1.RecordOrganization, "sales"}, 1, "organization-xa46jg55g64wkbtgya6upyvvpf"},
+		"of a Person's value": {identity{v1alpha1.RecordOrganization, "jane@example.com"}, 1, "organization-of2v7j3cshrst6jblkptszo3lg"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := tt.id.objectName(tt.n); got != tt.want {
+			if got := tt.id.objectName(salt, tt.n); got != tt.want {
 				t.Errorf("objectName = %q, want %q", got, tt.want)
 			}
 		})

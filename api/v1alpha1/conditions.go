@@ -157,6 +157,10 @@ const (
 	// LabelClaim is the kind of claim that a Lease holds: "username" or
 	// "displayname".
 	LabelClaim = "provisioning.rservice.dev/claim"
+	// SecretSalt is the name of the Secret with a namespace's salt, from which the names of
+	// claims and records are derived, and SecretKeySalt its only key.
+	SecretSalt    = "scim-operator-salt"
+	SecretKeySalt = "salt"
 	// LabelIdentity is the kind of record, in lower case, that a Lease keeps an e-mail address
 	// or name for, where several managers are at work at the same time.
 	LabelIdentity = "provisioning.rservice.dev/identity"

@@ -92,7 +92,7 @@ var _ = Describe("the creation of a group that breaks off", func() {
 	begunID := func(ctx SpecContext, name string) string {
 		GinkgoHelper()
 		lease := &coordinationv1.Lease{}
-		Expect(client.IgnoreNotFound(direct.Get(ctx, key(tenant, claimName(claimDisplayName, name)), lease))).To(Succeed())
+		Expect(client.IgnoreNotFound(direct.Get(ctx, key(tenant, leaseName(ctx, tenant, claimDisplayName, name)), lease))).To(Succeed())
 		return holderOf(lease)
 	}
 

@@ -2,11 +2,8 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -17,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -56,11 +54,9 @@ func (t timing) claimedWrite() time.Duration { return t.claimLease / 2 }
 var errTaken = errors.New("the name is taken")
 
 // claimName derives the Lease's name from the folded value. The version prefix
-// allows for another derivation later; the zero bytes keep the parts apart.
-func claimName(kind claimKind, value string) string {
-	sum := sha256.Sum256([]byte("rservice.dev/scim-operator/claim\x00" + string(kind) + "\x00" + fold.String(value)))
-	encoded := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
-	return claimPrefix(kind) + strings.ToLower(encoded)
+// allows for another derivation later.
+func claimName(salt kube.Salt, kind claimKind, value string) string {
+	return claimPrefix(kind) + salt.Name("claim/"+string(kind), fold.String(value))
 }
 
 // claimPrefix begins the names of this version's claims.
@@ -85,7 +81,17 @@ type claim struct {
 type claims struct {
 	client client.Client
 	live   client.Reader
+	salts  *kube.Salts
 	timing timing
+}
+
+// name is the name of the Lease with which a tenant claims a value.
+func (c claims) name(ctx context.Context, kind claimKind, tenant, value string) (string, error) {
+	salt, err := c.salts.Of(ctx, tenant)
+	if err != nil {
+		return "", err
+	}
+	return claimName(salt, kind, value), nil
 }
 
 // acquire makes id the holder of the name, or leaves it to the id that an interrupted
@@ -93,11 +99,14 @@ type claims struct {
 // to show for it, acquire waits until that is decided: the resource appears, or
 // the lease runs out and acquire takes it over.
 func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id, begun string) (*claim, error) {
-	name := claimName(kind, value)
+	name, err := c.name(ctx, kind, tenant, value)
+	if err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	lease := c.newLease(kind, tenant, name, id)
 	noteBegun(lease, begun)
-	err := c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
+	err = c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
 	if err == nil {
 		return &claim{lease: lease, renewed: now, begun: begun}, nil
 	}
@@ -127,7 +136,7 @@ func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id, 
 		case holderOwns:
 			return nil, errTaken
 		case holderGone:
-			got, err := c.takeOver(ctx, kind, tenant, value, held, id, begun)
+			got, err := c.takeOver(ctx, kind, tenant, held, id, begun)
 			if got != nil || err != nil {
 				return got, err
 			}
@@ -159,13 +168,13 @@ func (c claims) holderState(
 	if holder == id {
 		return holderGone, nil // a claim of our own, from an earlier try
 	}
-	name, deleting, err := c.holderName(ctx, kind, tenant, holder)
+	claimed, deleting, err := c.holderClaim(ctx, kind, tenant, holder)
 	switch {
 	case err != nil:
 		return holderPending, err
 	case deleting:
 		return holderGone, nil
-	case name != "" && claimName(kind, name) == lease.Name:
+	case claimed == lease.Name:
 		return holderOwns, nil
 	case interrupted(lease) || unchanged >= c.timing.claimLease || c.age(lease) >= c.timing.claimForgotten:
 		return holderGone, nil
@@ -174,8 +183,9 @@ func (c claims) holderState(
 	}
 }
 
-// holderName returns the name that the holder has now, or "" when it does not exist.
-func (c claims) holderName(ctx context.Context, kind claimKind, tenant, holder string) (name string, deleting bool, err error) {
+// holderClaim returns the name of the Lease for the name that the holder has now, or "" when
+// it does not exist.
+func (c claims) holderClaim(ctx context.Context, kind claimKind, tenant, holder string) (claimed string, deleting bool, err error) {
 	if holder == "" {
 		return "", false, nil
 	}
@@ -186,7 +196,8 @@ func (c claims) holderName(ctx context.Context, kind claimKind, tenant, holder s
 	} else if err != nil {
 		return "", false, fmt.Errorf("read the holder of a claim: %w", err)
 	}
-	return claimedName(obj), obj.GetDeletionTimestamp() != nil, nil
+	claimed, err = c.name(ctx, kind, tenant, claimedName(obj))
+	return claimed, obj.GetDeletionTimestamp() != nil, err
 }
 
 // newHolder returns an empty object of the kind that holds such claims.
@@ -213,7 +224,7 @@ func claimedName(obj client.Object) string {
 // all, the claim goes back to it and the name is taken. If the old holder is a group of
 // which the same has been begun, it stays the holder.
 func (c claims) takeOver(
-	ctx context.Context, kind claimKind, tenant, value string, held *coordinationv1.Lease, id, begun string,
+	ctx context.Context, kind claimKind, tenant string, held *coordinationv1.Lease, id, begun string,
 ) (*claim, error) {
 	old := holderOf(held)
 	now := time.Now()
@@ -234,11 +245,11 @@ func (c claims) takeOver(
 	if old == "" || old == id && !goesOn {
 		return &claim{lease: held, renewed: now, shared: old == id, begun: begun}, nil
 	}
-	name, deleting, err := c.holderName(ctx, kind, tenant, old)
+	claimed, deleting, err := c.holderClaim(ctx, kind, tenant, old)
 	if err != nil {
 		return nil, err
 	}
-	if deleting || name == "" || claimName(kind, name) != claimName(kind, value) {
+	if deleting || claimed != held.Name {
 		return &claim{lease: held, renewed: now, begun: begun}, nil
 	}
 	if goesOn {
@@ -268,9 +279,12 @@ func (c claims) renew(ctx context.Context, held *claim) error {
 
 // heldBy returns the claim on a name as it is now if id holds it, and nil if not.
 func (c claims) heldBy(ctx context.Context, kind claimKind, tenant, value, id string) (*coordinationv1.Lease, error) {
+	name, err := c.name(ctx, kind, tenant, value)
+	if err != nil {
+		return nil, err
+	}
 	lease := &coordinationv1.Lease{}
-	key := types.NamespacedName{Namespace: tenant, Name: claimName(kind, value)}
-	if err := c.live.Get(ctx, key, lease); apierrors.IsNotFound(err) {
+	if err := c.live.Get(ctx, types.NamespacedName{Namespace: tenant, Name: name}, lease); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("read claim: %w", err)

@@ -208,8 +208,12 @@ func (s *Store) askClaim(ctx context.Context, tenant string, rt *scim.ResourceTy
 	if rt == scim.Group {
 		kind = claimDisplayName
 	}
+	claimed, err := s.claims.name(ctx, kind, tenant, name)
+	if err != nil {
+		return nil, err
+	}
 	lease := &coordinationv1.Lease{}
-	err := s.live.Get(ctx, types.NamespacedName{Namespace: tenant, Name: claimName(kind, name)}, lease)
+	err = s.live.Get(ctx, types.NamespacedName{Namespace: tenant, Name: claimed}, lease)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

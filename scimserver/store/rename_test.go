@@ -69,7 +69,7 @@ var _ = Describe("the claim on the name that a user has", func() {
 		}}
 		s.claims.client = s.client
 		Expect(rename(within(ctx), s, "b@example.com")).To(Succeed())
-		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(claimName(claimUserName, "b@example.com"), id))
+		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(leaseName(ctx, tenant, claimUserName, "b@example.com"), id))
 	})
 
 	It("survives that another request renames the user back before the old name is released", func(ctx SpecContext) {
@@ -77,7 +77,7 @@ var _ = Describe("the claim on the name that a user has", func() {
 			Expect(rename(ctx, other, "a@example.com")).To(Succeed())
 		}}
 		Expect(rename(within(ctx), s, "b@example.com")).To(Succeed())
-		Expect(holders(ctx, tenant)).To(Equal(map[string]string{claimName(claimUserName, "a@example.com"): id}))
+		Expect(holders(ctx, tenant)).To(Equal(map[string]string{leaseName(ctx, tenant, claimUserName, "a@example.com"): id}))
 	})
 
 	It("survives that one of two renames to it is refused", func(ctx SpecContext) {
@@ -88,7 +88,7 @@ var _ = Describe("the claim on the name that a user has", func() {
 		}}
 		_, err := s.Update(within(ctx), tenant, scim.User, id, "", func(scim.Resource) (scim.Resource, error) { return refused, nil })
 		Expect(err).To(haveStatus(http.StatusBadRequest))
-		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(claimName(claimUserName, "b@example.com"), id))
+		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(leaseName(ctx, tenant, claimUserName, "b@example.com"), id))
 	})
 
 	It("of a group survives the same", func(ctx SpecContext) {
@@ -103,13 +103,13 @@ var _ = Describe("the claim on the name that a user has", func() {
 		Expect(rename(within(ctx), s, "B")).To(Succeed())
 		s.client = &between{Client: s.client, before: func(ctx context.Context) { Expect(rename(ctx, other, "C")).To(Succeed()) }}
 		Expect(rename(within(ctx), s, "C")).To(Succeed())
-		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(claimName(claimDisplayName, "C"), id))
+		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(leaseName(ctx, tenant, claimDisplayName, "C"), id))
 		Expect(holders(ctx, tenant)).To(HaveLen(2))
 	})
 
 	It("is given up with the name", func(ctx SpecContext) {
 		Expect(rename(within(ctx), s, "b@example.com")).To(Succeed())
-		Expect(holders(ctx, tenant)).To(Equal(map[string]string{claimName(claimUserName, "b@example.com"): id}))
+		Expect(holders(ctx, tenant)).To(Equal(map[string]string{leaseName(ctx, tenant, claimUserName, "b@example.com"): id}))
 	})
 })
 

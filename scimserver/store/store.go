@@ -94,7 +94,8 @@ func New(ctx context.Context, o Options) (*Store, error) {
 
 func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 	s := &Store{
-		client: o.Client, live: o.Live, namespace: o.Namespace, timing: t, claims: claims{client: o.Client, live: o.Live, timing: t},
+		client: o.Client, live: o.Live, namespace: o.Namespace, timing: t,
+		claims:       claims{client: o.Client, live: o.Live, salts: kube.NewSalts(o.Client, o.Live), timing: t},
 		largeLookups: semaphore.NewWeighted(maxLargeLookups),
 	}
 	s.users = kindIndex{

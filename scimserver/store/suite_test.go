@@ -158,3 +158,11 @@ func haveStatus(status int) OmegaMatcher {
 
 // allMembers asks for the members of a group, however many there are.
 func allMembers(int) error { return nil }
+
+// leaseName is the name of the claim on a value.
+func leaseName(ctx context.Context, tenant string, kind claimKind, value string) string {
+	GinkgoHelper()
+	salt, err := kube.NewSalts(direct, direct).Of(ctx, tenant)
+	Expect(err).NotTo(HaveOccurred())
+	return claimName(salt, kind, value)
+}

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -66,25 +68,33 @@ type SweepResult struct {
 	MembershipsRemoved int
 }
 
-// Sweep does one round.
+// Sweep does one round. A tenant in which something fails, such as for a quota, is left at
+// that until the next one; the error tells of all of them.
 func (w *Sweeper) Sweep(ctx context.Context) (SweepResult, error) {
 	var result SweepResult
 	live, err := w.sweepClaims(ctx, &result)
 	if err != nil {
 		return result, err
 	}
-	return result, w.sweepObjects(ctx, live, &result)
+	w.sweepObjects(ctx, live, &result)
+	return result, errors.Join(slices.Collect(maps.Values(live.failed))...)
 }
 
 // liveClaims are the claims that a sweep has left alone: their names and their holders, with
 // their namespace. A group that is only about to be created is a holder, too.
 type liveClaims struct {
 	names, holders map[string]bool
+	// failed are the tenants in which something went wrong.
+	failed map[string]error
+}
+
+func (c *liveClaims) fail(tenant string, err error) {
+	c.failed[tenant] = fmt.Errorf("namespace %s: %w", tenant, err)
 }
 
 // sweepClaims removes stale claims and returns the others.
 func (w *Sweeper) sweepClaims(ctx context.Context, result *SweepResult) (*liveClaims, error) {
-	live := &liveClaims{names: make(map[string]bool), holders: make(map[string]bool)}
+	live := &liveClaims{names: make(map[string]bool), holders: make(map[string]bool), failed: make(map[string]error)}
 	next := ""
 	for {
 		var page coordinationv1.LeaseList
@@ -95,28 +105,33 @@ func (w *Sweeper) sweepClaims(ctx context.Context, result *SweepResult) (*liveCl
 		}
 		for i := range page.Items {
 			lease := &page.Items[i]
-			stale, err := w.stale(ctx, lease)
-			if err != nil {
-				return nil, err
-			}
-			gone := false
-			if stale {
-				// One that has changed meanwhile is in use again.
-				if gone, err = w.store.claims.remove(ctx, lease); err != nil {
-					return nil, err
-				}
-			}
-			if gone {
-				result.ClaimsRemoved++
+			if live.failed[lease.Namespace] != nil {
 				continue
 			}
-			live.names[lease.Namespace+"/"+lease.Name] = true
-			live.holders[lease.Namespace+"/"+holderOf(lease)] = true
+			switch gone, err := w.sweepClaim(ctx, lease); {
+			case err != nil:
+				live.fail(lease.Namespace, err)
+			case gone:
+				result.ClaimsRemoved++
+			default:
+				live.names[lease.Namespace+"/"+lease.Name] = true
+				live.holders[lease.Namespace+"/"+holderOf(lease)] = true
+			}
 		}
 		if next = page.Continue; next == "" {
 			return live, nil
 		}
 	}
+}
+
+// sweepClaim removes a claim if it is stale.
+func (w *Sweeper) sweepClaim(ctx context.Context, lease *coordinationv1.Lease) (gone bool, err error) {
+	stale, err := w.stale(ctx, lease)
+	if err != nil || !stale {
+		return false, err
+	}
+	// One that has changed meanwhile is in use again.
+	return w.store.claims.remove(ctx, lease)
 }
 
 // stale reports whether a claim stands for nothing and is old enough that no
@@ -134,7 +149,11 @@ func (w *Sweeper) stale(ctx context.Context, lease *coordinationv1.Lease) (bool,
 	}
 	holder := kind.newHolder()
 	found, err := w.store.peek(ctx, lease.Namespace, holderOf(lease), holder, false)
-	if err != nil || (found && claimName(kind, claimedName(holder)) == lease.Name) {
+	if err != nil {
+		return false, err
+	}
+	claimed, err := w.store.claims.name(ctx, kind, lease.Namespace, claimedName(holder))
+	if err != nil || (found && claimed == lease.Name) {
 		return false, err
 	}
 	state, err := w.store.claims.holderState(ctx, kind, lease.Namespace, lease, "", 0)
@@ -142,32 +161,35 @@ func (w *Sweeper) stale(ctx context.Context, lease *coordinationv1.Lease) (bool,
 }
 
 // sweepObjects looks at every user and group in the cache.
-func (w *Sweeper) sweepObjects(ctx context.Context, claims *liveClaims, result *SweepResult) error {
-	for tenant, ids := range w.store.users.order.tenants() {
-		for _, id := range ids {
-			user := &v1alpha1.ScimUser{}
-			found, err := w.store.peek(ctx, tenant, id, user, false)
-			if err == nil && found {
-				err = w.sweepObject(ctx, claims, claimUserName, user, user.Spec.UserName, user.Spec.Groups, result)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	for tenant, ids := range w.store.groups.order.tenants() {
-		for _, id := range ids {
-			group := &v1alpha1.ScimGroup{}
-			found, err := w.store.peek(ctx, tenant, id, group, false)
-			if err == nil && found {
-				err = w.sweepObject(ctx, claims, claimDisplayName, group, group.Spec.DisplayName, group.Spec.Groups, result)
-			}
-			if err != nil {
-				return err
+func (w *Sweeper) sweepObjects(ctx context.Context, claims *liveClaims, result *SweepResult) {
+	sweep := func(index *kindIndex, one func(tenant, id string) error) {
+		for tenant, ids := range index.order.tenants() {
+			for _, id := range ids {
+				if claims.failed[tenant] != nil {
+					break
+				}
+				if err := one(tenant, id); err != nil {
+					claims.fail(tenant, err)
+				}
 			}
 		}
 	}
-	return nil
+	sweep(&w.store.users, func(tenant, id string) error {
+		user := &v1alpha1.ScimUser{}
+		found, err := w.store.peek(ctx, tenant, id, user, false)
+		if err != nil || !found {
+			return err
+		}
+		return w.sweepObject(ctx, claims, claimUserName, user, user.Spec.UserName, user.Spec.Groups, result)
+	})
+	sweep(&w.store.groups, func(tenant, id string) error {
+		group := &v1alpha1.ScimGroup{}
+		found, err := w.store.peek(ctx, tenant, id, group, false)
+		if err != nil || !found {
+			return err
+		}
+		return w.sweepObject(ctx, claims, claimDisplayName, group, group.Spec.DisplayName, group.Spec.Groups, result)
+	})
 }
 
 func (w *Sweeper) sweepObject(
@@ -184,11 +206,15 @@ func (w *Sweeper) sweepObject(
 func (w *Sweeper) restore(
 	ctx context.Context, claims *liveClaims, kind claimKind, obj client.Object, name string, result *SweepResult,
 ) error {
-	lease := w.store.claims.newLease(kind, obj.GetNamespace(), claimName(kind, name), obj.GetName())
+	claimed, err := w.store.claims.name(ctx, kind, obj.GetNamespace(), name)
+	if err != nil {
+		return err
+	}
+	lease := w.store.claims.newLease(kind, obj.GetNamespace(), claimed, obj.GetName())
 	if claims.names[lease.Namespace+"/"+lease.Name] || time.Since(obj.GetCreationTimestamp().Time) < w.store.timing.claimForgotten {
 		return nil
 	}
-	err := w.store.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
+	err = w.store.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return nil

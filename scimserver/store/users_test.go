@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -320,14 +321,17 @@ var _ = Describe("users", func() {
 		tenant := namespaceOf(ctx)
 		s := replica(ctx, tenant, defaultTiming)
 		request := WithRequestInfo(within(ctx), RequestInfo{RequestID: "r1", TokenID: "t1"})
+		_, err := s.Create(request, tenant, scim.User, user("first@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(writes(ctx, tenant)).To(Equal([]string{"create secrets", "create leases", "create scimusers"}), "the salt is made once")
 		created, err := s.Create(request, tenant, scim.User, user("count@example.com"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(writes(ctx, tenant)).To(Equal([]string{"create leases", "create scimusers"}))
+		Expect(writes(ctx, tenant)[3:]).To(Equal([]string{"create leases", "create scimusers"}))
 		_, err = s.Update(request, tenant, scim.User, created.ID(), "", set("title", "x"))
 		Expect(err).NotTo(HaveOccurred())
 		_, err = s.Update(request, tenant, scim.User, created.ID(), "", set("title", "x"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(writes(ctx, tenant)).To(Equal([]string{"create leases", "create scimusers", "update scimusers"}))
+		Expect(writes(ctx, tenant)[3:]).To(Equal([]string{"create leases", "create scimusers", "update scimusers"}))
 		stored := &v1alpha1.ScimUser{}
 		Expect(direct.Get(ctx, key(tenant, created.ID()), stored)).To(Succeed())
 		Expect(stored.Annotations).To(And(HaveKeyWithValue(v1alpha1.AnnotationRequestID, "r1"), HaveKeyWithValue(v1alpha1.AnnotationTokenID, "t1")))
@@ -350,7 +354,7 @@ var _ = Describe("users", func() {
 
 var _ = Describe("claims that a crash left behind", func() {
 	claimFor := func(ctx SpecContext, tenant, name, holder string, renewed metav1.MicroTime) {
-		lease := claims{timing: quick}.newLease(claimUserName, tenant, claimName(claimUserName, name), holder)
+		lease := claims{timing: quick}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, name), holder)
 		lease.Spec.RenewTime = &renewed
 		Expect(direct.Create(ctx, lease)).To(Succeed())
 	}
@@ -411,7 +415,7 @@ var _ = Describe("claims that a crash left behind", func() {
 		Expect(err).NotTo(HaveOccurred())
 		lost, err := s.Create(within(ctx), tenant, scim.User, user("lost@example.com"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, claimName(claimUserName, "lost@example.com"), ""))).To(Succeed())
+		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, "lost@example.com"), ""))).To(Succeed())
 		claimFor(ctx, tenant, "stale@example.com", kept.ID(), metav1.NowMicro())
 		Expect(sweeper.Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRemoved: 1, ClaimsRestored: 1}))
 		var leases coordinationv1.LeaseList
@@ -421,9 +425,24 @@ var _ = Describe("claims that a crash left behind", func() {
 			held[lease.Name] = ptr.Deref(lease.Spec.HolderIdentity, "")
 		}
 		Expect(held).To(Equal(map[string]string{
-			claimName(claimUserName, "kept@example.com"): kept.ID(), claimName(claimUserName, "lost@example.com"): lost.ID(),
+			leaseName(ctx, tenant, claimUserName, "kept@example.com"): kept.ID(), leaseName(ctx, tenant, claimUserName, "lost@example.com"): lost.ID(),
 		}))
 		Expect(sweeper.Sweep(within(ctx))).To(Equal(SweepResult{}))
+	})
+
+	It("of one tenant are removed where another one's cannot be looked at", func(ctx SpecContext) {
+		broken, tenant := namespaceOf(ctx), namespaceOf(ctx)
+		claimFor(ctx, broken, "stale@example.com", "nobody", metav1.NewMicroTime(time.Now().Add(-time.Hour)))
+		claimFor(ctx, tenant, "stale@example.com", "nobody", metav1.NewMicroTime(time.Now().Add(-time.Hour)))
+		salt := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: broken, Name: v1alpha1.SecretSalt}}
+		Expect(direct.Delete(ctx, salt)).To(Succeed())
+		salt.ResourceVersion, salt.Data = "", map[string][]byte{"other": []byte("x")}
+		Expect(direct.Create(ctx, salt)).To(Succeed())
+		s := replica(ctx, "", defaultTiming)
+		_, err := NewSweeper(s, "").Sweep(within(ctx))
+		Expect(err).To(MatchError(And(ContainSubstring("namespace "+broken), Not(ContainSubstring(tenant)))))
+		Expect(holders(ctx, broken)).To(HaveLen(1))
+		Expect(holders(ctx, tenant)).To(BeEmpty())
 	})
 
 	It("that the names were compared in another way for are made anew, and the names are not given twice", func(ctx SpecContext) {
@@ -434,7 +453,7 @@ var _ = Describe("claims that a crash left behind", func() {
 		Expect(err).NotTo(HaveOccurred())
 		sum := sha256.Sum256([]byte("rservice.dev/scim-operator/claim\x00username\x00jane@example.com "))
 		before := claimPrefix(claimUserName) + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))
-		now := claimName(claimUserName, name)
+		now := leaseName(ctx, tenant, claimUserName, name)
 		Expect(before).NotTo(Equal(now))
 		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, now, ""))).To(Succeed())
 		Expect(direct.Create(ctx, claims{timing: quick}.newLease(claimUserName, tenant, before, jane.ID()))).To(Succeed())
@@ -480,7 +499,7 @@ var _ = Describe("claims that a crash left behind", func() {
 		Expect(NewSweeper(s, tenant).Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRemoved: 1}))
 		Expect(s.Delete(within(ctx), tenant, scim.User, one.ID(), "")).To(Succeed())
 		Expect(NewSweeper(s, tenant).Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRestored: 1}))
-		Expect(holders(ctx, tenant)).To(Equal(map[string]string{claimName(claimUserName, "jane@example.com"): other.ID()}))
+		Expect(holders(ctx, tenant)).To(Equal(map[string]string{leaseName(ctx, tenant, claimUserName, "jane@example.com"): other.ID()}))
 	})
 
 	It("of a deleted user are taken over at once, although its Person is still being disabled", func(ctx SpecContext) {
@@ -500,7 +519,7 @@ var _ = Describe("claims that a crash left behind", func() {
 		s := replica(ctx, tenant, defaultTiming)
 		_, err := s.Create(within(ctx), tenant, scim.User, user("hand@example.com"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, claimName(claimUserName, "hand@example.com"), ""))).To(Succeed())
+		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, "hand@example.com"), ""))).To(Succeed())
 		_, err = s.Create(within(ctx), tenant, scim.User, user("hand@example.com"))
 		Expect(err).To(haveStatus(http.StatusConflict))
 	})
