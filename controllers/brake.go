@@ -17,6 +17,8 @@ const (
 	defaultMaxDisablePercent = 20
 	defaultMinDisableCount   = 10
 	defaultSafetyWindow      = time.Hour
+	defaultMaxPercentPerDay  = 40
+	defaultMinCountPerDay    = 20
 )
 
 // brake stands before everything that disables Persons. It holds what would be too
@@ -25,7 +27,7 @@ const (
 type brake struct {
 	client   client.Client
 	clock    clock.PassiveClock
-	persons  *disableWindow
+	persons  *personWindow
 	forecast *forecaster
 }
 
@@ -113,20 +115,27 @@ func (r disableRequest) cause() v1alpha1.HeldCause {
 
 // safety is what a namespace's ScimEndpoint says of the brake.
 type safety struct {
-	off              bool
-	percent, minimum int
-	window           time.Duration
-	endpoint         string
+	off      bool
+	windows  [2]limit
+	endpoint string
 	// published and released are the newest generation that the endpoint tells of, and
 	// that it has let go of.
 	published, released int64
 	releasedAt          time.Time
 }
 
-// from is the time since when disabled Persons count. A release starts a new count.
-func (s safety) from(now time.Time) time.Time {
-	if from := now.Add(-s.window); from.After(s.releasedAt) {
-		return from
+// limit is how many Persons may be disabled within a time: a part of them, and always
+// minimum.
+type limit struct {
+	length           time.Duration
+	percent, minimum int
+}
+
+// from is the time since when disabled Persons count in a window that begins at a time. A
+// release starts a new count.
+func (s safety) from(begin time.Time) time.Time {
+	if begin.After(s.releasedAt) {
+		return begin
 	}
 	return s.releasedAt
 }
@@ -141,18 +150,13 @@ func (b *brake) safety(ctx context.Context, namespace string) (safety, error) {
 
 func safetyOf(endpoint *v1alpha1.ScimEndpoint) safety {
 	spec := endpoint.Spec.Safety
+	window := time.Duration(orDefault(spec.WindowSeconds, int(defaultSafetyWindow/time.Second))) * time.Second
 	s := safety{
-		off: spec.Disabled, percent: defaultMaxDisablePercent, minimum: defaultMinDisableCount,
-		window: defaultSafetyWindow, endpoint: endpoint.Name,
-	}
-	if spec.MaxDisablePercent != nil {
-		s.percent = int(*spec.MaxDisablePercent)
-	}
-	if spec.MinDisableCount != nil {
-		s.minimum = int(*spec.MinDisableCount)
-	}
-	if spec.WindowSeconds != nil {
-		s.window = time.Duration(*spec.WindowSeconds) * time.Second
+		off: spec.Disabled, endpoint: endpoint.Name,
+		windows: [2]limit{
+			{min(window, longestWindow), orDefault(spec.MaxDisablePercent, defaultMaxDisablePercent), orDefault(spec.MinDisableCount, defaultMinDisableCount)},
+			{longestWindow, orDefault(spec.MaxPercentPerDay, defaultMaxPercentPerDay), orDefault(spec.MinCountPerDay, defaultMinCountPerDay)},
+		},
 	}
 	if held := endpoint.Status.Held; held != nil {
 		s.published, s.released = held.Generation, held.ReleasedGeneration
@@ -161,6 +165,13 @@ func safetyOf(endpoint *v1alpha1.ScimEndpoint) safety {
 		}
 	}
 	return s
+}
+
+func orDefault(value *int32, unset int) int {
+	if value == nil {
+		return unset
+	}
+	return int(*value)
 }
 
 // tenantEndpoint is the ScimEndpoint that speaks for a namespace: the first one by

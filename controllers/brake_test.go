@@ -212,7 +212,8 @@ var _ = Describe("The safety brake", func() {
 	})
 
 	It("stops an identity provider that empties itself, and a restart does not start the count anew", func(ctx SpecContext) {
-		stop := w.start(ctx, countOften)
+		grown := func(o *controllers.Options) { o.Clock = clocktesting.NewFakePassiveClock(time.Now().Add(25 * time.Hour)) }
+		stop := w.start(ctx, countOften, grown)
 		endpoint := newEndpoint("okta")
 		Expect(w.Create(ctx, endpoint)).To(Succeed())
 		users := w.createUsers(ctx, 200)
@@ -221,7 +222,7 @@ var _ = Describe("The safety brake", func() {
 		stop()
 		w.deactivate(ctx, users[60:130]...)
 		done := countReconciles("scimuser")
-		w.start(ctx, countOften)
+		w.start(ctx, countOften, grown)
 		done.waitFor("scimuser", 200)
 		w.deactivate(ctx, users[130:]...)
 		w.eventuallyCounts(ctx, census{disabled: 40, enabled: 160, held: 160})
@@ -324,6 +325,43 @@ var _ = Describe("The safety brake", func() {
 		w.eventuallyCounts(ctx, census{disabled: 5, enabled: 2, held: 1})
 		w.deactivate(ctx, users[6])
 		w.eventuallyCounts(ctx, census{disabled: 6, enabled: 1, held: 1})
+	})
+
+	It("lets nobody disable more by making Persons first", func(ctx SpecContext) {
+		endpoint := start(ctx, newEndpoint("okta"))
+		users := w.createUsers(ctx, 60)
+		w.deactivate(ctx, users[:12]...)
+		w.eventuallyCounts(ctx, census{disabled: 10, enabled: 50, held: 2})
+		eventually(ctx, w, endpoint, holds(2))
+	})
+
+	It("holds those who are too many in a day, however slowly they come", func(ctx SpecContext) {
+		clock := clocktesting.NewFakePassiveClock(time.Now())
+		w.start(ctx, countOften, func(o *controllers.Options) { o.Clock = clock })
+		endpoint := limitedTo(2)
+		endpoint.Spec.Safety.MaxPercentPerDay, endpoint.Spec.Safety.MinCountPerDay = new(int32(0)), new(int32(3))
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		users := w.createUsers(ctx, 8)
+		w.deactivate(ctx, users[:2]...)
+		w.eventuallyCounts(ctx, census{disabled: 2, enabled: 6})
+		clock.SetTime(clock.Now().Add(2 * time.Hour))
+		w.deactivate(ctx, users[2:4]...)
+		w.eventuallyCounts(ctx, census{disabled: 3, enabled: 5, held: 1})
+		eventually(ctx, w, endpoint, holds(1))
+
+		By("starting both counts anew when somebody releases")
+		clock.SetTime(clock.Now().Add(time.Minute))
+		w.release(ctx, endpoint)
+		w.eventuallyCounts(ctx, census{disabled: 4, enabled: 4})
+		w.deactivate(ctx, users[4:6]...)
+		w.eventuallyCounts(ctx, census{disabled: 6, enabled: 2})
+		w.deactivate(ctx, users[6])
+		w.eventuallyCounts(ctx, census{disabled: 6, enabled: 2, held: 1})
+
+		By("letting others go after a day")
+		clock.SetTime(clock.Now().Add(25 * time.Hour))
+		w.deactivate(ctx, users[7])
+		w.eventuallyCounts(ctx, census{disabled: 7, enabled: 1, held: 1})
 	})
 
 	It("keeps users that are deleted in a burst until their Persons may be disabled", func(ctx SpecContext) {

@@ -55,9 +55,9 @@ var errForecasting = errors.New("whom the rules would disable is being counted")
 // disable no more than may be disabled now. That is found out once for a set of rules,
 // and again for what they disable later; in between the count of what was really disabled
 // is enough. While somebody else is at it, the error is errForecasting.
-func (f *forecaster) allows(ctx context.Context, namespace string, set ruleSet, s safety, persons *disableWindow) (bool, error) {
+func (f *forecaster) allows(ctx context.Context, namespace string, set ruleSet, s safety, persons *personWindow) (bool, error) {
 	last := f.of(namespace)
-	basis := fmt.Sprintf("%s %d %d %d %d", set.fingerprint(), s.released, s.percent, s.minimum, s.window)
+	basis := fmt.Sprintf("%s %d %d", set.fingerprint(), s.released, s.windows)
 	now := f.clock.Now()
 	if allowed, err := last.begin(basis, now); allowed != nil || err != nil {
 		return allowed != nil && *allowed, err

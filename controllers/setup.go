@@ -97,7 +97,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if s.subjects, err = newSubjectTallies(ctx, s); err != nil {
 		return err
 	}
-	persons, err := newDisableWindow(ctx, mgr.GetCache(), o.Clock)
+	persons, err := newPersonWindow(ctx, mgr.GetCache(), o.Clock)
 	if err != nil {
 		return err
 	}

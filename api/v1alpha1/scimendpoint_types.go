@@ -133,28 +133,42 @@ const (
 
 // ScimEndpointSafety bounds how many Persons provisioning disables in a while. What
 // goes beyond that is held until somebody releases it or its cause goes; everything
-// else goes on. The bound is the larger one of maxDisablePercent and minDisableCount.
+// else goes on. There are two windows, and both have to have room: in each the bound is
+// the larger one of a part and a count. Persons that are younger than a window are not
+// among those of which the part is, so after a restore the counts alone hold.
 type ScimEndpointSafety struct {
 	// disabled switches the brake off, and lets go of what it holds.
 	// +optional
 	Disabled bool `json:"disabled,omitempty"`
 	// maxDisablePercent is the part of the namespace's Persons that may be disabled
-	// within the window: of those that are enabled or were disabled within it. Unset: 20.
+	// within windowSeconds: of those that a client has pushed, are older than the window, and
+	// are enabled or were disabled within it. Unset: 20.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	MaxDisablePercent *int32 `json:"maxDisablePercent,omitempty"`
-	// minDisableCount is how many Persons may be disabled within the window however
+	// minDisableCount is how many Persons may be disabled within windowSeconds however
 	// few there are. Unset: 10.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
 	MinDisableCount *int32 `json:"minDisableCount,omitempty"`
-	// windowSeconds is the length of the window. Unset: 3600.
+	// windowSeconds is the length of the first window. The second one is a day; more than
+	// that, 86400, counts as that. Unset: 3600.
 	// +optional
 	// +kubebuilder:validation:Minimum=60
 	// +kubebuilder:validation:Maximum=604800
 	WindowSeconds *int32 `json:"windowSeconds,omitempty"`
+	// maxPercentPerDay is as maxDisablePercent, within 24 hours. Unset: 40.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	MaxPercentPerDay *int32 `json:"maxPercentPerDay,omitempty"`
+	// minCountPerDay is as minDisableCount, within 24 hours. Unset: 20.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	MinCountPerDay *int32 `json:"minCountPerDay,omitempty"`
 }
 
 // ScimEndpointLimits bounds what each token of an endpoint may ask of each replica of

@@ -1,0 +1,232 @@
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// windowOf is a window over Persons that are enabled, and over ones that were disabled
+// so long ago. All are a year old.
+func windowOf(now time.Time, enabled int, ago ...time.Duration) *personWindow {
+	w := &personWindow{clock: clocktesting.NewFakePassiveClock(now), namespaces: map[string]*personCount{}}
+	for i := range enabled {
+		w.change(nil, personAs(fmt.Sprint("enabled-", i), false, time.Time{}))
+	}
+	for i, since := range ago {
+		w.change(nil, personAs(fmt.Sprint("disabled-", i), true, now.Add(-since)))
+	}
+	return w
+}
+
+func personAs(name string, disabled bool, at time.Time) *v1alpha1.Person {
+	person := &v1alpha1.Person{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: name, CreationTimestamp: metav1.NewTime(windowTime.AddDate(-1, 0, 0))},
+		Spec:       v1alpha1.PersonSpec{Disabled: disabled, SourceID: "user-of-" + name},
+	}
+	if !at.IsZero() {
+		person.Annotations = map[string]string{v1alpha1.AnnotationDisabledAt: at.UTC().Format(time.RFC3339Nano)}
+	}
+	return person
+}
+
+// windowTime is now in these tests.
+var windowTime = time.Unix(1_800_000_000, 0)
+
+func TestHowManyMayBeDisabled(t *testing.T) {
+	now := windowTime
+	minutes := func(n ...int) []time.Duration {
+		var ago []time.Duration
+		for _, m := range n {
+			ago = append(ago, time.Duration(m)*time.Minute)
+		}
+		return ago
+	}
+	tests := map[string]struct {
+		safety  v1alpha1.ScimEndpointSafety
+		held    *v1alpha1.HeldDisables
+		enabled int
+		ago     []time.Duration
+		want    int
+	}{
+		"a fifth of many":                                      {enabled: 200, want: 40},
+		"ten of few":                                           {enabled: 12, want: 10},
+		"those of the last hour count":                         {enabled: 198, ago: minutes(1, 59), want: 38},
+		"those from before it do not":                          {enabled: 200, ago: minutes(61, 600), want: 40},
+		"a part that rounds down":                              {enabled: 59, want: 11},
+		"another part":                                         {safety: v1alpha1.ScimEndpointSafety{MaxDisablePercent: new(int32(30))}, enabled: 200, want: 60},
+		"another minimum":                                      {safety: v1alpha1.ScimEndpointSafety{MinDisableCount: new(int32(1))}, enabled: 4, want: 1},
+		"another window":                                       {safety: v1alpha1.ScimEndpointSafety{WindowSeconds: new(int32(7200))}, enabled: 199, ago: minutes(61), want: 39},
+		"what is older than a release":                         {held: &v1alpha1.HeldDisables{ReleasedAt: new(v1alpha1.NewTimestamp(now.Add(-time.Minute)))}, enabled: 200, ago: minutes(2, 3), want: 40},
+		"what is newer than a release":                         {held: &v1alpha1.HeldDisables{ReleasedAt: new(v1alpha1.NewTimestamp(now.Add(-4 * time.Minute)))}, enabled: 198, ago: minutes(2, 3), want: 38},
+		"those of a clock that is a bit ahead count":           {enabled: 199, ago: minutes(-1), want: 39},
+		"an annotation of next year keeps nobody from leaving": {enabled: 200, ago: minutes(-525600, -525600), want: 40},
+		"less than nothing after a big one":                    {enabled: 0, ago: minutes(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), want: -2},
+		"those of the last day count in its own window":        {enabled: 40, ago: slices.Repeat(minutes(120), 18), want: 5},
+		"those from before the day do not":                     {enabled: 40, ago: slices.Repeat(minutes(1441), 18), want: 10},
+		"another part of a day":                                {safety: v1alpha1.ScimEndpointSafety{MaxPercentPerDay: new(int32(10))}, enabled: 300, want: 30},
+		"another minimum of a day": {
+			safety: v1alpha1.ScimEndpointSafety{MaxPercentPerDay: new(int32(0)), MinCountPerDay: new(int32(5))}, enabled: 198, ago: minutes(600, 700), want: 3,
+		},
+		"a release starts the day anew, too": {
+			held:    &v1alpha1.HeldDisables{ReleasedAt: new(v1alpha1.NewTimestamp(now.Add(-time.Hour)))},
+			enabled: 40, ago: slices.Repeat(minutes(120), 18), want: 10,
+		},
+		"a window of more than a day counts as a day": {
+			safety: v1alpha1.ScimEndpointSafety{WindowSeconds: new(int32(604800))}, enabled: 200, ago: minutes(2000), want: 40,
+		},
+		"a part of a part": {safety: v1alpha1.ScimEndpointSafety{MaxDisablePercent: new(int32(100)), MaxPercentPerDay: new(int32(100))}, enabled: 200, want: 200},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := safetyOf(&v1alpha1.ScimEndpoint{Spec: v1alpha1.ScimEndpointSpec{Safety: test.safety}, Status: v1alpha1.ScimEndpointStatus{Held: test.held}})
+			if got := windowOf(now, test.enabled, test.ago...).left("tenant", now, s); got != test.want {
+				t.Errorf("left = %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+func TestWhomAPartIsOf(t *testing.T) {
+	s := safetyOf(&v1alpha1.ScimEndpoint{})
+	young := func(ago time.Duration) func(*v1alpha1.Person) {
+		return func(p *v1alpha1.Person) { p.CreationTimestamp = metav1.NewTime(windowTime.Add(-ago)) }
+	}
+	tests := map[string]struct {
+		change func(*v1alpha1.Person)
+		// later is when it is asked.
+		later time.Duration
+		want  int
+	}{
+		"who is a year old":                                                   {want: 40},
+		"nobody who is younger than a hour":                                   {change: young(59 * time.Minute), want: 20},
+		"nobody of a minute, however many":                                    {change: young(time.Minute), want: 20},
+		"whoever is older by now, but of the day only who is older than that": {change: young(59 * time.Minute), later: 5 * time.Minute, want: 40},
+		"who was made by hand is not among them":                              {change: func(p *v1alpha1.Person) { p.Spec.SourceID = "" }, want: 20},
+		"nor who has left":                                                    {change: func(p *v1alpha1.Person) { p.Spec.Disabled = true }, want: 20},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := windowOf(windowTime, 100)
+			w.left("tenant", windowTime, s)
+			for i := range 100 {
+				person := personAs(fmt.Sprint("more-", i), false, time.Time{})
+				if test.change != nil {
+					test.change(person)
+				}
+				w.change(nil, person)
+			}
+			if got := w.left("tenant", windowTime.Add(test.later), s); got != test.want {
+				t.Errorf("left = %d, want %d", got, test.want)
+			}
+			for i := range 100 {
+				person := personAs(fmt.Sprint("more-", i), false, time.Time{})
+				if test.change != nil {
+					test.change(person)
+				}
+				w.change(person, nil)
+			}
+			if got := w.left("tenant", windowTime.Add(test.later), s); got != 20 {
+				t.Errorf("left = %d when they are gone, want 20", got)
+			}
+		})
+	}
+}
+
+// All who were made together in one import grow up together: first for the hour, then for the day.
+func TestWhoWasRestoredGrowsUp(t *testing.T) {
+	s := safetyOf(&v1alpha1.ScimEndpoint{})
+	w := &personWindow{clock: clocktesting.NewFakePassiveClock(windowTime), namespaces: map[string]*personCount{}}
+	for i := range 1000 {
+		person := personAs(fmt.Sprint("restored-", i), false, time.Time{})
+		person.CreationTimestamp = metav1.NewTime(windowTime)
+		w.change(nil, person)
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{time.Second, 10}, {50 * time.Minute, 10}, {2 * time.Hour, 20}, {23 * time.Hour, 20}, {25 * time.Hour, 200}} {
+		if got := w.left("tenant", windowTime.Add(step.after), s); got != step.want {
+			t.Errorf("left = %d after %v, want %d", got, step.after, step.want)
+		}
+	}
+}
+
+// A window that somebody makes short for a moment forgets nothing of the long one.
+func TestAnotherLengthForgetsNothing(t *testing.T) {
+	s := safetyOf(&v1alpha1.ScimEndpoint{})
+	short := safetyOf(&v1alpha1.ScimEndpoint{Spec: v1alpha1.ScimEndpointSpec{Safety: v1alpha1.ScimEndpointSafety{WindowSeconds: new(int32(60))}}})
+	w := windowOf(windowTime, 40, slices.Repeat([]time.Duration{10 * time.Minute}, 6)...)
+	for i, step := range []struct {
+		safety safety
+		want   int
+	}{{s, 4}, {short, 10}, {s, 4}} {
+		if got := w.left("tenant", windowTime, step.safety); got != step.want {
+			t.Errorf("left = %d at step %d, want %d", got, i, step.want)
+		}
+	}
+}
+
+func TestAReservationCountsOnceUntilTheCacheConfirmsItOrItsWriteHasFailed(t *testing.T) {
+	now := windowTime
+	s := safetyOf(&v1alpha1.ScimEndpoint{})
+	w := windowOf(now, 12)
+	for range 2 {
+		if !w.reserve("tenant", "enabled-0", now, s) {
+			t.Fatal("the first one is refused")
+		}
+	}
+	if left := w.left("tenant", now, s); left != 9 {
+		t.Errorf("left = %d after one that was tried twice, want 9", left)
+	}
+	w.change(personAs("enabled-0", false, time.Time{}), personAs("enabled-0", true, now))
+	if left := w.left("tenant", now, s); left != 9 {
+		t.Errorf("left = %d after it is confirmed, want 9", left)
+	}
+	if !w.reserve("tenant", "enabled-1", now, s) {
+		t.Fatal("the second one is refused")
+	}
+	if left := w.left("tenant", now.Add(2*reservationTime), s); left != 9 {
+		t.Errorf("left = %d after a write that failed, want 9", left)
+	}
+	for i := 2; i < 11; i++ {
+		w.reserve("tenant", fmt.Sprint("enabled-", i), now.Add(2*reservationTime), s)
+	}
+	if w.reserve("tenant", "enabled-11", now.Add(2*reservationTime), s) {
+		t.Error("one too many is let through")
+	}
+	if !w.reserve("other", "enabled-11", now, s) {
+		t.Error("another namespace is held for this one")
+	}
+}
+
+func TestAPersonThatIsEnabledOrGoneIsNotCounted(t *testing.T) {
+	now := windowTime
+	s := safetyOf(&v1alpha1.ScimEndpoint{})
+	w := windowOf(now, 10, time.Minute, time.Minute)
+	w.change(personAs("disabled-0", true, now.Add(-time.Minute)), personAs("disabled-0", false, time.Time{}))
+	w.change(personAs("disabled-1", true, now.Add(-time.Minute)), nil)
+	// By hand, so without the annotation.
+	w.change(personAs("enabled-0", false, time.Time{}), personAs("enabled-0", true, time.Time{}))
+	if left := w.left("tenant", now, s); left != 10 {
+		t.Errorf("left = %d, want 10", left)
+	}
+}
+
+func TestAClockThatIsPutBackDoesNotEndTheCount(t *testing.T) {
+	now := windowTime
+	s := safetyOf(&v1alpha1.ScimEndpoint{})
+	w := windowOf(now, 12)
+	w.left("tenant", now.Add(24*time.Hour), s)
+	w.left("tenant", now, s)
+	w.change(personAs("enabled-0", false, time.Time{}), personAs("enabled-0", true, now))
+	if left := w.left("tenant", now, s); left != 9 {
+		t.Errorf("left = %d after one was disabled, want 9", left)
+	}
+}
