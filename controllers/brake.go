@@ -57,8 +57,8 @@ type disableRequest struct {
 	namespace, person string
 	// held is the hold that the Person is under already.
 	held hold
-	// rules are those that disable it; nil where the client has deactivated or deleted
-	// the user, which needs no look at what the rules do to others.
+	// rules are those that disable it; nil where the client has the user out of use, which
+	// needs no look at what the rules do to others.
 	rules *ruleSet
 }
 

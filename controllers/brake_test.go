@@ -212,7 +212,9 @@ var _ = Describe("The safety brake", func() {
 	})
 
 	It("stops an identity provider that empties itself, and a restart does not start the count anew", func(ctx SpecContext) {
-		grown := func(o *controllers.Options) { o.Clock = clocktesting.NewFakePassiveClock(time.Now().Add(25 * time.Hour)) }
+		grown := func(o *controllers.Options) {
+			o.Clock = clocktesting.NewFakePassiveClock(time.Now().Add(25 * time.Hour))
+		}
 		stop := w.start(ctx, countOften, grown)
 		endpoint := newEndpoint("okta")
 		Expect(w.Create(ctx, endpoint)).To(Succeed())
@@ -325,6 +327,42 @@ var _ = Describe("The safety brake", func() {
 		w.eventuallyCounts(ctx, census{disabled: 5, enabled: 2, held: 1})
 		w.deactivate(ctx, users[6])
 		w.eventuallyCounts(ctx, census{disabled: 6, enabled: 1, held: 1})
+	})
+
+	It("repairs at once what a rule has made of those who have left", func(ctx SpecContext) {
+		endpoint := limitedTo(1)
+		endpoint.Spec.Safety.Disabled = true
+		start(ctx, endpoint)
+		users := w.createUsers(ctx, 8)
+		w.deactivate(ctx, users[:6]...)
+		w.eventuallyCounts(ctx, census{disabled: 6, enabled: 2})
+		update(ctx, w, theRule(), func(r *v1alpha1.AutomationRule) { setValue(r, "disabled", "false") })
+		w.eventuallyCounts(ctx, census{enabled: 8})
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.Safety.Disabled = false })
+		eventually(ctx, w, endpoint, isReady())
+
+		update(ctx, w, theRule(), func(r *v1alpha1.AutomationRule) { r.Spec = defaultUserRule().Spec })
+		w.eventuallyCounts(ctx, census{disabled: 6, enabled: 2})
+		eventually(ctx, w, endpoint, holds(0))
+
+		By("holding who leaves now, because those six count")
+		w.deactivate(ctx, users[6])
+		w.eventuallyCounts(ctx, census{disabled: 6, enabled: 2, held: 1})
+	})
+
+	It("counts once whom a client deactivates, whatever rules make of it meanwhile", func(ctx SpecContext) {
+		endpoint := start(ctx, limitedTo(2))
+		users := w.createUsers(ctx, 7)
+		w.deactivate(ctx, users[:6]...)
+		w.eventuallyCounts(ctx, census{disabled: 2, enabled: 5, held: 4})
+		for range 2 {
+			update(ctx, w, theRule(), func(r *v1alpha1.AutomationRule) { setValue(r, "disabled", "false") })
+			w.eventuallyCounts(ctx, census{enabled: 7})
+			eventually(ctx, w, endpoint, holds(0))
+			update(ctx, w, theRule(), func(r *v1alpha1.AutomationRule) { r.Spec = defaultUserRule().Spec })
+			w.eventuallyCounts(ctx, census{disabled: 2, enabled: 5, held: 4})
+			eventually(ctx, w, endpoint, holds(4))
+		}
 	})
 
 	It("lets nobody disable more by making Persons first", func(ctx SpecContext) {

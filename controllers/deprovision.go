@@ -56,24 +56,29 @@ func (b *brake) disablePerson(ctx context.Context, person *v1alpha1.Person, requ
 		at = b.clock.Now().UTC().Format(time.RFC3339Nano)
 	}
 	stampPerson(person, at)
-	patch := client.MergeFromWithOptions(enabled, client.MergeFromWithOptimisticLock{})
-	if err := b.client.Patch(ctx, person, patch); err != nil {
-		return hold{}, failedTo("disable Person", err)
-	}
-	logf.FromContext(ctx).Info("Disabled a Person", "record", person.Name, "because", because)
-	return hold{}, nil
+	return hold{}, b.disable(ctx, enabled, person, because)
 }
 
-// disablePersons disables all Persons of a user that are not held, and returns how
-// many the user has.
-func (b *brake) disablePersons(ctx context.Context, user *v1alpha1.ScimUser, byRules *ruleSet, because string) (int, hold, error) {
+// disable writes a Person that is disabled now.
+func (b *brake) disable(ctx context.Context, enabled, person *v1alpha1.Person, because string) error {
+	patch := client.MergeFromWithOptions(enabled, client.MergeFromWithOptimisticLock{})
+	if err := b.client.Patch(ctx, person, patch); err != nil {
+		return failedTo("disable Person", err)
+	}
+	logf.FromContext(ctx).Info("Disabled a Person", "record", person.Name, "because", because)
+	return nil
+}
+
+// disablePersons disables all Persons of a user out of use that are not held, and returns
+// how many the user has.
+func (b *brake) disablePersons(ctx context.Context, user *v1alpha1.ScimUser, because string) (int, hold, error) {
 	persons, err := linkedPersons(ctx, b.client, user)
 	if err != nil {
 		return 0, hold{}, err
 	}
 	var held hold
 	for i := range persons {
-		one, err := b.disablePerson(ctx, &persons[i], disableRequest{held: holdOf(user), rules: byRules}, because)
+		one, err := b.disableFor(ctx, user, &persons[i], because)
 		if err != nil {
 			return 0, hold{}, err
 		}
@@ -81,7 +86,20 @@ func (b *brake) disablePersons(ctx context.Context, user *v1alpha1.ScimUser, byR
 			held = one
 		}
 	}
+	if len(persons) > 0 && !held.on() {
+		noteDisabled(user, true, b.clock.Now())
+	}
 	return len(persons), held, nil
+}
+
+// disableFor disables a Person of a user out of use.
+func (b *brake) disableFor(ctx context.Context, user *v1alpha1.ScimUser, person *v1alpha1.Person, because string) (hold, error) {
+	if hasLeft(user) && !person.Spec.Disabled {
+		enabled := person.DeepCopy()
+		person.Spec.Disabled = true
+		return hold{}, b.disable(ctx, enabled, person, because)
+	}
+	return b.disablePerson(ctx, person, disableRequest{held: holdOf(user)}, because)
 }
 
 // disableUndecided disables the Persons of an inactive user unless a rule has decided
@@ -92,11 +110,7 @@ func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.Sc
 	if user.IsActive() || rules.Assigned(done.outcomes, rules.FieldDisabled) {
 		return false, nil
 	}
-	byRules := &done.set
-	if causedByClient(user) {
-		byRules = nil
-	}
-	persons, held, err := r.runner.brake.disablePersons(ctx, user, byRules, "the user is inactive and no rule decided")
+	persons, held, err := r.runner.brake.disablePersons(ctx, user, "the user is inactive and no rule decided")
 	if held.on() {
 		done.hold = held
 	}

@@ -140,10 +140,10 @@ func (f *forecaster) exceeds(ctx context.Context, namespace string, set ruleSet,
 	return false, nil
 }
 
-// disables reports whether the rules would disable an enabled Person of a user. One
-// that the client takes out of use is not their doing.
+// disables reports whether the rules would disable an enabled Person of a user. Of one
+// that the client has taken out of use that is not their doing.
 func (f *forecaster) disables(ctx context.Context, user *v1alpha1.ScimUser, set ruleSet) (bool, error) {
-	if causedByClient(user) {
+	if !isInUse(user) {
 		return false, nil
 	}
 	look := directory{reader: f.reader, namespace: user.Namespace}

@@ -18,16 +18,20 @@ func (b *brake) restrain(ctx context.Context, run *run, plan rules.Result) error
 	if user == nil {
 		return nil
 	}
-	name, disables := disables(plan)
-	if !disables {
+	person := disables(plan)
+	switch {
+	case person == nil && isInUse(user):
 		stamp(plan.Outcomes, "")
 		return nil
+	case person == nil, hasLeft(user) && person.Spec.SourceID == user.Name:
+		// What has counted goes on to count, whatever rules make of it meanwhile.
+		return nil
 	}
-	request := disableRequest{namespace: user.Namespace, person: name, held: holdOf(user)}
+	request := disableRequest{namespace: user.Namespace, person: person.Name, held: holdOf(user)}
 	if run.hold.on() {
 		request.held = run.hold
 	}
-	if !causedByClient(user) {
+	if isInUse(user) {
 		request.rules = &run.set
 	}
 	answer, err := b.ask(ctx, request)
@@ -45,28 +49,47 @@ func (b *brake) restrain(ctx context.Context, run *run, plan rules.Result) error
 	return nil
 }
 
-// causedByClient reports whether the client has taken the user out of use since the
-// user was last processed. What else disables its Person is the rules' doing.
-func causedByClient(user *v1alpha1.ScimUser) bool {
-	return !user.DeletionTimestamp.IsZero() || (!user.IsActive() && user.Status.ObservedGeneration != user.Generation)
+// isInUse reports whether the client has the user in use. What disables its Person then is
+// the rules' doing, and nothing else is: of whom the client has taken out of use it has said
+// that the Person is to be disabled.
+func isInUse(user *v1alpha1.ScimUser) bool { return user.DeletionTimestamp.IsZero() && user.IsActive() }
+
+// hasLeft reports whether the Person of a user out of use has been disabled for that before. It
+// has counted then, and to disable it again is to repair what somebody has enabled.
+func hasLeft(user *v1alpha1.ScimUser) bool {
+	return !isInUse(user) && user.Status.DeprovisionedAt != nil
 }
 
-// disables returns the name of the Person that a plan disables, if it does. A new
+// noteDisabled keeps in the status of a user since when its Person has been disabled because
+// the client has taken it out of use.
+func noteDisabled(user *v1alpha1.ScimUser, disabled bool, now time.Time) {
+	switch {
+	case isInUse(user):
+		user.Status.DeprovisionedAt = nil
+	case disabled && user.Status.DeprovisionedAt == nil:
+		user.Status.DeprovisionedAt = new(v1alpha1.NewTimestamp(now))
+	}
+}
+
+// disables returns the Person that a plan disables as it is, nil if it disables none. A new
 // Person is not one of them.
-func disables(plan rules.Result) (string, bool) {
+func disables(plan rules.Result) *v1alpha1.Person {
 	after, ok := plan.Records[v1alpha1.RecordPerson].(*v1alpha1.Person)
 	if !ok || !after.Spec.Disabled {
-		return "", false
+		return nil
 	}
 	for _, outcome := range plan.Outcomes {
 		if outcome.Create {
-			return "", false
+			return nil
 		}
 		if before, ok := outcome.Before.(*v1alpha1.Person); ok {
-			return before.Name, !before.Spec.Disabled
+			if before.Spec.Disabled {
+				return nil
+			}
+			return before
 		}
 	}
-	return "", false
+	return nil
 }
 
 // stamp sets AnnotationDisabledAt where a rule disables the Person, or takes it off if

@@ -70,6 +70,8 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.LastRerun = followed(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record(v1alpha1.RecordPerson))
+	person, ok := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person)
+	noteDisabled(user, ok && person.Spec.Disabled, r.runner.clock.Now())
 	user.Status.FormerPerson = nil
 	if done.former != "" {
 		user.Status.FormerPerson = &v1alpha1.RecordReference{Name: done.former}
@@ -111,7 +113,7 @@ func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.Scim
 		// The run may have failed for having no time left.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
 		defer cancel()
-		persons, held, failed := r.runner.brake.disablePersons(ctx, user, nil, "the user is inactive and the rules cannot be carried out")
+		persons, held, failed := r.runner.brake.disablePersons(ctx, user, "the user is inactive and the rules cannot be carried out")
 		switch {
 		case held.on():
 			held.keepIn(&user.Status)
@@ -167,7 +169,7 @@ func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUse
 	if !controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerDeprovision) {
 		return hold{}, nil
 	}
-	if _, held, err := r.runner.brake.disablePersons(ctx, user, nil, "the user is being deleted"); err != nil || held.on() {
+	if _, held, err := r.runner.brake.disablePersons(ctx, user, "the user is being deleted"); err != nil || held.on() {
 		return held, err
 	}
 	kept := user.DeepCopy()

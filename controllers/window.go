@@ -104,8 +104,12 @@ type personCount struct {
 	refreshed time.Time
 }
 
-// happening is when something was done to a Person, and when that was made.
-type happening struct{ at, made time.Time }
+// happening is when a Person was disabled, when that was made, and whether it still is
+// disabled.
+type happening struct {
+	at, made time.Time
+	disabled bool
+}
 
 // span is what is known of one window.
 type span struct {
@@ -116,7 +120,7 @@ type span struct {
 	// inUse are the grown Persons that are in use.
 	inUse int
 	// disabled are those that were disabled since from, and disabledGrown those of them that
-	// are grown.
+	// are grown and still disabled.
 	disabled, disabledGrown int
 }
 
@@ -144,16 +148,16 @@ func (c *personCount) add(person *v1alpha1.Person, now time.Time) {
 	if isShared(person) {
 		c.use(person.CreationTimestamp.Time, 1)
 	}
-	if !person.Spec.Disabled {
-		return
+	if person.Spec.Disabled {
+		delete(c.reserved, person.Name)
 	}
-	delete(c.reserved, person.Name)
 	at, err := time.Parse(time.RFC3339, person.Annotations[v1alpha1.AnnotationDisabledAt])
-	// Without the annotation a person has disabled it, or one has allowed it.
+	// Without the annotation a person has disabled it, or one has allowed it. One that is enabled
+	// and has it still counts: rules have enabled somebody who has left, and may disable again.
 	if err != nil || at.Before(now.Add(-longestWindow)) || at.After(now.Add(clockDifference)) {
 		return
 	}
-	entry := happening{at: at, made: person.CreationTimestamp.Time}
+	entry := happening{at: at, made: person.CreationTimestamp.Time, disabled: person.Spec.Disabled}
 	c.disabled[person.Name] = entry
 	c.tell(entry, 1)
 }
@@ -180,7 +184,7 @@ func (s *span) tell(entry happening, n int) {
 		return
 	}
 	s.disabled += n
-	if entry.made.Before(s.grown) {
+	if entry.disabled && entry.made.Before(s.grown) {
 		s.disabledGrown += n
 	}
 }

@@ -275,6 +275,12 @@ type ScimUserStatus struct {
 	// While it is set, the user is inactive and rules make no Person for it.
 	// +optional
 	FormerPerson *RecordReference `json:"formerPerson,omitempty"`
+	// deprovisionedAt is since when the Person of this user, whom the client has deactivated or
+	// deleted, has been known to be disabled. Unset while the user is active. What would enable
+	// the Person while it is set is the rules' doing, and what disables it again does not
+	// count for the safety brake: it has counted.
+	// +optional
+	DeprovisionedAt *Timestamp `json:"deprovisionedAt,omitempty"`
 	// heldGeneration is set while the safety brake keeps the user's Person from being
 	// disabled: what status.held.generation of the ScimEndpoint has to reach, and the
 	// annotation that releases to name.
