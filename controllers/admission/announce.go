@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/client-go/util/cert"
 )
 
 // pathsIn are the paths that the configuration has the API server call.
@@ -53,7 +54,7 @@ func (b *bundle) announce(config *admissionregistrationv1.WebhookClientConfig, s
 		return
 	}
 	trusted := &bundle{authorities: slices.Clone(b.authorities)}
-	if before, err := parseCertificates(config.CABundle); err == nil && !settled {
+	if before, err := cert.ParseCertsPEM(config.CABundle); err == nil && !settled {
 		for _, ca := range before {
 			if !slices.ContainsFunc(trusted.authorities, ca.Equal) {
 				trusted.authorities = append(trusted.authorities, ca)

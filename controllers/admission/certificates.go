@@ -15,6 +15,9 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
 )
 
 const (
@@ -55,7 +58,7 @@ type bundle struct {
 func parseBundle(data map[string][]byte) (*bundle, error) {
 	b := &bundle{path: string(data[keyPath])}
 	var err error
-	if b.authorities, err = parseCertificates(data[keyCACertificates]); err != nil {
+	if b.authorities, err = cert.ParseCertsPEM(data[keyCACertificates]); err != nil {
 		return nil, fmt.Errorf("%s: %w", keyCACertificates, err)
 	}
 	if b.caKey, err = parseKey(data[keyCAKey]); err != nil {
@@ -78,18 +81,18 @@ func (b *bundle) data() (map[string][]byte, error) {
 	if b.serving == nil {
 		return map[string][]byte{keyPath: []byte(b.path)}, nil
 	}
-	caKey, err := encodeKey(b.caKey)
+	caKey, err := keyutil.MarshalPrivateKeyToPEM(b.caKey)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("encode the CA's key: %w", err)
 	}
-	key, err := encodeKey(b.serving.PrivateKey)
+	key, err := keyutil.MarshalPrivateKeyToPEM(b.serving.PrivateKey)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("encode the certificate's key: %w", err)
 	}
 	return map[string][]byte{
 		keyCACertificates: b.caCertificates(),
 		keyCAKey:          caKey,
-		keyCertificate:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.serving.Certificate[0]}),
+		keyCertificate:    encodeCertificate(b.serving.Certificate[0]),
 		keyKey:            key,
 		keyPath:           []byte(b.path),
 	}, nil
@@ -99,9 +102,13 @@ func (b *bundle) data() (map[string][]byte, error) {
 func (b *bundle) caCertificates() []byte {
 	var text []byte
 	for _, ca := range b.authorities {
-		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})...)
+		text = append(text, encodeCertificate(ca.Raw)...)
 	}
 	return text
+}
+
+func encodeCertificate(raw []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: raw})
 }
 
 // trusts reports whether the bundle's CAs vouch for a certificate.
@@ -247,31 +254,8 @@ func sign(template, parent *x509.Certificate, public crypto.PublicKey, key crypt
 	return raw, nil
 }
 
-func parseCertificates(text []byte) ([]*x509.Certificate, error) {
-	var certificates []*x509.Certificate
-	for {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			break
-		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		certificates = append(certificates, certificate)
-	}
-	if len(certificates) == 0 {
-		return nil, errors.New("holds no certificate")
-	}
-	return certificates, nil
-}
-
 func parseKey(text []byte) (crypto.Signer, error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, errors.New("holds no key")
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, err := keyutil.ParsePrivateKeyPEM(text)
 	if err != nil {
 		return nil, err
 	}
@@ -282,10 +266,3 @@ func parseKey(text []byte) (crypto.Signer, error) {
 	return signer, nil
 }
 
-func encodeKey(key crypto.PrivateKey) ([]byte, error) {
-	raw, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("encode a key: %w", err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), nil
-}

@@ -4,7 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
+
+	"k8s.io/client-go/util/cert"
 )
 
 // requireClient makes a server take only clients with a certificate that a CA in the file
@@ -31,17 +32,9 @@ func requireClient(file string) (func(*tls.Config), error) {
 }
 
 func readClientCAs(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the CAs of the webhook's clients: %w", err)
-	}
-	certificates, err := parseCertificates(text)
+	authorities, err := cert.NewPool(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the CAs of the webhook's clients, %s: %w", file, err)
-	}
-	authorities := x509.NewCertPool()
-	for _, certificate := range certificates {
-		authorities.AddCert(certificate)
 	}
 	return authorities, nil
 }

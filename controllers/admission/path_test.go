@@ -8,6 +8,7 @@ import (
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/client-go/util/cert"
 )
 
 func TestPathsAreNotGuessed(t *testing.T) {
@@ -66,7 +67,7 @@ func TestWhatIsNotSettledStaysRight(t *testing.T) {
 				if calledPath(config) != path {
 					t.Errorf("%s: %s is called", step, calledPath(config))
 				}
-				read, err := parseCertificates(config.CABundle)
+				read, err := cert.ParseCertsPEM(config.CABundle)
 				if err != nil || len(read) != len(trusted) {
 					t.Fatalf("%s: %d are trusted (%v)", step, len(read), err)
 				}
