@@ -7,8 +7,6 @@ import (
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-const serviceProviderConfigURN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
-
 type supported struct {
 	Supported bool `json:"supported"`
 }
@@ -62,7 +60,7 @@ func getServiceProviderConfig(r *http.Request) (response, error) {
 		return response{}, err
 	}
 	return documentAnswer(serviceProviderConfig{
-		Schemas: []string{serviceProviderConfigURN},
+		Schemas: []string{scim.ServiceProviderConfigURN},
 		Patch:   supported{true},
 		Bulk:    bulkConfig{Supported: true, MaxOperations: maxBulkOperations, MaxPayloadSize: maxBulkBody},
 		Filter:  filterConfig{Supported: true, MaxResults: scim.MaxCount},

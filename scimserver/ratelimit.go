@@ -49,19 +49,21 @@ func (l *rates) wait(key string, limit rateLimit) time.Duration {
 		return 0
 	}
 	now := l.now()
-	limiter := l.limiter(key, limit, now)
-	if limiter.AllowN(now, 1) {
+	// Until it is cancelled, too: a reservation gives back nothing for what was reserved after it.
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	reservation := l.limiter(key, limit, now).ReserveN(now, 1)
+	delay := reservation.DelayFrom(now)
+	if delay == 0 {
 		return 0
 	}
-	missing := 1 - limiter.TokensAt(now)
-	delay := time.Duration(missing / float64(limit.perSecond) * float64(time.Second))
+	reservation.CancelAt(now)
 	// Rounded, because a float may miss the whole by a hair; a refusal is never 0.
 	return max(delay.Round(time.Millisecond), time.Millisecond)
 }
 
+// limiter is called with the lock held.
 func (l *rates) limiter(key string, limit rateLimit, now time.Time) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	limiter, ok := l.limiters[key]
 	if !ok {
 		l.makeRoom(now)

@@ -3,7 +3,7 @@ package scim
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hmac"
+	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -83,9 +83,11 @@ func openCursor(key []byte, token string) (Cursor, error) {
 
 // cursorCipher derives the key, so that the caller's may have any length and other uses.
 func cursorCipher(key []byte) cipher.AEAD {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte("SCIM cursor"))
-	block, err := aes.NewCipher(mac.Sum(nil))
+	derived, err := hkdf.Key(sha256.New, key, nil, "SCIM cursor", sha256.Size)
+	if err != nil {
+		panic(err) // no more than one hash is asked for
+	}
+	block, err := aes.NewCipher(derived)
 	if err != nil {
 		panic(err) // the length of the key is right
 	}
