@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,38 +29,13 @@ func failedTo(action string, err error) error {
 }
 
 func (e *writeError) Error() string {
-	if fields, invalid := rejectedFields(e.err); invalid {
-		return fmt.Sprintf("%s: the API server rejects %s", e.action, fields)
+	if fields := kube.RefusedFields(e.err); fields != nil {
+		return fmt.Sprintf("%s: the API server rejects %s", e.action, strings.Join(fields, ", "))
 	}
 	return e.action + ": " + e.err.Error()
 }
 
 func (e *writeError) Unwrap() error { return e.err }
-
-// rejectedFields says which fields the API server does not accept and why, without
-// their values. It reports false for every other error.
-func rejectedFields(err error) (string, bool) {
-	var status apierrors.APIStatus
-	if !apierrors.IsInvalid(err) || !errors.As(err, &status) {
-		return "", false
-	}
-	var fields []string
-	if details := status.Status().Details; details != nil {
-		for _, cause := range details.Causes {
-			field := cause.Field
-			if field == "" || field == "<nil>" {
-				field = "the object"
-			}
-			fields = append(fields, fmt.Sprintf("%s (%s)", field, cause.Type))
-		}
-	}
-	slices.Sort(fields)
-	fields = slices.Compact(fields)
-	if len(fields) == 0 {
-		return "the object", true
-	}
-	return strings.Join(fields, ", "), true
-}
 
 // errorKind is what a message may say about an error.
 func errorKind(err error) string {

@@ -31,7 +31,10 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 		return err
 	}
 	if row.circle {
-		release := r.identities.lock(row.keys(run.subject.GetNamespace()))
+		var release func()
+		if release, err = r.identities.Lock(ctx, row.keys(run.subject.GetNamespace())...); err != nil {
+			return fmt.Errorf("wait for who is at work on the same record: %w", err)
+		}
 		defer release()
 		// Another one of the circle may have made way in the meantime.
 		if row, moving, err = r.row(ctx, run); err == nil && moving && row.circle {

@@ -52,7 +52,7 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
 	endpoint.Status.ObservedGeneration = endpoint.Generation
-	endpoint.Status.TokenSecretName = secretName(endpoint)
+	endpoint.Status.TokenSecretName = endpoint.WantedSecretName()
 	if err := r.subjects.count(ctx, endpoint); err != nil {
 		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
@@ -80,7 +80,7 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 // reconcileSecret makes, adopts, rotates or tidies the Secret and says how it is.
 func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict, error) {
 	secret := tokenSecret{&corev1.Secret{}}
-	err := r.live.Get(ctx, client.ObjectKey{Namespace: endpoint.Namespace, Name: secretName(endpoint)}, secret.Secret)
+	err := r.live.Get(ctx, client.ObjectKey{Namespace: endpoint.Namespace, Name: endpoint.WantedSecretName()}, secret.Secret)
 	if apierrors.IsNotFound(err) {
 		return r.createSecret(ctx, endpoint)
 	}
@@ -124,7 +124,7 @@ func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha
 	secret := tokenSecret{&corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: endpoint.Namespace,
-			Name:      secretName(endpoint),
+			Name:      endpoint.WantedSecretName(),
 			Labels:    map[string]string{v1alpha1.LabelEndpoint: endpoint.Name},
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimEndpoint",
@@ -160,7 +160,7 @@ func (r *endpointReconciler) isHeldBy(ctx context.Context, secret tokenSecret, h
 	if err != nil {
 		return false, fmt.Errorf("look up the ScimEndpoint that a Secret belongs to: %w", err)
 	}
-	return other.DeletionTimestamp.IsZero() && secretName(other) == secret.Name, nil
+	return other.DeletionTimestamp.IsZero() && other.WantedSecretName() == secret.Name, nil
 }
 
 // endpointVerdict says whether an endpoint with a good token is complete.
@@ -195,7 +195,7 @@ func (r *endpointReconciler) release(ctx context.Context, endpoint *v1alpha1.Sci
 	}
 	for i := range secrets.Items {
 		secret := &secrets.Items[i]
-		if secret.Name == secretName(endpoint) {
+		if secret.Name == endpoint.WantedSecretName() {
 			continue
 		}
 		before := secret.DeepCopy()
@@ -210,14 +210,6 @@ func (r *endpointReconciler) release(ctx context.Context, endpoint *v1alpha1.Sci
 	return nil
 }
 
-// secretName is the name of the Secret that an endpoint's spec asks for.
-func secretName(endpoint *v1alpha1.ScimEndpoint) string {
-	if endpoint.Spec.TokenSecretName != "" {
-		return endpoint.Spec.TokenSecretName
-	}
-	return endpoint.Name + "-token"
-}
-
 // endpointOfSecret finds the endpoint that a token Secret belongs to, and every one
 // that waits for it.
 func (f finder) endpointOfSecret(ctx context.Context, old, current *corev1.Secret, into requestSet) error {
@@ -225,7 +217,7 @@ func (f finder) endpointOfSecret(ctx context.Context, old, current *corev1.Secre
 		into.add(secret.Namespace, secret.Labels[v1alpha1.LabelEndpoint])
 	}
 	secret := versions(old, current)[0]
-	return f.endpoints(ctx, secret.Namespace, into, func(e *v1alpha1.ScimEndpoint) bool { return secretName(e) == secret.Name })
+	return f.endpoints(ctx, secret.Namespace, into, func(e *v1alpha1.ScimEndpoint) bool { return e.WantedSecretName() == secret.Name })
 }
 
 // endpointsOfEndpoint finds the endpoints that wait for the Secret of one that was
@@ -235,7 +227,7 @@ func (f finder) endpointsOfEndpoint(ctx context.Context, old, current *v1alpha1.
 		return nil
 	}
 	return f.endpoints(ctx, old.Namespace, into, func(e *v1alpha1.ScimEndpoint) bool {
-		return e.Name != old.Name && secretName(e) == secretName(old)
+		return e.Name != old.Name && e.WantedSecretName() == old.WantedSecretName()
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"rservice.dev/scim-operator/api/keylock"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/fairqueue"
@@ -103,7 +104,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
 	s.runner = &ruleRunner{
-		client: s.client, clock: o.Clock, rules: s.rules, identities: newKeyLock(), recheckInterval: o.RecheckInterval, brake: s.brake,
+		client: s.client, clock: o.Clock, rules: s.rules, identities: &keylock.Locks{}, recheckInterval: o.RecheckInterval, brake: s.brake,
 		lookups: remembered, salts: kube.NewSalts(s.client, mgr.GetAPIReader()),
 	}
 	if !o.Exclusive {

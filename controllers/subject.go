@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -11,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/keylock"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
@@ -24,7 +26,7 @@ type ruleRunner struct {
 	rules  *ruleCache
 	// identities is held while a record gets a primary e-mail address or a name, so
 	// that no two records get the same.
-	identities *keyLock
+	identities *keylock.Locks
 	// claims do the same between several managers; nil where only one is at work.
 	claims *identityClaims
 	// recheckInterval is after how long a subject is looked at again that waits for what no
@@ -161,9 +163,9 @@ func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Ru
 			return i + 1, run.finish(ctx, notCreated(outcome, run.rejected[kind]))
 		}
 		written, err := r.applyOutcome(ctx, run.subject.GetNamespace(), outcome, current[kind])
-		if fields, rejected := rejectedFields(err); rejected {
+		if fields := kube.RefusedFields(err); fields != nil {
 			run.rejected[kind] = outcome.Rule
-			return i + 1, run.finish(ctx, rejectedOutcome(outcome, fields))
+			return i + 1, run.finish(ctx, rejectedOutcome(outcome, strings.Join(fields, ", ")))
 		}
 		if err != nil {
 			return 0, err
@@ -195,7 +197,10 @@ func (r *ruleRunner) plan(ctx context.Context, run *run, set []*rules.Rule) (rul
 			return plan, release, nil
 		}
 		release()
-		locked, release = claimed, r.identities.lock(claimed)
+		locked = claimed
+		if release, err = r.identities.Lock(ctx, claimed...); err != nil {
+			return rules.Result{}, nil, fmt.Errorf("wait for who is at work on the same record: %w", err)
+		}
 	}
 }
 

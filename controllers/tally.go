@@ -9,6 +9,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/kube"
 )
 
 // follow calls change for every object of a kind that the cache gets, changes or
@@ -19,29 +21,7 @@ func follow[T client.Object](ctx context.Context, c cache.Cache, object T, chang
 	if err != nil {
 		return nil, fmt.Errorf("watch %T: %w", object, err)
 	}
-	var none T
-	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc: func(added any) {
-			if typed, ok := added.(T); ok {
-				change(none, typed)
-			}
-		},
-		UpdateFunc: func(from, to any) {
-			old, oldOK := from.(T)
-			current, currentOK := to.(T)
-			if oldOK && currentOK {
-				change(old, current)
-			}
-		},
-		DeleteFunc: func(gone any) {
-			if tombstone, ok := gone.(toolscache.DeletedFinalStateUnknown); ok {
-				gone = tombstone.Obj
-			}
-			if typed, ok := gone.(T); ok {
-				change(typed, none)
-			}
-		},
-	})
+	registration, err := informer.AddEventHandler(kube.HandlerFunc(change))
 	if err != nil {
 		return nil, fmt.Errorf("follow %T: %w", object, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -152,27 +151,6 @@ func TestErrorKinds(t *testing.T) {
 				t.Errorf("isStale = %v, want %v", got, tt.stale)
 			}
 		})
-	}
-}
-
-func TestKeyLockLetsOneInAtATime(t *testing.T) {
-	lock := newKeyLock()
-	counts := map[string]int{}
-	var wait sync.WaitGroup
-	for i := range 100 {
-		wait.Go(func() {
-			// In different orders, which must not make them wait for each other.
-			keys := []string{"a", "b", "a"}
-			if i%2 == 0 {
-				keys = []string{"b", "a"}
-			}
-			defer lock.lock(keys)()
-			counts["a"]++ // a race, were it not for the lock
-		})
-	}
-	wait.Wait()
-	if counts["a"] != 100 || len(lock.locks) != 0 {
-		t.Errorf("count = %d, want 100; %d locks left, want 0", counts["a"], len(lock.locks))
 	}
 }
 

@@ -145,20 +145,10 @@ func (t *tokens) endpoint(ctx context.Context, secret *corev1.Secret) (*v1alpha1
 	if err != nil {
 		return nil, fmt.Errorf("read a ScimEndpoint: %w", err)
 	}
-	if endpoint.DeletionTimestamp != nil || secretName(endpoint) != secret.Name {
+	if endpoint.DeletionTimestamp != nil || endpoint.SecretName() != secret.Name {
 		return nil, nil
 	}
 	return endpoint, nil
-}
-
-func secretName(endpoint *v1alpha1.ScimEndpoint) string {
-	switch {
-	case endpoint.Status.TokenSecretName != "":
-		return endpoint.Status.TokenSecretName
-	case endpoint.Spec.TokenSecretName != "":
-		return endpoint.Spec.TokenSecretName
-	}
-	return endpoint.Name + "-token"
 }
 
 func profileOf(endpoint *v1alpha1.ScimEndpoint) scim.Profile {

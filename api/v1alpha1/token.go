@@ -24,3 +24,20 @@ func TokenID(token string) string {
 // operator keeps of a Secret, 4 KiB. The controllers call a longer one invalid, and the server
 // knows nothing of it.
 const MaxTokenLength = 2048
+
+// WantedSecretName is the name of the Secret with the token that the spec asks for.
+func (e *ScimEndpoint) WantedSecretName() string {
+	if e.Spec.TokenSecretName != "" {
+		return e.Spec.TokenSecretName
+	}
+	return e.Name + "-token"
+}
+
+// SecretName is the name of the Secret whose tokens are valid: the one that the controllers have
+// seen to, or the wanted one until they have.
+func (e *ScimEndpoint) SecretName() string {
+	if e.Status.TokenSecretName != "" {
+		return e.Status.TokenSecretName
+	}
+	return e.WantedSecretName()
+}

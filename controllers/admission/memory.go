@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -147,42 +146,27 @@ func (c *changes) of(namespace string) uint64 {
 	return c.counts[namespace]
 }
 
-func (c *changes) add(object any) {
-	if gone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-		object = gone.Obj
-	}
-	changed, ok := object.(client.Object)
-	if !ok {
+// count counts what an informer tells of.
+func (c *changes) count(old, current client.Object) {
+	namespace := ""
+	switch {
+	case old == nil:
+		namespace = current.GetNamespace()
+	case current == nil || isRead(old, current):
+		namespace = old.GetNamespace()
+	default:
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.counts[changed.GetNamespace()]++
-}
-
-// handler counts what an informer tells of.
-func (c *changes) handler() toolscache.ResourceEventHandler {
-	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    c.add,
-		DeleteFunc: c.add,
-		UpdateFunc: func(from, to any) {
-			if isRead(from, to) {
-				c.add(to)
-			}
-		},
-	}
+	c.counts[namespace]++
 }
 
 // isRead reports whether rules can read what an update has changed: the spec, and of a
 // group the status, too, where its Organization and Site are.
-func isRead(from, to any) bool {
-	old, oldOK := from.(client.Object)
-	current, currentOK := to.(client.Object)
-	if !oldOK || !currentOK {
-		return false
-	}
-	if before, ok := from.(*v1alpha1.ScimGroup); ok {
-		if after, ok := to.(*v1alpha1.ScimGroup); ok && !equality.Semantic.DeepEqual(before.Status, after.Status) {
+func isRead(old, current client.Object) bool {
+	if before, ok := old.(*v1alpha1.ScimGroup); ok {
+		if after, ok := current.(*v1alpha1.ScimGroup); ok && !equality.Semantic.DeepEqual(before.Status, after.Status) {
 			return true
 		}
 	}

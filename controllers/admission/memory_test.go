@@ -97,7 +97,7 @@ func (f *folder) apply(t *testing.T, value string) (string, int) {
 
 // happen counts as a change of something in the tenant.
 func (f *folder) happen() {
-	f.memory.changes.add(&v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: tenant}})
+	f.memory.changes.count(nil, &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: tenant}})
 }
 
 const users = 1500

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -79,7 +80,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		if _, rule := kind.(*v1alpha1.AutomationRule); rule {
 			continue // the others are part of the question
 		}
-		if _, err := informer.AddEventHandler(changes.handler()); err != nil {
+		if _, err := informer.AddEventHandler(kube.HandlerFunc(changes.count)); err != nil {
 			return fmt.Errorf("follow %T: %w", kind, err)
 		}
 	}

@@ -3,11 +3,12 @@ package store
 import (
 	"context"
 	"slices"
-	"strconv"
 	"sync"
 
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/kube"
 )
 
 // order holds the ids of one kind in order, by tenant, so that a page is cut out
@@ -32,26 +33,17 @@ func newOrder() *order {
 
 // handler returns the event handler that feeds the order.
 func (o *order) handler() cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { o.observe(obj, false) },
-		UpdateFunc: func(_, obj any) { o.observe(obj, false) },
-		DeleteFunc: func(obj any) {
-			if unknown, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-				obj = unknown.Obj
-			}
-			o.observe(obj, true)
-		},
-	}
+	return kube.HandlerFunc(func(old, current client.Object) {
+		if current == nil {
+			o.observe(old, true)
+			return
+		}
+		o.observe(current, false)
+	})
 }
 
-func (o *order) observe(event any, deleted bool) {
-	obj, ok := event.(client.Object)
-	if !ok {
-		return
-	}
-	// An API server whose resourceVersions are no numbers could not be read
-	// consistently anyway; the client refuses it at the first write.
-	revision, _ := strconv.ParseInt(obj.GetResourceVersion(), 10, 64)
+func (o *order) observe(obj client.Object, deleted bool) {
+	revision := revisionOf(obj)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if deleted || obj.GetDeletionTimestamp() != nil {
@@ -63,8 +55,10 @@ func (o *order) observe(event any, deleted bool) {
 	} else if !o.leaving[obj.GetNamespace()+"/"+obj.GetName()] {
 		o.add(obj.GetNamespace(), obj.GetName())
 	}
-	o.newest = max(o.newest, revision)
-	o.moveTo(revision)
+	if revision != unreadableRevision {
+		o.newest = max(o.newest, revision)
+		o.moveTo(revision)
+	}
 }
 
 // moveTo is called with the lock held.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,5 +33,23 @@ func TestLateEventsDoNotBringBackWhatIsDeleted(t *testing.T) {
 	o.remove("acme", "1")
 	if len(o.leaving) != 0 {
 		t.Errorf("%v is remembered for ever", o.leaving)
+	}
+}
+
+func TestRevisionsThatAreNoNumbersAreNeverReached(t *testing.T) {
+	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "1", ResourceVersion: "5"}}
+	o := newOrder()
+	o.observe(user, false)
+	user.ResourceVersion = "a5"
+	o.observe(user, false)
+	if o.seen != 5 || o.newest != 5 {
+		t.Errorf("the cache has come to %d, and its newest event to %d, want 5", o.seen, o.newest)
+	}
+	index := kindIndex{order: o}
+	index.noteWrite(user)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := index.waitForWrites(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a write of which nobody knows when it was is taken for one that the cache has: %v", err)
 	}
 }

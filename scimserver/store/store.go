@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/keylock"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -69,7 +70,7 @@ type Store struct {
 	namespace string
 	// groupLocks serialise the changes of one group's membership in this process;
 	// between processes resourceVersions decide.
-	groupLocks keyedMutex
+	groupLocks keylock.Locks
 	// largeLookups bounds how many large groups' members are looked up at the same time.
 	largeLookups *semaphore.Weighted
 }
@@ -152,8 +153,16 @@ func (k *kindIndex) waitForWrites(ctx context.Context) error {
 	return k.order.wait(ctx, k.written.Load())
 }
 
+// unreadableRevision is what a resourceVersion counts as that is no number: one that the cache
+// never comes to, so that nobody is told less than is there. New refuses an API server whose
+// resourceVersions are none.
+const unreadableRevision = math.MaxInt64
+
 func revisionOf(obj client.Object) int64 {
-	revision, _ := strconv.ParseInt(obj.GetResourceVersion(), 10, 64)
+	revision, err := strconv.ParseInt(obj.GetResourceVersion(), 10, 64)
+	if err != nil {
+		return unreadableRevision
+	}
 	return revision
 }
 
@@ -264,6 +273,9 @@ func checkVersion(ifMatch string, obj client.Object) error {
 		"the resource has changed: its version is %s; read it again and repeat the change", version(obj))
 }
 
+// maxReasons is how many fields an answer names that the API server refused.
+const maxReasons = 3
+
 // refused turns the API server's refusal of an object into an answer for the
 // client: limits that the SCIM layer does not know are those of the CRDs.
 func refused(err error, action string) error {
@@ -273,62 +285,14 @@ func refused(err error, action string) error {
 	return fmt.Errorf("%s: %w", action, err)
 }
 
-// reasons names the fields that the API server refused, without their values.
+// reasons names the first fields that the API server refused, without their values.
 func reasons(err error) string {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+	fields := kube.RefusedFields(err)
+	switch {
+	case len(fields) == 0:
 		return "it is too large"
+	case len(fields) > maxReasons:
+		fields = append(fields[:maxReasons], "and more")
 	}
-	text := ""
-	for i, cause := range status.Status().Details.Causes {
-		if i == 3 {
-			return text + "; and more"
-		}
-		if i > 0 {
-			text += "; "
-		}
-		text += fmt.Sprintf("%s (%s)", cause.Field, cause.Type)
-	}
-	return text
-}
-
-// keyedMutex is a mutex for each key in use.
-type keyedMutex struct {
-	mu    sync.Mutex
-	locks map[string]*countedLock
-}
-
-type countedLock struct {
-	ch    chan struct{}
-	users int
-}
-
-// lock waits for the key's mutex, or returns the context's error. The returned
-// function unlocks.
-func (k *keyedMutex) lock(ctx context.Context, key string) (func(), error) {
-	k.mu.Lock()
-	if k.locks == nil {
-		k.locks = make(map[string]*countedLock)
-	}
-	l := k.locks[key]
-	if l == nil {
-		l = &countedLock{ch: make(chan struct{}, 1)}
-		k.locks[key] = l
-	}
-	l.users++
-	k.mu.Unlock()
-	leave := func() {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if l.users--; l.users == 0 {
-			delete(k.locks, key)
-		}
-	}
-	select {
-	case l.ch <- struct{}{}:
-		return func() { <-l.ch; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
+	return strings.Join(fields, "; ")
 }
