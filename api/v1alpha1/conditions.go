@@ -159,7 +159,7 @@ const (
 	LabelClaim = "provisioning.rservice.dev/claim"
 	// SecretSalt is the name of the Secret with a namespace's salt, from which the names of
 	// claims and records are derived, and SecretKeySalt its only key.
-	SecretSalt    = "scim-operator-salt"
+	SecretSalt    = "scim-operator-salt" //nolint:gosec // the name of one
 	SecretKeySalt = "salt"
 	// LabelIdentity is the kind of record, in lower case, that a Lease keeps an e-mail address
 	// or name for, where several managers are at work at the same time.

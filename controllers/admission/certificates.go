@@ -265,4 +265,3 @@ func parseKey(text []byte) (crypto.Signer, error) {
 	}
 	return signer, nil
 }
-

@@ -148,7 +148,7 @@ func (c *changes) of(namespace string) uint64 {
 
 // count counts what an informer tells of.
 func (c *changes) count(old, current client.Object) {
-	namespace := ""
+	var namespace string
 	switch {
 	case old == nil:
 		namespace = current.GetNamespace()

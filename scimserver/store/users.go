@@ -2,64 +2,17 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/fold"
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
-
-// Mutate returns what a resource shall become. It gets the resource as it is and
-// does not change it; the members of a group are a scim.Stream. A write that meets a concurrent one calls it again.
-type Mutate func(current scim.Resource) (scim.Resource, error)
-
-// Create stores a new resource, or returns a 409 when its userName or
-// displayName is taken.
-func (s *Store) Create(ctx context.Context, tenant string, rt *scim.ResourceType, r scim.Resource) (scim.Resource, error) {
-	if rt == scim.User {
-		return s.createUser(ctx, tenant, r)
-	}
-	return s.createGroup(ctx, tenant, r)
-}
-
-// Updated is what has become of a resource.
-type Updated struct {
-	// Resource is as it is afterwards, but of a group that was written it lacks the members: there may be very many,
-	// and not every answer has them. Get looks them up.
-	Resource scim.Resource
-	// Members is how many members a group has.
-	Members int
-	// Changed is false when there was nothing to write, and then nothing was written.
-	Changed bool
-}
-
-// Update changes a resource: PUT and PATCH are different Mutate functions.
-// ifMatch is the value of the If-Match header, "" for none; a version that is
-// not the current one is a 412.
-func (s *Store) Update(
-	ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate Mutate,
-) (Updated, error) {
-	if rt == scim.User {
-		return s.updateUser(ctx, tenant, id, ifMatch, mutate)
-	}
-	return s.updateGroup(ctx, tenant, id, ifMatch, mutate)
-}
-
-// Delete removes a resource. Its name is free again at once.
-func (s *Store) Delete(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string) error {
-	if rt == scim.User {
-		return s.deleteUser(ctx, tenant, id, ifMatch)
-	}
-	return s.deleteGroup(ctx, tenant, id, ifMatch)
-}
 
 func userNameTaken() error {
 	return scim.Conflict("another user has this userName; find it with filter=userName eq \"…\" and update it, or choose another name")
@@ -88,110 +41,6 @@ func (s *Store) createUser(ctx context.Context, tenant string, r scim.Resource) 
 	}
 	s.users.noteWrite(user)
 	return s.userResource(ctx, user)
-}
-
-// claim takes the claim on a name. The index is asked too: should somebody have
-// deleted a claim by hand, the name is still not given twice. begun is as for acquire, which
-// may find another id for it.
-func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id, begun string) (*claim, error) {
-	taken := userNameTaken
-	rt := scim.User
-	if kind == claimDisplayName {
-		taken, rt = displayNameTaken, scim.Group
-	}
-	held, err := s.claims.acquire(ctx, kind, tenant, name, id, begun)
-	if errors.Is(err, errTaken) {
-		return nil, taken()
-	}
-	if err != nil {
-		return nil, err
-	}
-	ids, err := s.idsBy(ctx, tenant, rt, indexName, fold.String(name))
-	if err != nil {
-		return nil, err
-	}
-	for _, other := range ids {
-		if other != holderOf(held.lease) {
-			s.giveUp(ctx, held)
-			return nil, taken()
-		}
-	}
-	return held, nil
-}
-
-// moveClaim takes the claim on a new name. It also returns the one on the old name, as
-// it is before the object has the new one, to be removed after that: should another
-// request rename the object back meanwhile, it takes that claim anew, and it stays.
-func (s *Store) moveClaim(ctx context.Context, kind claimKind, tenant, from, to, id string) (*coordinationv1.Lease, *claim, error) {
-	old, err := s.claims.heldBy(ctx, kind, tenant, from, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	held, err := s.claim(ctx, kind, tenant, to, id, "")
-	return old, held, err
-}
-
-// createClaimed creates the object that a fresh claim is for, well before the
-// claim may be taken over. When it is certain that the object was not created
-// the claim is released; else it stays until that is known.
-// begun is what the claim says of what is written of the object already, "" for nothing: for want of room the claim is
-// kept with it, so that a repeated request goes on with the same.
-func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *claim, begun string) error {
-	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite()))
-	defer cancel()
-	err := s.client.Create(writeCtx, obj)
-	if err == nil {
-		return nil
-	}
-	switch {
-	case begun != "" && kube.NoRoom(err):
-		noteBegun(held.lease, begun)
-		s.breakOff(ctx, held, err)
-	case definite(err):
-		s.giveUp(ctx, held)
-	}
-	return refused(err, "create")
-}
-
-// definite reports whether an error of a write says for certain that nothing was
-// written.
-func definite(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
-		kube.TooLarge(err) || kube.NoRoom(err) || apierrors.IsTooManyRequests(err) || apierrors.IsNotFound(err) ||
-		apierrors.IsConflict(err) || apierrors.IsUnauthorized(err)
-}
-
-// giveUp removes the claim of a request that has certainly failed, unless another
-// request of the same resource may rely on it by now.
-func (s *Store) giveUp(ctx context.Context, held *claim) {
-	if held != nil && !held.shared {
-		s.removeLogged(ctx, held.lease)
-	}
-}
-
-// removeLogged removes a claim, as it was read, after the outcome of the request is
-// settled; a failure only delays the next use of the name. nil is no claim.
-func (s *Store) removeLogged(ctx context.Context, lease *coordinationv1.Lease) {
-	if lease == nil {
-		return
-	}
-	removeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
-	defer cancel()
-	if _, err := s.claims.remove(removeCtx, lease); err != nil {
-		log.FromContext(ctx).Error(err, "A claim was not released; the sweeper will remove it", "claim", lease.Name, "holder", holderOf(lease))
-	}
-}
-
-// releaseDeleted releases the claim of a resource that has just been deleted.
-func (s *Store) releaseDeleted(ctx context.Context, kind claimKind, tenant, name, id string) {
-	readCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
-	defer cancel()
-	lease, err := s.claims.heldBy(readCtx, kind, tenant, name, id)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "The claim of a deleted resource was not released; the sweeper will remove it", "kind", kind, "holder", id)
-		return
-	}
-	s.removeLogged(ctx, lease)
 }
 
 func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (Updated, error) {
@@ -234,9 +83,6 @@ func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, muta
 	}
 	return Updated{}, errContended
 }
-
-// errContended means that a write lost against others maxTries times.
-var errContended = apierrors.NewTooManyRequests("many clients are changing the same resource", 1)
 
 // sameLive reports whether the API server has the user's spec as the cache had it.
 func (s *Store) sameLive(ctx context.Context, cached *v1alpha1.ScimUser) (bool, error) {
@@ -337,19 +183,4 @@ func (s *Store) revisionOfDeletion(ctx context.Context, tenant, id string) int64
 		log.FromContext(ctx).Error(err, "The watch does not tell of a deleted user", "user", id)
 	}
 	return revision
-}
-
-// remove deletes an object as it was read, and nothing newer.
-func (s *Store) remove(ctx context.Context, obj client.Object) error {
-	uid, revision := obj.GetUID(), obj.GetResourceVersion()
-	err := s.client.Delete(ctx, obj, client.Preconditions{UID: &uid, ResourceVersion: &revision})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-// backoff waits a little after a conflict, so that two replicas do not meet again.
-func backoff(ctx context.Context, try int) error {
-	return sleep(ctx, time.Duration(try+1)*5*time.Millisecond)
 }

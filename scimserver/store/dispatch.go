@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// Mutate returns what a resource shall become. It gets the resource as it is and
+// does not change it; the members of a group are a scim.Stream. A write that meets a concurrent one calls it again.
+type Mutate func(current scim.Resource) (scim.Resource, error)
+
+// Create stores a new resource, or returns a 409 when its userName or
+// displayName is taken.
+func (s *Store) Create(ctx context.Context, tenant string, rt *scim.ResourceType, r scim.Resource) (scim.Resource, error) {
+	if rt == scim.User {
+		return s.createUser(ctx, tenant, r)
+	}
+	return s.createGroup(ctx, tenant, r)
+}
+
+// Updated is what has become of a resource.
+type Updated struct {
+	// Resource is as it is afterwards, but of a group that was written it lacks the members: there may be very many,
+	// and not every answer has them. Get looks them up.
+	Resource scim.Resource
+	// Members is how many members a group has.
+	Members int
+	// Changed is false when there was nothing to write, and then nothing was written.
+	Changed bool
+}
+
+// Update changes a resource: PUT and PATCH are different Mutate functions.
+// ifMatch is the value of the If-Match header, "" for none; a version that is
+// not the current one is a 412.
+func (s *Store) Update(
+	ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate Mutate,
+) (Updated, error) {
+	if rt == scim.User {
+		return s.updateUser(ctx, tenant, id, ifMatch, mutate)
+	}
+	return s.updateGroup(ctx, tenant, id, ifMatch, mutate)
+}
+
+// Delete removes a resource. Its name is free again at once.
+func (s *Store) Delete(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string) error {
+	if rt == scim.User {
+		return s.deleteUser(ctx, tenant, id, ifMatch)
+	}
+	return s.deleteGroup(ctx, tenant, id, ifMatch)
+}
+
+// errContended means that a write lost against others maxTries times.
+var errContended = apierrors.NewTooManyRequests("many clients are changing the same resource", 1)
+
+// remove deletes an object as it was read, and nothing newer.
+func (s *Store) remove(ctx context.Context, obj client.Object) error {
+	uid, revision := obj.GetUID(), obj.GetResourceVersion()
+	err := s.client.Delete(ctx, obj, client.Preconditions{UID: &uid, ResourceVersion: &revision})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// backoff waits a little after a conflict, so that two replicas do not meet again.
+func backoff(ctx context.Context, try int) error {
+	return sleep(ctx, time.Duration(try+1)*5*time.Millisecond)
+}
