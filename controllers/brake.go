@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -72,7 +73,7 @@ type permit struct {
 
 // ask decides about a Person. An error is one to try again for.
 func (b *brake) ask(ctx context.Context, request disableRequest) (permit, error) {
-	if err := waitFor(ctx, b.persons.synced); err != nil {
+	if err := kube.WaitFor(ctx, b.persons.synced); err != nil {
 		return permit{}, err
 	}
 	s, err := b.safety(ctx, request.namespace)

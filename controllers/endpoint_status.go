@@ -13,6 +13,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/tally"
 )
 
 // classReady is the class of subjects that are Ready; the others are counted by the
@@ -32,14 +33,14 @@ func classOf(conditions []metav1.Condition) string {
 }
 
 // subjectTallies count users and groups by class.
-type subjectTallies struct{ users, groups *tally }
+type subjectTallies struct{ users, groups *tally.Tally }
 
 func newSubjectTallies(ctx context.Context, s *setup) (subjectTallies, error) {
-	users, err := newTally(ctx, s.mgr.GetCache(), &v1alpha1.ScimUser{}, func(u *v1alpha1.ScimUser) string { return classOf(u.Status.Conditions) })
+	users, err := tally.New(ctx, s.mgr.GetCache(), &v1alpha1.ScimUser{}, func(u *v1alpha1.ScimUser) string { return classOf(u.Status.Conditions) })
 	if err != nil {
 		return subjectTallies{}, err
 	}
-	groups, err := newTally(ctx, s.mgr.GetCache(), &v1alpha1.ScimGroup{}, func(g *v1alpha1.ScimGroup) string { return classOf(g.Status.Conditions) })
+	groups, err := tally.New(ctx, s.mgr.GetCache(), &v1alpha1.ScimGroup{}, func(g *v1alpha1.ScimGroup) string { return classOf(g.Status.Conditions) })
 	return subjectTallies{users: users, groups: groups}, err
 }
 
@@ -47,14 +48,14 @@ func newSubjectTallies(ctx context.Context, s *setup) (subjectTallies, error) {
 func (t subjectTallies) count(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) error {
 	var errors int64
 	for _, kind := range []struct {
-		tally *tally
+		tally *tally.Tally
 		total *int64
 	}{{t.users, &endpoint.Status.Users}, {t.groups, &endpoint.Status.Groups}} {
-		if err := waitFor(ctx, kind.tally.synced); err != nil {
+		if err := kind.tally.Wait(ctx); err != nil {
 			return err
 		}
 		*kind.total = 0
-		for class, n := range kind.tally.of(endpoint.Namespace) {
+		for class, n := range kind.tally.Of(endpoint.Namespace) {
 			*kind.total += int64(n)
 			if class != classReady && class != v1alpha1.ReasonPending && class != v1alpha1.ReasonRetrying {
 				errors += int64(n)

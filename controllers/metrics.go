@@ -12,7 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/tally"
 )
 
 // The metrics of the controllers. Their labels are namespaces, kinds, rules and reasons,
@@ -122,10 +124,10 @@ func (s *setup) publish(ctx context.Context) (err error) {
 	if s.failures, err = newRuleFailures(ctx, s.mgr.GetCache()); err != nil {
 		return err
 	}
-	if s.tenants, err = newTally(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, func(*v1alpha1.ScimEndpoint) string { return classReady }); err != nil {
+	if s.tenants, err = tally.New(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, func(*v1alpha1.ScimEndpoint) string { return classReady }); err != nil {
 		return err
 	}
-	if s.heldPersons, err = newTally(ctx, s.mgr.GetCache(), &v1alpha1.Person{}, classOfPerson); err != nil {
+	if s.heldPersons, err = tally.New(ctx, s.mgr.GetCache(), &v1alpha1.Person{}, classOfPerson); err != nil {
 		return err
 	}
 	for _, runnable := range []manager.Runnable{
@@ -155,10 +157,10 @@ func (s *setup) addNamespaces(there map[string]bool) bool {
 	for rule := range s.failures.all() {
 		there[rule.Namespace] = true
 	}
-	tallies := []*tally{s.subjects.users, s.subjects.groups, s.tenants, s.heldPersons}
+	tallies := []*tally.Tally{s.subjects.users, s.subjects.groups, s.tenants, s.heldPersons}
 	for _, counted := range tallies {
-		known = known && counted.synced()
-		for namespace, classes := range counted.all() {
+		known = known && counted.Synced()
+		for namespace, classes := range counted.All() {
 			for class, n := range classes {
 				if n > 0 && (counted != s.heldPersons || class == v1alpha1.ReasonHeld) {
 					there[namespace] = true
@@ -168,20 +170,20 @@ func (s *setup) addNamespaces(there map[string]bool) bool {
 	}
 	for _, counted := range tallies {
 		if known {
-			counted.forget(there)
+			counted.Forget(there)
 		}
 	}
 	return known
 }
 
 func (s *setup) measure(found measured, there map[string]bool, leads bool) {
-	for kind, counted := range map[v1alpha1.SubjectKind]*tally{
+	for kind, counted := range map[v1alpha1.SubjectKind]*tally.Tally{
 		v1alpha1.SubjectScimUser: s.subjects.users, v1alpha1.SubjectScimGroup: s.subjects.groups,
 	} {
-		if !counted.synced() {
+		if !counted.Synced() {
 			continue
 		}
-		for namespace, classes := range counted.all() {
+		for namespace, classes := range counted.All() {
 			total := 0
 			if kind == v1alpha1.SubjectScimUser {
 				found[notReadyDesc][[3]string{namespace, string(kind), v1alpha1.ReasonHeld}] = 0
@@ -195,9 +197,9 @@ func (s *setup) measure(found measured, there map[string]bool, leads bool) {
 			found[subjectsDesc][[3]string{namespace, string(kind)}] = total
 		}
 	}
-	if s.heldPersons.synced() {
+	if s.heldPersons.Synced() {
 		for namespace := range there {
-			found[notReadyDesc][[3]string{namespace, string(v1alpha1.RecordPerson), v1alpha1.ReasonHeld}] = s.heldPersons.of(namespace)[v1alpha1.ReasonHeld]
+			found[notReadyDesc][[3]string{namespace, string(v1alpha1.RecordPerson), v1alpha1.ReasonHeld}] = s.heldPersons.Of(namespace)[v1alpha1.ReasonHeld]
 		}
 	}
 	if s.failures.synced() {
@@ -225,7 +227,7 @@ type ruleFailures struct {
 func newRuleFailures(ctx context.Context, c cache.Cache) (*ruleFailures, error) {
 	f := &ruleFailures{failed: map[types.NamespacedName]int64{}}
 	var err error
-	f.synced, err = follow(ctx, c, &v1alpha1.AutomationRule{}, func(old, current *v1alpha1.AutomationRule) {
+	f.synced, err = kube.Follow(ctx, c, &v1alpha1.AutomationRule{}, func(old, current *v1alpha1.AutomationRule) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if current == nil {

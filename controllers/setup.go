@@ -22,6 +22,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/fairqueue"
+	"rservice.dev/scim-operator/controllers/tally"
 )
 
 const (
@@ -129,7 +130,7 @@ type setup struct {
 	subjects subjectTallies
 	// failures, ScimEndpoints and Persons that are held are counted for metrics.
 	failures             *ruleFailures
-	tenants, heldPersons *tally
+	tenants, heldPersons *tally.Tally
 }
 
 func (s *setup) users() error {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -41,7 +42,7 @@ type personWindow struct {
 func newPersonWindow(ctx context.Context, c cache.Cache, clk clock.PassiveClock) (*personWindow, error) {
 	w := &personWindow{clock: clk, namespaces: map[string]*personCount{}}
 	var err error
-	w.synced, err = follow(ctx, c, &v1alpha1.Person{}, w.change)
+	w.synced, err = kube.Follow(ctx, c, &v1alpha1.Person{}, w.change)
 	return w, err
 }
 

@@ -1,7 +1,11 @@
 package kube
 
 import (
+	"context"
+	"fmt"
+
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -32,4 +36,27 @@ func HandlerFunc[T client.Object](change func(old, current T)) toolscache.Resour
 			}
 		},
 	}
+}
+
+// Follow calls change as HandlerFunc does, for every object of a kind that the cache gets, changes or
+// loses. It returns what tells whether all objects that were there at the start have been told of.
+// Call it before the cache is started.
+func Follow[T client.Object](ctx context.Context, c cache.Cache, object T, change func(old, current T)) (toolscache.InformerSynced, error) {
+	informer, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, fmt.Errorf("watch %T: %w", object, err)
+	}
+	registration, err := informer.AddEventHandler(HandlerFunc(change))
+	if err != nil {
+		return nil, fmt.Errorf("follow %T: %w", object, err)
+	}
+	return registration.HasSynced, nil
+}
+
+// WaitFor waits until the objects that were there at the start have been told of.
+func WaitFor(ctx context.Context, synced toolscache.InformerSynced) error {
+	if !toolscache.WaitForCacheSync(ctx.Done(), synced) {
+		return fmt.Errorf("wait for the cache: %w", context.Cause(ctx))
+	}
+	return nil
 }
