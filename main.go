@@ -86,7 +86,10 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&o.manager.LeaderElection, "leader-elect", true, "let one of several replicas run the controllers")
 	flags.StringVar(&o.manager.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the election's Lease; unset: the pod's own")
 	flags.DurationVar(&o.manager.LeaderElectionLease, "leader-election-lease", kube.DefaultLeaderElectionLease, "how long the controllers stand still when the leader's process dies; a leader that finds no API server for two thirds of it ends and starts again")
-	flags.StringVar(&o.manager.Namespace, "namespace", "", "the only namespace to work in; unset: all")
+	flags.Func("namespaces", "the `names` of the namespaces to work in, with commas between them; unset: all", func(text string) (err error) {
+		o.manager.Namespaces, err = kube.ParseNamespaces(text)
+		return err
+	})
 	flags.StringVar(&o.logLevel, "log-level", "info", "info or debug")
 	flags.StringVar(&o.logFormat, "log-format", "json", "json or text")
 	flags.BoolVar(&o.version, "version", false, "print the version and exit")
@@ -108,14 +111,14 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
-	resources, err := store.New(ctx, store.Options{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: o.manager.Namespace,
-	})
+	resources, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, o.manager.Namespaces)
 	if err != nil {
 		return fmt.Errorf("set up the store: %w", err)
 	}
-	if err := mgr.Add(store.NewSweeper(resources, o.manager.Namespace)); err != nil {
-		return fmt.Errorf("set up the sweeper: %w", err)
+	for _, sweeper := range resources.Sweepers() {
+		if err := mgr.Add(sweeper); err != nil {
+			return fmt.Errorf("set up the sweeper: %w", err)
+		}
 	}
 	if _, err := scimserver.SetupWithManager(ctx, mgr, resources, o.server); err != nil {
 		return fmt.Errorf("set up the SCIM server: %w", err)
@@ -123,7 +126,7 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := controllers.Setup(ctx, mgr, controllers.Options{Exclusive: o.manager.LeaderElection, Faults: informers.Faults}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
-	o.webhook.Watched = o.manager.Namespace
+	o.webhook.Watched = o.manager.Namespaces
 	if err := admission.Setup(ctx, mgr, o.webhook); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}

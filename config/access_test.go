@@ -104,17 +104,29 @@ var _ = Describe("who may do what", Ordered, func() {
 	})
 })
 
-// rights asks the API server about every verb, as `kubectl auth can-i` does.
+// rights asks the API server about every verb in the tenant.
 func rights(ctx context.Context, name, resource string) string {
 	GinkgoHelper()
 	user, groups := identity(name)
+	return subject{user, groups}.rights(ctx, tenant, resource, "")
+}
+
+// subject is somebody whose rights are asked for.
+type subject struct {
+	user   string
+	groups []string
+}
+
+// rights asks the API server about every verb, as `kubectl auth can-i` does; without a namespace, in all of them.
+func (s subject) rights(ctx context.Context, namespace, resource, name string) string {
+	GinkgoHelper()
 	resource, subresource, _ := strings.Cut(resource, "/")
 	allowed := []string{}
 	for _, verb := range verbs {
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User: user, Groups: append(groups, "system:authenticated"),
+			User: s.user, Groups: append(slices.Clone(s.groups), "system:authenticated"),
 			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Namespace: tenant, Verb: verb, Group: group(resource), Resource: resource, Subresource: subresource,
+				Namespace: namespace, Verb: verb, Group: group(resource), Resource: resource, Subresource: subresource, Name: name,
 			},
 		}}
 		Expect(admin.Create(ctx, review)).To(Succeed())
@@ -136,6 +148,8 @@ func group(resource string) string {
 		return "coordination.k8s.io"
 	case "events":
 		return "events.k8s.io"
+	case "validatingwebhookconfigurations":
+		return "admissionregistration.k8s.io"
 	case "rolebindings":
 		return rbacv1.GroupName
 	}

@@ -33,13 +33,15 @@ import (
 // kustomizations are what users apply, and combinations of the components. A test finds those that are missing here.
 var kustomizations = map[string][]string{
 	"default": nil, "crd": nil, "manager": nil, "rbac": nil, "roles": nil, "policy": nil, "ingress": nil, "webhook": nil,
-	"rules": nil, "samples": nil, "samples/installation": nil, "samples/tenant": nil,
+	"rules": nil, "samples": nil, "samples/installation": nil, "samples/tenant": nil, "samples/shared": nil,
 	"default with cert-manager":               {"tls/cert-manager"},
 	"default with a Secret":                   {"tls/secret"},
 	"default with a Secret and TLS to pods":   {"tls/secret", "tls/pod"},
 	"default with the Gateway API":            {"ingress/httproute"},
 	"default with everything that fits":       {"tls/cert-manager", "tls/pod", "prometheus"},
 	"default with Gateway API and Prometheus": {"ingress/httproute", "prometheus"},
+	"default for a shared cluster":            {"rbac/namespaces", "rbac/tenant"},
+	"default with component renamed":          {"renamed"},
 }
 
 // kustomization returns the folder of an entry. Components are combined in a copy of config, as a user's kustomization does.

@@ -22,7 +22,7 @@ import (
 // reasonPattern finds the constants in api/v1alpha1/conditions.go, flagPattern the flags in main.go.
 var (
 	reasonPattern = regexp.MustCompile(`(?m)^\tReason\w+ += "(\w+)"$`)
-	flagPattern   = regexp.MustCompile(`flags\.\w+Var\([^,]+, "([a-z-]+)"`)
+	flagPattern   = regexp.MustCompile(`flags\.(?:\w+Var\([^,]+, |Func\()"([a-z-]+)"`)
 )
 
 // section is the part of README.md under a heading.

@@ -137,7 +137,7 @@ var _ = Describe("Metrics", func() {
 		}
 		Expect(w.Create(ctx, lease)).To(Succeed())
 		standby, err := kube.NewManager(env.Config, kube.Options{
-			Namespace: w.namespace, LeaderElection: true, LeaderElectionNamespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
+			Namespaces: []string{w.namespace}, LeaderElection: true, LeaderElectionNamespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
 			GracefulShutdownTimeout: 20 * time.Second, Logger: GinkgoLogr,
 		})
 		Expect(err).NotTo(HaveOccurred())

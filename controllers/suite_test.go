@@ -91,7 +91,7 @@ func (w *world) config() *rest.Config {
 func (w *world) start(ctx SpecContext, options ...func(*controllers.Options)) (stop func()) {
 	GinkgoHelper()
 	mgr, err := kube.NewManager(w.config(), kube.Options{
-		Namespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
+		Namespaces: []string{w.namespace}, MetricsBindAddress: "0", SkipNameValidation: true,
 		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
 	})
 	Expect(err).NotTo(HaveOccurred())

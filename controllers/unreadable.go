@@ -3,7 +3,9 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,10 +27,11 @@ const (
 	faultTimeout = 30 * time.Second
 )
 
-// faultReporter tells on every ScimEndpoint which kinds the operator cannot read. It is no
+// faultReporter tells on every ScimEndpoint which kinds the operator cannot read in its namespace. It is no
 // reconciler: those wait for all kinds when they start.
 type faultReporter struct {
 	client   client.Client
+	cache    client.Reader
 	status   *statusWriter
 	faults   func() []kube.Fault
 	interval time.Duration
@@ -42,7 +45,7 @@ func (s *setup) reportFaults() error {
 		return nil
 	}
 	interval := cmp.Or(s.options.FaultInterval, defaultFaultInterval)
-	return s.mgr.Add(&faultReporter{client: s.client, status: s.status, faults: s.options.Faults, interval: interval})
+	return s.mgr.Add(&faultReporter{client: s.client, cache: s.mgr.GetCache(), status: s.status, faults: s.options.Faults, interval: interval})
 }
 
 // Start implements manager.Runnable, which only the leader runs.
@@ -67,13 +70,17 @@ func (r *faultReporter) look(ctx context.Context) error {
 	if err := r.client.List(ctx, endpoints); err != nil {
 		return fmt.Errorf("list ScimEndpoints: %w", err)
 	}
+	var failed []error
 	for i := range endpoints.Items {
-		if err := r.tell(ctx, &endpoints.Items[i], faults); client.IgnoreNotFound(err) != nil {
-			return err
-		}
+		endpoint := &endpoints.Items[i]
+		elsewhere := func(f kube.Fault) bool { return f.Namespace != "" && f.Namespace != endpoint.Namespace }
+		err := r.tell(ctx, endpoint, slices.DeleteFunc(slices.Clone(faults), elsewhere))
+		failed = append(failed, client.IgnoreNotFound(err))
 	}
-	r.clean = len(faults) == 0
-	return nil
+	err := errors.Join(failed...)
+	// The list lacks the endpoints of namespaces that are not known yet.
+	r.clean = err == nil && len(faults) == 0 && len(kube.Unread(r.cache, &v1alpha1.ScimEndpoint{})) == 0
+	return err
 }
 
 // tell writes the condition if it is to change.
@@ -101,12 +108,16 @@ func (r *faultReporter) tell(ctx context.Context, endpoint *v1alpha1.ScimEndpoin
 }
 
 func unreadableCondition(faults []kube.Fault, now time.Time) metav1.Condition {
+	whom := "for any tenant"
+	if faults[0].Namespace != "" {
+		whom = "in this namespace"
+	}
 	texts := make([]string, len(faults))
 	for i, f := range faults {
 		texts[i] = fmt.Sprintf("%s (%s) since %s: %s", f.Kind, f.Reason, f.Since.UTC().Format(time.RFC3339), f.Message)
 	}
 	return metav1.Condition{
 		Type: v1alpha1.ConditionUnreadable, Status: metav1.ConditionTrue, Reason: faults[0].Reason, LastTransitionTime: metav1.NewTime(now),
-		Message: truncate("The operator cannot read all kinds, for any tenant; what depends on these stands still. " + strings.Join(texts, "; ")),
+		Message: truncate("The operator cannot read all kinds, " + whom + "; what depends on these stands still. " + strings.Join(texts, "; ")),
 	}
 }

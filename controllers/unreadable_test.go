@@ -21,6 +21,7 @@ var _ = It("tells on each ScimEndpoint which kinds cannot be read, for as long a
 	faults.Store(&[]kube.Fault{
 		{Kind: "Person", Reason: v1alpha1.ReasonUnreadable, Message: "a field", Since: time.Unix(1_800_000_000, 0)},
 		{Kind: "Site", Reason: v1alpha1.ReasonRefused, Message: "no right", Since: time.Unix(1_800_000_001, 0)},
+		{Namespace: "another", Kind: "Person", Reason: v1alpha1.ReasonRefused, Message: "no right there", Since: time.Unix(1_800_000_002, 0)},
 	})
 	named := func(name string) *v1alpha1.ScimEndpoint {
 		return &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Name: name}}

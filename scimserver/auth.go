@@ -30,7 +30,7 @@ func (s *Server) authenticated(next handler) handler {
 		}
 		client, err := s.auth.authenticate(r.Context(), token)
 		if err != nil {
-			return response{}, err
+			return response{}, s.stranger(err)
 		}
 		if client == nil {
 			return response{}, s.stranger(unauthorized(`Bearer realm="`+realm+`", error="invalid_token"`,

@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/scimserver/store"
 )
 
 // syncPoll is how often a starting server looks whether the store is complete.
@@ -60,8 +59,8 @@ type Server struct {
 }
 
 // SetupWithManager makes a Server and adds it to the manager, with a readiness
-// check. The context is for registering informers.
-func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s *store.Store, o Options) (*Server, error) {
+// check. The store is a *store.Store or a *store.Tenants. The context is for registering informers.
+func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o Options) (*Server, error) {
 	auth, err := newTokens(ctx, mgr.GetCache(), time.Now)
 	if err != nil {
 		return nil, err

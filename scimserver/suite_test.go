@@ -98,10 +98,10 @@ func startReplica(ctx context.Context, namespace string, change ...func(*rest.Co
 		apply(config)
 	}
 	mgr, err := kube.NewManager(config, kube.Options{
-		Namespace: namespace, MetricsBindAddress: "0", Logger: logger, SkipNameValidation: true, GracefulShutdownTimeout: testenv.Patience,
+		Namespaces: []string{namespace}, MetricsBindAddress: "0", Logger: logger, SkipNameValidation: true, GracefulShutdownTimeout: testenv.Patience,
 	})
 	Expect(err).NotTo(HaveOccurred())
-	s, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace})
+	s, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, []string{namespace})
 	Expect(err).NotTo(HaveOccurred())
 	server, err := scimserver.SetupWithManager(ctx, mgr, s, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: logger})
 	Expect(err).NotTo(HaveOccurred())

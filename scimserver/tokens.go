@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -103,6 +105,10 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 			rate:        rateLimitOf(endpoint.Spec.Limits),
 			cursorKeys:  t.cursorKeys(secret, token),
 		}
+	}
+	if away := kube.Unread(t.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); found == nil && len(away) > 0 {
+		// Nobody is told that a token is wrong that may be of one of these.
+		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("the tokens of namespaces %s have not been read yet", strings.Join(away, ", ")))
 	}
 	return found, nil
 }

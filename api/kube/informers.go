@@ -43,6 +43,8 @@ const (
 // Fault is a kind that cannot be read, for a cause that does not pass by itself. What the
 // cache has of it is old, or nothing.
 type Fault struct {
+	// Namespace is where it cannot be read; empty where the operator works in all of them.
+	Namespace string
 	// Kind is the kind, such as Person.
 	Kind string
 	// Reason is v1alpha1.ReasonUnreadable or v1alpha1.ReasonRefused.
@@ -58,10 +60,14 @@ type Fault struct {
 type InformerHealth struct {
 	serving []client.Object
 	clock   clock.PassiveClock
+	// namespaces are those that the operator works in; empty means all.
+	namespaces []string
 
 	mu     sync.Mutex
-	faults map[string]*fault
+	faults map[faultKey]*fault
 }
+
+type faultKey struct{ namespace, kind string }
 
 type fault struct {
 	Fault
@@ -80,40 +86,54 @@ type reflector interface {
 // one of the kinds in serving is not ready, and a manager starts what needs no leader election
 // as soon as these are complete, whatever becomes of other kinds.
 func NewInformerHealth(serving ...client.Object) *InformerHealth {
-	return &InformerHealth{serving: serving, clock: clock.RealClock{}, faults: map[string]*fault{}}
+	return &InformerHealth{serving: serving, clock: clock.RealClock{}, faults: map[faultKey]*fault{}}
 }
 
-// Faults returns the kinds that cannot be read and have not been for a while, by name.
+// Faults returns the kinds that cannot be read and have not been for a while, by namespace and name.
 func (h *InformerHealth) Faults() []Fault {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.clock.Now()
 	var found []Fault
-	for kind, f := range h.faults {
+	for key, f := range h.faults {
 		switch {
 		case f.reflector.LastSyncResourceVersion() != f.revision, now.Sub(f.last) > faultForgotten:
-			delete(h.faults, kind)
+			delete(h.faults, key)
 		case now.Sub(f.Since) >= faultLasts:
 			found = append(found, f.Fault)
 		}
 	}
-	slices.SortFunc(found, func(a, b Fault) int { return cmp.Compare(a.Kind, b.Kind) })
+	slices.SortFunc(found, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind))
+	})
 	return found
 }
 
-// Ready is a healthz.Checker: nil while the kinds that serving needs can be read.
+// Ready is a healthz.Checker: nil while the kinds that serving needs can be read, of several
+// namespaces in one of them at least: the others are served.
 func (h *InformerHealth) Ready(*http.Request) error {
+	var first *Fault
+	without := map[string]bool{}
 	for _, f := range h.Faults() {
 		if slices.ContainsFunc(h.serving, func(obj client.Object) bool { return kindOf(fmt.Sprintf("%T", obj)) == f.Kind }) {
-			return fmt.Errorf("kind %s cannot be read since %s: %s", f.Kind, f.Since.UTC().Format(time.RFC3339), f.Message)
+			first = cmp.Or(first, &f)
+			without[f.Namespace] = true
 		}
 	}
-	return nil
+	if len(without) < max(1, len(h.namespaces)) {
+		return nil
+	}
+	return fmt.Errorf("kind %s cannot be read since %s: %s", first.Kind, first.Since.UTC().Format(time.RFC3339), first.Message)
+}
+
+// gaveUp reports whether something of the namespace cannot be read, so that the others do not wait for it.
+func (h *InformerHealth) gaveUp(namespace string) bool {
+	return h != nil && slices.ContainsFunc(h.Faults(), func(f Fault) bool { return f.Namespace == namespace })
 }
 
 var unreadableDesc = prometheus.NewDesc("scim_unreadable_kinds",
-	"1 for each kind that this replica cannot read from the API server, by kind and reason: Unreadable, Refused.",
-	[]string{"kind", "reason"}, nil)
+	"1 for each kind that this replica cannot read from the API server, by namespace (empty: all), kind and reason: Unreadable, Refused.",
+	[]string{"namespace", "kind", "reason"}, nil)
 
 // Publish shows the faults as a metric.
 func (h *InformerHealth) Publish() error { return metrics.Registry.Register(h) }
@@ -124,17 +144,17 @@ func (h *InformerHealth) Describe(to chan<- *prometheus.Desc) { to <- unreadable
 // Collect implements prometheus.Collector.
 func (h *InformerHealth) Collect(to chan<- prometheus.Metric) {
 	for _, f := range h.Faults() {
-		to <- prometheus.MustNewConstMetric(unreadableDesc, prometheus.GaugeValue, 1, f.Kind, f.Reason)
+		to <- prometheus.MustNewConstMetric(unreadableDesc, prometheus.GaugeValue, 1, f.Namespace, f.Kind, f.Reason)
 	}
 }
 
-// watchErrorHandler is what all informers call after each try that failed.
-func (h *InformerHealth) watchErrorHandler(log logr.Logger) toolscache.WatchErrorHandlerWithContext {
+// watchErrorHandler is what all informers of a namespace call after each try that failed.
+func (h *InformerHealth) watchErrorHandler(log logr.Logger, namespace string) toolscache.WatchErrorHandlerWithContext {
 	return func(ctx context.Context, r *toolscache.Reflector, err error) {
 		kind := kindOf(r.TypeDescription())
-		if h.note(kind, r, err) {
+		if h.note(namespace, kind, r, err) {
 			reason, message := lastingCause(err)
-			log.Error(nil, "A kind cannot be read; what is known of it gets old", "kind", kind, "reason", reason, "cause", message)
+			log.Error(nil, "A kind cannot be read; what is known of it gets old", "namespace", namespace, "kind", kind, "reason", reason, "cause", message)
 			return
 		}
 		toolscache.DefaultWatchErrorHandler(ctx, r, err)
@@ -143,19 +163,20 @@ func (h *InformerHealth) watchErrorHandler(log logr.Logger) toolscache.WatchErro
 
 // note takes down a failure and reports whether its cause is one that lasts. After one that
 // passes nobody knows, so it begins anew.
-func (h *InformerHealth) note(kind string, r reflector, err error) bool {
+func (h *InformerHealth) note(namespace, kind string, r reflector, err error) bool {
 	reason, message := lastingCause(err)
 	now := h.clock.Now()
+	key := faultKey{namespace, kind}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if reason == "" {
-		delete(h.faults, kind)
+		delete(h.faults, key)
 		return false
 	}
-	f := h.faults[kind]
+	f := h.faults[key]
 	if f == nil || now.Sub(f.last) > faultForgotten {
-		f = &fault{Fault: Fault{Kind: kind, Since: now}}
-		h.faults[kind] = f
+		f = &fault{Fault: Fault{Namespace: namespace, Kind: kind, Since: now}}
+		h.faults[key] = f
 	}
 	f.Reason, f.Message = reason, message
 	f.reflector, f.revision, f.last = r, r.LastSyncResourceVersion(), now

@@ -60,7 +60,7 @@ func TestUnreadableKind(t *testing.T) {
 	clk := clocktesting.NewFakeClock(time.Now())
 	health := NewInformerHealth(&v1alpha1.ScimUser{})
 	health.clock = clk
-	mgr, err := NewManager(config, Options{Namespace: namespace, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true, Informers: health})
+	mgr, err := NewManager(config, Options{Namespaces: []string{namespace}, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true, Informers: health})
 	g.Expect(err).NotTo(HaveOccurred())
 	// Controllers wait for the kind, and after this time the process would end, again and again.
 	g.Expect(mgr.GetControllerOptions().CacheSyncTimeout).To(BeNumerically(">", 365*24*time.Hour))

@@ -77,10 +77,10 @@ func TestFaultsBeginAndEnd(t *testing.T) {
 		}
 	}
 
-	h.note("Person", persons, forbidden)
+	h.note("", "Person", persons, forbidden)
 	expect("at first", "")
 	clk.Step(faultLasts)
-	h.note("Person", persons, forbidden)
+	h.note("", "Person", persons, forbidden)
 	expect("after a while", "Person ")
 	if err := h.Ready(nil); err != nil {
 		t.Errorf("not ready for a kind that only controllers need: %v", err)
@@ -92,11 +92,11 @@ func TestFaultsBeginAndEnd(t *testing.T) {
 		t.Fatalf("the metrics are %v (%v)", families, err)
 	}
 	labels := families[0].GetMetric()[0].GetLabel()
-	if labels[0].GetValue() != "Person" || labels[1].GetValue() != v1alpha1.ReasonRefused || families[0].GetMetric()[0].GetGauge().GetValue() != 1 {
+	if labels[0].GetValue() != "Person" || labels[2].GetValue() != v1alpha1.ReasonRefused || families[0].GetMetric()[0].GetGauge().GetValue() != 1 {
 		t.Errorf("the metric is %v", families[0])
 	}
 
-	h.note("ScimUser", users, errors.New("anything"))
+	h.note("", "ScimUser", users, errors.New("anything"))
 	clk.Step(faultLasts)
 	expect("two kinds", "Person ScimUser ")
 	if err := h.Ready(nil); err == nil || !strings.Contains(err.Error(), "ScimUser") {
@@ -105,9 +105,9 @@ func TestFaultsBeginAndEnd(t *testing.T) {
 
 	*users = "7"
 	expect("the reflector has read the kind", "Person ")
-	h.note("Person", persons, &net.OpError{Op: "dial", Err: errors.New("connection refused")})
+	h.note("", "Person", persons, &net.OpError{Op: "dial", Err: errors.New("connection refused")})
 	expect("the API server is away", "")
-	h.note("Person", persons, forbidden)
+	h.note("", "Person", persons, forbidden)
 	expect("it is back", "")
 	clk.Step(faultLasts)
 	expect("and still refuses", "Person ")

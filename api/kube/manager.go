@@ -41,8 +41,9 @@ const DefaultLeaderElectionLease = time.Minute
 
 // Options are what differs between the operator and its tests.
 type Options struct {
-	// Namespace limits the operator to one namespace; empty means all.
-	Namespace string
+	// Namespaces are those that the operator works in; empty means all. What cannot be read in one
+	// of them does not hold up the others.
+	Namespaces []string
 	// LeaderElection makes only one of several replicas run the controllers.
 	LeaderElection bool
 	// LeaderElectionNamespace is where the election's Lease is; empty means the
@@ -96,21 +97,28 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	cacheOptions, err := cacheOptions(o.Namespace)
+	cacheOptions, err := cacheOptions()
 	if err != nil {
 		return nil, err
 	}
-	newCache := cache.New
-	if o.Informers != nil {
-		cacheOptions.DefaultWatchErrorHandler = o.Informers.watchErrorHandler(o.Logger)
+	newCache, newClient := cache.New, client.New
+	switch {
+	case len(o.Namespaces) > 0:
+		newCache = func(cfg *rest.Config, cacheOptions cache.Options) (cache.Cache, error) {
+			return newTenants(cfg, cacheOptions, o.Namespaces, o.Informers, o.Logger)
+		}
+		newClient = newTenantsClient
+	case o.Informers != nil:
+		cacheOptions.DefaultWatchErrorHandler = o.Informers.watchErrorHandler(o.Logger, "")
 		newCache = o.Informers.newCache
 	}
 	lease := cmp.Or(o.LeaderElectionLease, DefaultLeaderElectionLease)
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme:   scheme,
-		Logger:   o.Logger,
-		Cache:    cacheOptions,
-		NewCache: newCache,
+		Scheme:    scheme,
+		Logger:    o.Logger,
+		Cache:     cacheOptions,
+		NewCache:  newCache,
+		NewClient: newClient,
 		Client: client.Options{
 			FieldOwner:      FieldOwner,
 			FieldValidation: metav1.FieldValidationStrict,
@@ -158,7 +166,7 @@ func withoutLog(object any) (any, error) {
 	return cache.TransformStripManagedFields()(object)
 }
 
-func cacheOptions(namespace string) (cache.Options, error) {
+func cacheOptions() (cache.Options, error) {
 	hasEndpoint, err := labels.NewRequirement(v1alpha1.LabelEndpoint, selection.Exists, nil)
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("select token Secrets: %w", err)
@@ -176,9 +184,6 @@ func cacheOptions(namespace string) (cache.Options, error) {
 			&v1alpha1.Organization{}: {Transform: applied.Strip},
 			&v1alpha1.Site{}:         {Transform: applied.Strip},
 		},
-	}
-	if namespace != "" {
-		options.DefaultNamespaces = map[string]cache.Config{namespace: {}}
 	}
 	return options, nil
 }

@@ -34,7 +34,7 @@ func TestOfSecretsOnlyTokensAreCached(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	options, err := cacheOptions("")
+	options, err := cacheOptions()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func newFolder(users int) *folder {
 		objects = append(objects, user, person)
 	}
 	world := controllers.NewObjectWorld(tenant, objects...)
-	f.validator = newValidator(nil, "", newMemory(f.clock, newChanges()))
+	f.validator = newValidator(nil, nil, newMemory(f.clock, newChanges()))
 	f.validator.rules = func(context.Context, string) ([]*v1alpha1.AutomationRule, error) { return slices.Clone(f.rules), nil }
 	f.world = func(string) preview.World { return counting{world, f} }
 	return f

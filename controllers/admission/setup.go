@@ -53,9 +53,9 @@ type Options struct {
 	// Configuration is the name of the ValidatingWebhookConfiguration whose path and CA
 	// bundle the operator fills in, and that says by which names the webhook is called.
 	Configuration string
-	// Watched is the only namespace that the operator works in; "" means all. Rules of other
+	// Watched are the namespaces that the operator works in; empty means all. Rules of other
 	// namespaces are checked by themselves only: there is nothing to count them against.
-	Watched string
+	Watched []string
 	// LookInterval is how soon a replica notices what another one, or somebody else, has
 	// changed in Secret or configuration. 0 means 15 seconds.
 	LookInterval time.Duration

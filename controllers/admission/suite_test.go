@@ -152,7 +152,7 @@ func (w *world) createForTest(ctx SpecContext, object client.Object) {
 
 func (w *world) options() admission.Options {
 	return admission.Options{
-		Watched:     w.namespace,
+		Watched:     []string{w.namespace},
 		BindAddress: "127.0.0.1:" + strconv.Itoa(w.port),
 		Namespace:   w.namespace, Secret: admission.DefaultSecret, Configuration: w.namespace,
 	}
@@ -185,7 +185,7 @@ func (w *world) manager() manager.Manager {
 	cfg, err := env.User(w.operator)
 	Expect(err).NotTo(HaveOccurred())
 	mgr, err := kube.NewManager(cfg, kube.Options{
-		Namespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
+		Namespaces: []string{w.namespace}, MetricsBindAddress: "0", SkipNameValidation: true,
 		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
 	})
 	Expect(err).NotTo(HaveOccurred())

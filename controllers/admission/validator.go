@@ -39,8 +39,8 @@ type validator struct {
 	// the namespace as they see it.
 	rules func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error)
 	world func(namespace string) preview.World
-	// watched is the only namespace that the operator works in, "" for all.
-	watched string
+	// watched are the namespaces that the operator works in, none for all.
+	watched []string
 	// turns lets one request at a time compile all rules of a namespace and count consequences,
 	// which keeps a processor busy.
 	turns  *turns
@@ -48,7 +48,7 @@ type validator struct {
 }
 
 // newValidator makes a validator that reads what the controllers read.
-func newValidator(cache client.Reader, watched string, memory *memory) *validator {
+func newValidator(cache client.Reader, watched []string, memory *memory) *validator {
 	return &validator{
 		rules: func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error) {
 			return listRules(ctx, cache, namespace)
@@ -108,7 +108,7 @@ func (v *validator) validate(ctx context.Context, old, rule *v1alpha1.Automation
 	for _, f := range failed {
 		warnings = append(warnings, f.Error())
 	}
-	if v.watched != "" && v.watched != rule.Namespace {
+	if len(v.watched) > 0 && !slices.Contains(v.watched, rule.Namespace) {
 		return cut(warnings), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, warningTime)

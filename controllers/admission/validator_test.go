@@ -285,7 +285,7 @@ var _ = Describe("a rule in a namespace that the operator does not work in", fun
 	It("is checked by itself", func(ctx SpecContext) {
 		w := newWorld(ctx)
 		o := w.options()
-		o.Watched = "another"
+		o.Watched = []string{"another", "yet-another"}
 		w.start(ctx, o)
 		w.served(ctx)
 		Expect(w.Create(ctx, ruleFrom(`user.userType == "Contractor"`, "1 > 2"), client.DryRunAll)).To(Succeed())

@@ -66,7 +66,7 @@ var _ = Describe("the operator's process", func() {
 		taken, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 		Expect(err).NotTo(HaveOccurred())
 		defer taken.Close()
-		code, output := attempt(ctx, t.kubeconfig, "--namespace="+t.namespace, "--leader-elect=false", "--scim-bind-address=127.0.0.1:0",
+		code, output := attempt(ctx, t.kubeconfig, "--namespaces="+t.namespace, "--leader-elect=false", "--scim-bind-address=127.0.0.1:0",
 			"--metrics-bind-address=0", "--health-probe-bind-address=0", flag+"="+taken.Addr().String())
 		Expect(code).To(Equal(1))
 		Expect(output).To(And(ContainSubstring(taken.Addr().String()), ContainSubstring("choose another address with "+flag)))

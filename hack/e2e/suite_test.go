@@ -161,7 +161,7 @@ func (t *tenant) launch(ctx SpecContext, address string, arguments ...string) *o
 	GinkgoHelper()
 	// The process outlives the context of a step, and ends with the test.
 	command := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "manager"), append([]string{
-		"--namespace=" + t.namespace, "--scim-bind-address=" + cmp.Or(address, "127.0.0.1:0"), "--metrics-bind-address=0",
+		"--namespaces=" + t.namespace, "--scim-bind-address=" + cmp.Or(address, "127.0.0.1:0"), "--metrics-bind-address=0",
 		"--health-probe-bind-address=0",
 	}, arguments...)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+t.kubeconfig)

@@ -50,7 +50,7 @@ var _ = It("serves SCIM after a restart although a kind that only controllers ne
 	probes, metrics := freeAddress(), freeAddress()
 	t.start(ctx, "--health-probe-bind-address="+probes, "--metrics-bind-address="+metrics)
 	id := t.expect(ctx, http.StatusCreated, http.MethodPost, "/Users", bodyOf(contentOfBabs)).id()
-	const metric = `scim_unreadable_kinds{kind="Person",reason="Refused"} 1`
+	metric := `scim_unreadable_kinds{kind="Person",namespace="` + t.namespace + `",reason="Refused"} 1`
 	Eventually(func() (string, error) { return textOf(ctx, "http://"+metrics+"/metrics") }).WithTimeout(longest).Should(ContainSubstring(metric))
 	condition := func() *metav1.Condition {
 		endpoint := &v1alpha1.ScimEndpoint{}

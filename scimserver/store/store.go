@@ -110,7 +110,10 @@ func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 	}
 	for _, index := range []*kindIndex{&s.users, &s.groups} {
 		var err error
-		if index.floor, err = currentRevision(ctx, o, index.listKind); err != nil {
+		if index.floor, err = currentRevision(ctx, o, index.listKind); o.Namespace != "" && apierrors.IsForbidden(err) {
+			index.floor, err = 0, nil // Cache knows of it, and waits; with 0, wait finds out by comparing
+		}
+		if err != nil {
 			return nil, err
 		}
 		informer, err := o.Cache.GetInformer(ctx, index.newObject(), cache.BlockUntilSynced(false))

@@ -46,11 +46,11 @@ func replica(ctx context.Context, namespace string, t timing) *Store {
 	config := rest.CopyConfig(env.Config)
 	config.UserAgent = "store-under-test"
 	mgr, err := kube.NewManager(config, kube.Options{
-		Namespace: namespace, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
+		Namespaces: []string{namespace}, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
 		GracefulShutdownTimeout: testenv.Patience,
 	})
 	Expect(err).NotTo(HaveOccurred())
-	s, err := newStore(ctx, Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace}, t)
+	s, err := newStore(ctx, Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: kube.CacheOf(mgr.GetCache(), namespace), Namespace: namespace}, t)
 	Expect(err).NotTo(HaveOccurred())
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stopped := make(chan error, 1)

@@ -46,6 +46,9 @@ func (w *Sweeper) NeedLeaderElection() bool { return true }
 func (w *Sweeper) Start(ctx context.Context) error {
 	logger := log.FromContext(ctx).WithName("sweeper")
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
+		if !w.store.Synced() {
+			return // a namespace that cannot be read
+		}
 		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 		defer cancel()
 		result, err := w.Sweep(ctx)
