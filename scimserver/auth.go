@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"rservice.dev/scim-operator/api/strangers"
 	"rservice.dev/scim-operator/scimserver/scim"
 	"rservice.dev/scim-operator/scimserver/store"
 )
@@ -36,7 +37,7 @@ func (s *Server) authenticated(next handler) handler {
 			return response{}, s.stranger(unauthorized(`Bearer realm="`+realm+`", error="invalid_token"`,
 				"the token is not valid, or not any more; take the current one from the ScimEndpoint's Secret"))
 		}
-		noteKnown(r)
+		strangers.Known(r)
 		s.lastUse.note(client)
 		c := callOf(r)
 		c.client = client

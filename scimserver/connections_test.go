@@ -82,9 +82,7 @@ func TestStrangersDoNotTakeAllConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "the closed connection to be forgotten", func() bool {
-		s.connections.mu.Lock()
-		defer s.connections.mu.Unlock()
-		return len(s.connections.open) < limit
+		return s.connections.Len() < limit
 	})
 }
 

@@ -116,6 +116,7 @@ func TestAClientThatDoesNotReadGivesBackItsShare(t *testing.T) {
 	s := newServer(crowd, onlyGood{}, Options{Logger: logs.logger(), BindAddress: "127.0.0.1:0"})
 	const long = time.Hour
 	s.timeouts = connectionTimeouts{header: long, request: long, answer: long, idle: long, held: time.Millisecond}
+	s.shares.patience = long // each waits for the one before it, however slow the machine is
 	start(t, s)
 	stuck := dial(t, s.Address(), "GET /scim/v2/Groups HTTP/1.1\r\nHost: scim.example.com\r\nAuthorization: Bearer "+goodToken+"\r\n\r\n")
 	waitFor(t, "the server to be done with the requests", func() bool { return len(logs.lines("Request")) == stuckClients })

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/strangers"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -53,7 +54,7 @@ type Server struct {
 	lastUse  *lastUse
 	address  atomic.Pointer[string]
 
-	connections *connections
+	connections *strangers.Connections
 	// unlogged is how many requests that were refused are not in the log, since the last one that is.
 	unlogged atomic.Int64
 }
@@ -104,6 +105,11 @@ func newServer(s resourceStore, auth authenticator, o Options) *Server {
 	}
 }
 
+// newConnections bounds how many connections there are.
+func newConnections(limit int) *strangers.Connections {
+	return strangers.New(limit, connectionsCut.Inc)
+}
+
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica serves.
 func (s *Server) NeedLeaderElection() bool { return false }
 
@@ -146,7 +152,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.log.Info("Serving SCIM", "address", address, "tls", s.certs != nil)
 	server := s.httpServer()
 	ended := make(chan error, 1)
-	bounded := boundListener{listener, s.connections}
+	bounded := s.connections.Bind(server, listener)
 	go func() {
 		if s.certs != nil {
 			ended <- server.ServeTLS(bounded, "", "")
@@ -179,8 +185,6 @@ func (s *Server) shutDown(ctx context.Context, server *http.Server) error {
 func (s *Server) httpServer() *http.Server {
 	server := &http.Server{
 		Handler:           s.Handler(),
-		ConnContext:       withConnection,
-		ConnState:         s.connections.change,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ReadHeaderTimeout: s.timeouts.header,
 		ReadTimeout:       s.timeouts.request,

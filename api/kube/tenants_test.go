@@ -69,7 +69,7 @@ func TestNamespacesDoNotWaitForEachOther(t *testing.T) {
 		}}}
 		g.Expect(admin.Create(ctx, role)).To(Succeed())
 		g.Expect(admin.Create(ctx, &rbacv1.RoleBinding{
-			ObjectMeta: role.ObjectMeta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "test"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "test"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "test"},
 			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 		})).To(Succeed())
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"rservice.dev/scim-operator/api/strangers"
 )
 
 // pathPattern is the form of a path at which rules are reviewed: after the prefix 130
@@ -74,6 +76,7 @@ func (p *paths) guard(inner http.Handler) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
+		strangers.Known(r)
 		inner.ServeHTTP(w, r)
 	})
 }

@@ -3,11 +3,8 @@ package admission
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +15,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"rservice.dev/scim-operator/api/kube"
@@ -104,57 +100,12 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	return nil
 }
 
-func (o Options) server(rotator *rotator) (webhook.Server, error) {
-	host, portText, err := net.SplitHostPort(o.BindAddress)
-	if err != nil {
-		return nil, fmt.Errorf("the webhook's address %q is not host:port: %w", o.BindAddress, err)
-	}
-	port, err := strconv.Atoi(portText)
-	if err != nil {
-		return nil, fmt.Errorf("the webhook's address %q has no port number: %w", o.BindAddress, err)
-	}
-	options := webhook.Options{Host: host, Port: port, CertDir: o.CertDir}
-	options.TLSOpts = append(options.TLSOpts, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 })
-	if o.CertDir == "" {
-		options.TLSOpts = append(options.TLSOpts, func(c *tls.Config) { c.GetCertificate = rotator.certificate })
-	}
-	if o.ClientCA != "" {
-		required, err := requireClient(o.ClientCA)
-		if err != nil {
-			return nil, err
-		}
-		options.TLSOpts = append(options.TLSOpts, required)
-	}
-	return &server{Server: webhook.NewServer(options), rotator: rotator}, nil
-}
-
 // kinds are what the webhook reads from the cache.
 func kinds() []client.Object {
 	return []client.Object{
 		&v1alpha1.AutomationRule{}, &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}, &v1alpha1.ScimEndpoint{},
 		&v1alpha1.Person{}, &v1alpha1.Organization{}, &v1alpha1.Site{},
 	}
-}
-
-// server serves the webhook and looks after its path and certificates. Both begin before
-// the cache is filled, because the API server waits for neither.
-type server struct {
-	webhook.Server
-	rotator *rotator
-}
-
-// Start implements manager.Runnable.
-func (s *server) Start(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		s.rotator.run(ctx)
-	}()
-	err := s.Server.Start(ctx)
-	cancel()
-	<-stopped
-	return err
 }
 
 // rotator makes what looks after path and certificates. It reads and writes

@@ -56,6 +56,8 @@ type Options struct {
 	// API server serves in the place of 127.0.0.1. Pods reach it there and through the Service "kubernetes", and
 	// StartControllers starts all controllers.
 	NodeAddress string
+	// AdmissionConfig is a file with the configuration of the API server's admission plugins; unset: none.
+	AdmissionConfig string
 	// NoWebhooks keeps the API server from calling validating webhooks: without a node, the address of a Service leads elsewhere.
 	NoWebhooks bool
 	// ServiceRange is the range of Services' addresses; unset: 10.0.0.0/24.

@@ -99,6 +99,9 @@ func (cp *ControlPlane) apiServerArgs() []string {
 		"--service-account-signing-key-file=" + cp.pki("service-accounts.key"),
 		"--service-cluster-ip-range=" + cp.opts.ServiceRange,
 	}
+	if cp.opts.AdmissionConfig != "" {
+		args = append(args, "--admission-control-config-file="+cp.opts.AdmissionConfig)
+	}
 	if cp.opts.NoWebhooks {
 		args = append(args, "--disable-admission-plugins=ValidatingAdmissionWebhook")
 	}

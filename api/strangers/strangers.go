@@ -1,4 +1,5 @@
-package scimserver
+// Package strangers bounds what whoever reaches a server can hold of it without having proved anything.
+package strangers
 
 import (
 	"context"
@@ -8,11 +9,11 @@ import (
 	"sync"
 )
 
-// connections bounds how many connections there are. When there is no room for a new one, one of a stranger gives way, the
-// one that has done nothing for longest, and without any one of a client that is between two requests. So whoever has
-// no token can neither fill the memory nor keep clients out, and a request that is being served is not cut off.
-type connections struct {
+// Connections bounds how many connections there are. When there is no room for a new one, one of a stranger gives way, the
+// one that has done nothing for longest, and without any one of a client that is between two requests. So a stranger can neither fill the memory nor keep clients out, and a request that is being served is not cut off.
+type Connections struct {
 	limit int
+	cut   func()
 
 	mu   sync.Mutex
 	open map[*connection]struct{}
@@ -23,21 +24,35 @@ type connections struct {
 // connection is a connection that counts until it is closed.
 type connection struct {
 	net.Conn
-	of *connections
-	// Guarded by of.mu: known says that a valid token has come over it, busy that a request is being served, and last is
+	of *Connections
+	// Guarded by of.mu: known says that a client has shown over it that it is one, busy that a request is being served, and last is
 	// the step of the last change of these.
 	known, busy bool
 	last        int
 }
 
-func newConnections(limit int) *connections {
-	return &connections{limit: limit, open: make(map[*connection]struct{})}
+// New returns Connections of which there are so many at most. cut is called for each that is closed because of that.
+func New(limit int, cut func()) *Connections {
+	return &Connections{limit: limit, cut: cut, open: make(map[*connection]struct{})}
+}
+
+// Bind attaches the bound to a server, and returns what the server must serve in the place of its listener.
+func (c *Connections) Bind(server *http.Server, listener net.Listener) net.Listener {
+	server.ConnContext, server.ConnState = withConnection, c.change
+	return boundListener{listener, c}
+}
+
+// Len is how many connections there are.
+func (c *Connections) Len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
 }
 
 // boundListener is a listener whose connections are bounded.
 type boundListener struct {
 	net.Listener
-	connections *connections
+	connections *Connections
 }
 
 // Accept implements net.Listener.
@@ -50,7 +65,7 @@ func (l boundListener) Accept() (net.Conn, error) {
 }
 
 // admit counts a new connection, and closes another one if there are too many. If that cannot be, it closes the new one.
-func (c *connections) admit(conn net.Conn) *connection {
+func (c *Connections) admit(conn net.Conn) *connection {
 	admitted := &connection{Conn: conn, of: c}
 	c.mu.Lock()
 	var victim *connection
@@ -66,7 +81,7 @@ func (c *connections) admit(conn net.Conn) *connection {
 	}
 	c.mu.Unlock()
 	if victim != nil {
-		connectionsCut.Inc()
+		c.cut()
 		// Its request, if there is one, ends with an error; nobody is left to be told another one.
 		_ = victim.Conn.Close()
 	}
@@ -74,7 +89,7 @@ func (c *connections) admit(conn net.Conn) *connection {
 }
 
 // dispensable returns the connection that gives way, or nil if none can.
-func (c *connections) dispensable() *connection {
+func (c *Connections) dispensable() *connection {
 	var found *connection
 	for candidate := range c.open {
 		switch {
@@ -86,13 +101,13 @@ func (c *connections) dispensable() *connection {
 	return found
 }
 
-func (c *connections) step(of *connection) {
+func (c *Connections) step(of *connection) {
 	c.steps++
 	of.last = c.steps
 }
 
 // change notes what http.Server tells of a connection.
-func (c *connections) change(conn net.Conn, state http.ConnState) {
+func (c *Connections) change(conn net.Conn, state http.ConnState) {
 	changed := counted(conn)
 	if changed == nil || state != http.StateActive && state != http.StateIdle {
 		return
@@ -129,8 +144,8 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// noteKnown notes that the request's connection is that of a client, not of a stranger.
-func noteKnown(r *http.Request) {
+// Known notes that the connection of a request is that of a client, not of a stranger.
+func Known(r *http.Request) {
 	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
 		c.of.mu.Lock()
 		c.known = true
