@@ -1,7 +1,9 @@
 # The operator alone: a static binary, no shell, not root. `make image` makes the same without a container engine; hack/image tests
 # that both have the same path, user and base.
-# The same version as in go.mod: the image's Go does not fetch another one.
-FROM golang:1.26.8 AS build
+# The same version as in go.mod: the image's Go does not fetch another one. A name can be given another image later, a digest
+# cannot: pin what you have checked, with --build-arg GO_IMAGE=golang:1.26.8@sha256:... (SECURITY.md).
+ARG GO_IMAGE=golang:1.26.8
+FROM ${GO_IMAGE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -89,6 +90,23 @@ var _ = Describe("README.md", func() {
 		Expect(section("Backup and restore")).To(ContainSubstring("kubectl delete validatingadmissionpolicybinding scim-resources "))
 		output, err := run(ctx, "get", "validatingadmissionpolicybinding", "scim-resources")
 		Expect(err).NotTo(HaveOccurred(), output)
+	})
+
+	It("narrows egress to the API server", func(ctx SpecContext) {
+		_, patches, found := strings.Cut(section("Egress"), "    patches:\n")
+		Expect(found).To(BeTrue())
+		patches, _, _ = strings.Cut(patches, "\n\n")
+		root := GinkgoT().TempDir()
+		Expect(os.CopyFS(filepath.Join(root, "config"), os.DirFS("."))).To(Succeed())
+		Expect(os.Mkdir(filepath.Join(root, "mine"), 0o700)).To(Succeed())
+		text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../config/default]\npatches:\n" + strings.ReplaceAll(patches, "\n    ", "\n")
+		Expect(os.WriteFile(filepath.Join(root, "mine", "kustomization.yaml"), []byte(text), 0o600)).To(Succeed())
+		objects := build(ctx, filepath.Join(root, "mine"))
+		egress := find[networkingv1.NetworkPolicy](objects, "NetworkPolicy").Spec.Egress
+		Expect(egress).To(HaveLen(1))
+		Expect(egress[0].Ports).To(HaveLen(3))
+		Expect(egress[0].To).To(ConsistOf(
+			HaveField("IPBlock.CIDR", "192.0.2.10/32"), HaveField("IPBlock.CIDR", "10.0.0.1/32")))
 	})
 
 	It("uninstalls without losing data", func(ctx SpecContext) {

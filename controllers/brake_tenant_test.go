@@ -7,7 +7,7 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-var _ = Describe("A namespace with two ScimEndpoints", func() {
+var _ = Describe("A namespace with two ScimEndpoints", Label("race"), func() {
 	It("is bounded and told of by the first one by name", func(ctx SpecContext) {
 		w := newWorldWithRules(ctx)
 		w.start(ctx, countOften)
@@ -30,7 +30,7 @@ var _ = Describe("A namespace with two ScimEndpoints", func() {
 	})
 })
 
-var _ = Describe("A hold that somebody ends by hand", func() {
+var _ = Describe("A hold that somebody ends by hand", Label("race"), func() {
 	It("is over for the Person that is disabled, and for no other", func(ctx SpecContext) {
 		w := newWorldWithRules(ctx)
 		w.start(ctx, countOften)

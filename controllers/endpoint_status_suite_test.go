@@ -19,7 +19,7 @@ func counts(users, groups, errors int) types.GomegaMatcher {
 	}, Equal(fmt.Sprint(users, " ", groups, " ", errors)))
 }
 
-var _ = Describe("The status of a ScimEndpoint", func() {
+var _ = Describe("The status of a ScimEndpoint", Label("race"), func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 

@@ -110,7 +110,7 @@ func (o *observer) expectNone(ctx context.Context, w *world) {
 	Expect(o.events).To(BeNumerically(">", 0))
 }
 
-var _ = Describe("E-mail addresses that change places", func() {
+var _ = Describe("E-mail addresses that change places", Label("race"), func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 
@@ -277,7 +277,7 @@ var _ = Describe("A claim for a Person that does not exist", func() {
 	})
 })
 
-var _ = Describe("Two operators at work on the same e-mail addresses", func() {
+var _ = Describe("Two operators at work on the same e-mail addresses", Label("race"), func() {
 	It("never give one to two Persons, however users come, move and swap", func(ctx SpecContext) {
 		const users, addresses, changes = 24, 12, 160
 		w := newWorldWithRules(ctx)

@@ -26,7 +26,7 @@ func (w *world) setDefaultOrganization(ctx SpecContext, endpoint *v1alpha1.ScimE
 	})
 }
 
-var _ = Describe("What a rule computes and looks up", func() {
+var _ = Describe("What a rule computes and looks up", Label("race"), func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 

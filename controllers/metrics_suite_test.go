@@ -57,7 +57,7 @@ func seriesOf(namespace string) []string {
 	return names
 }
 
-var _ = Describe("Metrics", func() {
+var _ = Describe("Metrics", Label("race"), func() {
 	It("tell of subjects, of what is not Ready and why, of rules that fail and of the brake", func(ctx SpecContext) {
 		w := newWorldWithRules(ctx)
 		stop := w.start(ctx, countOften)

@@ -25,7 +25,7 @@ func reprocessed(total int) types.GomegaMatcher {
 	}, Equal([]int64{int64(total), int64(total)}))
 }
 
-var _ = Describe("Reprocessing", func() {
+var _ = Describe("Reprocessing", Label("race"), func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 

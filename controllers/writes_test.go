@@ -222,7 +222,7 @@ var _ = Describe("A write that never gets through because of what somebody else 
 	})
 })
 
-var _ = Describe("Two operators at work at the same time", func() {
+var _ = Describe("Two operators at work at the same time", Label("race"), func() {
 	It("make one Person for each e-mail address and lose nothing", func(ctx SpecContext) {
 		const count = 20
 		w := newWorldWithRules(ctx)

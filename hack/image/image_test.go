@@ -288,11 +288,23 @@ func TestDockerfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	module, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`(?m)^go (\S+)$`).FindSubmatch(module)
+	if version == nil {
+		t.Fatal("go.mod names no version of Go")
+	}
 	for _, line := range []string{
+		"ARG GO_IMAGE=golang:" + string(version[1]), "FROM ${GO_IMAGE} AS build",
 		"FROM scratch", "USER " + user, "ENTRYPOINT [\"" + binaryPath + "\"]", "COPY --from=build /manager " + binaryPath,
 	} {
 		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(line) + `$`).Match(data) {
 			t.Errorf("the Dockerfile has no line %q", line)
 		}
+	}
+	if images := regexp.MustCompile(`(?m)^FROM `).FindAll(data, -1); len(images) != 2 {
+		t.Errorf("the Dockerfile is made from %d images; pin each by a build argument", len(images))
 	}
 }
