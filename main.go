@@ -137,7 +137,7 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := b.Publish(); err != nil {
 		return fmt.Errorf("publish the build as a metric: %w", err)
 	}
-	logger.Info("Starting", "version", b.Version, "commit", b.Commit, "go", b.GoVersion)
+	logger.Info("Starting", "version", b.Version, "commit", b.Commit, "go", b.GoVersion, "namespaces", o.manager.Namespaces)
 	return mgr.Start(ctx)
 }
 

@@ -80,7 +80,9 @@ func (s *Server) adapt(h handler) http.Handler {
 func (s *Server) failure(r *http.Request, err error) (*scim.Error, http.Header) {
 	requestID := callOf(r).requestID
 	problem, header := problemOf(requestID, err)
-	if problem.Status >= http.StatusInternalServerError && problem.Status != http.StatusNotImplemented {
+	ours := problem.Status >= http.StatusInternalServerError && problem.Status != http.StatusNotImplemented
+	// Strangers cause failures as fast as they like.
+	if ours && (callOf(r).client != nil || s.rates.wait("log/failures", refusedLogRate) == 0) {
 		s.log.Error(loggable(err), "A request failed", "requestID", requestID, "status", problem.Status)
 	}
 	return problem, header

@@ -106,11 +106,14 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 			cursorKeys:  t.cursorKeys(secret, token),
 		}
 	}
-	if away := kube.Unread(t.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); found == nil && len(away) > 0 {
+	if found != nil {
+		return found, nil
+	}
+	if away := kube.Unread(t.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
 		// Nobody is told that a token is wrong that may be of one of these.
 		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("the tokens of namespaces %s have not been read yet", strings.Join(away, ", ")))
 	}
-	return found, nil
+	return nil, nil
 }
 
 // valid reports whether the Secret holds the token and lets it be used now.

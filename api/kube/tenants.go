@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -226,7 +227,7 @@ func (t *tenants) WaitForCacheSync(ctx context.Context) bool {
 	}) == nil
 }
 
-// ParseNamespaces reads the names of namespaces with commas between them. No name at all means all namespaces.
+// ParseNamespaces reads the names of namespaces with commas between them, one at least: none would mean all namespaces.
 func ParseNamespaces(text string) ([]string, error) {
 	var names []string
 	for name := range strings.SplitSeq(text, ",") {
@@ -237,6 +238,9 @@ func ParseNamespaces(text string) ([]string, error) {
 			return nil, fmt.Errorf("%q is no name of a namespace: %s", name, strings.Join(problems, "; "))
 		}
 		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return nil, errors.New("it names no namespace; leave it out to work in all of them")
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil

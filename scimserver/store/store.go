@@ -66,6 +66,8 @@ type Store struct {
 	claims claims
 	users  kindIndex
 	groups kindIndex
+	// complete is what Synced has found out.
+	complete atomic.Bool
 	// namespace is the only one there is; empty means all.
 	namespace string
 	// groupLocks serialise the changes of one group's membership in this process;
@@ -132,11 +134,15 @@ func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 // Synced reports whether the Store knows all users and groups that existed when
 // it started. Until then it must not serve.
 func (s *Store) Synced() bool {
+	if s.complete.Load() {
+		return true
+	}
 	if !s.users.synced() || !s.groups.synced() {
 		return false
 	}
 	s.users.order.reach(s.users.floor)
 	s.groups.order.reach(s.groups.floor)
+	s.complete.Store(true)
 	return true
 }
 
