@@ -87,21 +87,25 @@ type replica struct {
 	logs *logs
 }
 
-// startReplica starts a server as one replica of the operator has it.
+// startReplica starts a server as one replica of the operator has it, for one namespace or with "" for all.
 func startReplica(ctx context.Context, namespace string, change ...func(*rest.Config)) replica {
 	GinkgoHelper()
 	captured := &logs{}
 	logger := logr.FromSlogHandler(slog.NewJSONHandler(captured, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var namespaces []string
+	if namespace != "" {
+		namespaces = []string{namespace}
+	}
 	config := rest.CopyConfig(env.Config)
 	config.UserAgent = "scimserver-under-test"
 	for _, apply := range change {
 		apply(config)
 	}
 	mgr, err := kube.NewManager(config, kube.Options{
-		Namespaces: []string{namespace}, MetricsBindAddress: "0", Logger: logger, SkipNameValidation: true, GracefulShutdownTimeout: testenv.Patience,
+		Namespaces: namespaces, MetricsBindAddress: "0", Logger: logger, SkipNameValidation: true, GracefulShutdownTimeout: testenv.Patience,
 	})
 	Expect(err).NotTo(HaveOccurred())
-	s, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, []string{namespace})
+	s, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, namespaces)
 	Expect(err).NotTo(HaveOccurred())
 	server, err := scimserver.SetupWithManager(ctx, mgr, s, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: logger})
 	Expect(err).NotTo(HaveOccurred())

@@ -40,13 +40,17 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 })
 
-// replica starts a Store as one replica of the operator has it.
+// replica starts a Store as one replica of the operator has it, for one namespace or with "" for all.
 func replica(ctx context.Context, namespace string, t timing) *Store {
 	GinkgoHelper()
+	var namespaces []string
+	if namespace != "" {
+		namespaces = []string{namespace}
+	}
 	config := rest.CopyConfig(env.Config)
 	config.UserAgent = "store-under-test"
 	mgr, err := kube.NewManager(config, kube.Options{
-		Namespaces: []string{namespace}, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
+		Namespaces: namespaces, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
 		GracefulShutdownTimeout: testenv.Patience,
 	})
 	Expect(err).NotTo(HaveOccurred())
