@@ -99,7 +99,7 @@ var _ = Describe("README.md", func() {
 		root := GinkgoT().TempDir()
 		Expect(os.CopyFS(filepath.Join(root, "config"), os.DirFS("."))).To(Succeed())
 		Expect(os.Mkdir(filepath.Join(root, "mine"), 0o700)).To(Succeed())
-		text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../config/default]\npatches:\n" + strings.ReplaceAll(patches, "\n    ", "\n")
+		text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../config/default]\npatches:\n" + strings.ReplaceAll("\n"+patches, "\n    ", "\n")
 		Expect(os.WriteFile(filepath.Join(root, "mine", "kustomization.yaml"), []byte(text), 0o600)).To(Succeed())
 		objects := build(ctx, filepath.Join(root, "mine"))
 		egress := find[networkingv1.NetworkPolicy](objects, "NetworkPolicy").Spec.Egress

@@ -22,7 +22,7 @@ import (
 )
 
 func TestParseNamespaces(t *testing.T) {
-	for text, want := range map[string][]string{"b,a": {"a", "b"}, " a , a,": {"a"}} {
+	for text, want := range map[string][]string{"b,a": {"a", "b"}, "a, b": {"a", "b"}, "a,a,": {"a"}} {
 		if got, err := ParseNamespaces(text); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
 		}
