@@ -30,7 +30,7 @@ var _ = Describe("A namespace with two ScimEndpoints", Label("race"), func() {
 	})
 })
 
-var _ = Describe("A hold that somebody ends by hand", Label("race"), func() {
+var _ = Describe("A hold that somebody ends by hand", func() {
 	It("is over for the Person that is disabled, and for no other", func(ctx SpecContext) {
 		w := newWorldWithRules(ctx)
 		w.start(ctx, countOften)

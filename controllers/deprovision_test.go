@@ -12,7 +12,7 @@ import (
 )
 
 // The worst that can happen here is that somebody who has left stays enabled.
-var _ = Describe("The Person of a user who has left", Label("race"), func() {
+var _ = Describe("The Person of a user who has left", func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 

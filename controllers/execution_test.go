@@ -158,7 +158,7 @@ var _ = Describe("An AutomationRuleExecution", func() {
 	})
 })
 
-var _ = Describe("A run that somebody asks for", Label("race"), func() {
+var _ = Describe("A run that somebody asks for", func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) { w = newWorldWithRules(ctx) })
 
