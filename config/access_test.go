@@ -26,13 +26,13 @@ import (
 
 const (
 	operatorUser = "system:serviceaccount:scim-system:scim-operator"
-	// tenant is the namespace of samples/tenant, whose groups have the three roles.
+	// tenant is the namespace of samples/tenant, whose groups have the roles.
 	tenant = "acme"
 )
 
 var (
 	verbs      = []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "purge"}
-	identities = []string{"operator", "viewer", "editor", "account owner"}
+	identities = []string{"operator", "viewer", "editor", "account owner", "eraser"}
 )
 
 // identity returns user and groups of a column of the table in README.md.
@@ -44,6 +44,8 @@ func identity(name string) (string, []string) {
 		return "victor", []string{"acme-support"}
 	case "editor":
 		return "edith", []string{"acme-automation"}
+	case "eraser":
+		return "erin", []string{"acme-privacy"}
 	}
 	return "olga", []string{"acme-account-owners"}
 }
@@ -161,7 +163,7 @@ func tableOfRights() [][]string {
 	GinkgoHelper()
 	text, err := os.ReadFile("README.md")
 	Expect(err).NotTo(HaveOccurred())
-	_, section, found := strings.Cut(string(text), "\n| Resource | operator | viewer | editor | account owner |\n")
+	_, section, found := strings.Cut(string(text), "\n| Resource | operator | viewer | editor | account owner | eraser |\n")
 	Expect(found).To(BeTrue(), "README.md has no table of rights")
 	section, _, _ = strings.Cut(section, "\n\n")
 	rows := [][]string{}

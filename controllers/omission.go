@@ -64,3 +64,36 @@ func sameExpressions(before, after []v1alpha1.ExpressionResult) bool {
 		return b.Name == a.Name && (b.Value == a.Value || b.Value == omittedText && a.Value != "")
 	})
 }
+
+// erasedText stands in an execution for a value that named somebody who was erased.
+const erasedText = "(erased)"
+
+// EraseValues returns a copy of an execution without the values that name somebody, and
+// whether there are any. It is for executions of other subjects.
+func EraseValues(execution *v1alpha1.AutomationRuleExecution, names func(value string) bool) (*v1alpha1.AutomationRuleExecution, bool) {
+	var all []string
+	for _, e := range execution.Status.Expressions {
+		all = append(all, e.Value)
+	}
+	for _, c := range execution.Status.Changes {
+		all = append(all, c.From, c.To)
+	}
+	if !slices.ContainsFunc(all, names) {
+		return nil, false
+	}
+	erased := execution.DeepCopy()
+	erase := func(value *string) {
+		if names(*value) {
+			*value = erasedText
+		}
+	}
+	for i := range erased.Status.Expressions {
+		erase(&erased.Status.Expressions[i].Value)
+	}
+	for i := range erased.Status.Changes {
+		erase(&erased.Status.Changes[i].From)
+		erase(&erased.Status.Changes[i].To)
+	}
+	erased.Status.Log = narrate(erased)
+	return erased, true
+}

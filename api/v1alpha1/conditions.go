@@ -175,6 +175,9 @@ const (
 	// nobody is linked to it, and provisioning neither changes nor disables it, whatever
 	// becomes of a user who is linked to it.
 	AnnotationProtected = "provisioning.rservice.dev/protected"
+	// AnnotationErasing is on a Person while "manager erase" is at work on it, or was interrupted:
+	// what it has to know to finish. AnnotationProtected is on it, too.
+	AnnotationErasing = "provisioning.rservice.dev/erasing"
 	// AnnotationFormerSources on a Person names the ScimUsers that it was linked to before,
 	// newest first, comma-separated.
 	AnnotationFormerSources = "provisioning.rservice.dev/former-sources"

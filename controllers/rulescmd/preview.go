@@ -7,9 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
@@ -18,10 +15,10 @@ import (
 
 // previewOptions are the flags of preview.
 type previewOptions struct {
-	kubeconfig, context, namespace string
-	output                         string
-	limit                          int
-	timeout                        time.Duration
+	cluster kube.Kubeconfig
+	output  string
+	limit   int
+	timeout time.Duration
 }
 
 // previewed is what preview says about the rules for one kind of subject.
@@ -35,10 +32,8 @@ type previewed struct {
 
 func (c *command) preview(ctx context.Context, args []string) error {
 	o := previewOptions{}
-	c.flags.StringVar(&o.namespace, "n", "", "namespace of the rules; unset: the one of the kubeconfig's context")
+	o.cluster.Bind(c.flags)
 	c.flags.StringVar(&o.output, "o", "text", "text or json; both hold personal data")
-	c.flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig; unset: KUBECONFIG, or the one in the home folder")
-	c.flags.StringVar(&o.context, "context", "", "context of the kubeconfig")
 	c.flags.IntVar(&o.limit, "limit", 50, "the most subjects of a kind to show; 0: all. All are counted")
 	c.flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to read and plan; what there was no time for is not counted")
 	if err := c.parse(args); err != nil {
@@ -56,7 +51,7 @@ func (c *command) preview(ctx context.Context, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	reader, namespace, err := o.connect()
+	reader, namespace, err := o.cluster.Connect()
 	if err != nil {
 		return err
 	}
@@ -79,33 +74,6 @@ func (c *command) preview(ctx context.Context, args []string) error {
 		c.printPreview(one)
 	}
 	return nil
-}
-
-// connect gives a reader of the cluster and the namespace to read.
-func (o previewOptions) connect() (client.Reader, string, error) {
-	loading := clientcmd.NewDefaultClientConfigLoadingRules()
-	loading.ExplicitPath = o.kubeconfig
-	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(loading, &clientcmd.ConfigOverrides{CurrentContext: o.context})
-	namespace := o.namespace
-	if namespace == "" {
-		var err error
-		if namespace, _, err = config.Namespace(); err != nil {
-			return nil, "", fmt.Errorf("find the namespace: %w", err)
-		}
-	}
-	rest, err := config.ClientConfig()
-	if err != nil {
-		return nil, "", fmt.Errorf("find the cluster (set --kubeconfig or KUBECONFIG): %w", err)
-	}
-	scheme, err := kube.NewScheme()
-	if err != nil {
-		return nil, "", err
-	}
-	reader, err := client.New(rest, client.Options{Scheme: scheme})
-	if err != nil {
-		return nil, "", fmt.Errorf("connect to the cluster: %w", err)
-	}
-	return reader, namespace, nil
 }
 
 // kindsOf are the kinds of subject of the rules, groups first: their rules decide
