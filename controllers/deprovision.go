@@ -117,25 +117,34 @@ func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.Sc
 	return persons > 0 && !held.on(), err
 }
 
-// disableOrphan disables a Person that a SCIM client pushed and whose user is gone.
+// disableOrphan disables a Person that a SCIM client pushed and whose user is gone, unless it is protected.
 // Usually the user's finalizer has seen to that. It cannot where it was taken off by
 // hand, or where a process that was no longer the leader wrote the Person last.
 func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.Person) (hold, error) {
-	if person.Spec.Disabled || person.Spec.Source != v1alpha1.SourceSCIM || person.Spec.SourceID == "" || person.IsProtected() {
-		return hold{}, nil
+	orphan, err := r.isOrphan(ctx, person)
+	if err != nil || !orphan || person.IsProtected() {
+		return hold{}, err
+	}
+	return r.brake.disablePerson(ctx, person, disableRequest{held: hold{generation: person.Status.HeldGeneration}}, "its user is gone")
+}
+
+// isOrphan reports whether a Person is enabled that a SCIM client pushed and whose user is gone.
+func (r *personReconciler) isOrphan(ctx context.Context, person *v1alpha1.Person) (bool, error) {
+	if person.Spec.Disabled || person.Spec.Source != v1alpha1.SourceSCIM || person.Spec.SourceID == "" {
+		return false, nil
 	}
 	key := client.ObjectKey{Namespace: person.Namespace, Name: person.Spec.SourceID}
 	// The API server has the last word, since the cache may not have a new user yet.
 	for _, reader := range []client.Reader{r.client, r.live} {
 		err := reader.Get(ctx, key, &v1alpha1.ScimUser{})
 		if err == nil {
-			return hold{}, nil
+			return false, nil
 		}
 		if !apierrors.IsNotFound(err) {
-			return hold{}, fmt.Errorf("look up the Person's user: %w", err)
+			return false, fmt.Errorf("look up the Person's user: %w", err)
 		}
 	}
-	return r.brake.disablePerson(ctx, person, disableRequest{held: hold{generation: person.Status.HeldGeneration}}, "its user is gone")
+	return true, nil
 }
 
 // personsOfUser finds the Persons of a user that is gone.

@@ -256,15 +256,15 @@ func (d directory) linked(ctx context.Context, link *v1alpha1.RecordReference, i
 }
 
 // defaultOrganization returns the name of the Organization of last resort: that of
-// the first ScimEndpoint by name which has one. It is "" unless that Organization
+// the first of the ScimEndpoints which has one. It is "" unless that Organization
 // exists and is enabled; a missing one is reported on the ScimEndpoint.
-func (d directory) defaultOrganization(ctx context.Context) (string, error) {
-	first, err := firstEndpoint(ctx, d.reader, d.namespace, func(e *v1alpha1.ScimEndpoint) bool { return e.Spec.DefaultOrganization != nil })
-	if err != nil || first == nil {
-		return "", err
+func (d directory) defaultOrganization(ctx context.Context, endpoints []*v1alpha1.ScimEndpoint) (string, error) {
+	first := slices.IndexFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return e.Spec.DefaultOrganization != nil })
+	if first < 0 {
+		return "", nil
 	}
 	organization := &v1alpha1.Organization{}
-	exists, err := d.get(ctx, first.Spec.DefaultOrganization.Name, organization)
+	exists, err := d.get(ctx, endpoints[first].Spec.DefaultOrganization.Name, organization)
 	if err != nil || !exists || organization.Spec.Disabled {
 		return "", err
 	}
@@ -274,15 +274,9 @@ func (d directory) defaultOrganization(ctx context.Context) (string, error) {
 // firstEndpoint is the first ScimEndpoint of a namespace by name that suits, nil where none
 // does. It must not be changed.
 func firstEndpoint(ctx context.Context, reader client.Reader, namespace string, suits func(*v1alpha1.ScimEndpoint) bool) (*v1alpha1.ScimEndpoint, error) {
-	endpoints := &v1alpha1.ScimEndpointList{}
-	if err := reader.List(ctx, endpoints, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list ScimEndpoints: %w", err)
+	endpoints, err := directory{reader: reader, namespace: namespace}.endpoints(ctx)
+	if first := slices.IndexFunc(endpoints, suits); first >= 0 {
+		return endpoints[first], err
 	}
-	var first *v1alpha1.ScimEndpoint
-	for i := range endpoints.Items {
-		if endpoint := &endpoints.Items[i]; suits(endpoint) && (first == nil || endpoint.Name < first.Name) {
-			first = endpoint
-		}
-	}
-	return first, nil
+	return nil, err
 }

@@ -86,10 +86,11 @@ func (f finder) endpointsOfRule(ctx context.Context, old, current *v1alpha1.Auto
 }
 
 // endpointsOfSiblings finds the other endpoints of a namespace in which one has come
-// or gone, because the first one by name speaks for it.
+// or gone, because the first one by name speaks for it, or lets its client do more or less,
+// because the strictest counts.
 func (f finder) endpointsOfSiblings(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 	existing := versions(old, current)
-	if len(existing) == 2 && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero() {
+	if len(existing) == 2 && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero() && sameTrust(old, current) {
 		return nil
 	}
 	return f.endpoints(ctx, existing[0].Namespace, into, func(e *v1alpha1.ScimEndpoint) bool { return e.Name != existing[0].Name })

@@ -205,6 +205,59 @@ var _ = Describe("E-mail addresses that change places", Label("race"), func() {
 		seen.expectNone(ctx, w)
 	})
 
+	It("stay while one Person of the circle is protected", func(ctx SpecContext) {
+		stop := w.start(ctx)
+		users, persons := circle(ctx, "a@example.com", "b@example.com", "c@example.com")
+		stop()
+		update(ctx, w, persons[1], func(p *v1alpha1.Person) { p.Annotations = map[string]string{v1alpha1.AnnotationProtected: "true"} })
+		for i, email := range []string{"b@example.com", "c@example.com", "a@example.com"} {
+			w.setEmail(ctx, users[i], email)
+		}
+		seen := w.observe(ctx)
+		w.start(ctx)
+		eventually(ctx, w, users[0], isFalse(v1alpha1.ReasonPrimaryEmailTaken))
+		eventually(ctx, w, users[1], isFalse(v1alpha1.ReasonPersonProtected))
+		eventually(ctx, w, users[2], isFalse(v1alpha1.ReasonPrimaryEmailTaken))
+		for i, email := range []string{"a@example.com", "b@example.com", "c@example.com"} {
+			eventually(ctx, w, persons[i], primaryEmail(email))
+		}
+		update(ctx, w, persons[1], func(p *v1alpha1.Person) { delete(p.Annotations, v1alpha1.AnnotationProtected) })
+		expect(ctx, users, persons, "b@example.com", "c@example.com", "a@example.com")
+		seen.expectNone(ctx, w)
+	})
+
+	It("stay where one user of the circle may not have its address, and does not leave the domains on the way", func(ctx SpecContext) {
+		endpoint := newEndpoint("okta")
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		stop := w.start(ctx)
+		users, persons := circle(ctx, "a@example.com", "b@example.org")
+		stop()
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.EmailDomains = []string{"example.com"} })
+		w.setEmail(ctx, users[0], "b@example.org")
+		w.setEmail(ctx, users[1], "a@example.com")
+		seen := w.observe(ctx)
+		stop = w.start(ctx)
+		eventually(ctx, w, users[0], And(isFalse(v1alpha1.ReasonEmailDomainNotAllowed),
+			WithTransform(readyMessage[*v1alpha1.ScimUser], ContainSubstring("of ScimEndpoint okta"))))
+		eventually(ctx, w, users[1], isFalse(v1alpha1.ReasonPrimaryEmailTaken))
+		for i, email := range []string{"a@example.com", "b@example.org"} {
+			eventually(ctx, w, persons[i], primaryEmail(email))
+		}
+
+		By("keeping a Person that has made way off an address outside")
+		stop()
+		update(ctx, w, persons[0], func(p *v1alpha1.Person) { p.Spec.PrimaryEmail = p.Name + "@moving.invalid" })
+		w.setEmail(ctx, users[0], "victim@example.net")
+		w.start(ctx)
+		eventually(ctx, w, users[0], And(isFalse(v1alpha1.ReasonEmailDomainNotAllowed), observed()))
+		eventually(ctx, w, persons[0], primaryEmail(persons[0].Name+"@moving.invalid"))
+		eventually(ctx, w, persons[1], primaryEmail("a@example.com"))
+
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.EmailDomains = nil })
+		expect(ctx, users, persons, "victim@example.net", "a@example.com")
+		seen.expectNone(ctx, w)
+	})
+
 	It("move up in a row", func(ctx SpecContext) {
 		stop := w.start(ctx, exclusive)
 		users, persons := circle(ctx, "a@example.com", "b@example.com", "c@example.com")

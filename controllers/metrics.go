@@ -26,7 +26,7 @@ var (
 		"ScimUsers and ScimGroups, by namespace and kind. Every replica tells the same.", []string{"namespace", "kind"}, nil)
 	notReadyDesc = prometheus.NewDesc("scim_subjects_not_ready",
 		"ScimUsers and ScimGroups that are not Ready, by namespace, kind and reason. Reason Held: the safety brake, which can hold Persons "+
-			"without a ScimUser, too. Every replica tells the same.",
+			"without a ScimUser, too. Kind Person has those, and what is protected and stays enabled without one. Every replica tells the same.",
 		[]string{"namespace", "kind", "reason"}, nil)
 	failedDesc = prometheus.NewDesc("scim_rule_failed_subjects",
 		"Subjects for which an AutomationRule fails now, by namespace and rule. Every replica tells the same.", []string{"namespace", "rule"}, nil)
@@ -141,11 +141,15 @@ func (s *setup) publish(ctx context.Context) (err error) {
 	return nil
 }
 
-// classOfPerson is ReasonHeld for a Person without a user that the safety brake holds. Those of
-// users are counted there.
+// classOfPerson is ReasonHeld for a Person without a user that the safety brake holds, and
+// ReasonPersonProtected for one that stays enabled because it is protected. Those of users are
+// counted there.
 func classOfPerson(p *v1alpha1.Person) string {
 	if p.Status.HeldGeneration != 0 {
 		return v1alpha1.ReasonHeld
+	}
+	if class := classOf(p.Status.Conditions); class == v1alpha1.ReasonPersonProtected {
+		return class
 	}
 	return classReady
 }
@@ -162,7 +166,7 @@ func (s *setup) addNamespaces(there map[string]bool) bool {
 		known = known && counted.Synced()
 		for namespace, classes := range counted.All() {
 			for class, n := range classes {
-				if n > 0 && (counted != s.heldPersons || class == v1alpha1.ReasonHeld) {
+				if n > 0 && (counted != s.heldPersons || class != classReady) {
 					there[namespace] = true
 				}
 			}
@@ -197,11 +201,7 @@ func (s *setup) measure(found measured, there map[string]bool, leads bool) {
 			found[subjectsDesc][[3]string{namespace, string(kind)}] = total
 		}
 	}
-	if s.heldPersons.Synced() {
-		for namespace := range there {
-			found[notReadyDesc][[3]string{namespace, string(v1alpha1.RecordPerson), v1alpha1.ReasonHeld}] = s.heldPersons.Of(namespace)[v1alpha1.ReasonHeld]
-		}
-	}
+	s.measurePersons(found, there)
 	if s.failures.synced() {
 		for rule, n := range s.failures.all() {
 			found[failedDesc][[3]string{rule.Namespace, rule.Name}] = int(n)
@@ -212,6 +212,19 @@ func (s *setup) measure(found measured, there map[string]bool, leads bool) {
 	}
 	for key, n := range s.reprocessing.left() {
 		found[backlogDesc][[3]string{key.namespace, string(key.kind)}] = n
+	}
+}
+
+// measurePersons tells of Persons that have something wrong with them and no user to tell of it.
+func (s *setup) measurePersons(found measured, there map[string]bool) {
+	if !s.heldPersons.Synced() {
+		return
+	}
+	for namespace := range there {
+		counts := s.heldPersons.Of(namespace)
+		for _, reason := range []string{v1alpha1.ReasonHeld, v1alpha1.ReasonPersonProtected} {
+			found[notReadyDesc][[3]string{namespace, string(v1alpha1.RecordPerson), reason}] = counts[reason]
+		}
 	}
 }
 

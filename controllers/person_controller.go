@@ -57,6 +57,16 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 }
 
 func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person) (verdict, error) {
+	if person.IsProtected() {
+		orphan, err := r.isOrphan(ctx, person)
+		if err != nil {
+			return verdict{}, err
+		}
+		if orphan {
+			return stalledVerdict(v1alpha1.ReasonPersonProtected,
+				"Its user is gone, but it is protected and stays enabled. Disable it by hand, or take its annotation "+v1alpha1.AnnotationProtected+" off."), nil
+		}
+	}
 	others, err := othersUnder(ctx, r.client, person, &v1alpha1.PersonList{}, personByEmail, rules.MatchKey(person))
 	if err != nil {
 		return verdict{}, fmt.Errorf("look for the same e-mail address: %w", err)

@@ -68,8 +68,15 @@ var _ = Describe("A protected Person", func() {
 		w.gone(ctx, user)
 		unchanged(ctx, person)
 
+		By("saying so on the Person and in a metric")
+		eventually(ctx, w, person, isFalse(v1alpha1.ReasonPersonProtected))
+		Expect(readyMessage(person)).To(ContainSubstring("Its user is gone"))
+		waiting := metric("scim_subjects_not_ready", w.namespace, "Person", v1alpha1.ReasonPersonProtected)
+		Eventually(waiting).Should(Equal(1.0))
+
 		By("disabling it once it is released")
 		update(ctx, w, person, release)
-		eventually(ctx, w, person, disabled(true))
+		eventually(ctx, w, person, And(disabled(true), isReady()))
+		Eventually(waiting).Should(BeNumerically("<=", 0))
 	})
 })

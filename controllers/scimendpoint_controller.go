@@ -3,6 +3,8 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -173,6 +175,14 @@ func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1al
 	}
 	if missing != "" {
 		return waitingVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+	}
+	endpoints, err := directory{reader: r.client, namespace: endpoint.Namespace}.endpoints(ctx)
+	if err != nil {
+		return verdict{}, err
+	}
+	if names := disjoint(trustOf(endpoints).Domains); slices.Contains(names, endpoint.Name) {
+		return stalledVerdict(v1alpha1.ReasonEmailDomainsDisjoint, fmt.Sprintf("No domain is in spec.emailDomains of all of the ScimEndpoints %s, "+
+			"so no user gets a Person here. Name one in each of them, or keep the clients in namespaces of their own.", strings.Join(names, ", "))), nil
 	}
 	idle, err := r.noRules(ctx, endpoint.Namespace)
 	if err != nil {

@@ -40,7 +40,12 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return r.status.fail(ctx, group, group.DeepCopy(), &group.Status.Conditions, err)
 	}
 	before := group.DeepCopy()
-	organization, err := directory{reader: r.client, namespace: group.Namespace}.defaultOrganization(ctx)
+	d := directory{reader: r.client, namespace: group.Namespace}
+	endpoints, err := d.endpoints(ctx)
+	if err != nil {
+		return r.status.fail(ctx, group, before, &group.Status.Conditions, err)
+	}
+	organization, err := d.defaultOrganization(ctx, endpoints)
 	if err != nil {
 		return r.status.fail(ctx, group, before, &group.Status.Conditions, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -66,7 +65,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err != nil {
 		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
 	}
-	r.tellLink(user, done)
+	r.tellEarlierLink(user, done)
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.LastRerun = followed(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record(v1alpha1.RecordPerson))
@@ -87,17 +86,15 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	return r.runner.again(done), nil
 }
 
-// tellLink tells of a Person that somebody has made by hand and that is the user's from now
-// on: the client may change and disable it.
-func (r *userReconciler) tellLink(user *v1alpha1.ScimUser, done *run) {
-	linked, _ := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person)
-	for _, outcome := range done.outcomes {
-		before, ok := outcome.Before.(*v1alpha1.Person)
-		if ok && linked != nil && outcome.Reason == v1alpha1.ReasonApplied && rules.IsMadeByHand(before) && linked.Spec.SourceID == user.Name {
-			r.status.recorder.Eventf(linked, user, corev1.EventTypeNormal, v1alpha1.ReasonPersonLinked, eventAction,
-				"ScimUser %s gets this Person, which was made by hand, by its primaryEmail.", user.Name)
-			return
-		}
+// tellEarlierLink tells of a Person made by hand that an earlier run has linked to the user, if
+// that ended before it could: the user's status does not name the Person yet.
+func (r *userReconciler) tellEarlierLink(user *v1alpha1.ScimUser, done *run) {
+	person, ok := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person)
+	if !ok || done.toldLink || person.Annotations[v1alpha1.AnnotationAdopted] != user.Name || person.Spec.SourceID != user.Name {
+		return
+	}
+	if known := user.Status.Person; known == nil || known.Name != person.Name {
+		r.runner.sendLinked(person, user)
 	}
 }
 
@@ -138,15 +135,15 @@ func (d directory) userInput(ctx context.Context, user *v1alpha1.ScimUser) (rule
 	if err != nil {
 		return rules.Input{}, err
 	}
-	organization, err := d.defaultOrganization(ctx)
+	endpoints, err := d.endpoints(ctx)
 	if err != nil {
 		return rules.Input{}, err
 	}
-	trust, err := d.trust(ctx)
+	organization, err := d.defaultOrganization(ctx, endpoints)
 	if err != nil {
 		return rules.Input{}, err
 	}
-	return rules.Input{User: user.DeepCopy(), Groups: groups, DefaultOrganization: organization, Trust: trust}, nil
+	return rules.Input{User: user.DeepCopy(), Groups: groups, DefaultOrganization: organization, Trust: trustIn(endpoints, user)}, nil
 }
 
 // ensureFinalizer puts the finalizer on a user that lost it or that somebody else

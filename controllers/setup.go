@@ -106,7 +106,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
 	s.runner = &ruleRunner{
 		client: s.client, clock: o.Clock, rules: s.rules, identities: &keylock.Locks{}, recheckInterval: o.RecheckInterval, brake: s.brake,
-		lookups: remembered, salts: kube.NewSalts(s.client, mgr.GetAPIReader()),
+		lookups: remembered, salts: kube.NewSalts(s.client, mgr.GetAPIReader()), recorder: s.status.recorder,
 	}
 	if !o.Exclusive {
 		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), salts: s.runner.salts, clock: o.Clock}

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -38,6 +40,8 @@ type ruleRunner struct {
 	brake *brake
 	// salts derive the names of new records.
 	salts *kube.Salts
+	// recorder sends the Events about links.
+	recorder events.EventRecorder
 }
 
 // again says when the subject of a run is looked at again although nothing happens. What
@@ -77,6 +81,8 @@ type run struct {
 	former string
 	// hold is what the safety brake has left out of the outcomes.
 	hold hold
+	// toldLink says that an Event tells of a Person made by hand which the subject has got.
+	toldLink bool
 }
 
 // run runs all enabled rules on a subject and returns what they did. An error means
@@ -170,6 +176,7 @@ func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Ru
 		if err != nil {
 			return 0, err
 		}
+		run.tellLink(r, outcome, written)
 		if current[kind] = written; written != nil {
 			run.records[kind] = written
 		}
@@ -206,6 +213,21 @@ func (r *ruleRunner) plan(ctx context.Context, run *run, set []*rules.Rule) (rul
 
 func containsAll(set, wanted []string) bool {
 	return !slices.ContainsFunc(wanted, func(w string) bool { return !slices.Contains(set, w) })
+}
+
+// tellLink tells of a Person that somebody has made by hand and that is the user's from this
+// write on: the client may change and disable it.
+func (run *run) tellLink(r *ruleRunner, outcome rules.Outcome, written rules.Record) {
+	before, ok := outcome.Before.(*v1alpha1.Person)
+	if ok && written != nil && outcome.Reason == v1alpha1.ReasonApplied && rules.IsMadeByHand(before) && !run.toldLink {
+		run.toldLink = true
+		r.sendLinked(written, run.subject)
+	}
+}
+
+func (r *ruleRunner) sendLinked(person, user client.Object) {
+	r.recorder.Eventf(person, user, corev1.EventTypeNormal, v1alpha1.ReasonPersonLinked, eventAction,
+		"ScimUser %s gets this Person, which was made by hand, by its primaryEmail.", user.GetName())
 }
 
 // finish takes down the outcome of a rule.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
@@ -16,28 +17,67 @@ import (
 // linkStrictness orders spec.linkExisting; what is left out is the least strict.
 var linkStrictness = []v1alpha1.LinkExisting{"", v1alpha1.LinkByEmail, v1alpha1.LinkFormer, v1alpha1.LinkNever}
 
-// trust is what all ScimEndpoints of the namespace let their clients do: of each choice the
+// endpoints are the ScimEndpoints of the namespace in the order of their names. They must not
+// be changed.
+func (d directory) endpoints(ctx context.Context) ([]*v1alpha1.ScimEndpoint, error) {
+	list := &v1alpha1.ScimEndpointList{}
+	if err := d.reader.List(ctx, list, client.InNamespace(d.namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list ScimEndpoints: %w", err)
+	}
+	endpoints := make([]*v1alpha1.ScimEndpoint, len(list.Items))
+	for i := range list.Items {
+		endpoints[i] = &list.Items[i]
+	}
+	slices.SortFunc(endpoints, func(a, b *v1alpha1.ScimEndpoint) int { return strings.Compare(a.Name, b.Name) })
+	return endpoints, nil
+}
+
+// trustOf is what all ScimEndpoints of a namespace let their clients do: of each choice the
 // strictest, because no user says which endpoint it came by.
-func (d directory) trust(ctx context.Context) (rules.Trust, error) {
-	endpoints := &v1alpha1.ScimEndpointList{}
-	if err := d.reader.List(ctx, endpoints, client.InNamespace(d.namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return rules.Trust{}, fmt.Errorf("list ScimEndpoints: %w", err)
-	}
+func trustOf(endpoints []*v1alpha1.ScimEndpoint) rules.Trust {
 	var trust rules.Trust
-	for i := range endpoints.Items {
-		spec := &endpoints.Items[i].Spec
-		if slices.Index(linkStrictness, spec.LinkExisting) > slices.Index(linkStrictness, trust.Link) {
-			trust.Link = spec.LinkExisting
+	for _, endpoint := range endpoints {
+		spec := &endpoint.Spec
+		switch stricter := slices.Index(linkStrictness, spec.LinkExisting) - slices.Index(linkStrictness, trust.Link); {
+		case stricter > 0:
+			trust.Link, trust.LinkBy = spec.LinkExisting, []string{endpoint.Name}
+		case stricter == 0:
+			trust.LinkBy = append(trust.LinkBy, endpoint.Name)
 		}
-		switch domains := foldedDomains(spec.EmailDomains); {
-		case len(domains) == 0:
-		case trust.BoundDomains:
-			trust.Domains = slices.DeleteFunc(trust.Domains, func(domain string) bool { return !slices.Contains(domains, domain) })
-		default:
-			trust.BoundDomains, trust.Domains = true, domains
+		if domains := foldedDomains(spec.EmailDomains); len(domains) > 0 {
+			trust.Domains = append(trust.Domains, rules.EmailDomains{Endpoint: endpoint.Name, Domains: domains})
 		}
 	}
-	return trust, nil
+	return trust
+}
+
+// trustIn is trustOf for one user. Where there is no endpoint, as while one is made anew, nobody
+// gets what it was refused before.
+func trustIn(endpoints []*v1alpha1.ScimEndpoint, user *v1alpha1.ScimUser) rules.Trust {
+	ready := meta.FindStatusCondition(user.Status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case len(endpoints) > 0 || ready == nil:
+	case ready.Reason == v1alpha1.ReasonLinkNotAllowed:
+		return rules.Trust{Link: v1alpha1.LinkNever}
+	case ready.Reason == v1alpha1.ReasonEmailDomainNotAllowed:
+		return rules.Trust{Link: v1alpha1.LinkNever, Domains: []rules.EmailDomains{{}}}
+	}
+	return trustOf(endpoints)
+}
+
+// disjoint names the endpoints whose spec.emailDomains have no domain in common, so that no
+// Person can get any address; none where there is one, or where none is named.
+func disjoint(bounds []rules.EmailDomains) []string {
+	if len(bounds) == 0 || slices.ContainsFunc(bounds[0].Domains, func(domain string) bool {
+		return !slices.ContainsFunc(bounds, func(bound rules.EmailDomains) bool { return !slices.Contains(bound.Domains, domain) })
+	}) {
+		return nil
+	}
+	names := make([]string, len(bounds))
+	for i, bound := range bounds {
+		names[i] = bound.Endpoint
+	}
+	return names
 }
 
 // foldedDomains gives domains as they are at the end of folded addresses.

@@ -68,4 +68,104 @@ var _ = Describe("What a ScimEndpoint lets its client do to Persons", func() {
 		eventually(ctx, w, outside, isReady())
 		eventually(ctx, w, person, primaryEmail("jane@example.com"))
 	})
+
+	It("is nothing while several endpoints have no domain in common, which each of them says", func(ctx SpecContext) {
+		first, second, free := newEndpoint("first"), newEndpoint("second"), newEndpoint("free")
+		first.Spec.EmailDomains, second.Spec.EmailDomains = []string{"example.com"}, []string{"example.org"}
+		for _, endpoint := range []*v1alpha1.ScimEndpoint{first, second, free} {
+			Expect(w.Create(ctx, endpoint)).To(Succeed())
+		}
+		for _, endpoint := range []*v1alpha1.ScimEndpoint{first, second} {
+			eventually(ctx, w, endpoint, isFalse(v1alpha1.ReasonEmailDomainsDisjoint))
+			Expect(readyMessage(endpoint)).To(ContainSubstring("ScimEndpoints first, second"))
+		}
+		eventually(ctx, w, free, isReady())
+		user := newUser("jane@example.com", "Jane Roe")
+		Expect(w.Create(ctx, user)).To(Succeed())
+		eventually(ctx, w, user, isFalse(v1alpha1.ReasonEmailDomainNotAllowed))
+		Expect(readyMessage(user)).To(ContainSubstring("of ScimEndpoint second"))
+
+		update(ctx, w, second, func(e *v1alpha1.ScimEndpoint) { e.Spec.EmailDomains = []string{"example.org", "EXAMPLE.com"} })
+		eventually(ctx, w, first, isReady())
+		eventually(ctx, w, second, isReady())
+		eventually(ctx, w, user, isReady())
+	})
+
+	It("is no more without an endpoint than it was before, and the same after it is made anew", func(ctx SpecContext) {
+		former := w.createReady(ctx, newUser("former@example.com", "Former"))
+		person := w.personOf(ctx, former)
+		w.gone(ctx, former)
+		strict := func() *v1alpha1.ScimEndpoint {
+			endpoint := newEndpoint("okta")
+			endpoint.Spec.LinkExisting, endpoint.Spec.EmailDomains = v1alpha1.LinkFormer, []string{"example.com"}
+			return endpoint
+		}
+		Expect(w.Create(ctx, strict())).To(Succeed())
+		byHand := newPerson("by-hand", "root@example.com")
+		Expect(w.Create(ctx, byHand)).To(Succeed())
+		links, outside := newUser("root@example.com", "Mallory"), newUser("root@example.net", "Mallory")
+		Expect(w.Create(ctx, links)).To(Succeed())
+		Expect(w.Create(ctx, outside)).To(Succeed())
+		refused := func() {
+			GinkgoHelper()
+			eventually(ctx, w, links, And(isFalse(v1alpha1.ReasonLinkNotAllowed), observed()))
+			eventually(ctx, w, outside, And(isFalse(v1alpha1.ReasonEmailDomainNotAllowed), observed()))
+			Expect(get(ctx, w, byHand, "by-hand").Spec.SourceID).To(BeEmpty())
+		}
+		refused()
+
+		w.gone(ctx, strict())
+		for _, user := range []*v1alpha1.ScimUser{links, outside} {
+			update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Chef" })
+		}
+		refused()
+		Expect(readyMessage(links)).To(ContainSubstring("there is no ScimEndpoint in the namespace"))
+		Expect(readyMessage(outside)).To(ContainSubstring("there is no ScimEndpoint in the namespace"))
+
+		Expect(w.Create(ctx, strict())).To(Succeed())
+		eventually(ctx, w, links, WithTransform(readyMessage[*v1alpha1.ScimUser], ContainSubstring("of ScimEndpoint okta")))
+		refused()
+		again := w.createReady(ctx, newUser("former@example.com", "Former"))
+		Expect(w.personOf(ctx, again).Name).To(Equal(person.Name), "it was this endpoint's before, whichever object that is")
+	})
+
+	It("takes a Person of another system for one made by hand", func(ctx SpecContext) {
+		strict := newEndpoint("okta")
+		strict.Spec.LinkExisting = v1alpha1.LinkFormer
+		Expect(w.Create(ctx, strict)).To(Succeed())
+		foreign := newPerson("foreign", "jane@example.com")
+		foreign.Spec.Source, foreign.Spec.SourceID = "HR", "4711"
+		Expect(w.Create(ctx, foreign)).To(Succeed())
+		user := newUser("jane@example.com", "Jane Roe")
+		Expect(w.Create(ctx, user)).To(Succeed())
+		eventually(ctx, w, user, isFalse(v1alpha1.ReasonLinkNotAllowed))
+		Expect(get(ctx, w, foreign, "foreign").Spec).To(HaveField("SourceID", "4711"))
+
+		update(ctx, w, strict, func(e *v1alpha1.ScimEndpoint) { e.Spec.LinkExisting = v1alpha1.LinkByEmail })
+		eventually(ctx, w, user, isReady())
+		Expect(w.personOf(ctx, user)).To(And(HaveField("Name", "foreign"), sourceID(user.Name),
+			HaveField("Annotations", And(HaveKeyWithValue(v1alpha1.AnnotationAdopted, user.Name), Not(HaveKey(v1alpha1.AnnotationFormerSources))))))
+		Eventually(w.eventReasons(ctx, "foreign")).Should(ContainElement(v1alpha1.ReasonPersonLinked))
+	})
+})
+
+var _ = Describe("A link to a Person made by hand", func() {
+	It("is told of by the next process if the one that made it ended before it could", func(ctx SpecContext) {
+		w := newWorldWithRules(ctx)
+		user := newUser("jane@example.com", "Jane Roe")
+		linked := newPerson("by-hand", "jane@example.com")
+		linked.Spec.Name, linked.Spec.Source, linked.Spec.SourceID = "Jane Roe", v1alpha1.SourceSCIM, user.Name
+		linked.Annotations = map[string]string{v1alpha1.AnnotationAdopted: user.Name}
+		Expect(w.Create(ctx, linked)).To(Succeed())
+		stop := w.start(ctx)
+		w.createReady(ctx, user)
+		Eventually(w.eventReasons(ctx, "by-hand")).Should(ConsistOf(v1alpha1.ReasonPersonLinked))
+
+		By("which it does once")
+		stop()
+		w.start(ctx)
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Title = "Chef" })
+		eventually(ctx, w, linked, jobTitle("Chef"))
+		Expect(w.eventReasons(ctx, "by-hand")()).To(ConsistOf(v1alpha1.ReasonPersonLinked))
+	})
 })

@@ -30,30 +30,30 @@ type world struct{ directory }
 
 // Inputs implements preview.World.
 func (w world) Inputs(ctx context.Context, kind v1alpha1.SubjectKind) (int, iter.Seq2[rules.Input, error], error) {
-	organization, err := w.defaultOrganization(ctx)
+	endpoints, err := w.endpoints(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	organization, err := w.defaultOrganization(ctx, endpoints)
 	if err != nil {
 		return 0, nil, err
 	}
 	if kind == v1alpha1.SubjectScimGroup {
 		return w.groupInputs(ctx, organization)
 	}
-	return w.userInputs(ctx, organization)
+	return w.userInputs(ctx, endpoints, organization)
 }
 
-func (w world) userInputs(ctx context.Context, organization string) (int, iter.Seq2[rules.Input, error], error) {
+func (w world) userInputs(ctx context.Context, endpoints []*v1alpha1.ScimEndpoint, organization string) (int, iter.Seq2[rules.Input, error], error) {
 	users := &v1alpha1.ScimUserList{}
 	if err := w.reader.List(ctx, users, client.InNamespace(w.namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return 0, nil, fmt.Errorf("list ScimUsers: %w", err)
-	}
-	trust, err := w.trust(ctx)
-	if err != nil {
-		return 0, nil, err
 	}
 	present := inOrder(users.Items, func(u *v1alpha1.ScimUser) client.Object { return u })
 	return len(present), func(yield func(rules.Input, error) bool) {
 		for _, user := range present {
 			groups, err := w.groupsOf(ctx, user)
-			if !yield(rules.Input{User: user, Groups: groups, DefaultOrganization: organization, Trust: trust}, err) || err != nil {
+			if !yield(rules.Input{User: user, Groups: groups, DefaultOrganization: organization, Trust: trustIn(endpoints, user)}, err) || err != nil {
 				return
 			}
 		}

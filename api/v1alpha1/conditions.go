@@ -73,7 +73,8 @@ const (
 	// active user has the Person with this primary e-mail address.
 	ReasonPrimaryEmailTaken = "PrimaryEmailTaken"
 	// ReasonPersonProtected means that the Person that a rule would change has
-	// AnnotationProtected, so the rule does nothing.
+	// AnnotationProtected, so the rule does nothing. On a Person it means that its user is
+	// gone, and that it stays enabled all the same.
 	ReasonPersonProtected = "PersonProtected"
 	// ReasonPersonLinked is the reason of the Event about a Person made by hand that a user
 	// gets.
@@ -133,6 +134,9 @@ const (
 	ReasonNoneFailed = "NoneFailed"
 	// ReasonInvalidSecret means that the token Secret lacks a usable token.
 	ReasonInvalidSecret = "InvalidSecret"
+	// ReasonEmailDomainsDisjoint means that no domain is in spec.emailDomains of all ScimEndpoints
+	// of the namespace that have some, so that no user gets a Person.
+	ReasonEmailDomainsDisjoint = "EmailDomainsDisjoint"
 	// ReasonDuplicatePrimaryEmail means that another Person has the same primary
 	// e-mail address.
 	ReasonDuplicatePrimaryEmail = "DuplicatePrimaryEmail"
@@ -181,6 +185,9 @@ const (
 	// AnnotationFormerSources on a Person names the ScimUsers that it was linked to before,
 	// newest first, comma-separated.
 	AnnotationFormerSources = "provisioning.rservice.dev/former-sources"
+	// AnnotationAdopted on a Person that somebody had made by hand names the ScimUser that was
+	// the first to get it, by its e-mail address.
+	AnnotationAdopted = "provisioning.rservice.dev/adopted"
 	// AnnotationRequestID is the id of the HTTP request that made the last
 	// accepted change; the same id is in the server's log.
 	AnnotationRequestID = "provisioning.rservice.dev/request-id"

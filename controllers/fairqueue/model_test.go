@@ -144,7 +144,7 @@ func (m *model) done(request reconcile.Request) {
 // the last item.
 func FuzzQueueDoesAsTheModel(f *testing.F) {
 	for seed := range uint64(20) {
-		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // not a secret
+		random := rand.New(rand.NewPCG(seed, 1))
 		steps := make([]byte, 2000)
 		for i := range steps {
 			steps[i] = byte(random.Uint32())
@@ -180,7 +180,7 @@ func (m *model) step(t *testing.T, q *queue, what byte, arg int) {
 		q.AddWithOpts(priorityqueue.AddOpts{Priority: &priority, After: after}, r)
 		m.add(r, priority, now.Add(after), now)
 	case what < 120:
-		time.Sleep(time.Duration(arg%4) * time.Millisecond)
+		<-time.After(time.Duration(arg%4) * time.Millisecond)
 		synctest.Wait()
 		m.pass(time.Now())
 	case what < 200 && len(m.inWork) < m.workers:
@@ -209,7 +209,7 @@ func (m *model) take(t *testing.T, q *queue) {
 // finish has one worker do the rest.
 func (m *model) finish(t *testing.T, q *queue) {
 	t.Helper()
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 	synctest.Wait()
 	m.pass(time.Now())
 	for len(m.waiting)+len(m.inWork) > 0 {

@@ -212,7 +212,7 @@ func TestAddWithOpts(t *testing.T) {
 					if got := q.serve(); !slices.Equal(got, want) {
 						t.Errorf("after %d s: %v, want %v", i, got, want)
 					}
-					time.Sleep(second)
+					<-time.After(second)
 				}
 				if len(q.items)+len(q.turns.namespaces)+len(q.delayed) != 0 {
 					t.Errorf("something is left: %v", q.items)
@@ -253,7 +253,7 @@ func TestShutDownLetsEverybodyGo(t *testing.T) {
 		q.ShutDownWithDrain()
 		q.ShutDown()
 		q.Add(request("n/b"))
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if gone.Load() != 3 || !q.ShuttingDown() || q.Len() != 0 {
 			t.Errorf("%d workers are gone, %d items are ready", gone.Load(), q.Len())
@@ -315,7 +315,7 @@ func TestManyWorkers(t *testing.T) {
 	q := New(t.Name(), 9, limiter())
 	const each = 3000
 	var mu sync.Mutex
-	inWork, served := map[reconcile.Request]bool{}, map[reconcile.Request]int{}
+	inWork, served, all := map[reconcile.Request]bool{}, map[reconcile.Request]int{}, make(chan struct{})
 	var workers, sources sync.WaitGroup
 	for range 9 {
 		workers.Go(func() {
@@ -329,7 +329,9 @@ func TestManyWorkers(t *testing.T) {
 					t.Errorf("two workers have %s", r)
 				}
 				inWork[r] = true
-				served[r]++
+				if served[r]++; len(served) == 4*each+4 && served[r] == 1 {
+					close(all)
+				}
 				mu.Unlock()
 				mu.Lock()
 				inWork[r] = false
@@ -347,11 +349,7 @@ func TestManyWorkers(t *testing.T) {
 		})
 	}
 	sources.Wait()
-	for done := 0; done < 4*each+4; time.Sleep(time.Millisecond) {
-		mu.Lock()
-		done = len(served)
-		mu.Unlock()
-	}
+	<-all
 	q.ShutDown()
 	workers.Wait()
 	for r, n := range served {

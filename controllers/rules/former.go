@@ -23,15 +23,23 @@ func FormerSources(record Record) []string {
 	return strings.FieldsFunc(record.GetAnnotations()[v1alpha1.AnnotationFormerSources], func(r rune) bool { return r == ',' })
 }
 
-// keepFormerSource notes on a record that it is linked to another subject than before.
+// keepFormerSource notes on a Person that it is linked to another user than before: which user
+// that was, or that somebody had made the Person by hand.
 func (k *recordKind) keepFormerSource(before, after Record) {
-	old, current := k.text(before, "sourceID"), k.text(after, "sourceID")
-	if k.subject != v1alpha1.SubjectScimUser || old == "" || old == current {
+	person, ok := before.(*v1alpha1.Person)
+	current := k.text(after, "sourceID")
+	if !ok || person.Name == "" || current == "" {
 		return
 	}
-	others := slices.DeleteFunc(FormerSources(before), func(id string) bool { return id == old || id == current })
-	former := append([]string{old}, others...)
-	setAnnotation(after, v1alpha1.AnnotationFormerSources, strings.Join(former[:min(len(former), maxFormerSources)], ","))
+	old := person.Spec.SourceID
+	switch {
+	case IsMadeByHand(person):
+		setAnnotation(after, v1alpha1.AnnotationAdopted, current)
+	case person.Spec.Source == v1alpha1.SourceSCIM && old != "" && old != current:
+		others := slices.DeleteFunc(FormerSources(before), func(id string) bool { return id == old || id == current })
+		former := append([]string{old}, others...)
+		setAnnotation(after, v1alpha1.AnnotationFormerSources, strings.Join(former[:min(len(former), maxFormerSources)], ","))
+	}
 }
 
 // findFormer finds out whether the subject is an inactive user whose Person is another

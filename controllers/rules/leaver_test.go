@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -292,7 +293,7 @@ func TestWhatTheClientMayHaveAUserDoToAPerson(t *testing.T) {
 	in.User.Status.Person = reference("unlinked")
 	foreign := linkedJane(func(p *v1alpha1.PersonSpec) { p.Source, p.SourceID = "HR", "4711" })
 	parked := linkedJane(func(p *v1alpha1.PersonSpec) { p.PrimaryEmail = "jane" + ParkedDomain })
-	domains := func(names ...string) Trust { return Trust{BoundDomains: true, Domains: names} }
+	domains := func(names ...string) Trust { return Trust{Domains: []EmailDomains{{Endpoint: "okta", Domains: names}}} }
 	for name, c := range map[string]struct {
 		trust    Trust
 		person   *v1alpha1.Person
@@ -312,9 +313,10 @@ func TestWhatTheClientMayHaveAUserDoToAPerson(t *testing.T) {
 		"gets none that exists outside":            {trust: domains("example.net"), person: byHand, reason: v1alpha1.ReasonEmailDomainNotAllowed},
 		"gets none of before outside":              {trust: domains("example.net"), person: gone, reason: v1alpha1.ReasonEmailDomainNotAllowed},
 		"hears of an active other first":           {trust: Trust{Link: v1alpha1.LinkNever}, person: others, reason: v1alpha1.ReasonPrimaryEmailTaken},
-		"gets back what was unlinked by hand":      {trust: Trust{Link: v1alpha1.LinkNever, BoundDomains: true}, person: unlinked, reason: v1alpha1.ReasonApplied},
+		"gets back what was unlinked by hand":      {trust: Trust{Link: v1alpha1.LinkNever, Domains: domains().Domains}, person: unlinked, reason: v1alpha1.ReasonApplied},
 		"gets one of another source, as by hand":   {trust: Trust{Link: v1alpha1.LinkFormer}, person: foreign, reason: v1alpha1.ReasonLinkNotAllowed},
-		"gets an address back that made way":       {trust: domains("example.net"), person: parked, reason: v1alpha1.ReasonApplied},
+		"gets an address back that made way":       {trust: domains("example.com"), person: parked, reason: v1alpha1.ReasonApplied},
+		"gets no address outside by making way":    {trust: domains("example.net"), person: parked, reason: v1alpha1.ReasonApplied, withheld: v1alpha1.ReasonEmailDomainNotAllowed},
 		"keeps its own address":                    {trust: domains("example.net"), person: own, reason: v1alpha1.ReasonApplied},
 		"moves to no address outside, but is kept": {trust: domains("example.org"), person: moved, reason: v1alpha1.ReasonApplied, withheld: v1alpha1.ReasonEmailDomainNotAllowed},
 	} {
@@ -329,11 +331,91 @@ func TestWhatTheClientMayHaveAUserDoToAPerson(t *testing.T) {
 				t.Fatalf("%s, withheld %q: %s", outcome.Reason, outcome.Withheld(), outcome.Message)
 			}
 			if c.withheld != "" {
-				if after := outcome.After.(*v1alpha1.Person).Spec; after.PrimaryEmail != "jane@example.org" || after.JobTitle != "Chef" {
+				if after := outcome.After.(*v1alpha1.Person).Spec; after.PrimaryEmail != c.person.Spec.PrimaryEmail || after.JobTitle != "Chef" {
 					t.Errorf("%+v", after)
 				}
 			}
 		})
+	}
+}
+
+// TestWhoSaysWhatTheClientMayNotDo: the messages name the ScimEndpoints whose spec has to be changed.
+func TestWhoSaysWhatTheClientMayNotDo(t *testing.T) {
+	set := []*Rule{compiled(t, changed(withSet("primaryEmail", "user.userName")))}
+	byHand := linkedJane(func(p *v1alpha1.PersonSpec) { p.Source, p.SourceID = "", "" })
+	bound := func(endpoint string, domains ...string) EmailDomains {
+		return EmailDomains{Endpoint: endpoint, Domains: domains}
+	}
+	for want, trust := range map[string]Trust{
+		"by spec.linkExisting: Former of ScimEndpoint okta no user gets one that no SCIM client has pushed before; change that,": {Link: v1alpha1.LinkFormer, LinkBy: []string{"okta"}},
+		"by spec.linkExisting: Never of ScimEndpoints entra, okta no user gets a Person that exists; change that,":               {Link: v1alpha1.LinkNever, LinkBy: []string{"entra", "okta"}},
+		"because its domain is not among spec.emailDomains of ScimEndpoint okta; add it,":                                        {Domains: []EmailDomains{bound("entra", "example.com"), bound("okta", "example.net")}},
+		"because its domain is not among spec.emailDomains of ScimEndpoints a, b, c and 2 more; add it,":                         {Domains: []EmailDomains{bound("a"), bound("b"), bound("c"), bound("d"), bound("e")}},
+		"and there is no ScimEndpoint in the namespace whose client may be trusted with it; make one,":                           {Link: v1alpha1.LinkNever},
+		"no user gets it, because there is no ScimEndpoint in the namespace whose client may be trusted with it":                 {Domains: []EmailDomains{{}}},
+	} {
+		in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "jane@example.com"}), Trust: trust}
+		outcome := planned(t, set, in, &memory{persons: []*v1alpha1.Person{byHand}}).Outcomes[0]
+		if !outcome.Failed() || !strings.Contains(outcome.Message, want) {
+			t.Errorf("%s: %s, want %q", outcome.Reason, outcome.Message, want)
+		}
+	}
+}
+
+// TestTheLastAddressOfANewPersonCounts: the rule that makes a Person may give it an address outside of the domains, if
+// another one corrects that; the Person never has it.
+func TestTheLastAddressOfANewPersonCounts(t *testing.T) {
+	corrects := func(domain string) *Rule {
+		return compiled(t, namedRule("second", withSet("primaryEmail", `user.userName.replace("example.com", "`+domain+`")`), withSet("jobTitle", `"Chef"`)))
+	}
+	makes := compiled(t, namedRule("first", withSet("primaryEmail", "user.userName")))
+	in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "jane@example.com"}), Trust: Trust{Domains: []EmailDomains{{Endpoint: "okta", Domains: []string{"example.net"}}}}}
+
+	result := planned(t, []*Rule{makes, corrects("example.net")}, in, &memory{})
+	first, second := result.Outcomes[0], result.Outcomes[1]
+	if first.Reason != v1alpha1.ReasonApplied || !first.Create || first.After.(*v1alpha1.Person).Spec.PrimaryEmail != "jane@example.net" {
+		t.Errorf("%s: %s", first.Reason, first.Message)
+	}
+	if second.Failed() || second.Withheld() != "" || second.After.(*v1alpha1.Person).Spec.PrimaryEmail != "jane@example.net" {
+		t.Errorf("%s: %s", second.Reason, second.Message)
+	}
+
+	for _, set := range [][]*Rule{{makes}, {makes, corrects("example.org")}} {
+		outcomes := planned(t, set, in, &memory{}).Outcomes
+		if first := outcomes[0]; first.Reason != v1alpha1.ReasonEmailDomainNotAllowed || first.After != nil || !strings.Contains(first.Message, "of ScimEndpoint okta") {
+			t.Errorf("%s: %s", first.Reason, first.Message)
+		}
+		for _, later := range outcomes[1:] {
+			if later.Reason != v1alpha1.ReasonTargetNotFound {
+				t.Errorf("%s: %s", later.Reason, later.Message)
+			}
+		}
+	}
+}
+
+// TestWhoHadAPersonBeforeIsNoted: a SCIM user, or somebody's hands.
+func TestWhoHadAPersonBeforeIsNoted(t *testing.T) {
+	set := []*Rule{compiled(t, changed(withSet("jobTitle", `"Chef"`)))}
+	for name, c := range map[string]struct {
+		source, id, former, adopted string
+	}{
+		"a user":         {v1alpha1.SourceSCIM, otherID, otherID, ""},
+		"the same user":  {v1alpha1.SourceSCIM, userID, "", ""},
+		"nobody":         {"", "", "", userID},
+		"another system": {"HR", "4711", "", userID},
+	} {
+		person := linkedJane(func(p *v1alpha1.PersonSpec) { p.Source, p.SourceID = c.source, c.id })
+		after := planned(t, set, Input{User: activeUser(userID, true)}, &memory{persons: []*v1alpha1.Person{person}}).Outcomes[0].After
+		if after == nil {
+			t.Fatalf("%s: no outcome", name)
+		}
+		annotations := after.GetAnnotations()
+		if annotations[v1alpha1.AnnotationFormerSources] != c.former || annotations[v1alpha1.AnnotationAdopted] != c.adopted {
+			t.Errorf("%s: %v", name, annotations)
+		}
+	}
+	if made := planned(t, set, Input{User: activeUser(userID, true)}, &memory{}).Outcomes[0].After; len(made.GetAnnotations()) != 0 {
+		t.Errorf("a new one: %v", made.GetAnnotations())
 	}
 }
 
@@ -344,7 +426,7 @@ func TestAnAddressThatALaterRuleCorrects(t *testing.T) {
 		compiled(t, namedRule("first", withSet("primaryEmail", "user.userName"), withSet("jobTitle", "user.title"))),
 		compiled(t, namedRule("second", withSet("primaryEmail", `user.userName.replace("example.com", "example.net")`))),
 	}
-	in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "jane@example.com", Title: "Chef"}), Trust: Trust{BoundDomains: true, Domains: []string{"example.net"}}}
+	in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "jane@example.com", Title: "Chef"}), Trust: Trust{Domains: []EmailDomains{{Endpoint: "okta", Domains: []string{"example.net"}}}}}
 	own := linkedJane(func(p *v1alpha1.PersonSpec) { p.PrimaryEmail = "jane@example.net" })
 	result := planned(t, set, in, &memory{persons: []*v1alpha1.Person{own}})
 	for _, outcome := range result.Outcomes {

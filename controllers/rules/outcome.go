@@ -31,10 +31,18 @@ type Input struct {
 type Trust struct {
 	// Link says which Persons that exist users may get; "" is LinkByEmail.
 	Link v1alpha1.LinkExisting
-	// BoundDomains says that the primary addresses that Persons get have to be in Domains,
-	// which are folded.
-	BoundDomains bool
-	Domains      []string
+	// LinkBy names the ScimEndpoints that say so.
+	LinkBy []string
+	// Domains bounds the primary addresses that Persons get: to those in the domains of each.
+	Domains []EmailDomains
+}
+
+// EmailDomains are the domains of which a ScimEndpoint's client may speak.
+type EmailDomains struct {
+	// Endpoint is the name of the ScimEndpoint.
+	Endpoint string
+	// Domains are as at the end of folded addresses.
+	Domains []string
 }
 
 // Group is a group that a user is a member of, as expressions see it.

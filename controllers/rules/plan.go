@@ -33,15 +33,17 @@ func Plan(ctx context.Context, rules []*Rule, in Input, dir Directory) (Result, 
 		if err != nil {
 			return Result{}, err
 		}
-		unstable, err := p.unstable(rules, first, failed)
-		if err != nil {
-			return Result{}, err
+		wrong := p.madeOutside(first)
+		if len(wrong) == 0 {
+			if wrong, err = p.unstable(rules, first, failed); err != nil {
+				return Result{}, err
+			}
 		}
-		if len(unstable) == 0 {
+		if len(wrong) == 0 {
 			return p.result(first), nil
 		}
 		// Each round fails at least one rule more, so there is a last one.
-		maps.Copy(failed, unstable)
+		maps.Copy(failed, wrong)
 	}
 }
 
@@ -97,6 +99,9 @@ type step struct {
 	missing bool
 	// absent says that the rule looked for a record and there is none.
 	absent bool
+	// outside says why the Person that the rule makes may not have the primary address that
+	// the rule gives it; "" if it may.
+	outside string
 	// reads are the fields of the record that the rule's values depend on.
 	reads map[string]bool
 }

@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/cel-go/common/types"
 
@@ -94,63 +93,6 @@ func (r *run) search() (Record, error) {
 		return nil, err
 	}
 	return record, nil
-}
-
-// IsMadeByHand reports whether no SCIM client has pushed a Person.
-func IsMadeByHand(person *v1alpha1.Person) bool {
-	return person.Spec.Source != v1alpha1.SourceSCIM && len(FormerSources(person)) == 0
-}
-
-// mayLink refuses a Person that the SCIM client may not have the user get. One whose link to
-// the user somebody has taken off by hand is the user's own.
-func (r *run) mayLink(record Record) error {
-	person, ok := record.(*v1alpha1.Person)
-	if !ok {
-		return nil
-	}
-	if own := r.in.User.Status.Person; own != nil && own.Name == person.Name && person.Spec.SourceID == "" {
-		return nil
-	}
-	if !r.in.Trust.allows(personKind.matchKey(person)) {
-		return &fault{v1alpha1.ReasonEmailDomainNotAllowed, fmt.Sprintf("Person %s has this primaryEmail, and no user gets it, because %s", person.Name, outsideDomains)}
-	}
-	refused := func(why string) error {
-		return &fault{v1alpha1.ReasonLinkNotAllowed, fmt.Sprintf("Person %s has this primaryEmail, and by spec.linkExisting: %s of the ScimEndpoint %s; "+
-			"change that, or the address of one of the two", person.Name, r.in.Trust.Link, why)}
-	}
-	switch r.in.Trust.Link {
-	case v1alpha1.LinkNever:
-		return refused("no user gets a Person that exists")
-	case v1alpha1.LinkFormer:
-		if IsMadeByHand(person) {
-			return refused("no user gets one that no SCIM client has pushed before")
-		}
-	}
-	return nil
-}
-
-// outsideDomains says why nobody gets an address.
-const outsideDomains = "its domain is not among spec.emailDomains of each ScimEndpoint in the namespace that has some; add it, or change the address"
-
-// allows reports whether the client may speak for a folded address.
-func (t Trust) allows(address string) bool {
-	_, domain, _ := strings.Cut(address, "@")
-	return !t.BoundDomains || slices.Contains(t.Domains, domain)
-}
-
-// checkDomain refuses a new primary address outside of the domains that the SCIM client may
-// speak for. A Person that has one keeps it, unless that is to make way, and the rest of the
-// rule is carried out.
-func (r *run) checkDomain(before, after Record, created bool, assigned []string) ([]string, error) {
-	kind := r.kind
-	was, value := kind.matchKey(before), kind.matchKey(after)
-	if kind != personKind || !created && value == was || strings.HasSuffix(was, ParkedDomain) || r.in.Trust.allows(value) {
-		return assigned, nil
-	}
-	if created {
-		return nil, &fault{v1alpha1.ReasonEmailDomainNotAllowed, "no Person gets this primaryEmail, because " + outsideDomains}
-	}
-	return r.withhold(Kept{Field: kind.match, Reason: v1alpha1.ReasonEmailDomainNotAllowed, Because: "of the new one " + outsideDomains}, before, after, assigned), nil
 }
 
 // withhold leaves a field as it was and returns what is assigned after that.

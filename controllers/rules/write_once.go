@@ -66,7 +66,11 @@ func (w *writing) share() {
 		left := w.leftToOthers(s)
 		before, after := current, copyOf(current)
 		for _, field := range w.changes[s] {
-			if w.writes(s, field) {
+			switch {
+			case field == w.kind.match && s.outside != "":
+				// Not even for a moment. The rule that corrects it comes after this one.
+				w.kind.copyField(after, w.last, field)
+			case w.writes(s, field):
 				w.kind.copyField(after, s.outcome.After, field)
 			}
 		}
