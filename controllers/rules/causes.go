@@ -24,6 +24,9 @@ var causes = []struct{ celText, meaning string }{
 	{"max called on empty list", `max() is given an empty list; add a value to it: ([""] + list).max()`},
 	{"a rule cannot make a value", "a rule makes values of the types Contact and Address alone"},
 	{tooLarge, fmt.Sprintf("values that are larger than %d bytes are not compared; cut lists with groups.slice(0, [groups.size(), 100].min())", MaxValuesSize)},
+	{tooFar, fmt.Sprintf("indexOf(), includes(), distinct(), flatten() or a function of sets would cost more than the limit of %d for what it has to walk through; "+
+		"cut lists with groups.slice(0, [groups.size(), 100].min()), and texts with substring()", MaxCost)},
+	{tooManyEntries, fmt.Sprintf("a sum of lists would have more than %d entries", MaxRange)},
 	{tooLong, fmt.Sprintf("a text would be longer than %d bytes, which is the most that replace(), join() and format() make; cut with substring() and slice() what they are given", MaxMadeText)},
 	{"error during formatting", "format() is given a value that the % of its text does not take; %s takes any"},
 	{"unsupported index", "an entry of a list has a whole number; others are found with filter()"},

@@ -101,7 +101,7 @@ func newEnv(variables []variable) (*cel.Env, error) {
 		cel.CostEstimatorOptions(append(estimates(), listEstimates()...)...),
 	}
 	options = append(options, declarations()...)
-	bounded, err := boundedTextMakers(base.NewExpressionsEnv())
+	bounded, err := boundedFunctions(base.NewExpressionsEnv())
 	if err != nil {
 		return nil, err
 	}
@@ -114,9 +114,10 @@ func newEnv(variables []variable) (*cel.Env, error) {
 		EnvOptions:        options,
 		ProgramOptions: []cel.ProgramOption{
 			cel.CostLimit(MaxCost),
+			cel.CostTracking(&callCosts{}),
 			cel.InterruptCheckFrequency(InterruptCheckFrequency),
-			cel.CostTrackerOptions(trackers()...),
-			cel.CustomDecoratorV2(boundComparisons),
+			cel.CostTrackerOptions(append(trackers(), walkTrackers()...)...),
+			cel.CustomDecoratorV2(boundOperators),
 		},
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 	MaxRuleTime = 10 * time.Second
 	// LookupCost is what one call of a function of find costs, in CEL cost units.
 	LookupCost = 100
-	// MaxRange is the most entries that lists.range() makes. Whatever is done with each
+	// MaxRange is the most entries that lists.range() makes, or a sum of lists. Whatever is done with each
 	// entry costs once more, so more of them would reach MaxCost, but only when they are there.
 	MaxRange = MaxCost / 2
 	// InterruptCheckFrequency is the number of steps of a comprehension between two

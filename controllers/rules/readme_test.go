@@ -245,7 +245,7 @@ func limitsTable() string {
 		{"bytes of the values of a rule's expressions together: texts, and 16 for each entry and field", "MaxValuesSize", MaxValuesSize},
 		{"bytes of a text that `replace`, `join` or `format` makes", "MaxMadeText", MaxMadeText},
 		{"time of one run of a rule, in seconds", "MaxRuleTime", int(MaxRuleTime.Seconds())},
-		{"entries that `lists.range` makes", "MaxRange", MaxRange},
+		{"entries that `lists.range` makes, or `+` of two lists", "MaxRange", MaxRange},
 		{"cost of one look-up, in CEL cost units", "LookupCost", LookupCost},
 		{"characters of an expression", "MaxExpressionLength", MaxExpressionLength},
 		{"characters of all expressions of a rule together", "MaxRuleLength", MaxRuleLength},

@@ -4,13 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/google/cel-go/cel"
-	celfunctions "github.com/google/cel-go/common/functions"
-	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
-	"github.com/google/cel-go/interpreter"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -29,30 +25,43 @@ const nodeSize = 16
 // sizeOf adds the size of a value to what was counted before, in bytes. It stops as soon as
 // that exceeds most, so it never takes longer than what is allowed.
 func sizeOf(value ref.Val, counted, most int) int {
-	counted += nodeSize
+	return measure{node: nodeSize, char: 1, most: most}.add(value, counted)
+}
+
+// nodesOf is the number of entries and fields that there are in a value, itself included. It
+// stops as soon as that exceeds most.
+func nodesOf(value ref.Val, most int) int {
+	return measure{node: 1, most: most}.add(value, 0)
+}
+
+// measure says what counts in a value: each node, and each byte of a text.
+type measure struct{ node, char, most int }
+
+func (m measure) add(value ref.Val, counted int) int {
+	counted += m.node
 	switch v := value.(type) {
 	case types.String:
-		return counted + len(v)
+		return counted + m.char*len(v)
 	case types.Bytes:
-		return counted + len(v)
+		return counted + m.char*len(v)
 	case *types.Optional:
 		if v.HasValue() {
-			return sizeOf(v.GetValue(), counted, most)
+			return m.add(v.GetValue(), counted)
 		}
 	case *object:
-		for i := 0; i < len(v.fields) && counted <= most; i++ {
+		for i := 0; i < len(v.fields) && counted <= m.most; i++ {
 			if f := v.fields[i]; f.isSet(v.goValue) {
-				counted = sizeOf(f.get(v.goValue), counted, most)
+				counted = m.add(f.get(v.goValue), counted)
 			}
 		}
 	case traits.Mapper:
-		for it := v.Iterator(); counted <= most && it.HasNext() == types.True; {
+		for it := v.Iterator(); counted <= m.most && it.HasNext() == types.True; {
 			key := it.Next()
-			counted = sizeOf(v.Get(key), sizeOf(key, counted, most), most)
+			counted = m.add(v.Get(key), m.add(key, counted))
 		}
 	case traits.Lister:
-		for it := v.Iterator(); counted <= most && it.HasNext() == types.True; {
-			counted = sizeOf(it.Next(), counted, most)
+		for it := v.Iterator(); counted <= m.most && it.HasNext() == types.True; {
+			counted = m.add(it.Next(), counted)
 		}
 	}
 	return counted
@@ -101,99 +110,4 @@ func sizeJoined(args []ref.Val, most int) int {
 	}
 	entries, _ := list.Size().(types.Int)
 	return sizeOf(list, int(entries)*len(textOf(args[1])), most)
-}
-
-// boundedTextMakers declares textMakers anew, so that they refuse to make more than
-// MaxMadeText.
-func boundedTextMakers(base *cel.Env) ([]cel.EnvOption, error) {
-	var options []cel.EnvOption
-	for _, maker := range textMakers {
-		declared := base.Functions()[maker.function]
-		bindings, err := declared.Bindings()
-		if err != nil {
-			return nil, fmt.Errorf("bindings of %s: %w", maker.function, err)
-		}
-		bounded := false
-		for i, overload := range declared.OverloadDecls() {
-			if overload.ID() != maker.overload {
-				continue
-			}
-			bounded = true
-			options = append(options, cel.Function(maker.function, cel.MemberOverload(overload.ID(), overload.ArgTypes(), overload.ResultType(),
-				cel.FunctionBinding(func(args ...ref.Val) ref.Val {
-					if maker.size(args, MaxMadeText) > MaxMadeText {
-						return types.NewErr(tooLong)
-					}
-					return callBinding(bindings[i], args)
-				}))))
-		}
-		if !bounded {
-			return nil, fmt.Errorf("function %s has no overload %s", maker.function, maker.overload)
-		}
-	}
-	return options, nil
-}
-
-func callBinding(f *celfunctions.Overload, args []ref.Val) ref.Val {
-	if len(args) == 2 && f.Binary != nil {
-		return f.Binary(args[0], args[1])
-	}
-	return f.Function(args...)
-}
-
-// boundedComparison compares two values, unless they are too large: a list that holds
-// another one again and again takes as long to compare as it would written out, and nothing
-// can stop that.
-type boundedComparison struct {
-	interpreter.InterpretableCall
-	compare func(left, right ref.Val) ref.Val
-}
-
-// Exec implements interpreter.InterpretableV2.
-func (b boundedComparison) Exec(frame *interpreter.ExecutionFrame) ref.Val {
-	var values [2]ref.Val
-	for i, arg := range b.Args() {
-		values[i] = arg.Exec(frame)
-	}
-	for _, value := range values {
-		if types.IsUnknownOrError(value) {
-			return value
-		}
-	}
-	for _, value := range values {
-		if sizeOf(value, 0, MaxValuesSize) > MaxValuesSize {
-			return types.NewErr(tooLarge)
-		}
-	}
-	return b.compare(values[0], values[1])
-}
-
-// Eval implements interpreter.Interpretable.
-func (b boundedComparison) Eval(variables interpreter.Activation) ref.Val {
-	return b.Exec(interpreter.AsFrame(variables))
-}
-
-// tooLarge begins the error of a comparison of what is too large.
-const tooLarge = "value too large to compare"
-
-// boundComparisons puts boundedComparison in place of ==, != and in.
-func boundComparisons(step interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
-	call, ok := step.(interpreter.InterpretableCall)
-	if !ok || len(call.Args()) != 2 {
-		return step, nil
-	}
-	switch call.Function() {
-	case operators.Equals:
-		return boundedComparison{call, types.Equal}, nil
-	case operators.NotEquals:
-		return boundedComparison{call, func(left, right ref.Val) ref.Val { return types.Bool(types.Equal(left, right) != types.True) }}, nil
-	case operators.In:
-		return boundedComparison{call, func(left, right ref.Val) ref.Val {
-			if container, ok := right.(traits.Container); ok {
-				return container.Contains(left)
-			}
-			return types.MaybeNoSuchOverloadErr(right)
-		}}, nil
-	}
-	return step, nil
 }
