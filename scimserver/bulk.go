@@ -51,7 +51,7 @@ func (b *bulk) post(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	request, err := scim.ParseBulk(body, b.limits)
+	request, err := decodeInTurn(b.shares, r, body, func() (*scim.BulkRequest, error) { return scim.ParseBulk(body, b.limits) })
 	if err != nil {
 		return response{}, err
 	}

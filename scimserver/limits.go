@@ -1,6 +1,9 @@
 package scimserver
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // The limits of a request. README.md says why each is what it is.
 const (
@@ -37,10 +40,10 @@ const (
 	// maxWholeMembers is how many members a group's answer may have to be made before it is written. That of a larger one is
 	// written while it is made, without a Content-Length.
 	maxWholeMembers = 4096
-	// maxTenantBulks and maxTenantScans are how many bulk requests, and searches of all
-	// resources, of one tenant run at the same time.
+	// maxTenantBulks is how many bulk requests of one tenant run at the same time.
 	maxTenantBulks = 4
-	maxTenantScans = 4
+	// maxQuickList is how many resources a list may have on a page that is made without waiting for a turn.
+	maxQuickList = 200
 	// sharePatience is how long a request waits for room among those.
 	sharePatience = 5 * time.Second
 	// maxMembersAfterPatch is how many members a group may have to be the answer to its PATCH.
@@ -70,6 +73,11 @@ const (
 	// defaultRequestsPerSecond is well above the 25 that Microsoft Entra ID asks for.
 	defaultRequestsPerSecond = 100
 )
+
+// maxTenantTurns is how many requests of one tenant compute for long at the same time: on half of the processors. The
+// others are left to other tenants, whose requests are short and would wait ten milliseconds for each of these that is
+// ready to go on, each time that they go on themselves.
+func maxTenantTurns() int64 { return max(1, int64(runtime.GOMAXPROCS(0))/2) }
 
 // The rates of what nobody has to answer for. They go together for all that have no valid token.
 var (

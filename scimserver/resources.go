@@ -38,7 +38,7 @@ func (h *resources) create(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	wanted, err := scim.DecodeResource(h.rt, body)
+	wanted, err := decodeInTurn(h.shares, r, body, func() (scim.Resource, error) { return scim.DecodeResource(h.rt, body) })
 	if err != nil {
 		return response{}, err
 	}
@@ -107,7 +107,7 @@ func (h *resources) replace(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	wanted, err := scim.DecodeReplacement(h.rt, body)
+	wanted, err := decodeInTurn(h.shares, r, body, func() (*scim.Replacement, error) { return scim.DecodeReplacement(h.rt, body) })
 	if err != nil {
 		return response{}, err
 	}
@@ -132,7 +132,7 @@ func (h *resources) patch(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	patch, err := scim.ParsePatch(body)
+	patch, err := decodeInTurn(h.shares, r, body, func() (*scim.Patch, error) { return scim.ParsePatch(body) })
 	if err != nil {
 		return response{}, err
 	}
@@ -143,7 +143,7 @@ func (h *resources) patch(r *http.Request) (response, error) {
 			current = current.Clone()
 			link(base, h.rt, current)
 		}
-		return scim.ApplyPatch(r.Context(), h.rt, current, patch, profile)
+		return inTurn(h.shares, r, func() (scim.Resource, error) { return scim.ApplyPatch(r.Context(), h.rt, current, patch, profile) })
 	})
 	if err != nil {
 		return response{}, err

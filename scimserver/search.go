@@ -42,7 +42,7 @@ func (h *searches) post(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	request, err := scim.ParseSearch(body)
+	request, err := decodeInTurn(h.shares, r, body, func() (*scim.SearchRequest, error) { return scim.ParseSearch(body) })
 	if err != nil {
 		return response{}, err
 	}
@@ -128,14 +128,30 @@ func looksAtAddresses(q store.Query) bool {
 }
 
 func (h *searches) list(r *http.Request, q store.Query) (store.Page, error) {
-	if q.Scans(h.rt) {
-		release, err := h.shares.scan(r.Context(), tenantOf(r))
-		if err != nil {
-			return store.Page{}, err
-		}
-		defer release()
+	ctx := r.Context()
+	if !q.Scans(h.rt) && q.Page.Count <= maxQuickList {
+		return h.store.List(ctx, tenantOf(r), h.rt, q)
 	}
-	return h.store.List(r.Context(), tenantOf(r), h.rt, q)
+	release, err := h.shares.turn(ctx, tenantOf(r))
+	if err != nil {
+		return store.Page{}, err
+	}
+	defer func() { release() }()
+	admit := q.Admit
+	q.Admit = func(members int) error {
+		// Bodies that hold memory wait for a turn, so who has one must not wait for memory.
+		release()
+		release = func() {}
+		if err := admit(members); err != nil {
+			return err
+		}
+		again, err := h.shares.turn(ctx, tenantOf(r))
+		if err == nil {
+			release = again
+		}
+		return err
+	}
+	return h.store.List(ctx, tenantOf(r), h.rt, q)
 }
 
 // projections returns what the answer has of each type. An endpoint may leave members out of its lists.

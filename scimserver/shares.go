@@ -25,9 +25,9 @@ type shares struct {
 
 // share is what one tenant may hold.
 type share struct {
-	// bodies is in bytes of requests, decoded in bytes of what they become and of answers with members; bulks, scans and
-	// requests are numbers of requests.
-	bodies, decoded, bulks, scans, requests *semaphore.Weighted
+	// bodies is in bytes of requests, decoded in bytes of what they become and of answers with members; bulks and
+	// requests are numbers of requests, turns of those that compute.
+	bodies, decoded, bulks, requests, turns *semaphore.Weighted
 	// users are the requests that hold some of it or wait for it.
 	users int
 }
@@ -49,8 +49,8 @@ func (s *shares) of(tenant string) (own *share, leave func()) {
 			bodies:   semaphore.NewWeighted(maxTenantBodies),
 			decoded:  semaphore.NewWeighted(maxTenantMemory),
 			bulks:    semaphore.NewWeighted(maxTenantBulks),
-			scans:    semaphore.NewWeighted(maxTenantScans),
 			requests: semaphore.NewWeighted(maxTenantRequests),
+			turns:    semaphore.NewWeighted(maxTenantTurns()),
 		}
 		s.tenants[tenant] = own
 	}
@@ -109,11 +109,30 @@ func (s *shares) bulk(ctx context.Context, tenant string) (release func(), err e
 	return s.one(ctx, own.bulks, leave, "bulk requests")
 }
 
-// scan waits until the tenant may look through all of its resources once more, or
-// returns a 429.
-func (s *shares) scan(ctx context.Context, tenant string) (release func(), err error) {
+// turn waits until the tenant may compute for long once more: look through all of its resources, make a long list, decode
+// a large body, apply a PATCH. A tenant that does as much of that at once as it may is 429.
+func (s *shares) turn(ctx context.Context, tenant string) (release func(), err error) {
 	own, leave := s.of(tenant)
-	return s.one(ctx, own.scans, leave, "searches that no index serves")
+	return s.one(ctx, own.turns, leave, "requests that take long to compute")
+}
+
+// inTurn does work when it is the turn of the request's tenant.
+func inTurn[T any](s *shares, r *http.Request, work func() (T, error)) (T, error) {
+	release, err := s.turn(r.Context(), tenantOf(r))
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer release()
+	return work()
+}
+
+// decodeInTurn decodes a body, a large one when it is the turn of the tenant.
+func decodeInTurn[T any](s *shares, r *http.Request, body []byte, decode func() (T, error)) (T, error) {
+	if len(body) <= maxSmallBody {
+		return decode()
+	}
+	return inTurn(s, r, decode)
 }
 
 func (s *shares) one(ctx context.Context, of *semaphore.Weighted, leave func(), what string) (release func(), err error) {

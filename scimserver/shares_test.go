@@ -76,7 +76,7 @@ func TestOneTenantCannotKeepTheOthersOut(t *testing.T) {
 	}{
 		"by large bodies":                   {largeGroup, 1, smallGroup, http.StatusCreated},
 		"by bulk requests":                  {bulk, maxTenantBulks, largeGroup, http.StatusOK},
-		"by looking through all it has":     {scan, maxTenantScans, bulk, http.StatusOK},
+		"by looking through all it has":     {scan, int(maxTenantTurns()), bulk, http.StatusOK},
 		"by small bodies of unknown size":   {smallGroup, 20, largeGroup, http.StatusCreated},
 		"by anything that holds but itself": {user, 20, largeGroup, http.StatusCreated},
 	} {
@@ -207,5 +207,86 @@ func TestBodiesHaveSoManyValues(t *testing.T) {
 				t.Errorf("%s with %d values: got %d %s", path, values, w.Code, w.Body)
 			}
 		}
+	}
+}
+
+// admittingStore asks, as a list of groups with members does, whether there is room for them.
+type admittingStore struct {
+	brokenStore
+	asked chan struct{}
+}
+
+func (s *admittingStore) List(_ context.Context, _ string, _ *scim.ResourceType, q store.Query) (store.Page, error) {
+	close(s.asked)
+	return store.Page{}, q.Admit(maxListedMembers)
+}
+
+func TestWhoWaitsForMemoryHoldsNoTurn(t *testing.T) {
+	lists := &admittingStore{asked: make(chan struct{})}
+	s := newServer(lists, anyTenant{}, Options{Logger: (&logBuffer{}).logger()})
+	s.shares.patience = time.Minute
+	free, err := s.shares.memory(t.Context(), "busy", maxTenantMemory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan int)
+	go func() { answered <- serve(s, as("busy", request(http.MethodGet, "/scim/v2/Groups", ""))).Code }()
+	<-lists.asked
+	for range maxTenantTurns() { // what a body that holds the memory needs, to be decoded and give it back
+		release, err := s.shares.turn(t.Context(), "busy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		release()
+	}
+	free()
+	if code := <-answered; code != http.StatusOK {
+		t.Errorf("the list got %d", code)
+	}
+}
+
+// changingStore has one user, who can be changed.
+type changingStore struct{ heldStore }
+
+func (s *changingStore) Update(
+	_ context.Context, _ string, _ *scim.ResourceType, id, _ string, mutate store.Mutate,
+) (store.Updated, error) {
+	changed, err := mutate(scim.Resource{"id": id, "userName": "babs"})
+	return store.Updated{Resource: changed, Changed: true}, err
+}
+
+func TestComputingTakesTurns(t *testing.T) {
+	s := newServer(&changingStore{}, anyTenant{}, Options{Logger: (&logBuffer{}).logger()})
+	s.shares.patience = 10 * time.Millisecond
+	for range maxTenantTurns() {
+		release, err := s.shares.turn(t.Context(), "computing")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
+	}
+	large := strings.Repeat(" ", maxSmallBody)
+	for name, test := range map[string]struct {
+		method, path, body string
+		turn               bool
+	}{
+		"a PATCH":       {http.MethodPatch, "/Users/1", `{"Operations":[{"op":"replace","value":{"title":"x"}}]}`, true},
+		"a large body":  {http.MethodPost, "/Users", `{"userName":"babs"}` + large, true},
+		"a large PUT":   {http.MethodPut, "/Users/1", `{"userName":"babs"}` + large, true},
+		"a large bulk":  {http.MethodPost, "/Bulk", `{"Operations":[]}` + large, true},
+		"a large query": {http.MethodPost, "/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"count":1}` + large, true},
+		"a long list":   {http.MethodGet, "/Users?count=1000", "", true},
+		"a sorted list": {http.MethodGet, "/Users?sortBy=title", "", true},
+		"a short list":  {http.MethodGet, "/Users", "", false},
+		"a user":        {http.MethodPost, "/Users", `{"userName":"babs"}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for tenant, refused := range map[string]bool{"computing": test.turn, "other": false} {
+				w := serve(s, as(tenant, request(test.method, "/scim/v2"+test.path, test.body)))
+				if (w.Code == http.StatusTooManyRequests) != refused {
+					t.Errorf("tenant %s got %d %s", tenant, w.Code, w.Body)
+				}
+			}
+		})
 	}
 }
