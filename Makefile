@@ -70,7 +70,7 @@ test: ## Run all tests against one real control plane.
 test-race: ## Run with the race detector what is concurrent (or TESTARGS): the SCIM server, its store, the cache, controllers' specs labelled race.
 	@go build -o bin/testrun ./hack/testenv/cmd/testrun
 	@CGO_ENABLED=1 bin/testrun -- bash -c '$(if $(filter ./...,$(TESTARGS)),\
-		go test -race -timeout 40m ./api/... ./scimserver ./scimserver/store && go test -race -timeout 40m ./controllers -ginkgo.label-filter=race,\
+		go test -race -timeout 40m ./api/... ./scimserver ./scimserver/store ./controllers/fairqueue && go test -race -timeout 40m ./controllers -ginkgo.label-filter=race,\
 		go test -race -timeout 40m $(TESTARGS))'
 
 .PHONY: e2e
