@@ -29,9 +29,9 @@ func sizeOf(value ref.Val, counted, most int) int {
 }
 
 // nodesOf is the number of entries and fields that there are in a value, itself included. It
-// stops as soon as that exceeds most.
-func nodesOf(value ref.Val, most int) int {
-	return measure{node: 1, most: most}.add(value, 0)
+// stops as soon as that exceeds MaxCost.
+func nodesOf(value ref.Val) int {
+	return measure{node: 1, most: MaxCost}.add(value, 0)
 }
 
 // measure says what counts in a value: each node, and each byte of a text.

@@ -45,13 +45,13 @@ var walkers = []struct {
 	{"charAt", []string{"string_char_at_int"}, func(args []ref.Val) uint64 { return costOfText(args[0]) }},
 }
 
-func costOfEntries(args []ref.Val) uint64 { return uint64(nodesOf(args[0], MaxCost)) }
+func costOfEntries(args []ref.Val) uint64 { return uint64(nodesOf(args[0])) }
 
 func costOfSets(args []ref.Val) uint64 { return max(pairs(args[0], args[1]), pairs(args[1], args[0])) }
 
 // pairs is what it costs to compare each entry of one list with all of another one.
 func pairs(one, other ref.Val) uint64 {
-	return uint64(entriesOf(one)) * uint64(nodesOf(other, MaxCost))
+	return uint64(entriesOf(one)) * uint64(nodesOf(other))
 }
 
 // entriesOf is the number of entries of a list, at most one more than MaxCost.
@@ -155,8 +155,15 @@ func walkTrackers() []interpreter.CostTrackerOption {
 	return options
 }
 
-// walked is what a walk has cost; 1 if it was not begun.
+// refusedCost is what it costs to find out that a walk or a comparison is too much, which an
+// expression can go on after: ||, && and the loops take no notice of an error that changes nothing.
+const refusedCost = MaxCost / 10
+
+// walked is what a walk has cost.
 func walked(cost func(args []ref.Val) uint64, args []ref.Val, result ref.Val) *uint64 {
+	if failed, ok := result.(*types.Err); ok && (failed.String() == tooFar || failed.String() == tooLarge) {
+		return new(uint64(refusedCost))
+	}
 	if types.IsUnknownOrError(result) || slices.ContainsFunc(args, types.IsUnknownOrError) {
 		return new(uint64(1))
 	}
@@ -177,7 +184,7 @@ func (c *callCosts) CallCost(function, overloadID string, args []ref.Val, result
 		}
 	case operators.In:
 		if _, isMap := args[1].(traits.Mapper); isMap {
-			return new(uint64(nodesOf(args[0], MaxCost)))
+			return new(uint64(nodesOf(args[0])))
 		}
 		if cost := comparisonCost(args, result); cost != nil {
 			return cost
@@ -202,5 +209,5 @@ func comparisonCost(args []ref.Val, result ref.Val) *uint64 {
 	if len(args) != 2 || !holdsOthers(args[0]) || !holdsOthers(args[1]) {
 		return nil
 	}
-	return walked(func(args []ref.Val) uint64 { return uint64(nodesOf(args[0], MaxCost) + nodesOf(args[1], MaxCost)) }, args, result)
+	return walked(func(args []ref.Val) uint64 { return uint64(nodesOf(args[0]) + nodesOf(args[1])) }, args, result)
 }

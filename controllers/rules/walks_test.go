@@ -84,7 +84,7 @@ func TestCostIsWhatIsWalkedThrough(t *testing.T) {
 			fields := types.NewRefValMap(types.DefaultTypeAdapter, map[ref.Val]ref.Val{
 				types.String("list"): list, types.String("first"): list.Get(types.IntZero), types.String("last"): list.Get(types.Int(19)),
 				types.String("others"): alike(20, 41, &times),
-			}).(traits.Mapper)
+			})
 			_, cost := evaluated(t, expression, fields)
 			if times/perUnit > int(cost) {
 				t.Errorf("%d comparisons cost %d", times, cost)
@@ -161,9 +161,21 @@ func (s shut) Iterator() traits.Iterator {
 }
 
 func TestMapIsAskedForTheKeyAlone(t *testing.T) {
-	fields := shut{types.NewStringInterfaceMap(types.DefaultTypeAdapter, map[string]any{"a": 1, "b": 2}).(traits.Mapper), t}
+	fields := shut{types.NewStringInterfaceMap(types.DefaultTypeAdapter, map[string]any{"a": 1, "b": 2}), t}
 	value, cost := evaluated(t, `"a" in customFields && !("c" in customFields)`, fields)
 	if value != types.True || cost > 20 {
 		t.Errorf("%v for %d", value, cost)
+	}
+}
+
+// TestRefusalsAddUp has a loop go on after each refusal.
+func TestRefusalsAddUp(t *testing.T) {
+	large := `[1]` + strings.Repeat(`.map(a, [a, a, a, a, a, a, a, a, a, a])`, 6)
+	for _, refused := range []string{`[b].includes(b)`, `b == b`, `b in [b]`} {
+		rule := compiled(t, changed(withExpression("x", large+`.exists(b, lists.range(1000).exists(i, `+refused+` && i < 0))`), withSet("vip", "x")))
+		outcome := planned(t, []*Rule{rule}, Input{User: activeUser(userID, true)}, &memory{}).Outcomes[0]
+		if outcome.Reason != v1alpha1.ReasonExpressionError || !strings.Contains(outcome.Message, "was stopped for this subject at the limit of 1000000 cost units") {
+			t.Errorf("%s: %s: %s", refused, outcome.Reason, outcome.Message)
+		}
 	}
 }
