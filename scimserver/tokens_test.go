@@ -50,6 +50,15 @@ var _ = Describe("Tokens", func() {
 		Expect(mine.do(ctx, "GET", "/Users", nil).ids()).To(Equal([]string{id}))
 	})
 
+	It("open nothing in a namespace that the operator does not work in", func(ctx SpecContext) {
+		namespace, other := env.Namespace(ctx, GinkgoT()), env.Namespace(ctx, GinkgoT())
+		newEndpoint(ctx, namespace, "okta", tokenFor(namespace))
+		newEndpoint(ctx, other, "okta", tokenFor(other))
+		r := startReplica(ctx, namespace)
+		Eventually(status(ctx, r, tokenFor(namespace))).Should(Equal(200))
+		Expect(status(ctx, r, tokenFor(other))()).To(Equal(401))
+	})
+
 	It("are refused unless everything about them is right", func(ctx SpecContext) {
 		namespace := env.Namespace(ctx, GinkgoT())
 		token := func(name string) string { return tokenFor(namespace) + "-" + name }

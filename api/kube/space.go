@@ -25,6 +25,8 @@ type space struct {
 	scheme    *runtime.Scheme
 	log       logr.Logger
 	started   atomic.Bool
+	// abandoned says that the others have stopped waiting.
+	abandoned atomic.Bool
 
 	mu        sync.Mutex
 	informers map[schema.GroupVersionKind]cache.Informer
@@ -158,6 +160,17 @@ func (s *space) complete() bool {
 		}
 	}
 	return s.started.Load()
+}
+
+// givenUp reports whether the others go on without the namespace: from when something there could not be read for a while,
+// whatever the tries say that follow, until all is known.
+func (s *space) givenUp(health *InformerHealth) bool {
+	if s.complete() {
+		s.abandoned.Store(false)
+	} else if health.gaveUp(s.namespace) {
+		s.abandoned.Store(true)
+	}
+	return s.abandoned.Load()
 }
 
 // onceComplete runs f when the namespace is complete for the first time, or now if it has been.

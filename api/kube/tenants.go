@@ -219,7 +219,7 @@ func (t *tenants) WaitForCacheSync(ctx context.Context) bool {
 	}
 	return poll(ctx, func() bool {
 		for _, s := range t.spaces {
-			if !ready(s) && !t.health.gaveUp(s.namespace) {
+			if !ready(s) && !s.givenUp(t.health) {
 				return false
 			}
 		}

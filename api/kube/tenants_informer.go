@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -66,7 +67,7 @@ func (i *tenantsInformer) AddIndexers(indexers toolscache.Indexers) error {
 // HasSynced implements cache.Informer.
 func (i *tenantsInformer) HasSynced() bool {
 	for namespace, part := range i.parts {
-		if !part.HasSynced() && !i.tenants.health.gaveUp(namespace) {
+		if !part.HasSynced() && !i.tenants.spaces[namespace].givenUp(i.tenants.health) {
 			return false
 		}
 	}
@@ -123,10 +124,12 @@ func (r *tenantsRegistration) remove() error {
 // HasSynced implements toolscache.ResourceEventHandlerRegistration.
 func (r *tenantsRegistration) HasSynced() bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	parts := maps.Clone(r.parts) // a namespace that is complete adds to them, and is asked here
+	r.mu.Unlock()
+	tenants := r.informer.tenants
 	for namespace := range r.informer.parts {
-		registration := r.parts[namespace]
-		if (registration == nil || !registration.HasSynced()) && !r.informer.tenants.health.gaveUp(namespace) {
+		registration := parts[namespace]
+		if (registration == nil || !registration.HasSynced()) && !tenants.spaces[namespace].givenUp(tenants.health) {
 			return false
 		}
 	}

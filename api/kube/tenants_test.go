@@ -2,6 +2,8 @@ package kube
 
 import (
 	"context"
+	"errors"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -126,6 +128,12 @@ func TestNamespacesDoNotWaitForEachOther(t *testing.T) {
 	g.Expect(informer.HasSynced()).To(BeTrue())
 	g.Eventually(handled.HasSynced).Should(BeTrue())
 	g.Eventually(handled.HasSyncedChecker().Done()).Should(BeClosed())
+
+	// An API server that is away for a moment says nothing of the right.
+	health.note(shut, "Person", new(reading("")), &net.OpError{Op: "dial", Err: errors.New("connection refused")})
+	g.Expect(health.Faults()).To(BeEmpty())
+	g.Expect(informer.HasSynced()).To(BeTrue(), "nobody waits for the namespace again")
+	g.Expect(handled.HasSynced()).To(BeTrue())
 
 	all := func() []string {
 		list := &v1alpha1.PersonList{}
