@@ -42,6 +42,9 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err := r.status.noteRerun(ctx, user); err != nil {
 		return r.status.fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
 	}
+	if err := r.noteReturn(ctx, user); err != nil {
+		return r.status.fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
+	}
 	before := user.DeepCopy()
 	if !user.DeletionTimestamp.IsZero() {
 		held, err := r.deprovision(ctx, user)
@@ -144,6 +147,19 @@ func (d directory) userInput(ctx context.Context, user *v1alpha1.ScimUser) (rule
 		return rules.Input{}, err
 	}
 	return rules.Input{User: user.DeepCopy(), Groups: groups, DefaultOrganization: organization, Trust: trustIn(endpoints, user)}, nil
+}
+
+// noteReturn takes down that a user is in use again before anything is done for it. Were its Person enabled first, and
+// that not taken down because the process ends or the client changes the user once more, then to disable the Person
+// again would pass for what has counted already.
+func (r *userReconciler) noteReturn(ctx context.Context, user *v1alpha1.ScimUser) error {
+	if !isInUse(user) || user.Status.DeprovisionedAt == nil {
+		return nil
+	}
+	before := user.DeepCopy()
+	user.Status.DeprovisionedAt = nil
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	return failedTo("note that the user is in use again", r.client.Status().Patch(ctx, user, patch))
 }
 
 // ensureFinalizer puts the finalizer on a user that lost it or that somebody else
