@@ -32,8 +32,8 @@ const (
 // likely ones. It is a namespace's own.
 type Salt []byte
 
-// Name is derived from a value: 52 lower-case letters and digits. Each domain has names of its
-// own, which does not contain a zero byte.
+// Name is derived from a value: 52 lower-case letters and digits. A domain, which holds no zero
+// byte, has names of its own.
 func (s Salt) Name(domain, value string) string {
 	mac := hmac.New(sha256.New, s)
 	mac.Write([]byte(domain + "\x00" + value))
