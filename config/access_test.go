@@ -294,12 +294,22 @@ var _ = Describe("the policies", Ordered, func() {
 		}).Should(BeTrue())
 	})
 
-	It("let the operator delete users, but no Person", func(ctx SpecContext) {
+	It("let the operator delete users, and of Persons those whom retention is for", func(ctx SpecContext) {
 		Expect(actAs("operator").Delete(ctx, createUser(ctx))).To(Succeed())
 		person := &v1alpha1.Person{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, GenerateName: "person-"},
 			Spec: v1alpha1.PersonSpec{Name: "Bob", PrimaryEmail: "bob@example.com"}}
 		Expect(actAs("operator").Create(ctx, person)).To(Succeed())
 		Expect(apierrors.IsForbidden(actAs("operator").Delete(ctx, person))).To(BeTrue())
+		person.Spec.Source, person.Spec.SourceID = v1alpha1.SourceSCIM, "01a21007-a2f8-76d0-b28a-000000000001"
+		Expect(admin.Update(ctx, person)).To(Succeed())
+		Expect(apierrors.IsForbidden(actAs("operator").Delete(ctx, person))).To(BeTrue(), "in use")
+		person.Spec.Disabled = true
+		person.Annotations = map[string]string{v1alpha1.AnnotationProtected: "true"}
+		Expect(admin.Update(ctx, person)).To(Succeed())
+		Expect(apierrors.IsForbidden(actAs("operator").Delete(ctx, person))).To(BeTrue(), "protected")
+		person.Annotations = nil
+		Expect(admin.Update(ctx, person)).To(Succeed())
+		Expect(actAs("operator").Delete(ctx, person)).To(Succeed())
 	})
 
 	It("do not keep a namespace from being deleted", func(ctx SpecContext) {

@@ -75,6 +75,9 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	person, ok := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person)
 	noteDisabled(user, ok && person.Spec.Disabled, r.runner.clock.Now())
 	user.Status.FormerPerson = nil
+	if user.IsActive() {
+		user.Status.PersonDeletedAt = nil
+	}
 	if done.former != "" {
 		user.Status.FormerPerson = &v1alpha1.RecordReference{Name: done.former}
 	}
@@ -222,7 +225,7 @@ func userVerdict(done *run, instead bool) verdict {
 	}
 	var unmet []string
 	for _, outcome := range done.outcomes {
-		if outcome.Reason == v1alpha1.ReasonPersonTakenOver {
+		if outcome.Reason == v1alpha1.ReasonPersonTakenOver || outcome.Reason == v1alpha1.ReasonPersonDeleted {
 			return readyVerdict(outcome.Reason, outcome.Message)
 		}
 		unmet = append(unmet, outcome.Message)

@@ -111,7 +111,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if !o.Exclusive {
 		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), salts: s.runner.salts, clock: o.Clock}
 	}
-	return errors.Join(s.publish(ctx), s.reportFaults(), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints())
+	return errors.Join(s.publish(ctx), s.reportFaults(), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints(), s.retention(ctx))
 }
 
 // setup holds what the controllers share.
@@ -240,6 +240,22 @@ func (s *setup) endpoints() error {
 				Watches(&corev1.Secret{}, onChange(s.find.endpointOfSecret)).
 				Watches(&v1alpha1.Organization{}, onChange(s.find.endpointsOfOrganization))
 		})
+}
+
+// retention deletes the Persons of those who left long ago, where an endpoint says so.
+func (s *setup) retention(ctx context.Context) error {
+	index, err := newLeavers(ctx, s.mgr.GetCache())
+	if err != nil {
+		return err
+	}
+	reconciler := &retentionReconciler{
+		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, clock: s.options.Clock, leavers: index,
+		claims: s.runner.claims, interval: retentionCounts * s.options.CountInterval,
+	}
+	return s.complete("retention", 1, reconciler, func(b *builder.Builder) {
+		b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges).
+			Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfSiblings))
+	})
 }
 
 // specChanges leaves out status and metadata changes. A deletion counts as a change

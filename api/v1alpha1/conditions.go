@@ -103,6 +103,9 @@ const (
 	// ReasonPersonTakenOver means that the user is inactive and that the Person it had is
 	// another user's now, as when somebody is hired again: the rules do nothing for it.
 	ReasonPersonTakenOver = "PersonTakenOver"
+	// ReasonPersonDeleted means that the user is inactive and that spec.retention of a
+	// ScimEndpoint has deleted the Person it had: the rules do nothing for it.
+	ReasonPersonDeleted = "PersonDeleted"
 	// ReasonPersonMissing means that no rule gave this user a Person; the message
 	// names the condition that was not met.
 	ReasonPersonMissing = "PersonMissing"

@@ -176,7 +176,8 @@ type PersonStatus struct {
 }
 
 // Person is the R-Service person record. Provisioning creates, updates, disables
-// and enables it, and never deletes it: it outlives its ScimUser.
+// and enables it. It outlives its ScimUser, and is deleted by provisioning only where
+// spec.retention of a ScimEndpoint says so.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,path=persons,shortName=pe,categories=scim

@@ -116,6 +116,10 @@ type ScimEndpointSpec struct {
 	// defaults of its fields.
 	// +optional
 	Safety ScimEndpointSafety `json:"safety,omitempty,omitzero"`
+	// retention is how long what provisioning keeps of people who have left is kept. It holds for
+	// the whole namespace; of several endpoints the first one by name decides. Unset: for ever.
+	// +optional
+	Retention ScimEndpointRetention `json:"retention,omitempty,omitzero"`
 }
 
 // LinkExisting says which Persons that exist already a user may get.
@@ -169,6 +173,19 @@ type ScimEndpointSafety struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
 	MinCountPerDay *int32 `json:"minCountPerDay,omitempty"`
+}
+
+// ScimEndpointRetention lets provisioning delete Persons, which it does not otherwise.
+type ScimEndpointRetention struct {
+	// disabledPersonDays is after how many days a Person is deleted that provisioning has disabled,
+	// while its user is inactive or gone. One that somebody has disabled by hand, or that has the
+	// annotation provisioning.rservice.dev/protected, stays. Deleting begins a day after this is set
+	// or made less, takes at most 1 % of the namespace's Persons in a day, or 10 where that is
+	// more, and pauses while the safety brake holds anything. Unset: they are kept for ever.
+	// +optional
+	// +kubebuilder:validation:Minimum=7
+	// +kubebuilder:validation:Maximum=36500
+	DisabledPersonDays *int32 `json:"disabledPersonDays,omitempty"`
 }
 
 // ScimEndpointLimits bounds what each token of an endpoint may ask of each replica of
@@ -249,6 +266,28 @@ type HeldDisables struct {
 	ReleasedAt *Timestamp `json:"releasedAt,omitempty"`
 }
 
+// RetentionStatus tells what spec.retention does.
+type RetentionStatus struct {
+	// days is what spec.retention.disabledPersonDays was when it was seen last.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Days int32 `json:"days,omitempty"`
+	// startsAt is from when on Persons are deleted: a day after that was set or made less.
+	// +required
+	StartsAt Timestamp `json:"startsAt,omitempty,omitzero"`
+	// due is how many Persons at most are due and not deleted yet. It follows within an hour.
+	// +optional
+	// +kubebuilder:default=0
+	Due int64 `json:"due"`
+	// dayStartedAt is when the day began in which deletedInDay is counted.
+	// +required
+	DayStartedAt Timestamp `json:"dayStartedAt,omitempty,omitzero"`
+	// deletedInDay is how many Persons were chosen to be deleted in that day.
+	// +optional
+	// +kubebuilder:default=0
+	DeletedInDay int64 `json:"deletedInDay"`
+}
+
 // ScimEndpointStatus is the connection information.
 type ScimEndpointStatus struct {
 	// conditions are Ready and, while they apply, Reconciling, Stalled, Held and Unreadable.
@@ -296,6 +335,9 @@ type ScimEndpointStatus struct {
 	// there never were any.
 	// +optional
 	Held *HeldDisables `json:"held,omitempty"`
+	// retention tells of what spec.retention deletes. Unset: nothing.
+	// +optional
+	Retention *RetentionStatus `json:"retention,omitempty"`
 }
 
 // ScimEndpoint is the connection of one SCIM client: its bearer token and its

@@ -275,6 +275,10 @@ type ScimUserStatus struct {
 	// While it is set, the user is inactive and rules make no Person for it.
 	// +optional
 	FormerPerson *RecordReference `json:"formerPerson,omitempty"`
+	// personDeletedAt is when spec.retention of a ScimEndpoint deleted the Person of this user.
+	// While the user is inactive, rules make no other one.
+	// +optional
+	PersonDeletedAt *Timestamp `json:"personDeletedAt,omitempty"`
 	// deprovisionedAt is since when the Person of this user, whom the client has deactivated or
 	// deleted, has been known to be disabled. Unset while the user is active. What would enable
 	// the Person while it is set is the rules' doing, and what disables it again does not

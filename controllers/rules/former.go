@@ -56,6 +56,8 @@ func (p *planner) findFormer(ctx context.Context, dir Directory) error {
 		return err
 	case person != nil:
 		p.former = person.Name
+	case status.PersonDeletedAt != nil:
+		p.expired = true
 	case status.FormerPerson != nil:
 		// The Person may have been deleted since, and with it what it told.
 		p.former = status.FormerPerson.Name
@@ -80,8 +82,14 @@ func (p *planner) findLast(ctx context.Context, dir Directory, name string) erro
 	return nil
 }
 
-// leftAlone is the outcome of a rule for a user whose Person is another one's.
+// leftAlone is the outcome of a rule for a user whose Person is another one's, or was deleted.
 func (p *planner) leftAlone(rule *Rule) Outcome {
+	if p.expired {
+		return Outcome{
+			Rule: rule.name, Generation: rule.generation, Kind: rule.record.kind, Reason: v1alpha1.ReasonPersonDeleted,
+			Message: fmt.Sprintf("rule %s does nothing, because the user is inactive and its Person was deleted by spec.retention of the ScimEndpoint", rule.name),
+		}
+	}
 	return Outcome{
 		Rule: rule.name, Generation: rule.generation, Kind: rule.record.kind, Reason: v1alpha1.ReasonPersonTakenOver,
 		Message: fmt.Sprintf("rule %s does nothing, because the user is inactive and its Person, %s, went over to another user",

@@ -92,7 +92,7 @@ type Outcome struct {
 	Rule       string
 	Generation int64
 	// Reason is one of the reasons of a rule's outcome in package v1alpha1. Every
-	// reason but Applied, NoChange, ConditionNotMet, NotNeeded and PersonTakenOver is a
+	// reason but Applied, NoChange, ConditionNotMet, NotNeeded, PersonTakenOver and PersonDeleted is a
 	// failure: nothing of this rule is to be written.
 	Reason string
 	// Message says it in words: the rule, the place in the rule and the cause. It
@@ -147,7 +147,7 @@ func (o Outcome) Failed() bool {
 // Skipped reports whether the rule had nothing to decide for the subject.
 func (o Outcome) Skipped() bool {
 	switch o.Reason {
-	case v1alpha1.ReasonConditionNotMet, v1alpha1.ReasonNotNeeded, v1alpha1.ReasonPersonTakenOver:
+	case v1alpha1.ReasonConditionNotMet, v1alpha1.ReasonNotNeeded, v1alpha1.ReasonPersonTakenOver, v1alpha1.ReasonPersonDeleted:
 		return true
 	}
 	return false

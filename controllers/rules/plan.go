@@ -64,6 +64,8 @@ type planner struct {
 	linked records
 	// former is the name of the Person of an inactive user that is another one's by now.
 	former string
+	// expired says that the Person of an inactive user was deleted, and none is to be made.
+	expired bool
 	// variables are the variables that a rule has asked for, by name.
 	variables map[string]ref.Val
 }
@@ -197,7 +199,7 @@ func (p *planner) step(rule *Rule, records records, failed map[*Rule]Outcome) (s
 
 func (p *planner) run(done *step, records records) error {
 	rule := done.rule
-	if p.former != "" {
+	if p.former != "" || p.expired {
 		done.outcome = p.leftAlone(rule)
 		return nil
 	}
