@@ -1,8 +1,11 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,9 +25,10 @@ const (
 	defaultMinCountPerDay    = 20
 )
 
-// brake stands before everything that disables Persons. It holds what would be too
-// many at once. What is held is on the subject, in status.heldGeneration: as long as
-// that is set only a release lets go of it, however much time passes.
+// brake stands before everything that disables or enables Persons or gives them another
+// primary e-mail address. It holds what would be too many at once. What is held is on the
+// subject, in status.heldGeneration: as long as that is set only a release lets go of it,
+// however much time passes.
 type brake struct {
 	client   client.Client
 	clock    clock.PassiveClock
@@ -32,47 +36,82 @@ type brake struct {
 	forecast *forecaster
 }
 
-// hold says that a Person is not to be disabled for now. The zero value is none.
+// hold says what is not to happen to a Person for now. The zero value is nothing.
 type hold struct {
 	generation int64
-	// cause is who wants the Person disabled; "" where it has no user.
+	// effects are what is held, in the order of their names.
+	effects []effect
+	// cause is who wants the Person disabled or enabled, or, where only its address is held,
+	// changed; "" where it has no user.
 	cause v1alpha1.HeldCause
 	// endpoint is the ScimEndpoint that releases, "" where the namespace has none.
 	endpoint string
 }
 
-// holdOf is the hold that a user is under.
+// holdOf is the hold that a user is under. That of an earlier version of the operator, which
+// named no effects, is on disabling.
 func holdOf(user *v1alpha1.ScimUser) hold {
-	return hold{generation: user.Status.HeldGeneration, cause: user.Status.HeldCause}
+	h := hold{generation: user.Status.HeldGeneration, effects: user.Status.HeldEffects, cause: user.Status.HeldCause}
+	if h.on() && len(h.effects) == 0 {
+		h.effects = []effect{v1alpha1.HeldDisable}
+	}
+	return h
+}
+
+// holdOfOrphan is the hold that a Person without a user is under.
+func holdOfOrphan(person *v1alpha1.Person) hold {
+	return hold{generation: person.Status.HeldGeneration, effects: []effect{v1alpha1.HeldDisable}}
 }
 
 // keepIn writes the hold into the status of a user.
 func (h hold) keepIn(status *v1alpha1.ScimUserStatus) {
-	status.HeldGeneration, status.HeldCause = h.generation, h.cause
+	status.HeldGeneration, status.HeldEffects, status.HeldCause = h.generation, h.effects, h.cause
 }
 
 func (h hold) on() bool { return h.generation != 0 }
 
-// disableRequest is a Person that is about to be disabled.
-type disableRequest struct {
+// covers reports whether an effect is held.
+func (h hold) covers(e effect) bool { return h.on() && slices.Contains(h.effects, e) }
+
+// with is one hold of what both hold, under the newer generation: a release of the older one
+// must not let go of what is newer.
+func (h hold) with(other hold) hold {
+	both := hold{generation: max(h.generation, other.generation), cause: h.cause, endpoint: cmp.Or(h.endpoint, other.endpoint)}
+	if !h.decides() && other.on() {
+		both.cause = other.cause
+	}
+	both.effects = slices.Compact(slices.Sorted(slices.Values(slices.Concat(h.effects, other.effects))))
+	return both
+}
+
+// decides reports whether the hold is on who is in use.
+func (h hold) decides() bool { return h.covers(v1alpha1.HeldDisable) || h.covers(v1alpha1.HeldEnable) }
+
+// request is an effect that is about to come about on a Person.
+type request struct {
 	namespace, person string
+	effect            effect
+	// others are Persons that get their addresses with this one or not at all, and blocked says
+	// that the effect cannot come about, because what it waits for is held.
+	others  []string
+	blocked bool
 	// held is the hold that the Person is under already.
 	held hold
-	// rules are those that disable it; nil where the client has the user out of use, which
-	// needs no look at what the rules do to others.
+	// rules are those whose doing it is; nil where it is the client's, which needs no look at
+	// what the rules do to others.
 	rules *ruleSet
 }
 
 // permit is the brake's answer.
 type permit struct {
 	hold hold
-	// uncounted means that the disabling is not to count for later ones, because
-	// somebody has agreed to it.
-	uncounted bool
+	// at is when it counts to have come about; zero where it is not to count for later ones,
+	// because somebody has agreed to it.
+	at time.Time
 }
 
 // ask decides about a Person. An error is one to try again for.
-func (b *brake) ask(ctx context.Context, request disableRequest) (permit, error) {
+func (b *brake) ask(ctx context.Context, request request) (permit, error) {
 	if err := kube.WaitFor(ctx, b.persons.synced); err != nil {
 		return permit{}, err
 	}
@@ -80,38 +119,52 @@ func (b *brake) ask(ctx context.Context, request disableRequest) (permit, error)
 	if err != nil {
 		return permit{}, err
 	}
-	// What rules did to others is no reason to keep somebody enabled who has left since.
-	leaves := request.held.cause == v1alpha1.HeldByRules && request.rules == nil
-	switch held := request.held; {
+	now := b.clock.Now()
+	held := request.held
+	switch covered := held.covers(request.effect); {
 	case s.off:
+		return permit{at: now}, nil
+	case covered && held.generation > s.released && !request.supersedes():
+		return permit{hold: hold{generation: held.generation, effects: []effect{request.effect}, cause: request.stillBy(), endpoint: s.endpoint}}, nil
+	case covered && held.generation <= s.released:
 		return permit{}, nil
-	case held.generation > s.released && !leaves:
-		held.endpoint = s.endpoint
-		return permit{hold: held}, nil
-	case held.on() && held.generation <= s.released:
-		return permit{uncounted: true}, nil
 	}
-	allowed := true
-	if request.rules != nil {
-		allowed, err = b.forecast.allows(ctx, request.namespace, *request.rules, s, b.persons)
+	allowed := !request.blocked
+	if allowed && request.rules != nil {
+		allowed, err = b.forecast.allows(ctx, request.namespace, *request.rules, request.effect, s, b.persons)
 		if err != nil {
 			return permit{}, err
 		}
 	}
-	now := b.clock.Now()
-	if allowed && b.persons.reserve(request.namespace, request.person, now, s) {
-		return permit{}, nil
+	if allowed && b.persons.reserve(request.namespace, slices.Concat(request.others, []string{request.person}), request.effect, now, s) {
+		return permit{at: now}, nil
 	}
-	subjectsNow.held(request.namespace)
-	// Newer than what the endpoint tells of, so that a release of that leaves it alone.
-	return permit{hold: hold{generation: max(s.published+1, now.Unix()), cause: request.cause(), endpoint: s.endpoint}}, nil
+	subjectsNow.held(request.namespace, request.effect)
+	return permit{hold: hold{
+		// Newer than what the endpoint tells of, so that a release of that leaves it alone.
+		generation: max(s.published+1, now.Unix()), effects: []effect{request.effect}, cause: request.cause(), endpoint: s.endpoint,
+	}}, nil
 }
 
-func (r disableRequest) cause() v1alpha1.HeldCause {
+// supersedes reports whether the client wants by now what was held for what rules did: that is no
+// reason to keep somebody enabled who has left since, or disabled who is back.
+func (r request) supersedes() bool {
+	return r.held.cause == v1alpha1.HeldByRules && r.rules == nil && r.effect != v1alpha1.HeldChangePrimaryEmail
+}
+
+func (r request) cause() v1alpha1.HeldCause {
 	if r.rules != nil {
 		return v1alpha1.HeldByRules
 	}
 	return v1alpha1.HeldByClient
+}
+
+// stillBy is who wants what is held already. Where more is held, the hold tells of the rest.
+func (r request) stillBy() v1alpha1.HeldCause {
+	if len(r.held.effects) > 1 && r.effect == v1alpha1.HeldChangePrimaryEmail {
+		return r.cause()
+	}
+	return r.held.cause
 }
 
 // safety is what a namespace's ScimEndpoint says of the brake.
@@ -125,14 +178,17 @@ type safety struct {
 	releasedAt          time.Time
 }
 
-// limit is how many Persons may be disabled within a time: a part of them, and always
-// minimum.
+// limit is on how many Persons an effect may come about within a time: on a part of them, and
+// always on minimum.
 type limit struct {
 	length           time.Duration
 	percent, minimum int
 }
 
-// from is the time since when disabled Persons count in a window that begins at a time. A
+// of is the limit where there are so many Persons.
+func (l limit) of(persons int) int { return max(l.minimum, persons*l.percent/100) }
+
+// from is the time since when what was done counts in a window that begins at a time. A
 // release starts a new count.
 func (s safety) from(begin time.Time) time.Time {
 	if begin.After(s.releasedAt) {
@@ -181,11 +237,20 @@ func tenantEndpoint(ctx context.Context, reader client.Reader, namespace string)
 	return firstEndpoint(ctx, reader, namespace, func(e *v1alpha1.ScimEndpoint) bool { return e.DeletionTimestamp.IsZero() })
 }
 
+// whatIsHeld says in words what does not happen to a Person.
+var whatIsHeld = map[effect]string{
+	v1alpha1.HeldDisable: "is not disabled", v1alpha1.HeldEnable: "is not enabled", v1alpha1.HeldChangePrimaryEmail: "keeps its primaryEmail",
+}
+
 // verdict is what a held subject shows. besides is what would be shown otherwise.
 func (h hold) verdict(besides verdict) verdict {
-	message := "The Person is not disabled, because too many were to be disabled at once; everything else is written. "
+	var held []string
+	for _, e := range h.effects {
+		held = append(held, whatIsHeld[e])
+	}
+	message := fmt.Sprintf("The Person %s, because that was to happen to too many at once; everything else is written. ", strings.Join(held, " and "))
 	if h.endpoint == "" {
-		message += "Create a ScimEndpoint in this namespace, whose condition Held then says how to release it, or set spec.disabled of the Person."
+		message += "Create a ScimEndpoint in this namespace, whose condition Held then says how to release it, or change the Person by hand."
 	} else {
 		message += fmt.Sprintf("Condition Held of ScimEndpoint %s says how to release it.", h.endpoint)
 	}

@@ -40,22 +40,18 @@ func linkedPersons(ctx context.Context, reader client.Reader, user *v1alpha1.Sci
 
 // disablePerson disables a Person as it was read, if it is enabled and not held, and
 // keeps all its other data.
-func (b *brake) disablePerson(ctx context.Context, person *v1alpha1.Person, request disableRequest, because string) (hold, error) {
+func (b *brake) disablePerson(ctx context.Context, person *v1alpha1.Person, held hold, because string) (hold, error) {
 	if person.Spec.Disabled {
 		return hold{}, nil
 	}
-	request.namespace, request.person = person.Namespace, person.Name
-	answer, err := b.ask(ctx, request)
+	answer, err := b.ask(ctx, request{namespace: person.Namespace, person: person.Name, effect: v1alpha1.HeldDisable, held: held})
 	if err != nil || answer.hold.on() {
 		return answer.hold, err
 	}
 	enabled := person.DeepCopy()
 	person.Spec.Disabled = true
-	at := ""
-	if !answer.uncounted {
-		at = b.clock.Now().UTC().Format(time.RFC3339Nano)
-	}
-	stampPerson(person, at)
+	stampPerson(person, v1alpha1.HeldDisable, answer.at)
+	stampPerson(person, v1alpha1.HeldEnable, time.Time{})
 	return hold{}, b.disable(ctx, enabled, person, because)
 }
 
@@ -99,7 +95,7 @@ func (b *brake) disableFor(ctx context.Context, user *v1alpha1.ScimUser, person 
 		person.Spec.Disabled = true
 		return hold{}, b.disable(ctx, enabled, person, because)
 	}
-	return b.disablePerson(ctx, person, disableRequest{held: holdOf(user)}, because)
+	return b.disablePerson(ctx, person, holdOf(user), because)
 }
 
 // disableUndecided disables the Persons of an inactive user unless a rule has decided
@@ -112,7 +108,7 @@ func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.Sc
 	}
 	persons, held, err := r.runner.brake.disablePersons(ctx, user, "the user is inactive and no rule decided")
 	if held.on() {
-		done.hold = held
+		done.held(held)
 	}
 	return persons > 0 && !held.on(), err
 }
@@ -125,7 +121,7 @@ func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.P
 	if err != nil || !orphan || person.IsProtected() {
 		return hold{}, err
 	}
-	return r.brake.disablePerson(ctx, person, disableRequest{held: hold{generation: person.Status.HeldGeneration}}, "its user is gone")
+	return r.brake.disablePerson(ctx, person, holdOfOrphan(person), "its user is gone")
 }
 
 // isOrphan reports whether a Person is enabled that a SCIM client pushed and whose user is gone.

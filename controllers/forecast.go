@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/preview"
+	"rservice.dev/scim-operator/controllers/rules"
 )
 
 const (
@@ -22,17 +24,23 @@ const (
 	forecastAge = time.Minute
 )
 
-// forecaster counts whom a set of rules would disable before it disables the first
-// one, so that rules which disable everybody disable nobody.
+// forecaster counts whom a set of rules would disable, enable or give another address before
+// it does so to the first one, so that rules which disable everybody disable nobody.
 type forecaster struct {
 	reader client.Reader
 	clock  clock.PassiveClock
 
-	mu         sync.Mutex
-	namespaces map[string]*forecast
+	mu        sync.Mutex
+	forecasts map[forecastKey]*forecast
 }
 
-// forecast is the last one of a namespace.
+// forecastKey is what there is a forecast of.
+type forecastKey struct {
+	namespace string
+	effect    effect
+}
+
+// forecast is the last one of an effect in a namespace.
 type forecast struct {
 	mu sync.Mutex
 	// underWay says that a forecast is being made, so that it is made once.
@@ -44,32 +52,32 @@ type forecast struct {
 }
 
 func newForecaster(reader client.Reader, clk clock.PassiveClock) *forecaster {
-	return &forecaster{reader: reader, clock: clk, namespaces: map[string]*forecast{}}
+	return &forecaster{reader: reader, clock: clk, forecasts: map[forecastKey]*forecast{}}
 }
 
 // errForecasting says to ask again in a moment. To wait would keep all workers from what
 // clients push.
-var errForecasting = errors.New("whom the rules would disable is being counted")
+var errForecasting = errors.New("whom the rules would disable, enable or give another address is being counted")
 
-// allows reports whether the rules may disable Persons at all: whether they would
-// disable no more than may be disabled now. That is found out once for a set of rules,
-// and again for what they disable later; in between the count of what was really disabled
-// is enough. While somebody else is at it, the error is errForecasting.
-func (f *forecaster) allows(ctx context.Context, namespace string, set ruleSet, s safety, persons *personWindow) (bool, error) {
-	last := f.of(namespace)
+// allows reports whether the rules may bring an effect about at all: whether they would do so to
+// no more Persons than is allowed now. That is found out once for a set of rules, and again for
+// what they do later; in between the count of what was really done is enough. While somebody
+// else is at it, the error is errForecasting.
+func (f *forecaster) allows(ctx context.Context, namespace string, set ruleSet, e effect, s safety, persons *personWindow) (bool, error) {
+	last := f.of(forecastKey{namespace, e})
 	basis := fmt.Sprintf("%s %d %d", set.fingerprint(), s.released, s.windows)
 	now := f.clock.Now()
 	if allowed, err := last.begin(basis, now); allowed != nil || err != nil {
 		return allowed != nil && *allowed, err
 	}
 	defer last.end()
-	left := persons.left(namespace, now, s)
-	exceeds, err := f.exceeds(ctx, namespace, set, left)
+	left := persons.left(namespace, e, now, s)
+	exceeds, err := f.exceeds(ctx, namespace, set, e, left, func(person string) bool { return persons.counts(namespace, person, e, now, s) })
 	if err != nil {
 		return false, err
 	}
 	last.set(basis, now, !exceeds)
-	logf.FromContext(ctx).Info("Counted whom the rules would disable", "allowed", left, "tooMany", exceeds)
+	logf.FromContext(ctx).Info("Counted what the rules would do to Persons", "effect", e, "allowed", left, "tooMany", exceeds)
 	return !exceeds, nil
 }
 
@@ -100,18 +108,19 @@ func (l *forecast) end() {
 	l.underWay = false
 }
 
-func (f *forecaster) of(namespace string) *forecast {
+func (f *forecaster) of(key forecastKey) *forecast {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.namespaces[namespace] == nil {
-		f.namespaces[namespace] = &forecast{}
+	if f.forecasts[key] == nil {
+		f.forecasts[key] = &forecast{}
 	}
-	return f.namespaces[namespace]
+	return f.forecasts[key]
 }
 
-// exceeds plans for one user after the other until more Persons would be disabled
-// than allowed.
-func (f *forecaster) exceeds(ctx context.Context, namespace string, set ruleSet, allowed int) (bool, error) {
+// exceeds plans for one user after the other until an effect would come about on more Persons
+// than allowed, without those for which it counts already: to repair what rules have done needs
+// no more room.
+func (f *forecaster) exceeds(ctx context.Context, namespace string, set ruleSet, e effect, allowed int, counts func(person string) bool) (bool, error) {
 	bounded, cancel := context.WithTimeout(ctx, forecastTime)
 	defer cancel()
 	users := &v1alpha1.ScimUserList{}
@@ -123,14 +132,14 @@ func (f *forecaster) exceeds(ctx context.Context, namespace string, set ruleSet,
 		if bounded.Err() != nil && ctx.Err() == nil {
 			return true, nil
 		}
-		disables, err := f.disables(bounded, &users.Items[i], set)
+		person, err := f.causes(bounded, &users.Items[i], set, e)
 		if err != nil {
 			if errors.Is(bounded.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
 				return true, nil
 			}
 			return false, err
 		}
-		if disables {
+		if person != "" && !counts(person) {
 			found++
 		}
 		if found > allowed {
@@ -140,20 +149,31 @@ func (f *forecaster) exceeds(ctx context.Context, namespace string, set ruleSet,
 	return false, nil
 }
 
-// disables reports whether the rules would disable an enabled Person of a user. Of one
-// that the client has taken out of use that is not their doing.
-func (f *forecaster) disables(ctx context.Context, user *v1alpha1.ScimUser, set ruleSet) (bool, error) {
-	if !isInUse(user) {
-		return false, nil
+// causes returns the Person of a user on which the rules bring an effect about, and the client
+// does not, "" where there is none. Who has an address that a user is to get is left out of account: it may be about
+// to leave that, as when all addresses go round.
+func (f *forecaster) causes(ctx context.Context, user *v1alpha1.ScimUser, set ruleSet, e effect) (string, error) {
+	if !user.DeletionTimestamp.IsZero() || (e != v1alpha1.HeldChangePrimaryEmail && isClients(e, user, "")) {
+		return "", nil
 	}
 	look := directory{reader: f.reader, namespace: user.Namespace}
 	input, err := look.userInput(ctx, user)
 	if err != nil {
-		return false, err
+		return "", err
 	}
-	effect, err := preview.Of(ctx, set.compiled, input, look)
+	var dir rules.Directory = look
+	if e == v1alpha1.HeldChangePrimaryEmail {
+		dir = unoccupied{look, user.Name}
+	}
+	planned, err := preview.Of(ctx, set.compiled, input, dir)
 	if err != nil {
-		return false, fmt.Errorf("plan: %w", err)
+		return "", fmt.Errorf("plan: %w", err)
 	}
-	return effect.Disables(), nil
+	record := planned.Record(v1alpha1.RecordPerson)
+	before, there := record.Current.(*v1alpha1.Person)
+	after, ok := record.Final.(*v1alpha1.Person)
+	if !there || !ok || !slices.Contains(effectsBetween(before, after), e) || isClients(e, user, rules.MatchKey(after)) {
+		return "", nil
+	}
+	return before.Name, nil
 }

@@ -29,15 +29,20 @@ type heldSubjects struct {
 	// newest is the newest generation among them.
 	newest int64
 	names  []string
+	// of is how many of them are held for each effect.
+	of map[effect]int
 }
 
 // heldIn collects the subjects that are held under a generation that is not released.
 func heldIn(ctx context.Context, reader client.Reader, namespace string, released int64) (heldSubjects, error) {
-	var found heldSubjects
-	add := func(name string, generation int64) {
-		if generation > released {
+	found := heldSubjects{of: map[effect]int{}}
+	add := func(name string, h hold) {
+		if h.generation > released {
 			found.names = append(found.names, name)
-			found.newest = max(found.newest, generation)
+			found.newest = max(found.newest, h.generation)
+			for _, e := range h.effects {
+				found.of[e]++
+			}
 		}
 	}
 	under := func(index string) []client.ListOption {
@@ -51,10 +56,10 @@ func heldIn(ctx context.Context, reader client.Reader, namespace string, release
 		return found, fmt.Errorf("list held Persons: %w", err)
 	}
 	for i := range users.Items {
-		add(users.Items[i].Name, users.Items[i].Status.HeldGeneration)
+		add(users.Items[i].Name, holdOf(&users.Items[i]))
 	}
 	for i := range persons.Items {
-		add(persons.Items[i].Name, persons.Items[i].Status.HeldGeneration)
+		add(persons.Items[i].Name, holdOfOrphan(&persons.Items[i]))
 	}
 	slices.Sort(found.names)
 	return found, nil
@@ -87,7 +92,7 @@ func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha
 		return event, nil
 	}
 	if status.Held == nil {
-		status.Held = &v1alpha1.HeldDisables{}
+		status.Held = &v1alpha1.HeldPersons{}
 	}
 	status.Held.Generation = max(status.Held.Generation, held.newest)
 	status.Held.Count = int64(len(held.names))
@@ -99,7 +104,7 @@ func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha
 		}
 		return event, nil
 	}
-	message := heldMessage(endpoint)
+	message := heldMessage(endpoint, held)
 	meta.SetStatusCondition(conditions, metav1.Condition{
 		Type: v1alpha1.ConditionHeld, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHeld, Message: message,
 		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.clock.Now()),
@@ -132,16 +137,27 @@ func (r *endpointReconciler) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
 	return true
 }
 
-func heldMessage(endpoint *v1alpha1.ScimEndpoint) string {
+func heldMessage(endpoint *v1alpha1.ScimEndpoint, found heldSubjects) string {
 	held := endpoint.Status.Held
-	message := fmt.Sprintf("%d Persons are not disabled, because more were to be disabled at once than spec.safety allows. The first: %s. "+
-		"If the cause is a mistake, repair it: the hold then ends by itself. To disable them all the same: "+
-		"kubectl annotate -n %s scimendpoint %s --overwrite %s=%d", held.Count, strings.Join(held.First[:min(len(held.First), 3)], ", "),
+	var parts []string
+	for _, e := range effects {
+		if n := found.of[e]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, inWords[e]))
+		}
+	}
+	message := fmt.Sprintf("%d Persons are held: %s, because that was to happen to more at once than spec.safety allows. The first: %s. "+
+		"If the cause is a mistake, repair it: the hold then ends by itself. To let it happen all the same: "+
+		"kubectl annotate -n %s scimendpoint %s --overwrite %s=%d", held.Count, strings.Join(parts, ", "), strings.Join(held.First[:min(len(held.First), 3)], ", "),
 		endpoint.Namespace, endpoint.Name, v1alpha1.AnnotationReleaseHeld, held.Generation)
 	if value, asked := endpoint.Annotations[v1alpha1.AnnotationReleaseHeld]; asked && value != strconv.FormatInt(held.ReleasedGeneration, 10) {
 		message += ". The annotation has another value now, which names nothing that is held"
 	}
 	return message
+}
+
+// inWords says of a number of Persons what does not happen to them.
+var inWords = map[effect]string{
+	v1alpha1.HeldDisable: "not disabled", v1alpha1.HeldEnable: "not enabled", v1alpha1.HeldChangePrimaryEmail: "without their new primaryEmail",
 }
 
 // releaseChanged reports whether an endpoint lets go of more than before.

@@ -335,6 +335,9 @@ var _ = Describe("Two operators at work on the same e-mail addresses", Label("ra
 		const users, addresses, changes = 24, 12, 160
 		w := newWorldWithRules(ctx)
 		seen := w.observe(ctx)
+		endpoint := newEndpoint("okta") // all addresses move, again and again
+		endpoint.Spec.Safety.Disabled = true
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
 		four := func(o *controllers.Options) { o.Concurrency = 4 }
 		w.start(ctx, four)
 		w.start(ctx, four)

@@ -19,7 +19,7 @@ import (
 
 // The metrics of the controllers. Their labels are namespaces, kinds, rules and reasons,
 // all of which are few; none tells of a person. The series of a namespace end when nothing is left in it.
-var subjectsNow = &subjectCollector{sources: map[*setup]bool{}, holds: map[string]int{}}
+var subjectsNow = &subjectCollector{sources: map[*setup]bool{}, holds: map[holdKey]int{}}
 
 var (
 	subjectsDesc = prometheus.NewDesc("scim_subjects",
@@ -34,8 +34,8 @@ var (
 		"Subjects that are still to be processed again because a rule has changed, by namespace and kind. Only the leader tells.",
 		[]string{"namespace", "kind"}, nil)
 	// holdsDesc counts decisions of the safety brake, not what is held now.
-	holdsDesc = prometheus.NewDesc("scim_disables_held_total",
-		"Persons that the safety brake has kept from being disabled, by namespace.", []string{"namespace"}, nil)
+	holdsDesc = prometheus.NewDesc("scim_holds_total",
+		"How often the safety brake has kept something from a Person, by namespace and effect.", []string{"namespace", "effect"}, nil)
 )
 
 func init() { metrics.Registry.MustRegister(subjectsNow) }
@@ -47,8 +47,14 @@ type subjectCollector struct {
 	// sources are what there is in this process, and whether its controllers run. More than
 	// one only in tests.
 	sources map[*setup]bool
-	// holds are what the brake has held in this process, by namespace.
-	holds map[string]int
+	// holds are what the brake has held in this process.
+	holds map[holdKey]int
+}
+
+// holdKey are the labels of what the brake has held.
+type holdKey struct {
+	namespace string
+	effect    effect
 }
 
 // Describe implements prometheus.Collector.
@@ -73,10 +79,12 @@ func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 	}
 	for namespace := range there {
 		// A counter that appears with its first value shows no increase.
-		c.holds[namespace] += 0
+		for _, e := range effects {
+			c.holds[holdKey{namespace, e}] += 0
+		}
 	}
 	if known {
-		maps.DeleteFunc(c.holds, func(namespace string, _ int) bool { return !there[namespace] })
+		maps.DeleteFunc(c.holds, func(key holdKey, _ int) bool { return !there[key.namespace] })
 	}
 	for s, leads := range c.sources {
 		s.measure(found, there, leads)
@@ -90,16 +98,16 @@ func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), used...)
 		}
 	}
-	for namespace, n := range c.holds {
-		to <- prometheus.MustNewConstMetric(holdsDesc, prometheus.CounterValue, float64(n), namespace)
+	for key, n := range c.holds {
+		to <- prometheus.MustNewConstMetric(holdsDesc, prometheus.CounterValue, float64(n), key.namespace, string(key.effect))
 	}
 }
 
 // held counts a decision of the safety brake.
-func (c *subjectCollector) held(namespace string) {
+func (c *subjectCollector) held(namespace string, e effect) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.holds[namespace]++
+	c.holds[holdKey{namespace, e}]++
 }
 
 // during lets the metrics tell of s while ctx lasts.

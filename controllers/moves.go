@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -25,9 +26,19 @@ var errMoving = errors.New("the e-mail address is still on the Person of a user 
 // in turn: then the error is errMoving. When they wait for each other in a circle, this
 // user's Person makes way. A crash after that leaves a row instead of a circle, which
 // resolves itself from its end.
+//
+// Where the brake holds the new address, no error is returned and plans leave it out.
 func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 	row, moving, err := r.row(ctx, run)
 	if err != nil || !moving {
+		return err
+	}
+	own, err := run.directory.directory.PersonBySource(ctx, run.input.User.Name)
+	if err != nil || own == nil && row.held {
+		return err
+	}
+	answer, err := r.brake.mayMove(ctx, run, own, row)
+	if err != nil || answer.hold.on() {
 		return err
 	}
 	if row.circle {
@@ -38,7 +49,7 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 		defer release()
 		// Another one of the circle may have made way in the meantime.
 		if row, moving, err = r.row(ctx, run); err == nil && moving && row.circle {
-			err = r.park(ctx, row.own)
+			err = r.park(ctx, row.own, answer.at)
 		}
 	}
 	if err != nil {
@@ -47,14 +58,35 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 	return errMoving
 }
 
+// mayMove asks the brake whether a user's Person, nil if it has none yet, may get the address
+// that it waits for: in a circle with all others of it, or none would come to rest.
+func (b *brake) mayMove(ctx context.Context, run *run, own *v1alpha1.Person, row moveRow) (permit, error) {
+	if own == nil || isParked(own) {
+		return permit{}, nil
+	}
+	asked := run.request(v1alpha1.HeldChangePrimaryEmail, own, row.addresses[0])
+	asked.blocked = row.held
+	if row.circle {
+		asked.others = slices.DeleteFunc(row.holders, func(name string) bool { return name == own.Name })
+	}
+	answer, err := b.ask(ctx, asked)
+	if err == nil && answer.hold.on() {
+		run.held(answer.hold)
+	}
+	return answer, err
+}
+
 // moveRow is a row of users each of whom is to get the address of the next one's Person.
 type moveRow struct {
 	// own is the Person of the first user, nil if there is none.
 	own *v1alpha1.Person
-	// addresses are the folded addresses that the users are to get.
-	addresses []string
+	// addresses are the folded addresses that the users are to get, and holders the names of
+	// the Persons that have them.
+	addresses, holders []string
 	// circle says that the last one is to get the address of the first one.
 	circle bool
+	// held says that the safety brake keeps one of the others from getting another address.
+	held bool
 }
 
 func (m moveRow) keys(namespace string) []string {
@@ -69,9 +101,16 @@ func (m moveRow) keys(namespace string) []string {
 // user is to get and so on. It is false when it ends with a Person that stays as it is.
 func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 	directory := run.directory.directory
+	s, err := r.brake.safety(ctx, run.subject.GetNamespace())
+	if err != nil {
+		return moveRow{}, false, err
+	}
 	var found moveRow
 	user, seen := run.input.User, []string{}
 	for len(seen) < maxMoves {
+		if h := holdOf(user); len(seen) > 0 && h.covers(v1alpha1.HeldChangePrimaryEmail) && h.generation > s.released && !s.off {
+			found.held = true
+		}
 		seen = append(seen, user.Name)
 		address, err := r.wantedAddress(ctx, run.set, directory, user)
 		if err != nil || address == "" {
@@ -82,6 +121,7 @@ func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 		if err != nil || holder == nil {
 			return found, err == nil, err
 		}
+		found.holders = append(found.holders, holder.Name)
 		if holder.Spec.SourceID == user.Name {
 			moved, err := found.hasMoved(ctx, directory, user.Name)
 			return found, moved, err
@@ -144,13 +184,15 @@ func (u unoccupied) PersonByEmail(ctx context.Context, email string) (*v1alpha1.
 	return person, nil
 }
 
-// park gives a Person an address that nobody wants, so that its own becomes free.
-func (r *ruleRunner) park(ctx context.Context, person *v1alpha1.Person) error {
+// park gives a Person an address that nobody wants, so that its own becomes free. It counts as
+// changed from then on.
+func (r *ruleRunner) park(ctx context.Context, person *v1alpha1.Person, at time.Time) error {
 	if person == nil {
 		return nil
 	}
 	parked := person.DeepCopy()
 	parked.Spec.PrimaryEmail = parked.Name + rules.ParkedDomain
+	stampPerson(parked, v1alpha1.HeldChangePrimaryEmail, at)
 	patch := client.MergeFromWithOptions(person, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, parked, patch); err != nil {
 		return failedTo("let a Person make way for another one's address", err)

@@ -119,6 +119,7 @@ func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.Scim
 		persons, held, failed := r.runner.brake.disablePersons(ctx, user, "the user is inactive and the rules cannot be carried out")
 		switch {
 		case held.on():
+			held = holdOf(user).with(held)
 			held.keepIn(&user.Status)
 			found = held.verdict(found)
 		case failed == nil && persons > 0:

@@ -36,7 +36,7 @@ type ruleRunner struct {
 	recheckInterval time.Duration
 	// lookups are what the rules for each kind of subject looked up.
 	lookups map[v1alpha1.SubjectKind]*lookups
-	// brake is asked before a plan disables a Person.
+	// brake is asked before a plan disables or enables a Person or gives it another address.
 	brake *brake
 	// salts derive the names of new records.
 	salts *kube.Salts
@@ -142,20 +142,11 @@ func (run *run) findLinked(ctx context.Context) error {
 // them are done, which is fewer than all only when the API server rejected what a
 // rule wrote: the rules after it then need a new plan, without that.
 func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Rule) (int, error) {
-	plan, release, err := r.plan(ctx, run, set)
-	if err == nil && addressTaken(plan) {
-		release()
-		if err = r.awaitMove(ctx, run); err == nil {
-			plan, release, err = r.plan(ctx, run, set)
-		}
-	}
+	plan, release, err := r.restrainedPlan(ctx, run, set)
 	if err != nil {
 		return 0, err
 	}
 	defer release()
-	if err := r.brake.restrain(ctx, run, plan); err != nil {
-		return 0, err
-	}
 	run.former = plan.FormerPerson
 	current := map[v1alpha1.RecordKind]rules.Record{}
 	for kind, record := range plan.Records {
@@ -185,6 +176,30 @@ func (r *ruleRunner) planAndApply(ctx context.Context, run *run, set []*rules.Ru
 		}
 	}
 	return len(set), nil
+}
+
+// restrainedPlan makes a plan that the safety brake lets through. The caller releases the lock.
+func (r *ruleRunner) restrainedPlan(ctx context.Context, run *run, set []*rules.Rule) (rules.Result, func(), error) {
+	for {
+		plan, release, err := r.plan(ctx, run, set)
+		if err == nil && addressTaken(plan) {
+			release()
+			if err = r.awaitMove(ctx, run); err == nil {
+				plan, release, err = r.plan(ctx, run, set)
+			}
+		}
+		if err != nil {
+			return rules.Result{}, nil, err
+		}
+		again, err := r.brake.restrain(ctx, run, plan)
+		if err == nil && !again {
+			return plan, release, nil
+		}
+		release()
+		if err != nil {
+			return rules.Result{}, nil, err
+		}
+	}
 }
 
 // plan makes a plan. Where it gives a record a new primary e-mail address or name,

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -66,71 +67,108 @@ func (w *personWindow) of(namespace string) *personCount {
 	return count
 }
 
-// reserve counts an effect on a Person as done now, unless that would be one too many. A
-// Person that counts already counts once.
-func (w *personWindow) reserve(namespace, name string, now time.Time, s safety) bool {
+// reserve counts an effect on Persons as done now, unless that would be too many. Persons for
+// which it counts already count once.
+func (w *personWindow) reserve(namespace string, names []string, e effect, now time.Time, s safety) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	count := w.of(namespace)
 	count.advance(now, s)
-	if _, again := count.reserved[name]; again {
-		return true
+	var more []string
+	for _, name := range names {
+		if !count.counts(e, name) {
+			more = append(more, name)
+		}
 	}
-	if count.left(s) < 1 {
+	if len(more) > count.left(e, s) && len(more) > 0 {
 		return false
 	}
-	count.reserved[name] = now
+	for _, name := range more {
+		count.of[e].reserved[name] = now
+	}
 	return true
 }
 
-// left is how many more Persons of a namespace may be disabled now.
-func (w *personWindow) left(namespace string, now time.Time, s safety) int {
+// left is for how many more Persons of a namespace an effect may come about now.
+func (w *personWindow) left(namespace string, e effect, now time.Time, s safety) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	count := w.of(namespace)
 	count.advance(now, s)
-	return count.left(s)
+	return count.left(e, s)
+}
+
+// counts reports whether an effect on a Person counts already.
+func (w *personWindow) counts(namespace, name string, e effect, now time.Time, s safety) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count := w.of(namespace)
+	count.advance(now, s)
+	return count.counts(e, name)
+}
+
+// persons is how many Persons of a namespace are in use that a client has pushed, of
+// whatever age, with those that were disabled within a day.
+func (w *personWindow) persons(namespace string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count := w.of(namespace)
+	found := count.ages.all
+	for _, entry := range count.of[v1alpha1.HeldDisable].done {
+		if entry.stands {
+			found++
+		}
+	}
+	return found
 }
 
 // personCount is the count of one namespace.
 type personCount struct {
 	ages ages
-	// disabled are the Persons that provisioning has disabled within the longest window, by
-	// name; reserved is since when the write may be under way for others.
-	disabled map[string]happening
-	reserved map[string]time.Time
+	of   map[effect]*effectCount
 	// spans are the windows of safety as they were at refreshed.
 	spans     [2]span
 	released  time.Time
 	refreshed time.Time
 }
 
-// happening is when a Person was disabled, when that was made, and whether it still is
-// disabled.
+// effectCount are the Persons on which an effect has come about within the longest window, by
+// name; reserved is since when the write may be under way for others.
+type effectCount struct {
+	done     map[string]happening
+	reserved map[string]time.Time
+}
+
+// happening is when an effect came about on a Person, when that was made, and whether the
+// effect still stands.
 type happening struct {
 	at, made time.Time
-	disabled bool
+	stands   bool
 }
 
 // span is what is known of one window.
 type span struct {
 	length time.Duration
 	// What was done since from counts, and a Person that was made before grown counts among
-	// those of which a part may be disabled: who makes Persons does not get to disable others.
+	// those of which a part is allowed: who makes Persons does not get to disable others.
 	from, grown time.Time
 	// inUse are the grown Persons that are in use.
 	inUse int
-	// disabled are those that were disabled since from, and disabledGrown those of them that
-	// are grown and still disabled.
-	disabled, disabledGrown int
+	// done is on how many Persons each effect came about since from, and doneGrown on how many
+	// of them that are grown and on which it still stands.
+	done, doneGrown map[effect]int
 }
 
 func newPersonCount() *personCount {
-	return &personCount{ages: ages{made: map[int64]int{}}, disabled: map[string]happening{}, reserved: map[string]time.Time{}}
+	c := &personCount{ages: ages{made: map[int64]int{}}, of: map[effect]*effectCount{}}
+	for _, e := range effects {
+		c.of[e] = &effectCount{done: map[string]happening{}, reserved: map[string]time.Time{}}
+	}
+	return c
 }
 
-// isShared reports whether a Person is one of those of which a part may be disabled:
-// one in use that a SCIM client has pushed.
+// isShared reports whether a Person is one of those of which a part is allowed: one in use
+// that a SCIM client has pushed.
 func isShared(person *v1alpha1.Person) bool {
 	return !person.Spec.Disabled && person.Spec.SourceID != ""
 }
@@ -139,9 +177,11 @@ func (c *personCount) remove(person *v1alpha1.Person) {
 	if isShared(person) {
 		c.use(person.CreationTimestamp.Time, -1)
 	}
-	if entry, ok := c.disabled[person.Name]; ok {
-		delete(c.disabled, person.Name)
-		c.tell(entry, -1)
+	for e, count := range c.of {
+		if entry, ok := count.done[person.Name]; ok {
+			delete(count.done, person.Name)
+			c.tell(e, entry, -1)
+		}
 	}
 }
 
@@ -149,18 +189,21 @@ func (c *personCount) add(person *v1alpha1.Person, now time.Time) {
 	if isShared(person) {
 		c.use(person.CreationTimestamp.Time, 1)
 	}
-	if person.Spec.Disabled {
-		delete(c.reserved, person.Name)
+	for e, count := range c.of {
+		at, err := time.Parse(time.RFC3339, person.Annotations[countedBy[e]])
+		// Without the annotation a person has done it, or one has allowed it. One on a Person
+		// that is no longer so still counts: rules have undone it, and may do it again.
+		if err != nil || at.Before(now.Add(-longestWindow)) || at.After(now.Add(clockDifference)) {
+			continue
+		}
+		if reserved, ok := count.reserved[person.Name]; ok && !at.Before(reserved) {
+			delete(count.reserved, person.Name)
+		}
+		entry := happening{at: at, made: person.CreationTimestamp.Time}
+		entry.stands = e == v1alpha1.HeldDisable && person.Spec.Disabled || e == v1alpha1.HeldEnable && isShared(person)
+		count.done[person.Name] = entry
+		c.tell(e, entry, 1)
 	}
-	at, err := time.Parse(time.RFC3339, person.Annotations[v1alpha1.AnnotationDisabledAt])
-	// Without the annotation a person has disabled it, or one has allowed it. One that is enabled
-	// and has it still counts: rules have enabled somebody who has left, and may disable again.
-	if err != nil || at.Before(now.Add(-longestWindow)) || at.After(now.Add(clockDifference)) {
-		return
-	}
-	entry := happening{at: at, made: person.CreationTimestamp.Time, disabled: person.Spec.Disabled}
-	c.disabled[person.Name] = entry
-	c.tell(entry, 1)
 }
 
 // use adds n Persons in use that were made at some time.
@@ -174,20 +217,30 @@ func (c *personCount) use(made time.Time, n int) {
 }
 
 // tell adds n times what was done to the windows that it is in.
-func (c *personCount) tell(entry happening, n int) {
+func (c *personCount) tell(e effect, entry happening, n int) {
 	for i := range c.spans {
-		c.spans[i].tell(entry, n)
+		if s := &c.spans[i]; s.has(entry) {
+			s.done[e] += n
+			if entry.stands && entry.made.Before(s.grown) {
+				s.doneGrown[e] += n
+			}
+		}
 	}
 }
 
-func (s *span) tell(entry happening, n int) {
-	if entry.at.Before(s.from) {
-		return
+// has reports whether something counts in a window.
+func (s *span) has(entry happening) bool { return s.done != nil && !entry.at.Before(s.from) }
+
+// counts reports whether an effect on a Person counts already, in each window.
+func (c *personCount) counts(e effect, name string) bool {
+	if _, reserved := c.of[e].reserved[name]; reserved {
+		return true
 	}
-	s.disabled += n
-	if entry.disabled && entry.made.Before(s.grown) {
-		s.disabledGrown += n
+	entry, done := c.of[e].done[name]
+	for i := range c.spans {
+		done = done && c.spans[i].has(entry)
 	}
+	return done
 }
 
 // advance moves the windows to now, and forgets what is before them.
@@ -201,42 +254,43 @@ func (c *personCount) advance(now time.Time, s safety) {
 		return
 	}
 	c.refreshed, c.released = now, s.releasedAt
-	for name, at := range c.reserved {
-		if now.Sub(at) > reservationTime {
-			delete(c.reserved, name)
-		}
-	}
 	c.ages.settle(now.Add(-longestWindow))
 	for i := range c.spans {
 		length := s.windows[i].length
 		grown := now.Add(-length)
-		c.spans[i] = span{length: length, grown: grown, from: s.from(grown), inUse: c.ages.before(grown)}
-	}
-	for name, entry := range c.disabled {
-		if entry.at.Before(now.Add(-longestWindow)) {
-			delete(c.disabled, name)
-			continue
+		c.spans[i] = span{
+			length: length, grown: grown, from: s.from(grown), inUse: c.ages.before(grown), done: map[effect]int{}, doneGrown: map[effect]int{},
 		}
-		c.tell(entry, 1)
+	}
+	for e, count := range c.of {
+		maps.DeleteFunc(count.reserved, func(_ string, at time.Time) bool { return now.Sub(at) > reservationTime })
+		maps.DeleteFunc(count.done, func(_ string, entry happening) bool { return entry.at.Before(now.Add(-longestWindow)) })
+		for _, entry := range count.done {
+			c.tell(e, entry, 1)
+		}
 	}
 }
 
-// left is how many more Persons may be disabled: what the narrower window leaves.
-func (c *personCount) left(s safety) int {
-	left := c.spans[0].left(s.windows[0])
+// left is on how many more Persons an effect may come about: what the narrower window leaves.
+func (c *personCount) left(e effect, s safety) int {
+	left := c.spans[0].left(e, s.windows[0])
 	for i := range c.spans {
-		left = min(left, c.spans[i].left(s.windows[i]))
+		left = min(left, c.spans[i].left(e, s.windows[i]))
 	}
-	return left - len(c.reserved)
+	return left - len(c.of[e].reserved)
 }
 
-func (s span) left(limit limit) int {
-	return max(limit.minimum, (s.inUse+s.disabledGrown)*limit.percent/100) - s.disabled
+// base is how many grown Persons were in use when the window began.
+func (s *span) base() int {
+	return max(0, s.inUse+s.doneGrown[v1alpha1.HeldDisable]-s.doneGrown[v1alpha1.HeldEnable])
 }
+
+func (s *span) left(e effect, limit limit) int { return limit.of(s.base()) - s.done[e] }
 
 // ages counts Persons by the minute in which they were made.
 type ages struct {
 	made map[int64]int
+	all  int
 	// older are those of all minutes before settled.
 	older   int
 	settled int64
@@ -245,6 +299,7 @@ type ages struct {
 func minuteOf(t time.Time) int64 { return t.Unix() / int64(time.Minute/time.Second) }
 
 func (a *ages) add(made time.Time, n int) {
+	a.all += n
 	minute := minuteOf(made)
 	if minute < a.settled {
 		a.older += n

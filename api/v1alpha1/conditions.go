@@ -21,8 +21,8 @@ const (
 	// of its subjects. It says nothing of the rule, so what waits for Ready does not wait
 	// for it.
 	ConditionSubjectsHealthy = "SubjectsHealthy"
-	// ConditionHeld is on a ScimEndpoint, True while the safety brake keeps Persons of
-	// its namespace from being disabled; absent otherwise.
+	// ConditionHeld is on a ScimEndpoint, True while the safety brake keeps Persons of its
+	// namespace from being disabled, enabled or given another address; absent otherwise.
 	ConditionHeld = "Held"
 	// ConditionUnreadable is on every ScimEndpoint, True while there are kinds that the
 	// operator cannot read from the API server, whosever objects are at fault; absent
@@ -109,8 +109,9 @@ const (
 	// ReasonPersonMissing means that no rule gave this user a Person; the message
 	// names the condition that was not met.
 	ReasonPersonMissing = "PersonMissing"
-	// ReasonHeld means that the safety brake keeps a Person from being disabled, because
-	// too many were to be disabled within a short time. Everything else was written.
+	// ReasonHeld means that the safety brake keeps a Person from being disabled, enabled or
+	// given another primary e-mail address, because that was to happen to too many within a
+	// short time. Everything else was written.
 	ReasonHeld = "Held"
 	// ReasonNoRules means that there is no enabled rule for this kind of subject. On a
 	// ScimEndpoint, which is Ready all the same, it means that none is there for users.
@@ -207,6 +208,12 @@ const (
 	// AnnotationDisabledAt is when provisioning disabled a Person, in RFC 3339, for the
 	// safety brake to count.
 	AnnotationDisabledAt = "provisioning.rservice.dev/disabled-at"
+	// AnnotationEnabledAt is when provisioning enabled a Person that was disabled, in RFC
+	// 3339, for the safety brake to count.
+	AnnotationEnabledAt = "provisioning.rservice.dev/enabled-at"
+	// AnnotationPrimaryEmailChangedAt is when provisioning gave a Person another primary
+	// e-mail address, in RFC 3339, for the safety brake to count.
+	AnnotationPrimaryEmailChangedAt = "provisioning.rservice.dev/primary-email-changed-at"
 	// AnnotationReleaseHeld on a ScimEndpoint lets go of what the safety brake holds. Its
 	// value is status.held.generation, which says that this and nothing newer is meant.
 	AnnotationReleaseHeld = "provisioning.rservice.dev/release-held"

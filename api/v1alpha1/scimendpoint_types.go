@@ -111,7 +111,8 @@ type ScimEndpointSpec struct {
 	// limits bound what the client may ask of the server. Unset: the defaults of its fields.
 	// +optional
 	Limits ScimEndpointLimits `json:"limits,omitempty,omitzero"`
-	// safety is when the operator stops disabling Persons and asks first. It holds for the
+	// safety is when the operator stops disabling or enabling Persons, or changing their
+	// primary e-mail addresses, and asks first. It holds for the
 	// whole namespace; of several endpoints the first one by name decides. Unset: the
 	// defaults of its fields.
 	// +optional
@@ -135,24 +136,27 @@ const (
 	LinkNever LinkExisting = "Never"
 )
 
-// ScimEndpointSafety bounds how many Persons provisioning disables in a while. What
-// goes beyond that is held until somebody releases it or its cause goes; everything
-// else goes on. There are two windows, and both have to have room: in each the bound is
-// the larger one of a part and a count. Persons that are younger than a window are not
-// among those of which the part is, so after a restore the counts alone hold.
+// ScimEndpointSafety bounds how many Persons provisioning disables in a while, how many that
+// were disabled it enables, and to how many it gives another primary e-mail address. Each of
+// the three has a count of its own under the same limits. What goes beyond them is held until
+// somebody releases it or its cause goes; everything else goes on. There are two windows, and
+// both have to have room: in each the bound is the larger one of a part and a count. Persons
+// that are younger than a window are not among those of which the part is, so after a restore
+// the counts alone hold.
 type ScimEndpointSafety struct {
 	// disabled switches the brake off, and lets go of what it holds.
 	// +optional
 	Disabled bool `json:"disabled,omitempty"`
 	// maxDisablePercent is the part of the namespace's Persons that may be disabled
-	// within windowSeconds: of those that a client has pushed, are older than the window, and
-	// are enabled or were disabled within it. Unset: 20.
+	// within windowSeconds, and as many may be enabled, and get another address: a part of
+	// those that a client has pushed, that are older than the window, and that were enabled
+	// when it began. Unset: 20.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	MaxDisablePercent *int32 `json:"maxDisablePercent,omitempty"`
-	// minDisableCount is how many Persons may be disabled within windowSeconds however
-	// few there are. Unset: 10.
+	// minDisableCount is how many Persons may be disabled, enabled, and get another address
+	// within windowSeconds however few there are. Unset: 10.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
@@ -238,8 +242,8 @@ type TokenStatus struct {
 	LastUsedAt *Timestamp `json:"lastUsedAt,omitempty"`
 }
 
-// HeldDisables tells of the Persons that the safety brake keeps from being disabled.
-type HeldDisables struct {
+// HeldPersons tells of the Persons that the safety brake keeps something from.
+type HeldPersons struct {
 	// generation names what is held now: the value of the annotation
 	// provisioning.rservice.dev/release-held that lets go of it. It grows, and each time
 	// that more is held, so that nothing is let go of that nobody could know of.
@@ -261,7 +265,7 @@ type HeldDisables struct {
 	// releasedGeneration is the last generation that was let go of.
 	// +optional
 	ReleasedGeneration int64 `json:"releasedGeneration,omitempty"`
-	// releasedAt is when that was. What was disabled before no longer counts.
+	// releasedAt is when that was. What happened before no longer counts.
 	// +optional
 	ReleasedAt *Timestamp `json:"releasedAt,omitempty"`
 }
@@ -331,10 +335,10 @@ type ScimEndpointStatus struct {
 	// +optional
 	// +kubebuilder:default=0
 	Errors int64 `json:"errors"`
-	// held tells of the Persons that are not disabled although they should be. Unset:
-	// there never were any.
+	// held tells of the Persons that are not disabled, not enabled or not given another
+	// address although they should be. Unset: there never were any.
 	// +optional
-	Held *HeldDisables `json:"held,omitempty"`
+	Held *HeldPersons `json:"held,omitempty"`
 	// retention tells of what spec.retention deletes. Unset: nothing.
 	// +optional
 	Retention *RetentionStatus `json:"retention,omitempty"`

@@ -285,26 +285,48 @@ type ScimUserStatus struct {
 	// count for the safety brake: it has counted.
 	// +optional
 	DeprovisionedAt *Timestamp `json:"deprovisionedAt,omitempty"`
-	// heldGeneration is set while the safety brake keeps the user's Person from being
-	// disabled: what status.held.generation of the ScimEndpoint has to reach, and the
-	// annotation that releases to name.
+	// heldGeneration is set while the safety brake keeps something from the user's Person: what
+	// status.held.generation of the ScimEndpoint has to reach, and the annotation that
+	// releases to name.
 	// +optional
 	HeldGeneration int64 `json:"heldGeneration,omitempty"`
-	// heldCause is who wants the Person disabled that is held: the rules or the client. A
-	// user whom the client takes out of use is no longer held for what rules do to it.
+	// heldEffects are what is held: that the Person is disabled or enabled, or that it gets
+	// another primary e-mail address. Everything else is written.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=3
+	HeldEffects []HeldEffect `json:"heldEffects,omitempty"`
+	// heldCause is who wants the Person disabled or enabled, or, where only its address is
+	// held, changed: the rules or the client. A user whom the client takes out of use, or has
+	// in use again, is no longer held for what rules do to it.
 	// +optional
 	HeldCause HeldCause `json:"heldCause,omitempty"`
 }
 
-// HeldCause is who wants a Person disabled that the safety brake holds.
+// HeldEffect is what becomes of a Person and is too much when it happens to many at once.
+// +kubebuilder:validation:Enum=Disable;Enable;ChangePrimaryEmail
+type HeldEffect string
+
+// What the safety brake counts and holds.
+const (
+	// HeldDisable is that a Person is disabled.
+	HeldDisable HeldEffect = "Disable"
+	// HeldEnable is that a Person which was disabled is enabled.
+	HeldEnable HeldEffect = "Enable"
+	// HeldChangePrimaryEmail is that a Person gets another primary e-mail address.
+	HeldChangePrimaryEmail HeldEffect = "ChangePrimaryEmail"
+)
+
+// HeldCause is who wants what the safety brake holds.
 // +kubebuilder:validation:Enum=Rules;Client
 type HeldCause string
 
 // Causes of what the safety brake holds.
 const (
-	// HeldByRules means that rules disable a Person whose user the client has left in use.
+	// HeldByRules means that rules do it, whatever the client has said of the user.
 	HeldByRules HeldCause = "Rules"
-	// HeldByClient means that the client has deactivated or deleted the user.
+	// HeldByClient means that the client has deactivated, deleted, activated or renamed the
+	// user.
 	HeldByClient HeldCause = "Client"
 )
 

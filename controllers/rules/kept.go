@@ -70,6 +70,24 @@ func (r *run) keep(a action, working Record, because string) (assigned bool, err
 	return assigned, nil
 }
 
+// leaveHeld leaves fields as they were that the safety brake holds. That a rule has given them
+// a value stays said: nobody else is to decide.
+func (r *run) leaveHeld(before, after Record, created bool) {
+	if r.kind != personKind || created || r.state.created {
+		return
+	}
+	for _, field := range r.in.Held {
+		if r.kind.sameField(before, after, field) {
+			continue
+		}
+		r.kind.copyField(after, before, field)
+		r.kept = append(r.kept, Kept{Field: field, Because: "the safety brake holds that it changes"})
+		if field == FieldDisabled {
+			r.overruled = ""
+		}
+	}
+}
+
 // respect leaves out an action on a field that another manager applied and would apply
 // again, with one exception: no manager keeps somebody in use who has left. Who is back is
 // in use again where that is what the manager applies.

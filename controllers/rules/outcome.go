@@ -24,6 +24,9 @@ type Input struct {
 	DefaultOrganization string
 	// Trust is what the SCIM client may have users do.
 	Trust Trust
+	// Held are the fields of a Person that exists which all rules leave as they are, because
+	// the safety brake holds what becomes of them: FieldDisabled, FieldPrimaryEmail.
+	Held []string
 }
 
 // Trust is what a SCIM client may have users do to Persons that are not theirs yet. The zero
@@ -156,6 +159,9 @@ func (o Outcome) Skipped() bool {
 // FieldDisabled is the field of a Person that says whether it is in use. Package
 // controllers disables the Person of an inactive user unless a rule has decided.
 const FieldDisabled = "disabled"
+
+// FieldPrimaryEmail is the field of a Person that says whose it is.
+const FieldPrimaryEmail = "primaryEmail"
 
 // Assigned reports whether a rule that was carried out gave the field a value, or
 // cleared it.

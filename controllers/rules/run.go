@@ -171,6 +171,7 @@ func (r *run) update(outcome *Outcome) error {
 	}
 	r.kind.setText(after, "source", v1alpha1.SourceSCIM)
 	r.kind.setText(after, "sourceID", r.id)
+	r.leaveHeld(before, after, created)
 	assigned = r.checkDomain(before, after, created, assigned)
 	if assigned, err = r.checkMatch(before, after, created, assigned); err != nil {
 		return err

@@ -44,16 +44,16 @@ var scenarios = []struct {
 	{"the leader's queue is full for a while", "ScimQueueGrowing", leaderA +
 		`workqueue_depth{controller="scimuser",A} 5000x20 0x460` + "\n" + `workqueue_depth{controller="scimuser",B} 0x480`, nil},
 
-	{"disables are held, and the leader crashes", "ScimDisablesHeld",
+	{"something is held, and the leader crashes", "ScimHeld",
 		`scim_subjects_not_ready{HELD,A} 30x40 stale` + "\n" + `scim_subjects_not_ready{HELD,B} 30x480`, []string{`0s to the end: {namespace="acme"} 30`}},
-	{"disables are held, and the only replica is replaced", "ScimDisablesHeld",
+	{"something is held, and the only replica is replaced", "ScimHeld",
 		`scim_subjects_not_ready{HELD,A} 30x40 stale` + "\n" + `scim_subjects_not_ready{HELD,B} _x44 30x436`, []string{`0s to the end: {namespace="acme"} 30`}},
-	{"held disables are released", "ScimDisablesHeld",
+	{"what is held is released", "ScimHeld",
 		`scim_subjects_not_ready{HELD,A} 30x40 0x440` + "\n" + `scim_subjects_not_ready{HELD,B} 30x40 0x440`, []string{`0s to 20m0s: {namespace="acme"} 30`}},
-	{"Persons without a user are held besides, as two replicas say", "ScimDisablesHeld",
+	{"Persons without a user are held besides, as two replicas say", "ScimHeld",
 		`scim_subjects_not_ready{HELD,A} 30x480` + "\n" + `scim_subjects_not_ready{HELD,B} 30x480` + "\n" +
 			`scim_subjects_not_ready{ORPHANS,A} 4x480` + "\n" + `scim_subjects_not_ready{ORPHANS,B} 4x480`, []string{`0s to the end: {namespace="acme"} 34`}},
-	{"nothing is held", "ScimDisablesHeld", `scim_subjects_not_ready{HELD,A} 0x480`, nil},
+	{"nothing is held", "ScimHeld", `scim_subjects_not_ready{HELD,A} 0x480`, nil},
 
 	{"a rule fails, and the leader crashes", "ScimRuleFailing",
 		`scim_rule_failed_subjects{RULE,A} 20x40 stale` + "\n" + `scim_rule_failed_subjects{RULE,B} 20x480`,
@@ -95,7 +95,7 @@ var scenarios = []struct {
 // panels say what a panel shows at 15 minutes.
 var panels = []struct{ name, title, series, want string }{
 	{"a counter that is born at 30", "Held by the safety brake",
-		`scim_disables_held_total{namespace="acme",A} _x20 30x460` + "\n" + `scim_disables_held_total{namespace="acme",B} 0x480` + "\n" +
+		`scim_holds_total{namespace="acme",effect="Disable",A} _x20 30x460` + "\n" + `scim_holds_total{namespace="acme",effect="Disable",B} 0x480` + "\n" +
 			`scim_subjects_not_ready{HELD,A} 0x20 30x460` + "\n" + `scim_subjects_not_ready{HELD,B} 0x20 30x460`, `{namespace="acme"} 30`},
 	{"two replicas that tell the same", "Users and groups",
 		`scim_subjects{USERS,A} 100x480` + "\n" + `scim_subjects{USERS,B} 100x480`, `{kind="ScimUser", namespace="acme"} 100`},
