@@ -95,6 +95,21 @@ var _ = Describe("owners, finalizers and labels", Ordered, func() {
 		}
 	})
 
+	It("leave what the safety brake counts to the operator", func(ctx SpecContext) {
+		for _, name := range []string{v1alpha1.AnnotationDisabledAt, v1alpha1.AnnotationEnabledAt, v1alpha1.AnnotationPrimaryEmailChangedAt} {
+			set := fmt.Sprintf(`{"metadata":{"annotations":{%q:"2027-01-15T08:00:00Z"}}}`, name)
+			taken := fmt.Sprintf(`{"metadata":{"annotations":{%q:null}}}`, name)
+			for who, c := range map[string]client.Client{"account owner": actAs("account owner"), "who may all": wideRole(ctx, "*"), "administrator": admin} {
+				Expect(patch(ctx, c, objects["person"], set)).To(MatchError(ContainSubstring("safety brake counts")), "%s sets %s", who, name)
+			}
+			Expect(patch(ctx, actAs("operator"), objects["person"], set)).To(Succeed())
+			for who, c := range map[string]client.Client{"account owner": actAs("account owner"), "who may all": wideRole(ctx, "*"), "administrator": admin} {
+				Expect(patch(ctx, c, objects["person"], taken)).To(MatchError(ContainSubstring("safety brake counts")), "%s takes %s off", who, name)
+			}
+			Expect(patch(ctx, actAs("operator"), objects["person"], taken)).To(Succeed())
+		}
+	})
+
 	It("are the operator's and the garbage collector's to change", func(ctx SpecContext) {
 		for kind, object := range objects {
 			for _, value := range []string{`["example.com/x"]`, `[]`} {

@@ -16,15 +16,6 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-// What ScimEndpoint.spec.safety is where it says nothing.
-const (
-	defaultMaxDisablePercent = 20
-	defaultMinDisableCount   = 10
-	defaultSafetyWindow      = time.Hour
-	defaultMaxPercentPerDay  = 40
-	defaultMinCountPerDay    = 20
-)
-
 // brake stands before everything that disables or enables Persons or gives them another
 // primary e-mail address. It holds what would be too many at once. What is held is on the
 // subject, in status.heldGeneration: as long as that is set only a release lets go of it,
@@ -165,76 +156,6 @@ func (r request) stillBy() v1alpha1.HeldCause {
 		return r.cause()
 	}
 	return r.held.cause
-}
-
-// safety is what a namespace's ScimEndpoint says of the brake.
-type safety struct {
-	off      bool
-	windows  [2]limit
-	endpoint string
-	// published and released are the newest generation that the endpoint tells of, and
-	// that it has let go of.
-	published, released int64
-	releasedAt          time.Time
-}
-
-// limit is on how many Persons an effect may come about within a time: on a part of them, and
-// always on minimum.
-type limit struct {
-	length           time.Duration
-	percent, minimum int
-}
-
-// of is the limit where there are so many Persons.
-func (l limit) of(persons int) int { return max(l.minimum, persons*l.percent/100) }
-
-// from is the time since when what was done counts in a window that begins at a time. A
-// release starts a new count.
-func (s safety) from(begin time.Time) time.Time {
-	if begin.After(s.releasedAt) {
-		return begin
-	}
-	return s.releasedAt
-}
-
-func (b *brake) safety(ctx context.Context, namespace string) (safety, error) {
-	endpoint, err := tenantEndpoint(ctx, b.client, namespace)
-	if err != nil || endpoint == nil {
-		return safetyOf(&v1alpha1.ScimEndpoint{}), err
-	}
-	return safetyOf(endpoint), nil
-}
-
-func safetyOf(endpoint *v1alpha1.ScimEndpoint) safety {
-	spec := endpoint.Spec.Safety
-	window := time.Duration(orDefault(spec.WindowSeconds, int(defaultSafetyWindow/time.Second))) * time.Second
-	s := safety{
-		off: spec.Disabled, endpoint: endpoint.Name,
-		windows: [2]limit{
-			{min(window, longestWindow), orDefault(spec.MaxDisablePercent, defaultMaxDisablePercent), orDefault(spec.MinDisableCount, defaultMinDisableCount)},
-			{longestWindow, orDefault(spec.MaxPercentPerDay, defaultMaxPercentPerDay), orDefault(spec.MinCountPerDay, defaultMinCountPerDay)},
-		},
-	}
-	if held := endpoint.Status.Held; held != nil {
-		s.published, s.released = held.Generation, held.ReleasedGeneration
-		if held.ReleasedAt != nil {
-			s.releasedAt = held.ReleasedAt.Time
-		}
-	}
-	return s
-}
-
-func orDefault(value *int32, unset int) int {
-	if value == nil {
-		return unset
-	}
-	return int(*value)
-}
-
-// tenantEndpoint is the ScimEndpoint that speaks for a namespace: the first one by
-// name, nil where there is none. It must not be changed.
-func tenantEndpoint(ctx context.Context, reader client.Reader, namespace string) (*v1alpha1.ScimEndpoint, error) {
-	return firstEndpoint(ctx, reader, namespace, func(e *v1alpha1.ScimEndpoint) bool { return e.DeletionTimestamp.IsZero() })
 }
 
 // whatIsHeld says in words what does not happen to a Person.

@@ -3,12 +3,15 @@ package controllers_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 var _ = Describe("A namespace with two ScimEndpoints", Label("race"), func() {
-	It("is bounded and told of by the first one by name", func(ctx SpecContext) {
+	It("is bounded by the strictest one and told of by the first one by name", func(ctx SpecContext) {
 		w := newWorldWithRules(ctx)
 		w.start(ctx, countOften)
 		first, second := limitedTo(1), newEndpoint("second")
@@ -21,6 +24,16 @@ var _ = Describe("A namespace with two ScimEndpoints", Label("race"), func() {
 		w.eventuallyCounts(ctx, census{disabled: 1, enabled: 2, held: 2})
 		eventually(ctx, w, first, holds(2))
 		Expect(get(ctx, w, second, "second").Status.Held).To(BeNil())
+
+		By("not letting go for another one that sorts before it and is switched off")
+		off := newEndpoint("a")
+		off.Spec.Safety.Disabled = true
+		Expect(w.Create(ctx, off)).To(Succeed())
+		eventually(ctx, w, off, And(isReady(), holds(2), weakened("")))
+		Expect(get(ctx, w, first, "first").Status.Held).To(BeNil())
+		w.eventuallyCounts(ctx, census{disabled: 1, enabled: 2, held: 2})
+		Expect(w.Delete(ctx, off)).To(Succeed())
+		eventually(ctx, w, first, holds(2))
 
 		By("the next one when the first one goes")
 		Expect(w.Delete(ctx, first)).To(Succeed())
@@ -42,5 +55,49 @@ var _ = Describe("A hold that somebody ends by hand", func() {
 		update(ctx, w, person, func(p *v1alpha1.Person) { p.Spec.Disabled = true })
 		w.eventuallyCounts(ctx, census{disabled: 2, enabled: 1, held: 1})
 		eventually(ctx, w, endpoint, holds(1))
+	})
+})
+
+// weakened matches an endpoint whose condition BrakeWeakened has a reason, "" for none.
+func weakened(reason string) types.GomegaMatcher {
+	return WithTransform(func(e *v1alpha1.ScimEndpoint) string {
+		condition := meta.FindStatusCondition(e.Status.Conditions, v1alpha1.ConditionBrakeWeakened)
+		if condition == nil || condition.Status != metav1.ConditionTrue {
+			return ""
+		}
+		return condition.Reason
+	}, Equal(reason))
+}
+
+var _ = Describe("What weakens the safety brake", func() {
+	It("is told by a condition, Events and a metric, while it lasts", func(ctx SpecContext) {
+		w := newWorldWithRules(ctx)
+		w.start(ctx, countOften)
+		endpoint := newEndpoint("okta")
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		w.createUsers(ctx, 12)
+		eventually(ctx, w, endpoint, And(isReady(), weakened("")))
+		metricIs := func(value float64) {
+			GinkgoHelper()
+			Eventually(metric("scim_brake_weakened", w.namespace)).Should(Equal(value))
+		}
+		metricIs(0)
+		safety := func(is v1alpha1.ScimEndpointSafety, reason string, value float64) {
+			GinkgoHelper()
+			update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.Safety = is })
+			eventually(ctx, w, endpoint, And(isReady(), weakened(reason)))
+			metricIs(value)
+		}
+		safety(v1alpha1.ScimEndpointSafety{Disabled: true}, v1alpha1.ReasonSwitchedOff, 1)
+		Eventually(w.eventReasons(ctx, "okta")).Should(ContainElement(v1alpha1.ConditionBrakeWeakened))
+		safety(v1alpha1.ScimEndpointSafety{MaxDisablePercent: new(int32(100))}, v1alpha1.ReasonLimitsRaised, 1)
+		Expect(meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionBrakeWeakened).Message).To(ContainSubstring("12 of 12 Persons within an hour"))
+		safety(v1alpha1.ScimEndpointSafety{}, "", 0)
+		Eventually(w.eventReasons(ctx, "okta")).Should(ContainElement("BrakeRestored"))
+
+		By("ending with the endpoint, after which the defaults hold")
+		safety(v1alpha1.ScimEndpointSafety{Disabled: true}, v1alpha1.ReasonSwitchedOff, 1)
+		Expect(w.Delete(ctx, endpoint)).To(Succeed())
+		metricIs(0)
 	})
 })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -86,11 +87,12 @@ func (f finder) endpointsOfRule(ctx context.Context, old, current *v1alpha1.Auto
 }
 
 // endpointsOfSiblings finds the other endpoints of a namespace in which one has come
-// or gone, because the first one by name speaks for it, or lets its client do more or less,
-// because the strictest counts.
+// or gone, because the first one by name speaks for it, or lets its client or the safety brake do
+// more or less, because the strictest counts.
 func (f finder) endpointsOfSiblings(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 	existing := versions(old, current)
-	if len(existing) == 2 && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero() && sameTrust(old, current) {
+	if len(existing) == 2 && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero() && sameTrust(old, current) &&
+		equality.Semantic.DeepEqual(old.Spec.Safety, current.Spec.Safety) {
 		return nil
 	}
 	return f.endpoints(ctx, existing[0].Namespace, into, func(e *v1alpha1.ScimEndpoint) bool { return e.Name != existing[0].Name })

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -22,6 +23,7 @@ const maxHeldNames = 10
 const (
 	eventReleased  = "Released"
 	eventHoldEnded = "HoldEnded"
+	eventRestored  = "BrakeRestored"
 )
 
 // heldSubjects are what a namespace's subjects say of the safety brake.
@@ -65,22 +67,62 @@ func heldIn(ctx context.Context, reader client.Reader, namespace string, release
 	return found, nil
 }
 
-// describeHold lets go of what the annotation names and makes the endpoint's status
-// tell what is held. It returns the Event to send once that is written. Of several
-// endpoints in a namespace one speaks for it.
-func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event holdEvent, err error) {
+// describeBrake makes the endpoint's status tell what the safety brake holds and whether it is
+// weakened. It returns the Events to send once that is written. Of several endpoints in a
+// namespace one speaks for it.
+func (r *endpointReconciler) describeBrake(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) ([]brakeEvent, error) {
 	speaker, err := tenantEndpoint(ctx, r.client, endpoint.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	if speaker == nil || speaker.Name != endpoint.Name {
+		meta.RemoveStatusCondition(&endpoint.Status.Conditions, v1alpha1.ConditionHeld)
+		meta.RemoveStatusCondition(&endpoint.Status.Conditions, v1alpha1.ConditionBrakeWeakened)
+		endpoint.Status.Held = nil
+		return nil, nil
+	}
+	held, err := r.describeHold(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	weakened, err := r.describeWeakness(ctx, endpoint)
+	return []brakeEvent{held, weakened}, err
+}
+
+// describeWeakness makes the endpoint's status tell whether the brake would hold anything.
+func (r *endpointReconciler) describeWeakness(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event brakeEvent, err error) {
+	if err := kube.WaitFor(ctx, r.brake.persons.synced); err != nil {
+		return event, err
+	}
+	s, err := r.brake.safety(ctx, endpoint.Namespace)
 	if err != nil {
 		return event, err
 	}
-	conditions, status := &endpoint.Status.Conditions, &endpoint.Status
-	if speaker == nil || speaker.Name != endpoint.Name {
-		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionHeld)
-		status.Held = nil
+	conditions := &endpoint.Status.Conditions
+	before := meta.FindStatusCondition(*conditions, v1alpha1.ConditionBrakeWeakened)
+	reason, message := s.weakness(r.brake.persons.persons(endpoint.Namespace))
+	if reason == "" {
+		if meta.RemoveStatusCondition(conditions, v1alpha1.ConditionBrakeWeakened) {
+			event = brakeEvent{corev1.EventTypeNormal, eventRestored, "The safety brake is on, with limits that hold."}
+		}
 		return event, nil
 	}
+	if before == nil || before.Reason != reason {
+		event = brakeEvent{corev1.EventTypeWarning, v1alpha1.ConditionBrakeWeakened, message}
+	}
+	meta.SetStatusCondition(conditions, metav1.Condition{
+		Type: v1alpha1.ConditionBrakeWeakened, Status: metav1.ConditionTrue, Reason: reason, Message: message,
+		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.clock.Now()),
+	})
+	return event, nil
+}
+
+// describeHold lets go of what the annotation names and makes the endpoint's status
+// tell what is held. It returns the Event to send once that is written.
+func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event brakeEvent, err error) {
+	conditions, status := &endpoint.Status.Conditions, &endpoint.Status
 	if r.releaseHeld(endpoint) {
-		event = holdEvent{corev1.EventTypeNormal, eventReleased, fmt.Sprintf(
+		event = brakeEvent{corev1.EventTypeNormal, eventReleased, fmt.Sprintf(
 			"Generation %d of what the safety brake held is released.", status.Held.ReleasedGeneration)}
 	}
 	held, err := heldIn(ctx, r.client, endpoint.Namespace, safetyOf(endpoint).released)
@@ -100,7 +142,7 @@ func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha
 	if len(held.names) == 0 {
 		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionHeld)
 		if wasHeld && event.reason == "" {
-			event = holdEvent{corev1.EventTypeNormal, eventHoldEnded, "The safety brake holds nothing any more: the cause is gone."}
+			event = brakeEvent{corev1.EventTypeNormal, eventHoldEnded, "The safety brake holds nothing any more: the cause is gone."}
 		}
 		return event, nil
 	}
@@ -110,17 +152,19 @@ func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha
 		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.clock.Now()),
 	})
 	if !wasHeld {
-		event = holdEvent{corev1.EventTypeWarning, v1alpha1.ReasonHeld, message}
+		event = brakeEvent{corev1.EventTypeWarning, v1alpha1.ReasonHeld, message}
 	}
 	return event, nil
 }
 
-// holdEvent is an Event about the safety brake; none if it has no reason.
-type holdEvent struct{ kind, reason, message string }
+// brakeEvent is an Event about the safety brake; none if it has no reason.
+type brakeEvent struct{ kind, reason, message string }
 
-func (r *endpointReconciler) send(endpoint *v1alpha1.ScimEndpoint, event holdEvent) {
-	if event.reason != "" {
-		r.status.recorder.Eventf(endpoint, nil, event.kind, event.reason, eventAction, "%s", truncate(event.message))
+func (r *endpointReconciler) send(endpoint *v1alpha1.ScimEndpoint, events []brakeEvent) {
+	for _, event := range events {
+		if event.reason != "" {
+			r.status.recorder.Eventf(endpoint, nil, event.kind, event.reason, eventAction, "%s", truncate(event.message))
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -33,6 +34,9 @@ var (
 	backlogDesc = prometheus.NewDesc("scim_reprocessing_backlog",
 		"Subjects that are still to be processed again because a rule has changed, by namespace and kind. Only the leader tells.",
 		[]string{"namespace", "kind"}, nil)
+	weakenedDesc = prometheus.NewDesc("scim_brake_weakened",
+		"1 while the safety brake of a namespace is off, or its limits hardly hold anything, else 0. Every replica tells the same.",
+		[]string{"namespace"}, nil)
 	// holdsDesc counts decisions of the safety brake, not what is held now.
 	holdsDesc = prometheus.NewDesc("scim_holds_total",
 		"How often the safety brake has kept something from a Person, by namespace and effect.", []string{"namespace", "effect"}, nil)
@@ -59,7 +63,7 @@ type holdKey struct {
 
 // Describe implements prometheus.Collector.
 func (c *subjectCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{subjectsDesc, notReadyDesc, failedDesc, backlogDesc, holdsDesc} {
+	for _, desc := range []*prometheus.Desc{subjectsDesc, notReadyDesc, failedDesc, backlogDesc, weakenedDesc, holdsDesc} {
 		to <- desc
 	}
 }
@@ -72,7 +76,7 @@ type measured map[*prometheus.Desc]map[[3]string]int
 func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	found := measured{subjectsDesc: {}, notReadyDesc: {}, failedDesc: {}, backlogDesc: {}}
+	found := measured{subjectsDesc: {}, notReadyDesc: {}, failedDesc: {}, backlogDesc: {}, weakenedDesc: {}}
 	there, known := map[string]bool{}, len(c.sources) > 0
 	for s := range c.sources {
 		known = s.addNamespaces(there) && known
@@ -92,8 +96,11 @@ func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 	for desc, values := range found {
 		for labels, value := range values {
 			used := labels[:2]
-			if desc == notReadyDesc {
+			switch desc {
+			case notReadyDesc:
 				used = labels[:]
+			case weakenedDesc:
+				used = labels[:1]
 			}
 			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), used...)
 		}
@@ -132,7 +139,7 @@ func (s *setup) publish(ctx context.Context) (err error) {
 	if s.failures, err = newRuleFailures(ctx, s.mgr.GetCache()); err != nil {
 		return err
 	}
-	if s.tenants, err = tally.New(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, func(*v1alpha1.ScimEndpoint) string { return classReady }); err != nil {
+	if s.tenants, err = tally.New(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, classOfEndpoint); err != nil {
 		return err
 	}
 	if s.heldPersons, err = tally.New(ctx, s.mgr.GetCache(), &v1alpha1.Person{}, classOfPerson); err != nil {
@@ -158,6 +165,14 @@ func classOfPerson(p *v1alpha1.Person) string {
 	}
 	if class := classOf(p.Status.Conditions); class == v1alpha1.ReasonPersonProtected {
 		return class
+	}
+	return classReady
+}
+
+// classOfEndpoint is the condition BrakeWeakened of a ScimEndpoint that has it.
+func classOfEndpoint(e *v1alpha1.ScimEndpoint) string {
+	if meta.IsStatusConditionTrue(e.Status.Conditions, v1alpha1.ConditionBrakeWeakened) {
+		return v1alpha1.ConditionBrakeWeakened
 	}
 	return classReady
 }
@@ -210,6 +225,11 @@ func (s *setup) measure(found measured, there map[string]bool, leads bool) {
 		}
 	}
 	s.measurePersons(found, there)
+	if s.tenants.Synced() {
+		for namespace := range there {
+			found[weakenedDesc][[3]string{namespace}] = min(1, s.tenants.Of(namespace)[v1alpha1.ConditionBrakeWeakened])
+		}
+	}
 	if s.failures.synced() {
 		for rule, n := range s.failures.all() {
 			found[failedDesc][[3]string{rule.Namespace, rule.Name}] = int(n)

@@ -30,6 +30,7 @@ type endpointReconciler struct {
 	status   *statusWriter
 	rules    *ruleCache
 	subjects subjectTallies
+	brake    *brake
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints;organizations,verbs=get;list;watch
@@ -58,7 +59,7 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if err := r.subjects.count(ctx, endpoint); err != nil {
 		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
-	event, err := r.describeHold(ctx, endpoint)
+	events, err := r.describeBrake(ctx, endpoint)
 	if err != nil {
 		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
@@ -75,7 +76,7 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if err := r.status.write(ctx, endpoint, before, &endpoint.Status.Conditions, found); err != nil {
 		return result, err
 	}
-	r.send(endpoint, event)
+	r.send(endpoint, events)
 	return result, nil
 }
 

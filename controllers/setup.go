@@ -225,7 +225,7 @@ func (s *setup) sites() error {
 
 func (s *setup) endpoints() error {
 	reconciler := &endpointReconciler{
-		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects,
+		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects, brake: s.brake,
 	}
 	interval := s.options.CountInterval
 	return s.complete("scimendpoint", 1, reconciler,

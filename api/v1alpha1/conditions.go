@@ -24,6 +24,9 @@ const (
 	// ConditionHeld is on a ScimEndpoint, True while the safety brake keeps Persons of its
 	// namespace from being disabled, enabled or given another address; absent otherwise.
 	ConditionHeld = "Held"
+	// ConditionBrakeWeakened is on a ScimEndpoint, True while the spec.safety of its namespace
+	// switches the safety brake off or lets more through than a brake should; absent otherwise.
+	ConditionBrakeWeakened = "BrakeWeakened"
 	// ConditionUnreadable is on every ScimEndpoint, True while there are kinds that the
 	// operator cannot read from the API server, whosever objects are at fault; absent
 	// otherwise. Its reason is ReasonUnreadable or ReasonRefused.
@@ -141,6 +144,11 @@ const (
 	// ReasonEmailDomainsDisjoint means that no domain is in spec.emailDomains of all ScimEndpoints
 	// of the namespace that have some, so that no user gets a Person.
 	ReasonEmailDomainsDisjoint = "EmailDomainsDisjoint"
+	// ReasonSwitchedOff is on ConditionBrakeWeakened: spec.safety.disabled is set.
+	ReasonSwitchedOff = "SwitchedOff"
+	// ReasonLimitsRaised is on ConditionBrakeWeakened: the limits let the same happen to more
+	// than half of the namespace's Persons within an hour or a day.
+	ReasonLimitsRaised = "LimitsRaised"
 	// ReasonDuplicatePrimaryEmail means that another Person has the same primary
 	// e-mail address.
 	ReasonDuplicatePrimaryEmail = "DuplicatePrimaryEmail"

@@ -113,8 +113,9 @@ type ScimEndpointSpec struct {
 	Limits ScimEndpointLimits `json:"limits,omitempty,omitzero"`
 	// safety is when the operator stops disabling or enabling Persons, or changing their
 	// primary e-mail addresses, and asks first. It holds for the
-	// whole namespace; of several endpoints the first one by name decides. Unset: the
-	// defaults of its fields.
+	// whole namespace; of several endpoints the strictest decides, field by field. Unset: the
+	// defaults of its fields. Condition BrakeWeakened says when it is off, or lets the same
+	// happen to more than half of all Persons within an hour or a day.
 	// +optional
 	Safety ScimEndpointSafety `json:"safety,omitempty,omitzero"`
 	// retention is how long what provisioning keeps of people who have left is kept. It holds for
@@ -144,7 +145,8 @@ const (
 // that are younger than a window are not among those of which the part is, so after a restore
 // the counts alone hold.
 type ScimEndpointSafety struct {
-	// disabled switches the brake off, and lets go of what it holds.
+	// disabled switches the brake off, and lets go of what it holds, where all endpoints of the
+	// namespace say so.
 	// +optional
 	Disabled bool `json:"disabled,omitempty"`
 	// maxDisablePercent is the part of the namespace's Persons that may be disabled
@@ -294,7 +296,8 @@ type RetentionStatus struct {
 
 // ScimEndpointStatus is the connection information.
 type ScimEndpointStatus struct {
-	// conditions are Ready and, while they apply, Reconciling, Stalled, Held and Unreadable.
+	// conditions are Ready and, while they apply, Reconciling, Stalled, Held, BrakeWeakened and
+	// Unreadable.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -55,6 +55,11 @@ var scenarios = []struct {
 			`scim_subjects_not_ready{ORPHANS,A} 4x480` + "\n" + `scim_subjects_not_ready{ORPHANS,B} 4x480`, []string{`0s to the end: {namespace="acme"} 34`}},
 	{"nothing is held", "ScimHeld", `scim_subjects_not_ready{HELD,A} 0x480`, nil},
 
+	{"the brake is off for a while, and a replica crashes", "ScimBrakeWeakened",
+		`scim_brake_weakened{namespace="acme",A} 0x20 1x20 stale` + "\n" + `scim_brake_weakened{namespace="acme",B} 0x20 1x60 0x400`,
+		[]string{`10m30s to 40m30s: {namespace="acme"} 1`}},
+	{"the brake is as it should be", "ScimBrakeWeakened", `scim_brake_weakened{namespace="acme",A} 0x480`, nil},
+
 	{"a rule fails, and the leader crashes", "ScimRuleFailing",
 		`scim_rule_failed_subjects{RULE,A} 20x40 stale` + "\n" + `scim_rule_failed_subjects{RULE,B} 20x480`,
 		[]string{`30m0s to the end: {namespace="acme", rule="location"} 20`}},
