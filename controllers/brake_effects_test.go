@@ -253,7 +253,7 @@ var _ = Describe("The safety brake, for what is no disabling,", func() {
 		}
 	})
 
-	It("costs no write more, and marks the Person in the same one", func(ctx SpecContext) {
+	It("costs no write more than that the user is back, and marks the Person in the same one", func(ctx SpecContext) {
 		stop()
 		w.start(ctx, countOften, exclusive)
 		user := w.createUsers(ctx, 1)[0]
@@ -271,7 +271,7 @@ var _ = Describe("The safety brake, for what is no disabling,", func() {
 		Expect(person.Annotations).To(And(HaveKey(v1alpha1.AnnotationEnabledAt), HaveKey(v1alpha1.AnnotationPrimaryEmailChangedAt),
 			Not(HaveKey(v1alpha1.AnnotationDisabledAt))))
 		Expect(kinds(concerning(w.writes(ctx)[before:], user))).To(ConsistOf(
-			"patch persons", "patch scimusers/status", "update automationruleexecutions",
+			"patch scimusers/status", "patch persons", "patch scimusers/status", "update automationruleexecutions",
 		))
 	})
 })

@@ -1,0 +1,72 @@
+package controllers
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+func TestOneHoldOfTwo(t *testing.T) {
+	disable := hold{generation: 5, effects: []effect{v1alpha1.HeldDisable}, cause: v1alpha1.HeldByClient, endpoint: "okta"}
+	address := hold{generation: 7, effects: []effect{v1alpha1.HeldChangePrimaryEmail}, cause: v1alpha1.HeldByRules, endpoint: "okta"}
+	both := hold{
+		generation: 7, effects: []effect{v1alpha1.HeldChangePrimaryEmail, v1alpha1.HeldDisable}, cause: v1alpha1.HeldByClient, endpoint: "okta",
+	}
+	for name, test := range map[string]struct{ got, want hold }{
+		"nothing and one":                     {hold{}.with(address), address},
+		"one and nothing":                     {address.with(hold{}), address},
+		"the cause is of who is in use":       {disable.with(address), both},
+		"whichever comes first":               {address.with(disable), both},
+		"the same again, under a newer count": {address.with(hold{generation: 9, effects: address.effects, cause: v1alpha1.HeldByRules}), hold{9, address.effects, v1alpha1.HeldByRules, "okta"}},
+	} {
+		if diff := cmp.Diff(test.want, test.got, cmp.AllowUnexported(hold{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestAHoldThatNamesNoEffectIsOnDisabling(t *testing.T) {
+	user := &v1alpha1.ScimUser{Status: v1alpha1.ScimUserStatus{HeldGeneration: 3, HeldCause: v1alpha1.HeldByRules}}
+	if h := holdOf(user); !h.covers(v1alpha1.HeldDisable) || h.covers(v1alpha1.HeldEnable) || h.covers(v1alpha1.HeldChangePrimaryEmail) {
+		t.Errorf("%+v", h)
+	}
+	if h := holdOf(&v1alpha1.ScimUser{}); h.on() || h.covers(v1alpha1.HeldDisable) {
+		t.Errorf("%+v without a hold", h)
+	}
+}
+
+func TestWhoseDoingAnEffectIs(t *testing.T) {
+	user := func(active, fresh bool) *v1alpha1.ScimUser {
+		u := &v1alpha1.ScimUser{Spec: v1alpha1.ScimUserSpec{
+			UserName: "Jane@Example.com", Active: &active, Emails: []v1alpha1.ScimValue{{Value: "jane@home.example"}},
+		}}
+		u.Generation, u.Status.ObservedGeneration = 2, 2
+		if fresh {
+			u.Status.ObservedGeneration = 1
+		}
+		return u
+	}
+	for name, test := range map[string]struct {
+		effect  effect
+		user    *v1alpha1.ScimUser
+		address string
+		want    bool
+	}{
+		"an inactive user is disabled, now":                     {v1alpha1.HeldDisable, user(false, true), "", true},
+		"an inactive user is disabled, later":                   {v1alpha1.HeldDisable, user(false, false), "", true},
+		"an active user is disabled":                            {v1alpha1.HeldDisable, user(true, true), "", false},
+		"an inactive user is enabled":                           {v1alpha1.HeldEnable, user(false, true), "", false},
+		"an active user is enabled, now":                        {v1alpha1.HeldEnable, user(true, true), "", true},
+		"an active user is enabled, later":                      {v1alpha1.HeldEnable, user(true, false), "", false},
+		"an address that was sent, now":                         {v1alpha1.HeldChangePrimaryEmail, user(true, true), "jane@example.com", true},
+		"another one that was sent":                             {v1alpha1.HeldChangePrimaryEmail, user(true, true), "jane@home.example", true},
+		"an address that was sent, later":                       {v1alpha1.HeldChangePrimaryEmail, user(true, false), "jane@example.com", false},
+		"an address that nobody sent, though the client is new": {v1alpha1.HeldChangePrimaryEmail, user(true, true), "jane@evil.example", false},
+	} {
+		if got := isClients(test.effect, test.user, test.address); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
