@@ -33,7 +33,8 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 	if err != nil || !moving {
 		return err
 	}
-	own, err := run.directory.directory.PersonBySource(ctx, run.input.User.Name)
+	directory := run.directory.directory
+	own, err := directory.PersonBySource(ctx, run.input.User.Name)
 	if err != nil || own == nil && row.held {
 		return err
 	}
