@@ -48,6 +48,8 @@ func errorKind(err error) string {
 	switch {
 	case errors.Is(err, errMoving):
 		return errMoving.Error()
+	case errors.Is(err, kube.ErrNoSalt):
+		return kube.ErrNoSalt.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		return "time limit"
 	case errors.Is(err, context.Canceled):

@@ -140,6 +140,7 @@ func TestErrorKinds(t *testing.T) {
 		"a record that is gone, too":        {apierrors.NewNotFound(resource, "x"), "NotFound", true},
 		"a missing permission is not stale": {apierrors.NewForbidden(resource, "x", nil), "Forbidden", false},
 		"a lost connection has no reason":   {errors.New("dial tcp: refused"), "API server not reached", false},
+		"a Secret that holds no salt":       {kube.ErrNoSalt, "no salt of 32 bytes under key salt of Secret scim-operator-salt: delete that, and it is made anew", false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -27,6 +27,9 @@ const (
 	saltFresh = time.Minute
 )
 
+// ErrNoSalt says that somebody else has made the Secret of a namespace's salt, or changed it.
+var ErrNoSalt = fmt.Errorf("no salt of %d bytes under key %s of Secret %s: delete that, and it is made anew", saltBytes, v1alpha1.SecretKeySalt, v1alpha1.SecretSalt)
+
 // Salt derives names of objects from values, such as a Lease's from a userName, so that two
 // processes come to the same name and who sees the name cannot find out the value by trying
 // likely ones. It is a namespace's own.
@@ -63,7 +66,7 @@ func NewSalts(c client.Client, live client.Reader) *Salts {
 
 // Of returns a namespace's salt, and makes it when it is asked for first. One whose Secret has
 // been deleted comes back as it was if a process still knows it. The error says what the API
-// server refused, or that the Secret holds no salt.
+// server refused, or is ErrNoSalt.
 func (s *Salts) Of(ctx context.Context, namespace string) (Salt, error) {
 	known := s.remembered(namespace)
 	if known.salt != nil && s.clock.Since(known.read) < saltFresh {
@@ -81,7 +84,7 @@ func (s *Salts) Of(ctx context.Context, namespace string) (Salt, error) {
 	}
 	salt := Salt(secret.Data[v1alpha1.SecretKeySalt])
 	if len(salt) < saltBytes {
-		return nil, fmt.Errorf("secret %s has no key %s of %d bytes: delete it, and it is made anew", v1alpha1.SecretSalt, v1alpha1.SecretKeySalt, saltBytes)
+		return nil, ErrNoSalt
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

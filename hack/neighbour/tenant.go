@@ -143,7 +143,8 @@ func (t *tenant) simulate(ctx context.Context, users int, duration time.Duration
 		if err != nil {
 			return all, err
 		}
-		for lines := bufio.NewScanner(file); lines.Scan(); {
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
 			var attempt struct {
 				Elapsed time.Duration `json:"elapsed"`
 			}
@@ -152,7 +153,7 @@ func (t *tenant) simulate(ctx context.Context, users int, duration time.Duration
 			}
 			all = append(all, attempt.Elapsed)
 		}
-		if err := file.Close(); err != nil {
+		if err := errors.Join(lines.Err(), file.Close()); err != nil {
 			return all, err
 		}
 	}
