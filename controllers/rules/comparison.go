@@ -78,19 +78,34 @@ func inside(left, right ref.Val) []ref.Val {
 	return []ref.Val{left, right}
 }
 
-// boundedSum adds, unless that makes a list that is too long: it takes no memory to put a list
-// behind itself, and as much time to walk through the result as if it did.
+// boundedSum adds, unless that makes a list that is too long. CEL only notes which lists a sum is made of: it takes no
+// memory to put a list behind itself, and each look at an entry goes through all of the sums below. So the sum is copied.
 type boundedSum struct{ interpreter.InterpretableCall }
 
 // Exec implements interpreter.InterpretableV2.
 func (b boundedSum) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	sum := b.InterpretableCall.Exec(frame)
-	if list, ok := sum.(traits.Lister); ok {
-		if entries, ok := list.Size().(types.Int); !ok || entries > MaxRange {
-			return types.NewErr(tooManyEntries)
-		}
+	list, ok := sum.(traits.Lister)
+	if !ok {
+		return sum
 	}
-	return sum
+	if entries, ok := list.Size().(types.Int); !ok || entries > MaxRange {
+		return types.NewErr(tooManyEntries)
+	}
+	if isGrowing(sum) {
+		return sum
+	}
+	entries := make([]ref.Val, 0, entriesOf(sum))
+	for it := list.Iterator(); it.HasNext() == types.True; {
+		entries = append(entries, it.Next())
+	}
+	return types.NewRefValList(types.DefaultTypeAdapter, entries)
+}
+
+// isGrowing reports whether a list is the one that a loop adds its entries to: the sum is that list itself.
+func isGrowing(list ref.Val) bool {
+	_, ok := list.(traits.MutableLister)
+	return ok
 }
 
 // Eval implements interpreter.Interpretable.

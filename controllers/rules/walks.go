@@ -182,6 +182,10 @@ func (c *callCosts) CallCost(function, overloadID string, args []ref.Val, result
 			*cost = (*cost + 9) / 10
 			return cost
 		}
+	case operators.Add:
+		if _, isList := result.(traits.Lister); isList && !isGrowing(result) {
+			return new(1 + uint64(entriesOf(result)))
+		}
 	case operators.In:
 		if _, isMap := args[1].(traits.Mapper); isMap {
 			return new(uint64(nodesOf(args[0])))

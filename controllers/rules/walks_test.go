@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,5 +178,42 @@ func TestRefusalsAddUp(t *testing.T) {
 		if outcome.Reason != v1alpha1.ReasonExpressionError || !strings.Contains(outcome.Message, "was stopped for this subject at the limit of 1000000 cost units") {
 			t.Errorf("%s: %s: %s", refused, outcome.Reason, outcome.Message)
 		}
+	}
+}
+
+// asked is a list that counts how often it is asked for an entry.
+type asked struct {
+	traits.Lister
+	times *int
+}
+
+func (a asked) Get(index ref.Val) ref.Val {
+	*a.times++
+	return a.Lister.Get(index)
+}
+
+// TestASumOfListsIsOneList: to get an entry of a sum takes no step for each list that it was made of. Copying costs what it
+// takes, and nothing of that is what a loop collects.
+func TestASumOfListsIsOneList(t *testing.T) {
+	const entries = 1000
+	times := 0
+	list := asked{types.NewRefValList(types.DefaultTypeAdapter, slices.Repeat([]ref.Val{types.Int(1)}, entries)), &times}
+	fields, ok := types.DefaultTypeAdapter.NativeToValue(map[string]any{"list": list}).(traits.Mapper)
+	if !ok {
+		t.Fatal("no map")
+	}
+	sum, cost := evaluated(t, `[dyn(2)] + customFields.list + customFields.list`, fields)
+	if cost < 3*entries {
+		t.Errorf("it costs %d, and copies %d entries", cost, 3*entries)
+	}
+	times = 0
+	if all, ok := sum.(traits.Lister); !ok || all.Size() != types.Int(2*entries+1) || all.Get(types.Int(0)) != types.Int(2) || all.Get(types.Int(entries)) != types.Int(1) {
+		t.Errorf("it is %v", sum)
+	}
+	if times != 0 {
+		t.Errorf("the lists that it was made of were asked %d times more", times)
+	}
+	if _, cost := evaluated(t, `customFields.list.map(e, e)`, fields); cost > 20*entries {
+		t.Errorf("a loop costs %d for %d entries", cost, entries)
 	}
 }
