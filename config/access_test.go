@@ -35,7 +35,7 @@ var (
 	identities = []string{"operator", "viewer", "editor", "account owner", "eraser"}
 )
 
-// identity returns user and groups of a column of the table in README.md.
+// identity returns user and groups of a column of the table in secure.md.
 func identity(name string) (string, []string) {
 	switch name {
 	case "operator":
@@ -62,7 +62,7 @@ var _ = Describe("who may do what", Ordered, func() {
 		}
 	})
 
-	It("is what the table in README.md says, verb by verb", func(ctx SpecContext) {
+	It("is what the table in secure.md says, verb by verb", func(ctx SpecContext) {
 		documented := tableOfRights()
 		granted := [][]string{}
 		for _, row := range documented {
@@ -158,13 +158,13 @@ func group(resource string) string {
 	return v1alpha1.GroupVersion.Group
 }
 
-// tableOfRights reads the rows of README.md that begin with a resource in code style, in the section on roles.
+// tableOfRights reads the rows of secure.md that begin with a resource in code style, in the section on roles.
 func tableOfRights() [][]string {
 	GinkgoHelper()
-	text, err := os.ReadFile("README.md")
+	text, err := os.ReadFile("secure.md")
 	Expect(err).NotTo(HaveOccurred())
 	_, section, found := strings.Cut(string(text), "\n| Resource | operator | viewer | editor | account owner | eraser |\n")
-	Expect(found).To(BeTrue(), "README.md has no table of rights")
+	Expect(found).To(BeTrue(), "secure.md has no table of rights")
 	section, _, _ = strings.Cut(section, "\n\n")
 	rows := [][]string{}
 	for _, line := range strings.Split(section, "\n")[1:] {

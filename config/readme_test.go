@@ -26,15 +26,21 @@ var (
 	flagPattern   = regexp.MustCompile(`flags\.(?:\w+Var\([^,]+, |Func\()"([a-z-]+)"`)
 )
 
-// section is the part of README.md under a heading.
+// section is the part under a heading of one of the documents for those who install and operate.
 func section(heading string) string {
 	GinkgoHelper()
-	text, err := os.ReadFile("README.md")
+	documents, err := filepath.Glob("*.md")
 	Expect(err).NotTo(HaveOccurred())
-	_, rest, found := strings.Cut(string(text), "\n## "+heading+"\n")
-	Expect(found).To(BeTrue(), "README.md has no section %s", heading)
-	part, _, _ := strings.Cut(rest, "\n## ")
-	return part
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		Expect(err).NotTo(HaveOccurred())
+		if _, rest, found := strings.Cut(string(text), "\n## "+heading+"\n"); found {
+			part, _, _ := strings.Cut(rest, "\n## ")
+			return part
+		}
+	}
+	Fail("no document has a section " + heading)
+	return ""
 }
 
 // firstCommands returns the first indented block of a section.
@@ -53,7 +59,7 @@ func firstCommands(heading string) string {
 	return strings.Join(commands, "")
 }
 
-// shell runs commands of README.md as a reader would, whose kustomization is config/default.
+// shell runs commands of a document as a reader would, whose kustomization is config/default.
 func shell(ctx context.Context, commands string) string {
 	GinkgoHelper()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", strings.ReplaceAll(commands, "-k installation", "-k default"))
@@ -63,7 +69,7 @@ func shell(ctx context.Context, commands string) string {
 	return string(output)
 }
 
-var _ = Describe("README.md", func() {
+var _ = Describe("the documents", func() {
 	It("names every reason that a condition can have, for troubleshooting", func() {
 		source, err := os.ReadFile("../api/v1alpha1/conditions.go")
 		Expect(err).NotTo(HaveOccurred())
@@ -82,7 +88,7 @@ var _ = Describe("README.md", func() {
 		Expect(len(flags)).To(BeNumerically(">", 5), "main.go looks different from what this test expects")
 		table := section("Flags")
 		for _, flag := range flags {
-			Expect(table).To(ContainSubstring("`--"+flag[1]+"`"), "README.md says nothing of --%s", flag[1])
+			Expect(table).To(ContainSubstring("`--"+flag[1]+"`"), "install.md says nothing of --%s", flag[1])
 		}
 	})
 

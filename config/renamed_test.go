@@ -17,7 +17,7 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-// renamed makes a kustomization with another namespace and a prefix, as README.md tells, and returns its objects.
+// renamed makes a kustomization with another namespace and a prefix, as secure.md tells, and returns its objects.
 func renamed(ctx SpecContext, components string) []*unstructured.Unstructured {
 	GinkgoHelper()
 	root := GinkgoT().TempDir()

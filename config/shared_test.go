@@ -33,10 +33,10 @@ func operatorIn(ctx context.Context, resource, name string) []string {
 // tableOfPlaces reads the table, by its first column: a resource and, where it is one object, its name.
 func tableOfPlaces() map[string][]string {
 	GinkgoHelper()
-	text, err := os.ReadFile("README.md")
+	text, err := os.ReadFile("secure.md")
 	Expect(err).NotTo(HaveOccurred())
 	_, section, found := strings.Cut(string(text), "\n| Resource | "+strings.Join(places, " | ")+" |\n")
-	Expect(found).To(BeTrue(), "README.md has no table of rights in a shared cluster")
+	Expect(found).To(BeTrue(), "secure.md has no table of rights in a shared cluster")
 	section, _, _ = strings.Cut(section, "\n\n")
 	rows := map[string][]string{}
 	for _, line := range strings.Split(section, "\n")[1:] {
@@ -73,7 +73,7 @@ var _ = Describe("an operator of some namespaces", Ordered, func() {
 		}).Should(BeTrue())
 	})
 
-	It("has the rights that README.md says, and nothing elsewhere", func(ctx SpecContext) {
+	It("has the rights that secure.md says, and nothing elsewhere", func(ctx SpecContext) {
 		documented := tableOfPlaces()
 		granted := map[string][]string{}
 		for row := range documented {

@@ -30,7 +30,7 @@ import (
 	"rservice.dev/scim-operator/hack/testenv/manifests"
 )
 
-// pluginConfig is what config/README.md tells to write, for an API server that has a client certificate for webhooks.
+// pluginConfig is what config/install.md tells to write, for an API server that has a client certificate for webhooks.
 const pluginConfig = `apiVersion: apiserver.config.k8s.io/v1
 kind: AdmissionConfiguration
 plugins:

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/go-cmp/cmp"
@@ -187,7 +188,7 @@ func functionsTable() string {
 			}
 			text += fmt.Sprintf("`%s(%s)` → `%s`\n\n", f.name, strings.Join(names, ", "), o.result)
 		}
-		text += f.doc + "\n\n" + examplesTable(f.examples) + "\n"
+		text += folded(f.doc) + "\n\n" + examplesTable(f.examples) + "\n"
 	}
 	return text
 }
@@ -263,4 +264,17 @@ func limitsTable() string {
 		text += fmt.Sprintf("| %s | `%s` | %d |\n", l.what, l.constant, l.value)
 	}
 	return text
+}
+
+// folded breaks a text into lines of at most 120 characters, but not within what is in backquotes.
+func folded(text string) string {
+	line, lines, quoted := "", "", false
+	for word := range strings.FieldsSeq(text) {
+		if !quoted && line != "" && utf8.RuneCountInString(line+" "+word) > 120 {
+			lines, line = lines+line+"\n", ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+		quoted = quoted != (strings.Count(word, "`")%2 == 1)
+	}
+	return lines + line
 }

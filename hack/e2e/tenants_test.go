@@ -99,7 +99,7 @@ var _ = Describe("an operator of several namespaces", func() {
 		second.readToken(ctx)
 		second.provisions(ctx, "two")
 
-		By("deleting what the client left and then the namespace, in the order that config/README.md says")
+		By("deleting what the client left and then the namespace, in the order that config/secure.md says")
 		Expect(direct.DeleteAllOf(ctx, &v1alpha1.ScimUser{}, client.InNamespace(second.namespace))).To(Succeed())
 		Eventually(func() ([]v1alpha1.ScimUser, error) {
 			users := &v1alpha1.ScimUserList{}
