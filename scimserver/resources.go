@@ -143,7 +143,16 @@ func (h *resources) patch(r *http.Request) (response, error) {
 			current = current.Clone()
 			link(base, h.rt, current)
 		}
-		return inTurn(h.shares, r, func() (scim.Resource, error) { return scim.ApplyPatch(r.Context(), h.rt, current, patch, profile) })
+		release := func() {}
+		defer func() { release() }()
+		patch.Long = func() (err error) {
+			turn, err := h.shares.turn(r.Context(), tenantOf(r))
+			if err == nil {
+				release = turn
+			}
+			return err
+		}
+		return scim.ApplyPatch(r.Context(), h.rt, current, patch, profile)
 	})
 	if err != nil {
 		return response{}, err

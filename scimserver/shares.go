@@ -110,7 +110,7 @@ func (s *shares) bulk(ctx context.Context, tenant string) (release func(), err e
 }
 
 // turn waits until the tenant may compute for long once more: look through all of its resources, make a long list, decode
-// a large body, apply a PATCH. A tenant that does as much of that at once as it may is 429.
+// a large body, apply a long PATCH. A tenant that does as much of that at once as it may is 429.
 func (s *shares) turn(ctx context.Context, tenant string) (release func(), err error) {
 	own, leave := s.of(tenant)
 	return s.one(ctx, own.turns, leave, "requests that take long to compute")

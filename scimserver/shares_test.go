@@ -251,7 +251,11 @@ type changingStore struct{ heldStore }
 func (s *changingStore) Update(
 	_ context.Context, _ string, _ *scim.ResourceType, id, _ string, mutate store.Mutate,
 ) (store.Updated, error) {
-	changed, err := mutate(scim.Resource{"id": id, "userName": "babs"})
+	emails := make([]any, 100)
+	for i := range emails {
+		emails[i] = map[string]any{"value": strconv.Itoa(i) + "@example.com"}
+	}
+	changed, err := mutate(scim.Resource{"id": id, "userName": "babs", "emails": emails})
 	return store.Updated{Resource: changed, Changed: true}, err
 }
 
@@ -266,11 +270,13 @@ func TestComputingTakesTurns(t *testing.T) {
 		t.Cleanup(release)
 	}
 	large := strings.Repeat(" ", maxSmallBody)
+	find := `{"op":"replace","path":"emails[value eq \"7@example.com\"].display","value":"x"}`
 	for name, test := range map[string]struct {
 		method, path, body string
 		turn               bool
 	}{
-		"a PATCH":       {http.MethodPatch, "/Users/1", `{"Operations":[{"op":"replace","value":{"title":"x"}}]}`, true},
+		"a PATCH":       {http.MethodPatch, "/Users/1", `{"Operations":[{"op":"replace","value":{"title":"x"}}]}`, false},
+		"a long PATCH":  {http.MethodPatch, "/Users/1", `{"Operations":[` + strings.Repeat(find+",", 200) + find + `]}`, true},
 		"a large body":  {http.MethodPost, "/Users", `{"userName":"babs"}` + large, true},
 		"a large PUT":   {http.MethodPut, "/Users/1", `{"userName":"babs"}` + large, true},
 		"a large bulk":  {http.MethodPost, "/Bulk", `{"Operations":[]}` + large, true},

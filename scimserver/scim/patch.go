@@ -24,6 +24,9 @@ const (
 // Patch is the body of a PATCH request.
 type Patch struct {
 	Operations []PatchOperation
+	// Long is called once before the patch goes on that turns out to take long; its error ends the patch. nil: nobody
+	// needs to know.
+	Long func() error
 }
 
 // SelectsByReference reports whether a path looks at a $ref, which the resource that the patch is
@@ -165,13 +168,15 @@ func inOperation(i int, err error) error {
 // Errors are 400 with the scimType of RFC 7644 section 3.12: invalidPath for a
 // path that cannot exist, invalidFilter, noTarget for a value filter that
 // matches nothing, mutability for read-only and required attributes,
-// invalidValue, tooMany for a patch that takes more than MaxPatchWork; and that of
-// the context when it ends.
+// invalidValue, tooMany for a patch that takes more than MaxPatchWork; and those of
+// the context when it ends, and of patch.Long.
 func ApplyPatch(ctx context.Context, rt *ResourceType, current Resource, patch *Patch, profile Profile) (Resource, error) {
 	p := newPatcher(rt, current, profile)
-	p.ended = ctx.Err
+	p.ended, p.long = ctx.Err, patch.Long
 	for i := range patch.Operations {
-		if err := p.apply(&patch.Operations[i]); err != nil {
+		if err := p.apply(&patch.Operations[i]); p.refused != nil {
+			return nil, p.refused
+		} else if err != nil {
 			return nil, inOperation(i, err)
 		}
 	}

@@ -28,6 +28,10 @@ type patcher struct {
 	whole bool
 	// budget is what is left of MaxPatchWork.
 	budget int
+	// long is called before more than quickPatchWork of it is spent, and nil afterwards.
+	long func() error
+	// refused is what that said.
+	refused error
 	// texts has what was compared.
 	texts folds
 	// ended returns an error when there is no time left.

@@ -4,6 +4,9 @@ package scim
 // all operations. One takes about 200 ns, so that all of it is about a second.
 const MaxPatchWork = 5_000_000
 
+// quickPatchWork is how much of that nobody else needs to know of: a few milliseconds.
+const quickPatchWork = 20_000
+
 // maxPatchPath is how long a path may be, without what is in brackets.
 const maxPatchPath = maxSelectedPath
 
@@ -12,7 +15,11 @@ func (p *patcher) spend(work int) error {
 	if p.budget -= work; p.budget < 0 {
 		return BadRequest(TypeTooMany, "the request compares too many values with each other; split it into several, or name what is meant by its value")
 	}
-	return nil
+	if long := p.long; long != nil && p.budget < MaxPatchWork-quickPatchWork {
+		p.long = nil
+		p.refused = long()
+	}
+	return p.refused
 }
 
 // weigh is how much looking through the values of an attribute once is. Members are short.
