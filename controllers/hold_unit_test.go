@@ -1,11 +1,13 @@
 package controllers
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
 )
 
 func TestOneHoldOfTwo(t *testing.T) {
@@ -68,5 +70,23 @@ func TestWhoseDoingAnEffectIs(t *testing.T) {
 		if got := isClients(test.effect, test.user, test.address); got != test.want {
 			t.Errorf("%s: %t", name, got)
 		}
+	}
+}
+
+// A plan that changes what it was to leave out would otherwise be made again without end.
+func TestRulesThatBringBackWhatIsHeldAreAnError(t *testing.T) {
+	person := personAs("jane", false, windowTime)
+	after := person.DeepCopy()
+	after.Spec.Disabled = true
+	plan := rules.Result{
+		Records:  map[v1alpha1.RecordKind]rules.Record{v1alpha1.RecordPerson: after},
+		Outcomes: []rules.Outcome{{Before: person, After: after}},
+	}
+	run := &run{}
+	run.input.User = &v1alpha1.ScimUser{}
+	run.held(hold{generation: 1, effects: []effect{v1alpha1.HeldDisable}})
+	again, err := (&brake{}).restrain(t.Context(), run, plan)
+	if again || err == nil || !strings.Contains(err.Error(), "field disabled of Person jane") {
+		t.Errorf("again %t, %v", again, err)
 	}
 }

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 
 // restrain asks the brake about what a plan does to a Person that exists. It reports whether
 // something is held: then the run says so and is to be planned again, without that. Else the
-// Person gets the annotations that count what is done to it, in the same write.
+// Person gets the annotations that count what is done to it, in the same write. A plan
+// that changes what is to be left out already is an error, so there are few rounds.
 func (b *brake) restrain(ctx context.Context, run *run, plan rules.Result) (again bool, err error) {
 	user := run.input.User
 	before, after := changedPerson(plan)
@@ -22,6 +24,9 @@ func (b *brake) restrain(ctx context.Context, run *run, plan rules.Result) (agai
 	for _, e := range effectsBetween(before, after) {
 		if e == v1alpha1.HeldDisable && hasLeft(user) && before.Spec.SourceID == user.Name {
 			continue // What has counted goes on to count, whatever rules make of it meanwhile.
+		}
+		if slices.Contains(run.input.Held, fieldOf(e)) {
+			return false, fmt.Errorf("rules change field %s of Person %s again, though the safety brake holds that (%s)", fieldOf(e), before.Name, e)
 		}
 		answer, err := b.ask(ctx, run.request(e, before, rules.MatchKey(after)))
 		if err != nil {
