@@ -300,17 +300,40 @@ var _ = Describe("manager erase", func() {
 		Expect(text).To(ContainSubstring("Found nothing in namespace"))
 	})
 
+	It("leaves whom the address does not belong to, also when it is repeated, and names them", func(ctx SpecContext) {
+		w.start(ctx)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		assistant := w.createReady(ctx, newUser("ford@example.com", "Ford", func(u *v1alpha1.ScimUser) {
+			u.Spec.Emails = []v1alpha1.ScimValue{{Value: "jane@example.com"}, {Value: "ford@example.com", Primary: new(true)}}
+		}))
+		person := w.personOf(ctx, assistant)
+		Expect(person.Spec.OtherEmails).To(ConsistOf("jane@example.com"))
+		for _, erases := range []bool{true, false} {
+			code, text := run(ctx, "", "--email", "Jane@example.com", "--yes", "--active", "--all")
+			Expect(code).To(Equal(erasure.ExitOK), text)
+			if !erases {
+				Expect(text).To(And(ContainSubstring("Found nothing in namespace"), MatchRegexp(
+					`besides their own.*: ScimUser %s, Person %s\n`, assistant.Name, person.Name)))
+			}
+			Expect(apierrors.IsNotFound(w.Get(ctx, client.ObjectKeyFromObject(user), user))).To(BeTrue())
+			Expect(get(ctx, w, assistant, assistant.Name).DeletionTimestamp).To(BeNil())
+			Expect(get(ctx, w, person, person.Name).Annotations).NotTo(HaveKey(v1alpha1.AnnotationErasing))
+		}
+		code, text := run(ctx, "", "--email", "ford@example.com", "--yes", "--active")
+		Expect(code).To(Equal(erasure.ExitOK), text)
+		Expect(w.stored(ctx)).NotTo(ContainSubstring("jane@example.com"))
+	})
+
 	It("says that somebody was pushed again, and who is protected or not clear", func(ctx SpecContext) {
 		w.start(ctx)
 		protected := newPerson("glass", "glass\x1b[2J@example.com")
 		protected.Annotations = map[string]string{v1alpha1.AnnotationProtected: "true"}
-		protected.Spec.OtherEmails = []string{"jane@example.com"}
 		Expect(w.Create(ctx, protected)).To(Succeed())
 		code, text := run(ctx, "", "--person", "glass", "--yes")
 		Expect(code).To(Equal(erasure.ExitLeft))
 		Expect(text).To(ContainSubstring("Person glass is protected."))
 		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
-		code, text = run(ctx, "", "--email", "jane@example.com", "--yes", "--active")
+		code, text = run(ctx, "", "--email", "jane@example.com", "--person", "glass", "--yes", "--active")
 		Expect(code).To(Equal(erasure.ExitLeft))
 		Expect(text).To(And(ContainSubstring("2 match."), Not(ContainSubstring("\x1b"))))
 		code, text = run(ctx, "", "--yes")

@@ -83,7 +83,7 @@ func (c *command) run(ctx context.Context, args []string) error {
 	c.cluster.Bind(flags)
 	flags.StringVar(&c.query.ID, "id", "", "SCIM id, the name of the ScimUser; also of one that is gone")
 	flags.StringVar(&c.query.UserName, "user-name", "", "userName, also the one that an inactive user had when it was last active")
-	flags.StringVar(&c.query.Email, "email", "", "an e-mail address of the user or the Person")
+	flags.StringVar(&c.query.Email, "email", "", "the userName or primary e-mail address of the user, or the primaryEmail of the Person")
 	flags.StringVar(&c.query.Person, "person", "", "name of the Person")
 	flags.BoolVar(&c.dryRun, "dry-run", false, "say what there is, and write nothing")
 	flags.BoolVar(&c.yes, "yes", false, "do not ask")
@@ -152,6 +152,11 @@ func (c *command) tellAll(ctx context.Context, e *Eraser, found []*Dossier) (som
 	}
 	if !something {
 		c.printf("Found nothing in namespace %s: either it is erased, or it is not spelled so.\n", e.Namespace)
+		listing, err := e.Listing(ctx, c.query)
+		if err != nil {
+			return false, err
+		}
+		c.list("The address is also listed, besides their own, by others, who may be somebody else. If one of them is meant, name it with --id or --person:", listing)
 	}
 	fmt.Fprint(c.out, elsewhere)
 	return something, nil

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
@@ -27,7 +28,8 @@ type Query struct {
 	ID string
 	// UserName is a userName, also one that an inactive user had when it was last active.
 	UserName string
-	// Email is an e-mail address of a user or a Person.
+	// Email is the userName or primary e-mail address (the first one where none is primary) of a
+	// user, or the primaryEmail of a Person. Who lists it besides may be somebody else: Listing.
 	Email string
 	// Person is the metadata.name of a Person.
 	Person string
@@ -132,28 +134,63 @@ func (q Query) matchesUser(user *v1alpha1.ScimUser) bool {
 	if q.Email == "" {
 		return false
 	}
-	wanted := fold.Email(q.Email)
-	for _, version := range []*v1alpha1.ScimUser{user, last} {
-		if fold.Email(version.Spec.UserName) == wanted ||
-			slices.ContainsFunc(version.Spec.Emails, func(v v1alpha1.ScimValue) bool { return fold.Email(v.Value) == wanted }) {
-			return true
-		}
+	return isKnownBy(user, q.Email) || isKnownBy(last, q.Email)
+}
+
+// isKnownBy reports whether an address is the one that a user is known by. Others that it lists may be somebody else's.
+func isKnownBy(user *v1alpha1.ScimUser, address string) bool {
+	if fold.Email(user.Spec.UserName) == fold.Email(address) {
+		return true
 	}
-	return false
+	emails := user.Spec.Emails
+	primary := max(0, slices.IndexFunc(emails, func(v v1alpha1.ScimValue) bool { return ptr.Deref(v.Primary, false) }))
+	return len(emails) > 0 && fold.Email(emails[primary].Value) == fold.Email(address)
 }
 
 // matchesPerson also finds by what a user was called that is gone.
 func (q Query) matchesPerson(person *v1alpha1.Person) bool {
 	primary := fold.Email(person.Spec.PrimaryEmail)
-	j, _ := journalOf(person)
+	j, begun := journalOf(person)
 	switch {
 	case q.Person == person.Name, q.ID != "" && (q.ID == person.Spec.SourceID || slices.Contains(j.IDs, q.ID)):
 		return true
 	case q.UserName != "" && (fold.Email(q.UserName) == primary || slices.ContainsFunc(j.Names, func(name string) bool { return fold.Equal(name, q.UserName) })):
 		return true
 	}
-	return q.Email != "" && (fold.Email(q.Email) == primary ||
-		slices.ContainsFunc(person.Spec.OtherEmails, func(address string) bool { return fold.Email(address) == fold.Email(q.Email) }))
+	// What of a user was known by another address is gone where this was interrupted.
+	return q.Email != "" && (fold.Email(q.Email) == primary || begun && personLists(person, q.Email))
+}
+
+func personLists(person *v1alpha1.Person, address string) bool {
+	return slices.ContainsFunc(person.Spec.OtherEmails, func(listed string) bool { return fold.Email(listed) == fold.Email(address) })
+}
+
+// Listing names the users and Persons that have the address of a query besides their own. It
+// may be somebody else's, so Find does not return them.
+func (e *Eraser) Listing(ctx context.Context, q Query) ([]string, error) {
+	var names []string
+	for _, list := range []client.ObjectList{&v1alpha1.ScimUserList{}, &v1alpha1.PersonList{}} {
+		err := e.each(ctx, list, func(object client.Object) error {
+			if q.Email != "" && lists(object, q.Email) {
+				names = append(names, kindOf(object)+" "+object.GetName())
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list %T: %w", list, err)
+		}
+	}
+	return names, nil
+}
+
+func lists(object client.Object, address string) bool {
+	switch object := object.(type) {
+	case *v1alpha1.ScimUser:
+		return slices.ContainsFunc(object.AsLastActive().Spec.Emails, func(v v1alpha1.ScimValue) bool { return fold.Email(v.Value) == fold.Email(address) })
+	case *v1alpha1.Person:
+		return personLists(object, address)
+	}
+	return false
 }
 
 // dossiers puts together what belongs together, in the order of names.
