@@ -30,7 +30,7 @@ var _ = Describe("A namespace with two ScimEndpoints", Label("race"), func() {
 		off.Spec.Safety.Disabled = true
 		Expect(w.Create(ctx, off)).To(Succeed())
 		eventually(ctx, w, off, And(isReady(), holds(2), weakened("")))
-		Expect(get(ctx, w, first, "first").Status.Held).To(BeNil())
+		eventually(ctx, w, first, WithTransform(func(e *v1alpha1.ScimEndpoint) *v1alpha1.HeldPersons { return e.Status.Held }, BeNil()))
 		w.eventuallyCounts(ctx, census{disabled: 1, enabled: 2, held: 2})
 		Expect(w.Delete(ctx, off)).To(Succeed())
 		eventually(ctx, w, first, holds(2))
@@ -55,6 +55,23 @@ var _ = Describe("A hold that somebody ends by hand", func() {
 		update(ctx, w, person, func(p *v1alpha1.Person) { p.Spec.Disabled = true })
 		w.eventuallyCounts(ctx, census{disabled: 2, enabled: 1, held: 1})
 		eventually(ctx, w, endpoint, holds(1))
+	})
+})
+
+var _ = Describe("A hold of the day's window", func() {
+	It("says so to whoever has raised the other one only", func(ctx SpecContext) {
+		w := newWorldWithRules(ctx)
+		w.start(ctx, countOften)
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.Safety = v1alpha1.ScimEndpointSafety{
+			MaxDisablePercent: new(int32(100)), MinDisableCount: new(int32(100)), MaxPercentPerDay: new(int32(0)), MinCountPerDay: new(int32(1)),
+		}
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		w.deactivate(ctx, w.createUsers(ctx, 3)...)
+		w.eventuallyCounts(ctx, census{disabled: 1, enabled: 2, held: 2})
+		eventually(ctx, w, endpoint, holds(2))
+		Expect(meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionHeld).Message).To(And(
+			ContainSubstring("Least is left now by minCountPerDay 1 within a day."), Not(ContainSubstring("maxDisablePercent"))))
 	})
 })
 

@@ -146,7 +146,11 @@ func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha
 		}
 		return event, nil
 	}
-	message := heldMessage(endpoint, held)
+	narrowest, err := r.narrowest(ctx, endpoint.Namespace, held)
+	if err != nil {
+		return event, err
+	}
+	message := heldMessage(endpoint, held, narrowest)
 	meta.SetStatusCondition(conditions, metav1.Condition{
 		Type: v1alpha1.ConditionHeld, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHeld, Message: message,
 		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.clock.Now()),
@@ -181,7 +185,26 @@ func (r *endpointReconciler) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
 	return true
 }
 
-func heldMessage(endpoint *v1alpha1.ScimEndpoint, found heldSubjects) string {
+// narrowest names the limits that leave least now for what is held: with what has been done by
+// then the day's may be narrower than the one that is usually met first.
+func (r *endpointReconciler) narrowest(ctx context.Context, namespace string, found heldSubjects) ([]string, error) {
+	if err := kube.WaitFor(ctx, r.brake.persons.synced); err != nil {
+		return nil, err
+	}
+	s, err := r.brake.safety(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range effects {
+		if name := r.brake.persons.narrowest(namespace, e, r.brake.clock.Now(), s); found.of[e] > 0 && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func heldMessage(endpoint *v1alpha1.ScimEndpoint, found heldSubjects, narrowest []string) string {
 	held := endpoint.Status.Held
 	var parts []string
 	for _, e := range effects {
@@ -189,9 +212,9 @@ func heldMessage(endpoint *v1alpha1.ScimEndpoint, found heldSubjects) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, inWords[e]))
 		}
 	}
-	message := fmt.Sprintf("%d Persons are held: %s, because that was to happen to more at once than spec.safety allows. The first: %s. "+
+	message := fmt.Sprintf("%d Persons are held: %s, because that was to happen to more at once than spec.safety allows. Least is left now by %s. The first: %s. "+
 		"If the cause is a mistake, repair it: the hold then ends by itself. To let it happen all the same: "+
-		"kubectl annotate -n %s scimendpoint %s --overwrite %s=%d", held.Count, strings.Join(parts, ", "), strings.Join(held.First[:min(len(held.First), 3)], ", "),
+		"kubectl annotate -n %s scimendpoint %s --overwrite %s=%d", held.Count, strings.Join(parts, ", "), strings.Join(narrowest, " and by "), strings.Join(held.First[:min(len(held.First), 3)], ", "),
 		endpoint.Namespace, endpoint.Name, v1alpha1.AnnotationReleaseHeld, held.Generation)
 	if value, asked := endpoint.Annotations[v1alpha1.AnnotationReleaseHeld]; asked && value != strconv.FormatInt(held.ReleasedGeneration, 10) {
 		message += ". The annotation has another value now, which names nothing that is held"

@@ -40,6 +40,19 @@ type limit struct {
 // of is the limit where there are so many Persons.
 func (l limit) of(persons int) int { return max(l.minimum, persons*l.percent/100) }
 
+// nameLimit names what limits a window where there are so many Persons, as fields of spec.safety.
+func (s safety) nameLimit(window, persons int) string {
+	l := s.windows[window]
+	part, minimum, within := "maxDisablePercent", "minDisableCount", fmt.Sprintf("windowSeconds %d", int(l.length.Seconds()))
+	if window == 1 {
+		part, minimum, within = "maxPercentPerDay", "minCountPerDay", "a day"
+	}
+	if l.of(persons) > l.minimum {
+		return fmt.Sprintf("%s %d within %s", part, l.percent, within)
+	}
+	return fmt.Sprintf("%s %d within %s", minimum, l.minimum, within)
+}
+
 // from is the time since when what was done counts in a window that begins at a time. A
 // release starts a new count.
 func (s safety) from(begin time.Time) time.Time {

@@ -98,6 +98,16 @@ func (w *personWindow) left(namespace string, e effect, now time.Time, s safety)
 	return count.left(e, s)
 }
 
+// narrowest names the limit that leaves least for an effect now.
+func (w *personWindow) narrowest(namespace string, e effect, now time.Time, s safety) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count := w.of(namespace)
+	count.advance(now, s)
+	i := count.narrower(e, s)
+	return s.nameLimit(i, count.spans[i].base())
+}
+
 // counts reports whether an effect on a Person counts already.
 func (w *personWindow) counts(namespace, name string, e effect, now time.Time, s safety) bool {
 	w.mu.Lock()
@@ -273,11 +283,16 @@ func (c *personCount) advance(now time.Time, s safety) {
 
 // left is on how many more Persons an effect may come about: what the narrower window leaves.
 func (c *personCount) left(e effect, s safety) int {
-	left := c.spans[0].left(e, s.windows[0])
-	for i := range c.spans {
-		left = min(left, c.spans[i].left(e, s.windows[i]))
+	i := c.narrower(e, s)
+	return c.spans[i].left(e, s.windows[i]) - len(c.of[e].reserved)
+}
+
+// narrower is the window that leaves less.
+func (c *personCount) narrower(e effect, s safety) int {
+	if c.spans[1].left(e, s.windows[1]) < c.spans[0].left(e, s.windows[0]) {
+		return 1
 	}
-	return left - len(c.of[e].reserved)
+	return 0
 }
 
 // base is how many grown Persons were in use when the window began.

@@ -288,3 +288,32 @@ func BenchmarkADecision(b *testing.B) {
 		}
 	}
 }
+
+// Whoever has raised the limits of the first window is told when the day's hold.
+func TestWhichLimitLeavesLeast(t *testing.T) {
+	hours := func(n int) []time.Duration { return slices.Repeat([]time.Duration{2 * time.Hour}, n) }
+	for name, test := range map[string]struct {
+		safety  v1alpha1.ScimEndpointSafety
+		enabled int
+		ago     []time.Duration
+		want    string
+	}{
+		"the part in an hour":                 {enabled: 200, want: "maxDisablePercent 20 within windowSeconds 3600"},
+		"the count in an hour":                {enabled: 12, want: "minDisableCount 10 within windowSeconds 3600"},
+		"the part in a day, after a slow day": {enabled: 135, ago: hours(65), want: "maxPercentPerDay 40 within a day"},
+		"the part in a day, where the first one is raised": {
+			safety: v1alpha1.ScimEndpointSafety{MaxDisablePercent: new(int32(100)), WindowSeconds: new(int32(60))}, enabled: 200, want: "maxPercentPerDay 40 within a day",
+		},
+		"the count in a day, where both parts are raised": {
+			safety:  v1alpha1.ScimEndpointSafety{MaxDisablePercent: new(int32(100)), MinDisableCount: new(int32(100)), MaxPercentPerDay: new(int32(100))},
+			enabled: 12, want: "minCountPerDay 20 within a day",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := safetyOf(endpointWith("okta", test.safety))
+			if got := windowOf(windowTime, test.enabled, test.ago...).narrowest("tenant", v1alpha1.HeldDisable, windowTime, s); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+}
