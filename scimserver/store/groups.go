@@ -100,7 +100,7 @@ func lostClaim(err error) error {
 // move the group's version before it is done, so another one is somebody else's, whose change
 // the client has not seen.
 func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (Updated, error) {
-	unlock, err := s.groupLocks.Lock(ctx, tenant+"/"+id)
+	unlock, err := s.locks.Lock(ctx, tenant+"/"+id)
 	if err != nil {
 		return Updated{}, err
 	}
@@ -308,7 +308,7 @@ func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, chang
 // members' mentions of it. Those that a crash leaves behind mean nothing, and the
 // Sweeper removes them.
 func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) error {
-	unlock, err := s.groupLocks.Lock(ctx, tenant+"/"+id)
+	unlock, err := s.locks.Lock(ctx, tenant+"/"+id)
 	if err != nil {
 		return err
 	}

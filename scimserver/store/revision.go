@@ -96,7 +96,7 @@ func (s *Store) wait(ctx context.Context, k *kindIndex, revision int64) error {
 // compare returns the API server's revision. If the cache of the kind holds just what there
 // is then, or newer, it has come to that revision.
 func (s *Store) compare(ctx context.Context, k *kindIndex) (revision int64, err error) {
-	unlock, err := s.groupLocks.Lock(ctx, "compare/"+k.listKind.Kind)
+	unlock, err := s.locks.Lock(ctx, "compare/"+k.listKind.Kind)
 	if err != nil {
 		return 0, err
 	}

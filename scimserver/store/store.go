@@ -70,9 +70,9 @@ type Store struct {
 	complete atomic.Bool
 	// namespace is the only one there is; empty means all.
 	namespace string
-	// groupLocks serialise the changes of one group's membership in this process;
-	// between processes resourceVersions decide.
-	groupLocks keylock.Locks
+	// locks serialise in this process what is slow or would conflict: the changes of one group's
+	// membership, where between processes resourceVersions decide, and the comparison of a kind.
+	locks keylock.Locks
 	// largeLookups bounds how many large groups' members are looked up at the same time.
 	largeLookups *semaphore.Weighted
 }
