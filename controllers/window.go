@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"sync"
@@ -50,21 +51,26 @@ func newPersonWindow(ctx context.Context, c cache.Cache, clk clock.PassiveClock)
 func (w *personWindow) change(old, current *v1alpha1.Person) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	namespace := cmp.Or(current, old).Namespace
+	count := w.of(namespace)
 	if old != nil {
-		w.of(old.Namespace).remove(old)
+		count.remove(old)
 	}
 	if current != nil {
-		w.of(current.Namespace).add(current, w.clock.Now())
+		count.add(current, w.clock.Now())
+	}
+	if w.namespaces[namespace] = count; count.isEmpty() {
+		delete(w.namespaces, namespace)
 	}
 }
 
+// of is the count of a namespace. One that counts nothing is not kept, so that nothing stays of
+// a namespace that is gone.
 func (w *personWindow) of(namespace string) *personCount {
-	count := w.namespaces[namespace]
-	if count == nil {
-		count = newPersonCount()
-		w.namespaces[namespace] = count
+	if count := w.namespaces[namespace]; count != nil {
+		return count
 	}
-	return count
+	return newPersonCount()
 }
 
 // reserve counts an effect on Persons as done now, unless that would be too many. Persons for
@@ -85,6 +91,7 @@ func (w *personWindow) reserve(namespace string, names []string, e effect, now t
 	}
 	for _, name := range more {
 		count.of[e].reserved[name] = now
+		w.namespaces[namespace] = count
 	}
 	return true
 }
@@ -181,6 +188,15 @@ func newPersonCount() *personCount {
 // that a SCIM client has pushed.
 func isShared(person *v1alpha1.Person) bool {
 	return !person.Spec.Disabled && person.Spec.SourceID != ""
+}
+
+func (c *personCount) isEmpty() bool {
+	for _, count := range c.of {
+		if len(count.done) > 0 || len(count.reserved) > 0 {
+			return false
+		}
+	}
+	return c.ages.all == 0
 }
 
 func (c *personCount) remove(person *v1alpha1.Person) {

@@ -317,3 +317,23 @@ func TestWhichLimitLeavesLeast(t *testing.T) {
 		})
 	}
 }
+
+func TestNothingStaysOfANamespaceThatIsGone(t *testing.T) {
+	s := safetyOf(&v1alpha1.ScimEndpoint{})
+	w := windowOf(windowTime, 1, time.Minute)
+	w.left("other", v1alpha1.HeldDisable, windowTime, s)
+	w.counts("other", "enabled-0", v1alpha1.HeldDisable, windowTime, s)
+	w.persons("other")
+	if len(w.namespaces) != 1 {
+		t.Errorf("%d namespaces, want the one with Persons", len(w.namespaces))
+	}
+	w.change(personAs("enabled-0", false, time.Time{}), nil)
+	w.change(personAs("disabled-0", true, windowTime.Add(-time.Minute)), nil)
+	if len(w.namespaces) != 0 {
+		t.Errorf("%d namespaces without Persons", len(w.namespaces))
+	}
+	w.reserve("tenant", []string{"enabled-0"}, v1alpha1.HeldDisable, windowTime, s)
+	if left := w.left("tenant", v1alpha1.HeldDisable, windowTime, s); left != 9 {
+		t.Errorf("left = %d after a reservation, want 9", left)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,8 @@ const (
 	// saltFresh is how long a salt is used before the API server is asked for it again:
 	// somebody may have deleted the Secret, and another process made another one.
 	saltFresh = time.Minute
+	// saltKept is how long the salt of a namespace that nobody asks for is remembered.
+	saltKept = 24 * time.Hour
 )
 
 // ErrNoSalt says that somebody else has made the Secret of a namespace's salt, or changed it.
@@ -65,7 +68,7 @@ func NewSalts(c client.Client, live client.Reader) *Salts {
 }
 
 // Of returns a namespace's salt, and makes it when it is asked for first. One whose Secret has
-// been deleted comes back as it was if a process still knows it. The error says what the API
+// been deleted comes back as it was if a process has read it within a day. The error says what the API
 // server refused, or is ErrNoSalt.
 func (s *Salts) Of(ctx context.Context, namespace string) (Salt, error) {
 	known := s.remembered(namespace)
@@ -88,6 +91,7 @@ func (s *Salts) Of(ctx context.Context, namespace string) (Salt, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	maps.DeleteFunc(s.known, func(_ string, known knownSalt) bool { return s.clock.Since(known.read) > saltKept })
 	s.known[namespace] = knownSalt{salt: salt, read: s.clock.Now()}
 	return salt, nil
 }

@@ -71,4 +71,8 @@ func TestSalts(t *testing.T) {
 	g.Expect(direct.Create(t.Context(), secret)).To(Succeed())
 	_, err = process().Of(t.Context(), one)
 	g.Expect(err).To(MatchError(ErrNoSalt), "what holds no salt")
+
+	clk.SetTime(clk.Now().Add(saltKept + time.Second))
+	of(first, two)
+	g.Expect(first.known).To(HaveLen(1), "namespaces that nobody asks for any more are forgotten")
 }
