@@ -3,6 +3,8 @@ package controllers_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
+
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -45,21 +47,19 @@ func (w *world) forbid(ctx SpecContext, resource string) (allow func()) {
 	GinkgoHelper()
 	role := get(ctx, w, &rbacv1.Role{}, roleName)
 	complete := role.DeepCopy()
-	for i := range role.Rules {
-		var kept []string
-		for _, r := range role.Rules[i].Resources {
-			if r != resource {
-				kept = append(kept, r)
-			}
+	var rules []rbacv1.PolicyRule
+	var groups []string
+	for _, rule := range role.Rules {
+		others := slices.DeleteFunc(slices.Clone(rule.Resources), func(r string) bool { return r == resource })
+		if len(others) < len(rule.Resources) {
+			groups = rule.APIGroups
 		}
-		if len(kept) < len(role.Rules[i].Resources) {
-			readOnly := rbacv1.PolicyRule{APIGroups: role.Rules[i].APIGroups, Resources: []string{resource}, Verbs: []string{"get", "list", "watch"}}
-			role.Rules[i].Resources = kept
-			role.Rules = append(role.Rules, readOnly)
-			break
+		if rule.Resources = others; len(others) > 0 {
+			rules = append(rules, rule)
 		}
 	}
-	Expect(role.Rules).To(HaveLen(len(complete.Rules)+1), "no rule mentions %s", resource)
+	Expect(groups).NotTo(BeEmpty(), "no rule mentions %s", resource)
+	role.Rules = append(rules, rbacv1.PolicyRule{APIGroups: groups, Resources: []string{resource}, Verbs: []string{"get", "list", "watch"}})
 	Expect(w.Update(ctx, role)).To(Succeed())
 	return func() {
 		GinkgoHelper()
