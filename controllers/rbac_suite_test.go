@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -59,7 +58,8 @@ func (w *world) forbid(ctx SpecContext, resource string) (allow func()) {
 		}
 	}
 	Expect(groups).NotTo(BeEmpty(), "no rule mentions %s", resource)
-	role.Rules = append(rules, rbacv1.PolicyRule{APIGroups: groups, Resources: []string{resource}, Verbs: []string{"get", "list", "watch"}})
+	rules = append(rules, rbacv1.PolicyRule{APIGroups: groups, Resources: []string{resource}, Verbs: []string{"get", "list", "watch"}})
+	role.Rules = rules
 	Expect(w.Update(ctx, role)).To(Succeed())
 	return func() {
 		GinkgoHelper()
