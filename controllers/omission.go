@@ -2,7 +2,7 @@ package controllers
 
 import (
 	"context"
-	"fmt"
+	"iter"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,11 +17,8 @@ const omittedText = "(omitted)"
 // omitsValues reports whether executions of a namespace hold no values. Where one of its
 // endpoints says so they do not, because no user says which endpoint it came by.
 func omitsValues(ctx context.Context, reader client.Reader, namespace string) (bool, error) {
-	endpoints := &v1alpha1.ScimEndpointList{}
-	if err := reader.List(ctx, endpoints, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("list ScimEndpoints: %w", err)
-	}
-	return slices.ContainsFunc(endpoints.Items, func(e v1alpha1.ScimEndpoint) bool { return omitting(&e) }), nil
+	endpoints, err := directory{reader: reader, namespace: namespace}.endpoints(ctx)
+	return slices.ContainsFunc(endpoints, omitting), err
 }
 
 func omitting(endpoint *v1alpha1.ScimEndpoint) bool {
@@ -31,19 +28,28 @@ func omitting(endpoint *v1alpha1.ScimEndpoint) bool {
 // omitValues leaves in the status of an execution only whether there were values. It
 // reports whether there was anything to leave out.
 func omitValues(status *v1alpha1.AutomationRuleExecutionStatus) (changed bool) {
-	omit := func(value *string) {
+	for value := range values(status) {
 		if *value != "" && *value != omittedText {
 			*value, changed = omittedText, true
 		}
 	}
-	for i := range status.Expressions {
-		omit(&status.Expressions[i].Value)
-	}
-	for i := range status.Changes {
-		omit(&status.Changes[i].From)
-		omit(&status.Changes[i].To)
-	}
 	return changed
+}
+
+// values are those that a status of an execution holds, in its fields.
+func values(status *v1alpha1.AutomationRuleExecutionStatus) iter.Seq[*string] {
+	return func(yield func(*string) bool) {
+		for i := range status.Expressions {
+			if !yield(&status.Expressions[i].Value) {
+				return
+			}
+		}
+		for i := range status.Changes {
+			if !yield(&status.Changes[i].From) || !yield(&status.Changes[i].To) {
+				return
+			}
+		}
+	}
 }
 
 // withoutValues returns an execution that holds no values: itself, or a copy whose log is
@@ -71,28 +77,18 @@ const erasedText = "(erased)"
 // EraseValues returns a copy of an execution without the values that name somebody, and
 // whether there are any. It is for executions of other subjects.
 func EraseValues(execution *v1alpha1.AutomationRuleExecution, names func(value string) bool) (*v1alpha1.AutomationRuleExecution, bool) {
-	var all []string
-	for _, e := range execution.Status.Expressions {
-		all = append(all, e.Value)
+	found := false
+	for value := range values(&execution.Status) {
+		found = found || names(*value)
 	}
-	for _, c := range execution.Status.Changes {
-		all = append(all, c.From, c.To)
-	}
-	if !slices.ContainsFunc(all, names) {
+	if !found {
 		return nil, false
 	}
 	erased := execution.DeepCopy()
-	erase := func(value *string) {
+	for value := range values(&erased.Status) {
 		if names(*value) {
 			*value = erasedText
 		}
-	}
-	for i := range erased.Status.Expressions {
-		erase(&erased.Status.Expressions[i].Value)
-	}
-	for i := range erased.Status.Changes {
-		erase(&erased.Status.Changes[i].From)
-		erase(&erased.Status.Changes[i].To)
 	}
 	erased.Status.Log = narrate(erased)
 	return erased, true

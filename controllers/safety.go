@@ -66,13 +66,12 @@ func (s safety) from(begin time.Time) time.Time {
 // one which is made beside another never weakens it. The first one by name tells what is held
 // and releases.
 func (b *brake) safety(ctx context.Context, namespace string) (safety, error) {
-	endpoints := &v1alpha1.ScimEndpointList{}
-	if err := b.client.List(ctx, endpoints, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return safety{}, fmt.Errorf("list ScimEndpoints: %w", err)
+	endpoints, err := directory{reader: b.client, namespace: namespace}.endpoints(ctx)
+	if err != nil {
+		return safety{}, err
 	}
 	var found *safety
-	for i := range endpoints.Items {
-		endpoint := &endpoints.Items[i]
+	for _, endpoint := range endpoints {
 		if !endpoint.DeletionTimestamp.IsZero() {
 			continue
 		}
