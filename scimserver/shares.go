@@ -116,23 +116,17 @@ func (s *shares) turn(ctx context.Context, tenant string) (release func(), err e
 	return s.one(ctx, own.turns, leave, "requests that take long to compute")
 }
 
-// inTurn does work when it is the turn of the request's tenant.
-func inTurn[T any](s *shares, r *http.Request, work func() (T, error)) (T, error) {
-	release, err := s.turn(r.Context(), tenantOf(r))
-	if err != nil {
-		var none T
-		return none, err
-	}
-	defer release()
-	return work()
-}
-
 // decodeInTurn decodes a body, a large one when it is the turn of the tenant.
 func decodeInTurn[T any](s *shares, r *http.Request, body []byte, decode func() (T, error)) (T, error) {
-	if len(body) <= maxSmallBody {
-		return decode()
+	if len(body) > maxSmallBody {
+		release, err := s.turn(r.Context(), tenantOf(r))
+		if err != nil {
+			var none T
+			return none, err
+		}
+		defer release()
 	}
-	return inTurn(s, r, decode)
+	return decode()
 }
 
 func (s *shares) one(ctx context.Context, of *semaphore.Weighted, leave func(), what string) (release func(), err error) {
