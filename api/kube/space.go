@@ -42,7 +42,8 @@ func newSpace(inner cache.Cache, namespace string, scheme *runtime.Scheme, log l
 // unread is the error of a read of what is not known yet. To others it is an API server that is away for now.
 type unread struct{ *apierrors.StatusError }
 
-func isUnread(err error) bool {
+// IsUnread reports whether an error says that the namespace is not known yet, as in the first moments of a start.
+func IsUnread(err error) bool {
 	_, is := errors.AsType[unread](err)
 	return is
 }

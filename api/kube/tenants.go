@@ -121,7 +121,7 @@ func (t *tenants) list(ctx context.Context, list client.ObjectList, opts []clien
 			return fmt.Errorf("%T is no list", list)
 		}
 		err := reader(namespace).List(ctx, part, append(slices.Clone(opts), client.InNamespace(namespace))...)
-		if isUnread(err) {
+		if IsUnread(err) {
 			continue
 		}
 		if err != nil {

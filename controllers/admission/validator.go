@@ -15,6 +15,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/preview"
@@ -116,7 +117,7 @@ func (v *validator) validate(ctx context.Context, old, rule *v1alpha1.Automation
 	consequences, err := v.warn(ctx, old, rule)
 	if err != nil {
 		logf.FromContext(ctx).Error(err, "Cannot say what the rule would change", "rule", rule.Name)
-		warnings = append(warnings, "the rule is fine by itself, but what it would change cannot be said now: "+reasonOf(err))
+		warnings = append(warnings, "what the rule would change cannot be said now: "+reasonOf(err))
 	}
 	return cut(append(warnings, consequences...)), nil
 }
@@ -252,6 +253,9 @@ func sameEffect(a, b v1alpha1.AutomationRuleSpec) bool {
 func reasonOf(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "the time was not enough"
+	}
+	if kube.IsUnread(err) {
+		return "the operator has just started and does not know the whole namespace yet; ask again in a moment"
 	}
 	return "a look-up failed; the operator's log has the error"
 }

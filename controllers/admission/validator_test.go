@@ -56,7 +56,8 @@ func newUser(i int, userType string) *v1alpha1.ScimUser {
 	}
 }
 
-// served waits until the webhook answers: a broken rule is refused by it.
+// served waits until the webhook answers, so that a broken rule is refused by it, and knows the namespace, so that
+// it can say what a rule does there.
 func (w *world) served(ctx SpecContext) {
 	GinkgoHelper()
 	Eventually(func() string {
@@ -67,6 +68,10 @@ func (w *world) served(ctx SpecContext) {
 		return err.Error()
 	}).Should(ContainSubstring("undefined field"))
 	w.take()
+	Eventually(func() ([]string, error) {
+		err := w.Create(ctx, ruleFrom("name: contractors", "name: served", "subject:", "disabled: true\n  subject:"), client.DryRunAll)
+		return w.take(), err
+	}).ShouldNot(ContainElement(ContainSubstring("cannot be said now")))
 }
 
 // withPersons waits until users have Persons.
