@@ -25,7 +25,7 @@ func (s *crowdStore) group() scim.Resource {
 	return res
 }
 
-func (s *crowdStore) Update(context.Context, string, *scim.ResourceType, string, string, store.Mutate) (store.Updated, error) {
+func (s *crowdStore) Update(context.Context, string, *scim.ResourceType, string, string, store.Change) (store.Updated, error) {
 	return store.Updated{Resource: s.group(), Members: s.members, Changed: s.changed}, nil
 }
 

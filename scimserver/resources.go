@@ -15,7 +15,7 @@ type resourceStore interface {
 	Create(ctx context.Context, tenant string, rt *scim.ResourceType, r scim.Resource) (scim.Resource, error)
 	Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit store.Admit) (scim.Resource, error)
 	List(ctx context.Context, tenant string, rt *scim.ResourceType, q store.Query) (store.Page, error)
-	Update(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate store.Mutate) (store.Updated, error)
+	Update(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, change store.Change) (store.Updated, error)
 	Delete(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string) error
 	Synced() bool
 }
@@ -111,7 +111,7 @@ func (h *resources) replace(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	updated, err := h.update(r, func(current scim.Resource) (scim.Resource, error) { return wanted.Replace(current), nil })
+	updated, err := h.update(r, wanted)
 	if err != nil {
 		return response{}, err
 	}
@@ -132,28 +132,14 @@ func (h *resources) patch(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	patch, err := decodeInTurn(h.shares, r, body, func() (*scim.Patch, error) { return scim.ParsePatch(body) })
+	patch, err := decodeInTurn(h.shares, r, body, func() (*scim.Patch, error) { return scim.ParsePatch(h.rt, body) })
 	if err != nil {
 		return response{}, err
 	}
-	profile := callOf(r).client.profile
-	base := baseURL(r)
-	updated, err := h.update(r, func(current scim.Resource) (scim.Resource, error) {
-		if patch.SelectsByReference() {
-			current = current.Clone()
-			link(base, h.rt, current)
-		}
-		release := func() {}
-		defer func() { release() }()
-		patch.Long = func() (err error) {
-			turn, err := h.shares.turn(r.Context(), tenantOf(r))
-			if err == nil {
-				release = turn
-			}
-			return err
-		}
-		return scim.ApplyPatch(r.Context(), h.rt, current, patch, profile)
-	})
+	tenant := tenantOf(r)
+	patch.Profile, patch.BaseURL = callOf(r).client.profile, baseURL(r)
+	patch.Turn = func(ctx context.Context) (func(), error) { return h.shares.turn(ctx, tenant) }
+	updated, err := h.update(r, patch)
 	if err != nil {
 		return response{}, err
 	}
@@ -171,8 +157,8 @@ func (h *resources) withoutBody(projection *scim.Projection, members int) bool {
 	return h.rt == scim.Group && (members > maxMembersAfterPatch || !h.withMembers(projection))
 }
 
-func (h *resources) update(r *http.Request, mutate store.Mutate) (store.Updated, error) {
-	return h.store.Update(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), ifMatch(r), mutate)
+func (h *resources) update(r *http.Request, change store.Change) (store.Updated, error) {
+	return h.store.Update(r.Context(), tenantOf(r), h.rt, r.PathValue("id"), ifMatch(r), change)
 }
 
 func (h *resources) answerUpdated(r *http.Request, updated store.Updated, projection *scim.Projection) (response, error) {
@@ -204,8 +190,9 @@ func (h *resources) answer(r *http.Request, status int, res scim.Resource, proje
 	}
 	stream, _ := res["members"].(scim.Stream)
 	members := count(stream)
-	location, version := link(baseURL(r), h.rt, res)
-	answer := response{status: status, location: location, etag: version, resourceID: res.ID()}
+	base := baseURL(r)
+	scim.Link(base, h.rt, res)
+	answer := response{status: status, location: scim.Location(base, h.rt, res.ID()), etag: versionOf(res), resourceID: res.ID()}
 	chosen := projection.Apply(res)
 	if members > maxWholeMembers {
 		answer.streamed = members * listedMemberSize

@@ -67,7 +67,7 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	}
 	base := baseURL(r)
 	if looksAtAddresses(q) {
-		q.Address = func(rt *scim.ResourceType, res scim.Resource) { link(base, rt, res) }
+		q.BaseURL = base
 	}
 	cursor := h.newCursors(r, request)
 	if q.From, err = cursor.position(); err != nil {
@@ -77,7 +77,7 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	list := &scim.ListResponse{}
 	q.Admit = func(members int) error { return h.admit(r, members, list, &answer) }
 	q.Each = func(rt *scim.ResourceType, res scim.Resource) error {
-		link(base, rt, res)
+		scim.Link(base, rt, res)
 		return list.Add(rt, projections[rt].Apply(res))
 	}
 	defer func() {

@@ -249,13 +249,13 @@ func TestWhoWaitsForMemoryHoldsNoTurn(t *testing.T) {
 type changingStore struct{ heldStore }
 
 func (s *changingStore) Update(
-	_ context.Context, _ string, _ *scim.ResourceType, id, _ string, mutate store.Mutate,
+	ctx context.Context, _ string, _ *scim.ResourceType, id, _ string, change store.Change,
 ) (store.Updated, error) {
 	emails := make([]any, 100)
 	for i := range emails {
 		emails[i] = map[string]any{"value": strconv.Itoa(i) + "@example.com"}
 	}
-	changed, err := mutate(scim.Resource{"id": id, "userName": "babs", "emails": emails})
+	changed, err := change.Apply(ctx, scim.Resource{"id": id, "userName": "babs", "emails": emails})
 	return store.Updated{Resource: changed, Changed: true}, err
 }
 

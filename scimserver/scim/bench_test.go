@@ -65,11 +65,11 @@ func BenchmarkPatchUser(b *testing.B) {
 	body := []byte(`{"Operations":[{"op":"replace","value":{"active":false}},{"op":"replace","path":"emails[type eq \"work\"].value","value":"x@example.com"}]}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		patch, err := ParsePatch(body)
+		patch, err := ParsePatch(User, body)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := ApplyPatch(b.Context(), User, res, patch, Standard); err != nil {
+		if _, err := patch.Apply(b.Context(), res); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -88,14 +88,14 @@ func BenchmarkPatchGroup(b *testing.B) {
 			"remove in one operation":  `{"op":"remove","path":"members","value":` + membersJSON(b, 0, changed) + `}`,
 			"remove one per operation": strings.Join(removals, ","),
 		} {
-			patch, err := ParsePatch([]byte(`{"Operations":[` + operations + `]}`))
+			patch, err := ParsePatch(Group, []byte(`{"Operations":[` + operations + `]}`))
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.Run(fmt.Sprintf("%s/%d", name, changed), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := ApplyPatch(b.Context(), Group, group, patch, Standard); err != nil {
+					if _, err := patch.Apply(b.Context(), group); err != nil {
 						b.Fatal(err)
 					}
 				}

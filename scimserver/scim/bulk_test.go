@@ -57,8 +57,8 @@ func (s *bulkService) write(c BulkCall) (id string, status int, refused *Error) 
 		return "", 204, nil
 	case c.Method == http.MethodPatch:
 		var patch *Patch
-		if patch, err = ParsePatch(c.Data); err == nil {
-			res, err = ApplyPatch(context.Background(), c.Type, current, patch, Standard)
+		if patch, err = ParsePatch(c.Type, c.Data); err == nil {
+			res, err = patch.Apply(context.Background(), current)
 		}
 	default:
 		res, err = DecodeResource(c.Type, c.Data)

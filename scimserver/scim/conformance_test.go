@@ -184,11 +184,12 @@ func mustDecode(t testing.TB, rt *ResourceType, body string) Resource {
 
 // patchWith applies operations, given as a JSON array.
 func patchWith(rt *ResourceType, current Resource, operations string, profile Profile) (Resource, error) {
-	patch, err := ParsePatch([]byte(`{"schemas":["` + PatchOpURN + `"],"Operations":` + operations + `}`))
+	patch, err := ParsePatch(rt, []byte(`{"schemas":["` + PatchOpURN + `"],"Operations":` + operations + `}`))
 	if err != nil {
 		return nil, err
 	}
-	return ApplyPatch(context.Background(), rt, current, patch, profile)
+	patch.Profile = profile
+	return patch.Apply(context.Background(), current)
 }
 
 func wantError(t testing.TB, err error, status int, scimType string) {

@@ -1,6 +1,9 @@
 package scim
 
-import "maps"
+import (
+	"context"
+	"maps"
+)
 
 // DecodeResource reads the body of a POST.
 //
@@ -58,15 +61,15 @@ func DecodeReplacement(rt *ResourceType, body []byte) (*Replacement, error) {
 	return r, nil
 }
 
-// Replace returns what the PUT makes of a resource (RFC 7644 section 3.5.1): attributes that it
+// Apply returns what the PUT makes of a resource (RFC 7644 section 3.5.1): attributes that it
 // leaves out are cleared, but for the active of a user and the members of a group. The result
-// shares parts with current, which is not changed, and with other results.
-func (r *Replacement) Replace(current Resource) Resource {
+// shares parts with current, which is not changed, and with other results. There is no error.
+func (r *Replacement) Apply(_ context.Context, current Resource) (Resource, error) {
 	out := maps.Clone(r.wanted)
 	for _, name := range r.kept {
 		if v, ok := current[name]; ok {
 			out[name] = v
 		}
 	}
-	return out
+	return out, nil
 }

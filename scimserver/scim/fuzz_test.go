@@ -89,14 +89,15 @@ func FuzzParsePatch(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		patch, err := ParsePatch(body)
+		patch, err := ParsePatch(User, body)
 		if err != nil {
 			return
 		}
 		for rt, res := range sampleResources(t) {
 			before := res.Clone()
 			for _, profile := range []Profile{Standard, Okta, Entra} {
-				after, err := ApplyPatch(t.Context(), rt, res, patch, profile)
+				patch.Type, patch.Profile = rt, profile
+				after, err := patch.Apply(t.Context(), res)
 				if diff := cmp.Diff(before, res); diff != "" {
 					t.Fatalf("the patch changed its input (-before +after):\n%s", diff)
 				}

@@ -21,17 +21,21 @@ const (
 	OpRemove  Op = "remove"
 )
 
-// Patch is the body of a PATCH request.
+// Patch is the body of a PATCH request, and what applying it needs to know.
 type Patch struct {
 	Operations []PatchOperation
-	// Long is called once before the patch goes on that turns out to take long; its error ends the patch. nil: nobody
-	// needs to know.
-	Long func() error
+	// Type is that of the resource.
+	Type    *ResourceType
+	Profile Profile
+	// BaseURL is what the addresses in the resource start with, for operations that select by them.
+	BaseURL string
+	// Turn is called once before the patch goes on that turns out to take long. It waits until that may be, and what it
+	// returns is called when the patch is applied; its error ends the patch. nil: nobody needs to know.
+	Turn func(ctx context.Context) (done func(), err error)
 }
 
-// SelectsByReference reports whether a path looks at a $ref, which the resource that the patch is
-// applied to then needs to have.
-func (p *Patch) SelectsByReference() bool {
+// selectsByReference reports whether a path looks at a $ref.
+func (p *Patch) selectsByReference() bool {
 	return slices.ContainsFunc(p.Operations, func(o PatchOperation) bool { return strings.Contains(lowerASCII(o.Path), "$ref") })
 }
 
@@ -84,9 +88,9 @@ func (p Profile) String() string {
 
 // ParsePatch reads the body of a PATCH request (RFC 7644 section 3.5.2). schemas
 // may be missing, op may have any case, and there may be no operations, which
-// changes nothing. Paths are checked by ApplyPatch, which knows the resource type.
+// changes nothing. Paths are checked by Apply, when it is known what is there.
 // Errors are 400 invalidSyntax, and 413 for more than MaxPatchOperations.
-func ParsePatch(body []byte) (*Patch, error) {
+func ParsePatch(rt *ResourceType, body []byte) (*Patch, error) {
 	object, err := decodeObject(body)
 	if err != nil {
 		return nil, err
@@ -99,7 +103,7 @@ func ParsePatch(body []byte) (*Patch, error) {
 		return nil, NewError(http.StatusRequestEntityTooLarge,
 			"the PATCH has %d operations; split it into requests of at most %d", len(list), MaxPatchOperations)
 	}
-	patch := &Patch{Operations: make([]PatchOperation, 0, len(list))}
+	patch := &Patch{Type: rt, Operations: make([]PatchOperation, 0, len(list))}
 	for i, item := range list {
 		operation, err := parseOperation(item)
 		if err != nil {
@@ -161,24 +165,40 @@ func inOperation(i int, err error) error {
 	return out
 }
 
-// ApplyPatch returns the resource as the patch makes it. The patch is applied as
+// Apply returns the resource as the patch makes it. The patch is applied as
 // a whole or not at all, and current is not changed; parts that the patch does
 // not touch are shared with it. id and meta are kept as they are in current.
+// One patch may be applied to several resources, one after the other.
 //
 // Errors are 400 with the scimType of RFC 7644 section 3.12: invalidPath for a
 // path that cannot exist, invalidFilter, noTarget for a value filter that
 // matches nothing, mutability for read-only and required attributes,
 // invalidValue, tooMany for a patch that takes more than MaxPatchWork; and those of
-// the context when it ends, and of patch.Long.
-func ApplyPatch(ctx context.Context, rt *ResourceType, current Resource, patch *Patch, profile Profile) (Resource, error) {
-	p := newPatcher(rt, current, profile)
-	p.ended, p.long = ctx.Err, patch.Long
-	for i := range patch.Operations {
-		if err := p.apply(&patch.Operations[i]); p.refused != nil {
-			return nil, p.refused
+// the context when it ends, and of Turn.
+func (p *Patch) Apply(ctx context.Context, current Resource) (Resource, error) {
+	if p.selectsByReference() {
+		current = current.Clone()
+		Link(p.BaseURL, p.Type, current)
+	}
+	at := newPatcher(p.Type, current, p.Profile)
+	at.ended = ctx.Err
+	if p.Turn != nil {
+		done := func() {}
+		defer func() { done() }()
+		at.long = func() error {
+			turn, err := p.Turn(ctx)
+			if err == nil {
+				done = turn
+			}
+			return err
+		}
+	}
+	for i := range p.Operations {
+		if err := at.apply(&p.Operations[i]); at.refused != nil {
+			return nil, at.refused
 		} else if err != nil {
 			return nil, inOperation(i, err)
 		}
 	}
-	return p.finish()
+	return at.finish()
 }

@@ -12,7 +12,7 @@ import (
 // workOf applies operations with a budget, and returns what they took of it.
 func workOf(t *testing.T, rt *ResourceType, current Resource, budget int, operations ...string) (work int, err error) {
 	t.Helper()
-	patch, err := ParsePatch([]byte(`{"Operations":[` + strings.Join(operations, ",") + `]}`))
+	patch, err := ParsePatch(rt, []byte(`{"Operations":[` + strings.Join(operations, ",") + `]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestAPatchEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := ApplyPatch(ctx, User, Resource{"userName": "a"}, &Patch{Operations: []PatchOperation{operation}}, Standard)
+	_, err := (&Patch{Type: User, Operations: []PatchOperation{operation}}).Apply(ctx, Resource{"userName": "a"})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

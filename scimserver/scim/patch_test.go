@@ -315,14 +315,14 @@ func TestParsePatchBounds(t *testing.T) {
 	body := func(n int) []byte {
 		return []byte(`{"operations":[` + strings.TrimSuffix(strings.Repeat(operation+",", n), ",") + `]}`)
 	}
-	patch, err := ParsePatch(body(MaxPatchOperations))
+	patch, err := ParsePatch(User, body(MaxPatchOperations))
 	if err != nil || len(patch.Operations) != MaxPatchOperations {
 		t.Fatalf("%d operations: %v", MaxPatchOperations, err)
 	}
-	_, err = ParsePatch(body(MaxPatchOperations + 1))
+	_, err = ParsePatch(User, body(MaxPatchOperations + 1))
 	wantError(t, err, 413, "")
-	_, err = ParsePatch([]byte(`{"schemas":[]}`))
+	_, err = ParsePatch(User, []byte(`{"schemas":[]}`))
 	wantError(t, err, 400, TypeInvalidSyntax)
-	_, err = ParsePatch([]byte(`[]`))
+	_, err = ParsePatch(User, []byte(`[]`))
 	wantError(t, err, 400, TypeInvalidSyntax)
 }

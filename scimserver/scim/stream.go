@@ -5,7 +5,7 @@ import "io"
 // Stream is a multi-valued complex attribute of a Resource whose values are made one after the other when the resource
 // is encoded, because all at the same time would take much memory: the members of a group. A value belongs to the stream, which
 // may use it again for the next one; whoever takes it may change it. Projection.Apply, Encode, Values, MemberIDs and
-// ApplyPatch know of it. In what ApplyPatch returns only the MemberIDs of a Stream may be left.
+// Patch.Apply know of it. In what Patch.Apply returns only the MemberIDs of a Stream may be left.
 type Stream func(yield func(value map[string]any) bool)
 
 // encodeChunk is about how much EncodeTo writes at once, in bytes.

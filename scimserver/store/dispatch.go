@@ -10,9 +10,12 @@ import (
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-// Mutate returns what a resource shall become. It gets the resource as it is and
-// does not change it; the members of a group are a scim.Stream. A write that meets a concurrent one calls it again.
-type Mutate func(current scim.Resource) (scim.Resource, error)
+// Change is what a request makes of a resource that exists: a *scim.Patch or a *scim.Replacement.
+type Change interface {
+	// Apply returns what the resource shall become. It gets the resource as it is, the members of a group as a
+	// scim.Stream, and does not change it. A write that meets a concurrent one applies the change again.
+	Apply(ctx context.Context, current scim.Resource) (scim.Resource, error)
+}
 
 // Create stores a new resource, or returns a 409 when its userName or
 // displayName is taken.
@@ -34,16 +37,15 @@ type Updated struct {
 	Changed bool
 }
 
-// Update changes a resource: PUT and PATCH are different Mutate functions.
-// ifMatch is the value of the If-Match header, "" for none; a version that is
+// Update carries out a change. ifMatch is the value of the If-Match header, "" for none; a version that is
 // not the current one is a 412.
 func (s *Store) Update(
-	ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate Mutate,
+	ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, change Change,
 ) (Updated, error) {
 	if rt == scim.User {
-		return s.updateUser(ctx, tenant, id, ifMatch, mutate)
+		return s.updateUser(ctx, tenant, id, ifMatch, change)
 	}
-	return s.updateGroup(ctx, tenant, id, ifMatch, mutate)
+	return s.updateGroup(ctx, tenant, id, ifMatch, change)
 }
 
 // Delete removes a resource. Its name is free again at once.

@@ -58,8 +58,8 @@ func (e *examination) matches(rt *scim.ResourceType, r scim.Resource) bool {
 		r["members"] = named
 		defer delete(r, "members")
 	}
-	if e.Address != nil {
-		e.Address(rt, r)
+	if e.BaseURL != "" {
+		scim.Link(e.BaseURL, rt, r)
 	}
 	return e.Filter == nil || e.Filter.Match(r)
 }

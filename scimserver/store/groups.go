@@ -99,7 +99,7 @@ func lostClaim(err error) error {
 // half-way completes when it is repeated. If-Match holds in every round: this request does not
 // move the group's version before it is done, so another one is somebody else's, whose change
 // the client has not seen.
-func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (Updated, error) {
+func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, change Change) (Updated, error) {
 	unlock, err := s.locks.Lock(ctx, tenant+"/"+id)
 	if err != nil {
 		return Updated{}, err
@@ -111,21 +111,21 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mut
 		if err != nil {
 			return Updated{}, err
 		}
-		next, err := mutate(current.resource)
+		next, err := change.Apply(ctx, current.resource)
 		if err != nil {
 			return Updated{}, err
 		}
-		change, err := s.groupChange(ctx, tenant, id, group, current, next)
+		writes, err := s.compareGroup(ctx, group, current, next)
 		if err != nil {
 			return Updated{}, err
 		}
-		if change.none() && written == 0 && !untold(group, current.members) {
+		if writes.none() && written == 0 && !untold(group, current.members) {
 			return Updated{Resource: current.resource, Members: len(current.members)}, nil
 		}
-		revision, err := s.carryOut(ctx, group, change)
+		revision, err := s.carryOut(ctx, group, writes)
 		written = max(written, revision)
 		if err == nil {
-			err = s.writeGroup(ctx, group, change, written)
+			err = s.writeGroup(ctx, group, writes, written)
 		}
 		// Whether a claim that was lost on the way is somebody else's, the next round says.
 		if apierrors.IsConflict(err) || errors.Is(err, errTaken) {
@@ -138,7 +138,7 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, mut
 			return Updated{}, err
 		}
 		res, err := groupResource(group)
-		return Updated{Resource: res, Members: change.digest.count, Changed: true}, err
+		return Updated{Resource: res, Members: writes.digest.count, Changed: true}, err
 	}
 	return Updated{}, errContended
 }
@@ -196,8 +196,8 @@ func (s *Store) waitForMembers(ctx context.Context, group *v1alpha1.ScimGroup) e
 	return nil
 }
 
-// groupChange is what a request changes of a group.
-type groupChange struct {
+// groupWrites are what a request has to write of a group.
+type groupWrites struct {
 	members membership
 	// digest is that of the members afterwards.
 	digest  membersDigest
@@ -210,20 +210,19 @@ type groupChange struct {
 	held     *claim
 }
 
-func (c *groupChange) none() bool {
-	return c.same && len(c.members.add) == 0 && len(c.members.remove) == 0
-}
+func (w *groupWrites) none() bool { return w.same && w.members.empty() }
 
-func (c *groupChange) renamed() bool { return !fold.Equal(c.oldName, c.spec.DisplayName) }
+func (w *groupWrites) renamed() bool { return !fold.Equal(w.oldName, w.spec.DisplayName) }
 
-func (s *Store) groupChange(
-	ctx context.Context, tenant, id string, group *v1alpha1.ScimGroup, current groupState, next scim.Resource,
-) (*groupChange, error) {
-	change := &groupChange{spec: *group.Spec.DeepCopy(), oldName: group.Spec.DisplayName}
-	if err := setGroupAttributes(&change.spec, next); err != nil {
+// compareGroup returns what is to be written to make next of a group.
+func (s *Store) compareGroup(
+	ctx context.Context, group *v1alpha1.ScimGroup, current groupState, next scim.Resource,
+) (*groupWrites, error) {
+	writes := &groupWrites{spec: *group.Spec.DeepCopy(), oldName: group.Spec.DisplayName}
+	if err := setGroupAttributes(&writes.spec, next); err != nil {
 		return nil, err
 	}
-	change.same = sameGroup(&group.Spec, &change.spec)
+	writes.same = sameGroup(&group.Spec, &writes.spec)
 	ids := next.MemberIDs()
 	wanted := make(map[string]bool, len(ids))
 	for _, id := range ids {
@@ -231,7 +230,7 @@ func (s *Store) groupChange(
 	}
 	for _, m := range current.members {
 		if !wanted[m.id] {
-			change.members.remove = append(change.members.remove, m)
+			writes.members.remove = append(writes.members.remove, m)
 		}
 		delete(wanted, m.id)
 	}
@@ -242,58 +241,58 @@ func (s *Store) groupChange(
 		}
 	}
 	var err error
-	change.members.add, err = s.resolve(ctx, tenant, id, added)
-	change.digest = digestOf(current.members)
-	for _, m := range change.members.remove {
-		change.digest.remove(m.id)
+	writes.members.add, err = s.resolve(ctx, group.Namespace, group.Name, added)
+	writes.digest = digestOf(current.members)
+	for _, m := range writes.members.remove {
+		writes.digest.remove(m.id)
 	}
-	for _, m := range change.members.add {
-		change.digest.add(m.id)
+	for _, m := range writes.members.add {
+		writes.digest.add(m.id)
 	}
-	return change, err
+	return writes, err
 }
 
 // carryOut writes what must be there before the group itself: the claim on a new
 // name, and the members. It returns the newest revision of a member.
-func (s *Store) carryOut(ctx context.Context, group *v1alpha1.ScimGroup, change *groupChange) (int64, error) {
-	if change.renamed() {
+func (s *Store) carryOut(ctx context.Context, group *v1alpha1.ScimGroup, writes *groupWrites) (int64, error) {
+	if writes.renamed() {
 		var err error
-		change.oldClaim, change.held, err = s.moveClaim(ctx, claimDisplayName, group.Namespace, change.oldName, change.spec.DisplayName, group.Name)
+		writes.oldClaim, writes.held, err = s.moveClaim(ctx, claimDisplayName, group.Namespace, writes.oldName, writes.spec.DisplayName, group.Name)
 		if err != nil {
 			return 0, err
 		}
 	}
-	held := change.held
-	revision, err := s.writeMembers(ctx, group.Namespace, group.Name, change.members, held)
+	held := writes.held
+	revision, err := s.writeMembers(ctx, group.Namespace, group.Name, writes.members, held)
 	if err != nil {
 		s.giveUp(ctx, held)
 	}
-	if err != nil || held == nil || change.members.empty() {
+	if err != nil || held == nil || writes.members.empty() {
 		return revision, err
 	}
 	return revision, s.claims.renew(ctx, held)
 }
 
 // writeGroup updates the group and releases the claim on its old name.
-func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, change *groupChange, revision int64) error {
+func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, writes *groupWrites, revision int64) error {
 	revision = max(revision, membersRevision(group))
 	last := group.Spec.LastModified
-	group.Spec = change.spec
+	group.Spec = writes.spec
 	group.Spec.MembersRevision = formatRevision(revision)
 	group.Spec.ProvisionedAt = createdAt(group, group.Spec.ProvisionedAt)
 	group.Spec.LastModified = now(last)
-	noteMembers(group, change.digest)
+	noteMembers(group, writes.digest)
 	stampRequest(ctx, group)
 	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite())
 	defer cancel()
 	err := s.client.Update(writeCtx, group)
 	if err == nil {
 		s.groups.noteWrite(group)
-		s.removeLogged(ctx, change.oldClaim)
+		s.removeLogged(ctx, writes.oldClaim)
 		return nil
 	}
 	if definite(err) {
-		s.giveUp(ctx, change.held)
+		s.giveUp(ctx, writes.held)
 	}
 	if apierrors.IsConflict(err) {
 		return err

@@ -109,7 +109,7 @@ var _ = Describe("groups", func() {
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Versions"))
 		Expect(err).NotTo(HaveOccurred())
 		seen := []any{created.Complex("meta")["version"]}
-		for _, change := range []Mutate{join(users[0]), join(users[1]), leave(users[0])} {
+		for _, change := range []edit{join(users[0]), join(users[1]), leave(users[0])} {
 			updated, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", change)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(updated.Changed).To(BeTrue())
@@ -255,13 +255,13 @@ var _ = Describe("groups", func() {
 		Expect(err).NotTo(HaveOccurred())
 		id := created.ID()
 		stored := &v1alpha1.ScimGroup{}
-		write := func(meanwhile func(), change Mutate) (Updated, error) {
+		write := func(meanwhile func(), change edit) (Updated, error) {
 			Expect(direct.Get(ctx, key(tenant, id), stored)).To(Succeed())
-			return a.Update(within(ctx), tenant, scim.Group, id, version(stored), func(current scim.Resource) (scim.Resource, error) {
+			return a.Update(within(ctx), tenant, scim.Group, id, version(stored), edit(func(current scim.Resource) (scim.Resource, error) {
 				meanwhile()
 				meanwhile = func() {}
 				return change(current)
-			})
+			}))
 		}
 		other := 0
 		changed := func() {
@@ -277,14 +277,14 @@ var _ = Describe("groups", func() {
 			}
 			Expect(direct.Status().Update(ctx, stored)).To(Succeed())
 		}
-		for _, change := range []Mutate{set("externalId", "mine"), set("displayName", "Renamed"), join(users...)} {
+		for _, change := range []edit{set("externalId", "mine"), set("displayName", "Renamed"), join(users...)} {
 			_, err := write(changed, change)
 			Expect(err).To(haveStatus(http.StatusPreconditionFailed))
 			Expect(direct.Get(ctx, key(tenant, id), stored)).To(Succeed())
 			Expect(stored.Spec.ExternalID).To(Equal(fmt.Sprint(other)))
 			Expect(stored.Spec.DisplayName).To(Equal("Contended"))
 		}
-		for _, change := range []Mutate{join(users...), set("displayName", "Renamed")} {
+		for _, change := range []edit{join(users...), set("displayName", "Renamed")} {
 			updated, err := write(classified, change)
 			Expect(err).NotTo(HaveOccurred(), "what the controllers write is no change for a client")
 			Expect(updated.Changed).To(BeTrue())
@@ -301,9 +301,9 @@ var _ = Describe("groups", func() {
 			complete := index.order
 			index.order = newOrder() // no event ever comes
 			impatient, cancel := context.WithTimeout(ctx, compareAfter/2)
-			_, err = s.Update(impatient, tenant, scim.Group, created.ID(), "", func(scim.Resource) (scim.Resource, error) {
+			_, err = s.Update(impatient, tenant, scim.Group, created.ID(), "", edit(func(scim.Resource) (scim.Resource, error) {
 				return nil, errors.New("members were read too early")
-			})
+			}))
 			cancel()
 			Expect(err).To(MatchError(context.DeadlineExceeded), name)
 			index.order = complete
@@ -335,14 +335,14 @@ var _ = Describe("groups", func() {
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Broken"))
 		Expect(err).NotTo(HaveOccurred())
 		breaking, breakOff := context.WithCancel(within(ctx))
-		_, err = s.Update(breaking, tenant, scim.Group, created.ID(), "", func(current scim.Resource) (scim.Resource, error) {
+		_, err = s.Update(breaking, tenant, scim.Group, created.ID(), "", edit(func(current scim.Resource) (scim.Resource, error) {
 			// One member is written as by an earlier request, and this one is then cut off.
 			if _, err := s.writeMember(breaking, tenant, created.ID(), member{id: users[7]}, true); err != nil {
 				return nil, err
 			}
 			breakOff()
 			return join(users...)(current)
-		})
+		}))
 		Expect(err).To(HaveOccurred())
 		updated, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users...))
 		Expect(err).NotTo(HaveOccurred())

@@ -30,9 +30,9 @@ type Query struct {
 	// Each takes the resources of the page one after the other, so that they are not all held at the same time. Its
 	// error ends the List; nil leaves the resources in the Page.
 	Each func(rt *scim.ResourceType, r scim.Resource) error
-	// Address adds to a resource the addresses that the store does not know, meta.location and
-	// $ref, for a filter or an order that may look at them; nil if none does.
-	Address func(rt *scim.ResourceType, r scim.Resource)
+	// BaseURL is what addresses start with, meta.location and $ref, for a filter or an order that may
+	// look at them; "" if none does.
+	BaseURL string
 }
 
 // Scans reports whether List has to look at more than one page of resources, or at the

@@ -86,7 +86,7 @@ var _ = Describe("the claim on the name that a user has", func() {
 		s.client = &between{Client: s.client, before: func(ctx context.Context) {
 			Expect(rename(ctx, other, "b@example.com")).To(Succeed())
 		}}
-		_, err := s.Update(within(ctx), tenant, scim.User, id, "", func(scim.Resource) (scim.Resource, error) { return refused, nil })
+		_, err := s.Update(within(ctx), tenant, scim.User, id, "", edit(func(scim.Resource) (scim.Resource, error) { return refused, nil }))
 		Expect(err).To(haveStatus(http.StatusBadRequest))
 		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(leaseName(ctx, tenant, claimUserName, "b@example.com"), id))
 	})

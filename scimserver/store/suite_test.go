@@ -101,8 +101,15 @@ func memberValues(ids []string) []any {
 	return values
 }
 
-// set returns a Mutate that changes one attribute, as a PATCH does.
-func set(name string, value any) Mutate {
+// edit is a Change that a function makes.
+type edit func(current scim.Resource) (scim.Resource, error)
+
+func (e edit) Apply(_ context.Context, current scim.Resource) (scim.Resource, error) {
+	return e(current)
+}
+
+// set returns a Change of one attribute, as a PATCH makes it.
+func set(name string, value any) edit {
 	return func(current scim.Resource) (scim.Resource, error) {
 		next := current.Clone()
 		next[name] = value
@@ -110,8 +117,8 @@ func set(name string, value any) Mutate {
 	}
 }
 
-// join and leave return a Mutate that adds or removes members, as a PATCH does.
-func join(ids ...string) Mutate {
+// join and leave return a Change that adds or removes members, as a PATCH does.
+func join(ids ...string) edit {
 	return func(current scim.Resource) (scim.Resource, error) {
 		next := current.Clone()
 		next["members"] = memberValues(append(current.MemberIDs(), ids...))
@@ -119,7 +126,7 @@ func join(ids ...string) Mutate {
 	}
 }
 
-func leave(id string) Mutate {
+func leave(id string) edit {
 	return func(current scim.Resource) (scim.Resource, error) {
 		var stay []string
 		for _, member := range current.MemberIDs() {

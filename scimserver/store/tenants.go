@@ -100,12 +100,12 @@ func (t *Tenants) List(ctx context.Context, tenant string, rt *scim.ResourceType
 }
 
 // Update calls the Store of the tenant.
-func (t *Tenants) Update(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, mutate Mutate) (Updated, error) {
+func (t *Tenants) Update(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, change Change) (Updated, error) {
 	s, err := t.of(tenant)
 	if err != nil {
 		return Updated{}, err
 	}
-	return s.Update(ctx, tenant, rt, id, ifMatch, mutate)
+	return s.Update(ctx, tenant, rt, id, ifMatch, change)
 }
 
 // Delete calls the Store of the tenant.

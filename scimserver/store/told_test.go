@@ -29,7 +29,7 @@ var _ = Describe("a group's version", func() {
 		babs := create(ctx, s, tenant, scim.User, user("babs@example.com"))
 		anna := create(ctx, s, tenant, scim.User, user("anna@example.com"))
 		id := create(ctx, s, tenant, scim.Group, group("Guides", babs))
-		for name, step := range map[string]Mutate{"a user joins": join(anna), "a user leaves": leave(babs)} {
+		for name, step := range map[string]edit{"a user joins": join(anna), "a user leaves": leave(babs)} {
 			before := &v1alpha1.ScimGroup{}
 			stored(ctx, tenant, id, before)
 			alive, claims := s.client, s.claims

@@ -43,7 +43,7 @@ func (s *Store) createUser(ctx context.Context, tenant string, r scim.Resource) 
 	return s.userResource(ctx, user)
 }
 
-func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, mutate Mutate) (Updated, error) {
+func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, change Change) (Updated, error) {
 	for try := range maxTries {
 		// The first look is at the cache. An outcome that writes nothing, be it an
 		// error or "no change", is only believed of the API server's own state. If that is
@@ -57,7 +57,7 @@ func (s *Store) updateUser(ctx context.Context, tenant, id, ifMatch string, muta
 		if !found {
 			return Updated{}, notFound(scim.User, id)
 		}
-		old, current, err := s.applyToUser(ctx, user, ifMatch, mutate)
+		old, current, err := s.applyToUser(ctx, user, ifMatch, change)
 		if err != nil || sameUser(old, &user.Spec) {
 			if !live {
 				if same, err := s.sameLive(ctx, user); err != nil {
@@ -91,10 +91,10 @@ func (s *Store) sameLive(ctx context.Context, cached *v1alpha1.ScimUser) (bool, 
 	return found && user.UID == cached.UID && user.Generation == cached.Generation, err
 }
 
-// applyToUser puts what mutate makes of the user into its spec, and returns the
+// applyToUser puts what the change makes of the user into its spec, and returns the
 // spec and the resource as they were.
 func (s *Store) applyToUser(
-	ctx context.Context, user *v1alpha1.ScimUser, ifMatch string, mutate Mutate,
+	ctx context.Context, user *v1alpha1.ScimUser, ifMatch string, change Change,
 ) (*v1alpha1.ScimUserSpec, scim.Resource, error) {
 	if err := checkVersion(ifMatch, user); err != nil {
 		return nil, nil, err
@@ -103,7 +103,7 @@ func (s *Store) applyToUser(
 	if err != nil {
 		return nil, nil, err
 	}
-	next, err := mutate(current)
+	next, err := change.Apply(ctx, current)
 	if err != nil {
 		return nil, nil, err
 	}

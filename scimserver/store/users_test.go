@@ -55,9 +55,9 @@ var _ = Describe("users", func() {
 		Expect(read.Complex("meta")).To(HaveKeyWithValue("version", `W/"1"`))
 
 		By("writing nothing when the same is put again")
-		updated, err := s.Update(within(ctx), tenant, scim.User, created.ID(), "", func(scim.Resource) (scim.Resource, error) {
+		updated, err := s.Update(within(ctx), tenant, scim.User, created.ID(), "", edit(func(scim.Resource) (scim.Resource, error) {
 			return scim.DecodeResource(scim.User, []byte(everyAttribute))
-		})
+		}))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(updated.Changed).To(BeFalse())
 		Expect(updated.Resource.Complex("meta")).To(Equal(read.Complex("meta")))
@@ -68,10 +68,10 @@ var _ = Describe("users", func() {
 		created, err := s.Create(within(ctx), tenant, scim.User, user("babs@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		calls := 0
-		counted := func(mutate Mutate) Mutate {
+		counted := func(change edit) edit {
 			return func(current scim.Resource) (scim.Resource, error) {
 				calls++
-				return mutate(current)
+				return change(current)
 			}
 		}
 		_, err = s.Update(within(ctx), tenant, scim.User, created.ID(), "", counted(func(scim.Resource) (scim.Resource, error) {
@@ -124,9 +124,9 @@ var _ = Describe("users", func() {
 			{"jensen-roe", true, ""},
 			{"jensen-roe", false, "jensen-roe"},
 		} {
-			updated, err := s.Update(within(ctx), tenant, scim.User, early.ID(), "", func(scim.Resource) (scim.Resource, error) {
+			updated, err := s.Update(within(ctx), tenant, scim.User, early.ID(), "", edit(func(scim.Resource) (scim.Resource, error) {
 				return sent(step.name, step.active), nil
-			})
+			}))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(updated.Changed).To(BeTrue())
 			Expect(updated.Resource).NotTo(HaveKey("lastActive"))
@@ -140,9 +140,9 @@ var _ = Describe("users", func() {
 				Emails: []v1alpha1.ScimValue{{Value: step.want + "@example.com"}},
 			}))
 		}
-		again, err := s.Update(within(ctx), tenant, scim.User, early.ID(), "", func(scim.Resource) (scim.Resource, error) {
+		again, err := s.Update(within(ctx), tenant, scim.User, early.ID(), "", edit(func(scim.Resource) (scim.Resource, error) {
 			return sent("jensen-roe", false), nil
-		})
+		}))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(again.Changed).To(BeFalse())
 	})
