@@ -63,7 +63,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if !rule.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	if err := r.status.noteRerun(ctx, rule); err != nil {
+	if err := noteRerun(ctx, r.client, rule); err != nil {
 		return r.status.fail(ctx, rule, rule.DeepCopy(), &rule.Status.Conditions, err)
 	}
 	before := rule.DeepCopy()
@@ -137,11 +137,8 @@ func (r *ruleReconciler) verdict(rule *v1alpha1.AutomationRule) verdict {
 	}
 	if underWay(rule) {
 		state := rule.Status.Reprocessing
-		return verdict{
-			ready: metav1.ConditionUnknown, reason: v1alpha1.ReasonReprocessing, outlook: retrying,
-			message: fmt.Sprintf("The rule was made, changed or asked to run again; %d of %d subjects are processed since.",
-				state.Processed+state.Retrying, state.Total),
-		}
+		return underWayVerdict(v1alpha1.ReasonReprocessing, fmt.Sprintf(
+			"The rule was made, changed or asked to run again; %d of %d subjects are processed since.", state.Processed+state.Retrying, state.Total))
 	}
 	if rule.Spec.Disabled {
 		return readyVerdict(v1alpha1.ReasonDisabled, "The rule is switched off by spec.disabled.")
@@ -152,7 +149,7 @@ func (r *ruleReconciler) verdict(rule *v1alpha1.AutomationRule) verdict {
 // subjectsHealthy says what came of the rule's subjects, once its executions are counted.
 func (r *ruleReconciler) subjectsHealthy(rule *v1alpha1.AutomationRule) metav1.Condition {
 	condition := metav1.Condition{
-		Type: v1alpha1.ConditionSubjectsHealthy, ObservedGeneration: rule.Generation, LastTransitionTime: metav1.NewTime(r.status.clock.Now()),
+		Type: v1alpha1.ConditionSubjectsHealthy, ObservedGeneration: rule.Generation, LastTransitionTime: metav1.NewTime(r.status.now()),
 		Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNoneFailed, Message: "The rule fails for no subject.",
 	}
 	state := rule.Status.Reprocessing
@@ -176,9 +173,9 @@ func (r *ruleReconciler) announceSubjects(rule, before *v1alpha1.AutomationRule)
 	switch {
 	case is == nil || (was != nil && was.Status == is.Status):
 	case is.Status == metav1.ConditionFalse:
-		r.status.recorder.Eventf(rule, nil, corev1.EventTypeWarning, is.Reason, eventAction, "%s", is.Message)
+		r.status.event(rule, nil, corev1.EventTypeWarning, is.Reason, "%s", is.Message)
 	case was != nil:
-		r.status.recorder.Eventf(rule, nil, corev1.EventTypeNormal, is.Reason, eventAction, "%s", is.Message)
+		r.status.event(rule, nil, corev1.EventTypeNormal, is.Reason, "%s", is.Message)
 	}
 }
 

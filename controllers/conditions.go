@@ -51,6 +51,14 @@ func waitingVerdict(reason, message string) verdict {
 	return verdict{ready: metav1.ConditionFalse, reason: reason, message: message}
 }
 
+// underWayVerdict is for what the controller is at, and does not know yet how it ends.
+func underWayVerdict(reason, message string) verdict {
+	return verdict{ready: metav1.ConditionUnknown, reason: reason, message: message, outlook: retrying}
+}
+
+// isStalled reports whether somebody has to repair something.
+func (v verdict) isStalled() bool { return v.outlook == stalled }
+
 // retryVerdict is for a passing failure. Its message names the kind of error only,
 // so that it does not change from one try to the next.
 func retryVerdict(err error) verdict {

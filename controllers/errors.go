@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"rservice.dev/scim-operator/api/kube"
 )
@@ -37,6 +40,33 @@ func (e *writeError) Error() string {
 
 func (e *writeError) Unwrap() error { return e.err }
 
+// againError says that there is nothing to tell but to reconcile again after a time.
+type againError struct {
+	after time.Duration
+	cause error
+}
+
+// again makes an error of which nobody hears: the reconcile is made again after a time, or up to twice that.
+func again(after time.Duration, cause error) error { return &againError{after: after, cause: cause} }
+
+func (e *againError) Error() string { return e.cause.Error() }
+
+func (e *againError) Unwrap() error { return e.cause }
+
+// result is what a reconcile returns instead of the error.
+func (e *againError) result() ctrl.Result {
+	return ctrl.Result{RequeueAfter: wait.Jitter(e.after, 1)}
+}
+
+// transientError says that the state is about to change on which a reconcile has planned.
+type transientError string
+
+// transient makes an error that is dealt with like a conflict. The message is what a condition says should it last, so
+// it holds no values.
+func transient(message string) error { return transientError(message) }
+
+func (e transientError) Error() string { return string(e) }
+
 // errorKind is what a message may say about an error.
 func errorKind(err error) string {
 	if kube.NoRoom(err) {
@@ -45,9 +75,10 @@ func errorKind(err error) string {
 	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
 		return string(reason)
 	}
+	if transient, ok := errors.AsType[transientError](err); ok {
+		return string(transient)
+	}
 	switch {
-	case errors.Is(err, errMoving):
-		return errMoving.Error()
 	case errors.Is(err, kube.ErrNoSalt):
 		return kube.ErrNoSalt.Error()
 	case errors.Is(err, context.DeadlineExceeded):
@@ -61,7 +92,8 @@ func errorKind(err error) string {
 // isStale reports whether a write failed because the state it was planned on is no
 // longer the state: then the thing to do is to plan again.
 func isStale(err error) bool {
-	return errors.Is(err, errMoving) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
+	_, passes := errors.AsType[transientError](err)
+	return passes || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
 }
 
 // isEndOfNamespace reports whether a write failed because its namespace is being

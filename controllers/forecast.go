@@ -18,6 +18,8 @@ import (
 )
 
 const (
+	// forecastWait is how long a reconcile waits for a count that another one makes.
+	forecastWait = time.Second
 	// forecastTime bounds a forecast. One that takes longer counts as too many.
 	forecastTime = 20 * time.Second
 	// forecastAge is how old a forecast may be: what rules look up changes, too.
@@ -57,7 +59,7 @@ func newForecaster(reader client.Reader, clk clock.PassiveClock) *forecaster {
 
 // errForecasting says to ask again in a moment. To wait would keep all workers from what
 // clients push.
-var errForecasting = errors.New("whom the rules would disable, enable or give another address is being counted")
+var errForecasting = again(forecastWait, errors.New("whom the rules would disable, enable or give another address is being counted"))
 
 // allows reports whether the rules may bring an effect about at all: whether they would do so to
 // no more Persons than is allowed now. That is found out once for a set of rules, and again for

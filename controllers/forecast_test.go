@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -53,16 +52,5 @@ func TestNobodyWaitsForAForecast(t *testing.T) {
 	}
 	if allowed, err := ask(); !allowed || err != nil {
 		t.Errorf("after it was made: %v, %v", allowed, err)
-	}
-}
-
-func TestWhoAsksDuringAForecastComesAgainAndTellsNobody(t *testing.T) {
-	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "jane"}}
-	w := newStatusWriter(nil, nil, clock.RealClock{}) // a write would fail
-	for range 2 * maxStale {
-		result, err := w.fail(t.Context(), user, user.DeepCopy(), &user.Status.Conditions, errForecasting)
-		if err != nil || result.RequeueAfter < forecastWait || result.RequeueAfter > 2*forecastWait {
-			t.Fatalf("result %v, error %v", result, err)
-		}
 	}
 }

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,7 +18,7 @@ const maxMoves = 1000
 
 // errMoving ends the reconcile of a user whose address another user's Person has, but is
 // about to leave. It is tried again soon.
-var errMoving = errors.New("the e-mail address is still on the Person of a user that is to leave it")
+var errMoving = transient("the e-mail address is still on the Person of a user that is to leave it")
 
 // awaitMove finds out whether the address that a user is to get is really taken. It is
 // not when the user who has it is to get another one, which that one may have to wait for

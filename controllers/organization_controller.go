@@ -36,7 +36,7 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 
 func (r *organizationReconciler) verdict(ctx context.Context, organization *v1alpha1.Organization) (verdict, error) {
 	found, err := nameVerdict(ctx, r.client, organization, &v1alpha1.OrganizationList{}, organizationByName)
-	if err != nil || found.outlook == stalled {
+	if err != nil || found.isStalled() {
 		return found, err
 	}
 	missing, err := missingReferences(ctx, r.client, organization.Namespace, []reference{

@@ -46,7 +46,7 @@ func rerunStatus(object client.Object) (requested, last *string) {
 
 // noteRerun writes down what the annotation asks for, before anything is done about it: from
 // then on neither the annotation nor this process is needed for it.
-func (w *statusWriter) noteRerun(ctx context.Context, object client.Object) error {
+func noteRerun(ctx context.Context, c client.Client, object client.Object) error {
 	requested, last := rerunStatus(object)
 	asked := annotatedRerun(object)
 	if asked == "" || asked == *requested || asked == *last || !object.GetDeletionTimestamp().IsZero() {
@@ -58,7 +58,7 @@ func (w *statusWriter) noteRerun(ctx context.Context, object client.Object) erro
 	}
 	*requested = asked
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return failedTo("note what is asked for", w.client.Status().Patch(ctx, object, patch))
+	return failedTo("note what is asked for", c.Status().Patch(ctx, object, patch))
 }
 
 // followed is the value that is followed after a run on an object: the one that was asked

@@ -120,7 +120,7 @@ func (r *retentionReconciler) pass(ctx context.Context, endpoint *v1alpha1.ScimE
 	}
 	personsDeleted.WithLabelValues(endpoint.Namespace).Add(0)
 	if previous == nil || previous.Days != days {
-		r.status.recorder.Eventf(endpoint, nil, corev1.EventTypeNormal, eventRetentionSet, eventAction,
+		r.status.event(endpoint, nil, corev1.EventTypeNormal, eventRetentionSet,
 			"Persons that have been disabled for %d days are deleted from %s on. Up to %d are due now.", days, next.StartsAt.UTC().Format(time.RFC3339), next.Due)
 	}
 	if err := r.deleteAll(ctx, endpoint, chosen, days); err != nil {
@@ -259,7 +259,7 @@ func (r *retentionReconciler) deleteAll(ctx context.Context, endpoint *v1alpha1.
 	}
 	if deleted > 0 {
 		personsDeleted.WithLabelValues(endpoint.Namespace).Add(float64(deleted))
-		r.status.recorder.Eventf(endpoint, nil, corev1.EventTypeNormal, eventPersonsDeleted, eventAction,
+		r.status.event(endpoint, nil, corev1.EventTypeNormal, eventPersonsDeleted,
 			"Deleted %d Persons that had been disabled for %d days, by spec.retention.", deleted, days)
 	}
 	return failed

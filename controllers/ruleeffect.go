@@ -65,7 +65,7 @@ func (r *ruleReconciler) tellEffect(rule, before *v1alpha1.AutomationRule) {
 	if is == nil || is.Summary == "" || known || rule.Status.Reprocessing == nil || rule.Status.Reprocessing.Total == 0 {
 		return
 	}
-	r.status.recorder.Eventf(rule, nil, corev1.EventTypeNormal, eventRecordsChanged, eventAction, "%s",
+	r.status.event(rule, nil, corev1.EventTypeNormal, eventRecordsChanged, "%s",
 		truncate(fmt.Sprintf("Generation %d of the rule %s.", is.Generation, is.Summary)))
 }
 

@@ -96,6 +96,6 @@ func (r *ruleReconciler) tellFindings(rule, before *v1alpha1.AutomationRule) {
 	if len(findings) > 1 {
 		rest = " Others are in status.findings."
 	}
-	r.status.recorder.Eventf(rule, nil, corev1.EventTypeWarning, eventDoubtfulRule, eventAction, "%s",
+	r.status.event(rule, nil, corev1.EventTypeWarning, eventDoubtfulRule, "%s",
 		truncate("Probably a mistake: "+findings[0]+".", rest))
 }

@@ -70,7 +70,7 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		endpoint.Status.TokenGeneration, _ = secret.generation()
 		if expiry := secret.previousExpiry(); expiry != nil {
 			// Not earlier than the second that the expiry is given in.
-			result.RequeueAfter = expiry.Sub(r.status.clock.Now()) + time.Second
+			result.RequeueAfter = expiry.Sub(r.status.now()) + time.Second
 		}
 	}
 	if err := r.status.write(ctx, endpoint, before, &endpoint.Status.Conditions, found); err != nil {
@@ -108,7 +108,7 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 	}
 	found := stalledVerdict(v1alpha1.ReasonInvalidSecret, checkToken(secret.Data[v1alpha1.SecretKeyToken]))
 	if found.message == "" {
-		secret.bringUpToDate(endpoint, r.status.clock.Now())
+		secret.bringUpToDate(endpoint, r.status.now())
 		if found, err = r.endpointVerdict(ctx, endpoint); err != nil {
 			return secret, verdict{}, err
 		}
@@ -136,13 +136,13 @@ func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha
 		},
 		Type: corev1.SecretTypeOpaque,
 	}}
-	secret.issue(endpoint.Spec.TokenGeneration, r.status.clock.Now())
+	secret.issue(endpoint.Spec.TokenGeneration, r.status.now())
 	if err := r.client.Create(ctx, secret.Secret); err != nil {
 		return secret, verdict{}, failedTo("create token Secret", err)
 	}
 	logf.FromContext(ctx).Info("Created a token Secret", "secret", secret.Name)
 	if endpoint.Status.TokenSecretName == secret.Name && len(endpoint.Status.Tokens) > 0 {
-		r.status.recorder.Eventf(endpoint, secret.Secret, corev1.EventTypeWarning, eventTokenReplaced, eventAction,
+		r.status.event(endpoint, secret.Secret, corev1.EventTypeWarning, eventTokenReplaced,
 			"The token Secret was gone, so a new token was made. Give it to the SCIM client.")
 	}
 	found, err := r.endpointVerdict(ctx, endpoint)

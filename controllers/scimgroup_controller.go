@@ -36,7 +36,7 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		// name takes over. Nothing has to be undone.
 		return ctrl.Result{}, nil
 	}
-	if err := r.status.noteRerun(ctx, group); err != nil {
+	if err := noteRerun(ctx, r.client, group); err != nil {
 		return r.status.fail(ctx, group, group.DeepCopy(), &group.Status.Conditions, err)
 	}
 	before := group.DeepCopy()

@@ -39,7 +39,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if err := r.status.noteRerun(ctx, user); err != nil {
+	if err := noteRerun(ctx, r.client, user); err != nil {
 		return r.status.fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
 	}
 	if err := r.noteReturn(ctx, user); err != nil {
@@ -113,8 +113,7 @@ func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.Scim
 	}
 	found := retryVerdict(err)
 	if !user.IsActive() {
-		// The run may have failed for having no time left.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
+		ctx, cancel := timeToTell(ctx)
 		defer cancel()
 		persons, held, failed := r.runner.brake.disablePersons(ctx, user, "the user is inactive and the rules cannot be carried out")
 		switch {

@@ -35,10 +35,8 @@ const (
 	// defaultRecheckInterval is seldom enough to do for every user of a large tenant,
 	// should a rule break for all of them: nothing is written when nothing changed.
 	defaultRecheckInterval = 10 * time.Minute
-	// Failed reconciles are repeated after retryBase, then twice that and so on, at
-	// most after retryMax.
+	// retryBase is after how long a failed reconcile is repeated, then twice that and so on.
 	retryBase = 100 * time.Millisecond
-	retryMax  = time.Minute
 )
 
 // Options are what a caller of Setup may choose. The zero value is what the operator
@@ -106,7 +104,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
 	s.runner = &ruleRunner{
 		client: s.client, clock: o.Clock, rules: s.rules, identities: &keylock.Locks{}, recheckInterval: o.RecheckInterval, brake: s.brake,
-		lookups: remembered, salts: kube.NewSalts(s.client, mgr.GetAPIReader()), recorder: s.status.recorder,
+		lookups: remembered, salts: kube.NewSalts(s.client, mgr.GetAPIReader()), status: s.status,
 	}
 	if !o.Exclusive {
 		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), salts: s.runner.salts, clock: o.Clock}
@@ -268,7 +266,7 @@ var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(predicate.Gene
 func (s *setup) complete(name string, workers int, r reconcile.Reconciler, watch func(*builder.Builder)) error {
 	b := ctrl.NewControllerManagedBy(s.mgr).Named(name).WithOptions(controller.Options{
 		MaxConcurrentReconciles: workers,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryBase, retryMax),
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryBase, maxRetryDelay),
 		NewQueue: func(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) queue {
 			return fairqueue.New(name, workers, limiter)
 		},

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -30,10 +29,9 @@ const (
 	staleDelay = 100 * time.Millisecond
 	// maxStale is how many times in a row that is nothing to speak of.
 	maxStale = 6
-	// forecastWait is how long a reconcile waits for a count that another one makes.
-	forecastWait = time.Second
-	// failureTimeout bounds the write that says that a reconcile failed. It has time of
-	// its own, because the reconcile may have failed for having none left.
+	// maxRetryDelay is the longest time between two tries of what has failed.
+	maxRetryDelay = time.Minute
+	// failureTimeout bounds what is still done for a reconcile that has failed.
 	failureTimeout = 10 * time.Second
 )
 
@@ -52,8 +50,22 @@ type statusWriter struct {
 func newStatusWriter(c client.Client, recorder events.EventRecorder, clk clock.PassiveClock) *statusWriter {
 	return &statusWriter{
 		client: c, recorder: recorder, clock: clk,
-		stale: workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](staleDelay, retryMax),
+		stale: workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](staleDelay, maxRetryDelay),
 	}
+}
+
+// event sends an Event about an object, and about another one unless that is nil.
+func (w *statusWriter) event(obj, related client.Object, kind, reason, note string, values ...any) {
+	w.recorder.Eventf(obj, related, kind, reason, eventAction, note, values...)
+}
+
+// now is the time.
+func (w *statusWriter) now() time.Time { return w.clock.Now() }
+
+// timeToTell is for what is still to be done for a reconcile that has failed. It has time of its own, because the
+// reconcile may have failed for having none left.
+func timeToTell(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
 }
 
 // done ends a reconcile that has nothing to write to the status.
@@ -77,7 +89,7 @@ func (w *statusWriter) write(ctx context.Context, obj, before client.Object, con
 	}
 	if !bytes.Equal(changed, []byte("{}")) {
 		if err := w.client.Status().Patch(ctx, obj, patch); apierrors.IsConflict(err) {
-			return w.moved(obj, err)
+			return w.replan(obj, failedTo("write status", err))
 		} else if client.IgnoreNotFound(err) != nil {
 			return failedTo("write status", err)
 		} else if err == nil { // whoever deleted the object does not need its status
@@ -90,32 +102,14 @@ func (w *statusWriter) write(ctx context.Context, obj, before client.Object, con
 	return nil
 }
 
-// movedError says that a status was not written because somebody has changed the object meanwhile, which is nothing to
-// speak of: the reconcile is made again.
-type movedError struct {
-	after time.Duration
-	cause error
-}
-
-// Error implements error.
-func (e *movedError) Error() string { return e.cause.Error() }
-
-// Unwrap lets errors.As find the cause.
-func (e *movedError) Unwrap() error { return e.cause }
-
-// moved is a movedError, unless the same object has moved time and again: then it is something else.
-func (w *statusWriter) moved(obj client.Object, cause error) error {
-	cause = failedTo("write status", cause)
-	if delay, soon := w.again(obj); soon {
-		return &movedError{after: delay, cause: cause}
+// replan makes the reconcile of an object again that has changed since it was read: soon and without a word, unless the
+// same object has moved time and again. Then it is something else, and the cause is returned.
+func (w *statusWriter) replan(obj client.Object, cause error) error {
+	delay := w.stale.When(obj.GetUID())
+	if w.stale.NumRequeues(obj.GetUID()) <= maxStale {
+		return again(delay, cause)
 	}
 	return cause
-}
-
-// again returns when to plan again for an object that has changed meanwhile; false if that has been so for too long.
-func (w *statusWriter) again(obj client.Object) (time.Duration, bool) {
-	delay := w.stale.When(obj.GetUID())
-	return wait.Jitter(delay, 1), w.stale.NumRequeues(obj.GetUID()) <= maxStale
 }
 
 // replanning makes a reconcile again whose status could not be written because the object has moved. Returned as an
@@ -125,9 +119,9 @@ type replanning struct{ reconcile.Reconciler }
 // Reconcile implements reconcile.Reconciler.
 func (r replanning) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	result, err := r.Reconciler.Reconcile(ctx, request)
-	if moved, ok := errors.AsType[*movedError](err); ok {
-		logf.FromContext(ctx).V(1).Info("The object has changed meanwhile; reconciling it again", "cause", moved.Error())
-		return reconcile.Result{RequeueAfter: moved.after}, nil
+	if soon, ok := errors.AsType[*againError](err); ok {
+		logf.FromContext(ctx).V(1).Info("The object has changed meanwhile; reconciling it again", "cause", soon.Error())
+		return soon.result(), nil
 	}
 	return result, err
 }
@@ -163,9 +157,9 @@ func (w *statusWriter) announce(obj client.Object, previous metav1.Condition, v 
 	switch {
 	case v.outlook == retrying, v.reason == v1alpha1.ReasonHeld:
 	case v.ready == metav1.ConditionFalse:
-		w.recorder.Eventf(obj, nil, corev1.EventTypeWarning, v.reason, eventAction, "%s", truncate(v.message))
+		w.event(obj, nil, corev1.EventTypeWarning, v.reason, "%s", truncate(v.message))
 	case v.ready == metav1.ConditionTrue && previous.Status == metav1.ConditionFalse && previous.Reason != v1alpha1.ReasonHeld:
-		w.recorder.Eventf(obj, nil, corev1.EventTypeNormal, v.reason, eventAction, "%s", truncate(v.message))
+		w.event(obj, nil, corev1.EventTypeNormal, v.reason, "%s", truncate(v.message))
 	}
 }
 
@@ -185,23 +179,21 @@ func (w *statusWriter) passes(ctx context.Context, obj client.Object, err error)
 		w.done(obj)
 		return ctrl.Result{}, true
 	}
-	if errors.Is(err, errForecasting) {
-		return ctrl.Result{RequeueAfter: wait.Jitter(forecastWait, 1)}, true
-	}
 	if isStale(err) {
-		if delay, soon := w.again(obj); soon {
-			return ctrl.Result{RequeueAfter: delay}, true
-		}
+		err = w.replan(obj, err)
+	}
+	if soon, ok := errors.AsType[*againError](err); ok {
+		return soon.result(), true
 	}
 	return ctrl.Result{}, false
 }
 
 // tell shows what an error means and returns it.
 func (w *statusWriter) tell(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, err error, v verdict) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
+	ctx, cancel := timeToTell(ctx)
 	defer cancel()
 	written := w.write(ctx, obj, before, conditions, v)
-	if _, moved := errors.AsType[*movedError](written); moved {
+	if _, moved := errors.AsType[*againError](written); moved {
 		return err // which brings the reconcile back, and then it is told
 	}
 	return errors.Join(err, written)

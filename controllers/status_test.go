@@ -53,11 +53,22 @@ func TestAFailureIsToldUnlessTheProcessEnds(t *testing.T) {
 	}
 }
 
+func TestWhoIsToComeAgainTellsNobody(t *testing.T) {
+	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "jane"}}
+	w := newStatusWriter(nil, nil, clock.RealClock{}) // a write would fail
+	for range 2 * maxStale {
+		result, err := w.fail(t.Context(), user, user.DeepCopy(), &user.Status.Conditions, again(time.Second, errors.New("somebody else is at it")))
+		if err != nil || result.RequeueAfter < time.Second || result.RequeueAfter > 2*time.Second {
+			t.Fatalf("result %v, error %v", result, err)
+		}
+	}
+}
+
 func TestOneEventForAllThatIsHeldIsEnough(t *testing.T) {
 	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "jane"}}
 	good := readyVerdict(v1alpha1.ReasonReady, "All is well.")
 	bad := stalledVerdict(v1alpha1.ReasonPersonMissing, "No Person came of it.")
-	held := hold{generation: 1}.verdict(good)
+	held := stalledVerdict(v1alpha1.ReasonHeld, "The Person is not disabled.")
 	for name, tt := range map[string]struct {
 		from, to verdict
 		sent     int
@@ -131,7 +142,7 @@ func TestWhatNoRoomIsCalled(t *testing.T) {
 // TestWhoKnowsLessDoesNotOverwriteAStatus: a process that has lost its leadership in the middle of a reconcile, or one of
 // several that run, writes what it has planned on an older state.
 func TestWhoKnowsLessDoesNotOverwriteAStatus(t *testing.T) {
-	meta := metav1.ObjectMeta{Namespace: "tenant", Name: "some", UID: "1", ResourceVersion: "7", Annotations: map[string]string{v1alpha1.AnnotationRerun: "now"}}
+	meta := metav1.ObjectMeta{Namespace: "tenant", Name: "some", UID: "1", ResourceVersion: "7"}
 	user, group, rule := &v1alpha1.ScimUser{ObjectMeta: meta}, &v1alpha1.ScimGroup{ObjectMeta: meta}, &v1alpha1.AutomationRule{ObjectMeta: meta}
 	person, organization, site := &v1alpha1.Person{ObjectMeta: meta}, &v1alpha1.Organization{ObjectMeta: meta}, &v1alpha1.Site{ObjectMeta: meta}
 	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: meta}
@@ -158,8 +169,5 @@ func TestWhoKnowsLessDoesNotOverwriteAStatus(t *testing.T) {
 	} {
 		before, _ := object.DeepCopyObject().(client.Object)
 		expect(fmt.Sprintf("the status of a %T", object), w.write(t.Context(), object, before, conditions, said))
-	}
-	for _, object := range []client.Object{user, group, rule} {
-		expect(fmt.Sprintf("what is asked for on a %T", object), w.noteRerun(t.Context(), object))
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,8 +39,8 @@ type ruleRunner struct {
 	brake *brake
 	// salts derive the names of new records.
 	salts *kube.Salts
-	// recorder sends the Events about links.
-	recorder events.EventRecorder
+	// status sends the Events about links.
+	status *statusWriter
 }
 
 // again says when the subject of a run is looked at again although nothing happens. What
@@ -241,7 +240,7 @@ func (run *run) tellLink(r *ruleRunner, outcome rules.Outcome, written rules.Rec
 }
 
 func (r *ruleRunner) sendLinked(person, user client.Object) {
-	r.recorder.Eventf(person, user, corev1.EventTypeNormal, v1alpha1.ReasonPersonLinked, eventAction,
+	r.status.event(person, user, corev1.EventTypeNormal, v1alpha1.ReasonPersonLinked,
 		"ScimUser %s gets this Person, which was made by hand, by its primaryEmail.", user.GetName())
 }
 

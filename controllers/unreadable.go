@@ -90,7 +90,7 @@ func (r *faultReporter) tell(ctx context.Context, endpoint *v1alpha1.ScimEndpoin
 	if len(faults) == 0 {
 		changed = meta.RemoveStatusCondition(&endpoint.Status.Conditions, v1alpha1.ConditionUnreadable)
 	} else {
-		changed = meta.SetStatusCondition(&endpoint.Status.Conditions, unreadableCondition(faults, r.status.clock.Now()))
+		changed = meta.SetStatusCondition(&endpoint.Status.Conditions, unreadableCondition(faults, r.status.now()))
 	}
 	if !changed {
 		return nil
@@ -102,7 +102,7 @@ func (r *faultReporter) tell(ctx context.Context, endpoint *v1alpha1.ScimEndpoin
 	}
 	if len(faults) > 0 {
 		condition := meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionUnreadable)
-		r.status.recorder.Eventf(endpoint, nil, corev1.EventTypeWarning, condition.Reason, eventAction, "%s", condition.Message)
+		r.status.event(endpoint, nil, corev1.EventTypeWarning, condition.Reason, "%s", condition.Message)
 	}
 	return nil
 }
