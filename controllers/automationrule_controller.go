@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 const (
@@ -35,7 +36,7 @@ const (
 // ruleReconciler says of each AutomationRule whether it compiles and how it fares.
 type ruleReconciler struct {
 	client client.Client
-	status *statusWriter
+	status *verdict.Writer
 	rules  *ruleCache
 	find   finder
 	// reprocessing knows how far the rules' subjects are.
@@ -64,7 +65,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	if err := noteRerun(ctx, r.client, rule); err != nil {
-		return r.status.fail(ctx, rule, rule.DeepCopy(), &rule.Status.Conditions, err)
+		return r.status.Fail(ctx, rule, rule.DeepCopy(), &rule.Status.Conditions, err)
 	}
 	before := rule.DeepCopy()
 	result, newest, err := r.progress(ctx, rule)
@@ -78,11 +79,11 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		err = errors.Join(r.effect(ctx, rule, before), r.findings(ctx, rule))
 	}
 	if err != nil {
-		return r.status.fail(ctx, rule, before, &rule.Status.Conditions, err)
+		return r.status.Fail(ctx, rule, before, &rule.Status.Conditions, err)
 	}
 	rule.Status.ObservedGeneration = rule.Generation
 	meta.SetStatusCondition(&rule.Status.Conditions, r.subjectsHealthy(rule))
-	if err := r.status.write(ctx, rule, before, &rule.Status.Conditions, r.verdict(rule)); err != nil {
+	if err := r.status.Write(ctx, rule, before, &rule.Status.Conditions, r.verdict(rule)); err != nil {
 		return ctrl.Result{}, err
 	}
 	r.told(rule, before)
@@ -129,27 +130,27 @@ func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRul
 
 // verdict says whether the rule works. What came of its subjects is not part of that: who
 // waits for a rule in Git must not wait for the right data of each user.
-func (r *ruleReconciler) verdict(rule *v1alpha1.AutomationRule) verdict {
+func (r *ruleReconciler) verdict(rule *v1alpha1.AutomationRule) verdict.Verdict {
 	if !rule.Spec.Disabled {
 		if err := r.rules.problem(rule); err != nil {
-			return stalledVerdict(v1alpha1.ReasonInvalidRule, err.Error())
+			return verdict.Stalled(v1alpha1.ReasonInvalidRule, err.Error())
 		}
 	}
 	if underWay(rule) {
 		state := rule.Status.Reprocessing
-		return underWayVerdict(v1alpha1.ReasonReprocessing, fmt.Sprintf(
+		return verdict.UnderWay(v1alpha1.ReasonReprocessing, fmt.Sprintf(
 			"The rule was made, changed or asked to run again; %d of %d subjects are processed since.", state.Processed+state.Retrying, state.Total))
 	}
 	if rule.Spec.Disabled {
-		return readyVerdict(v1alpha1.ReasonDisabled, "The rule is switched off by spec.disabled.")
+		return verdict.Ready(v1alpha1.ReasonDisabled, "The rule is switched off by spec.disabled.")
 	}
-	return readyVerdict(v1alpha1.ReasonReady, "The rule compiles and has run on all subjects.")
+	return verdict.Ready(v1alpha1.ReasonReady, "The rule compiles and has run on all subjects.")
 }
 
 // subjectsHealthy says what came of the rule's subjects, once its executions are counted.
 func (r *ruleReconciler) subjectsHealthy(rule *v1alpha1.AutomationRule) metav1.Condition {
 	condition := metav1.Condition{
-		Type: v1alpha1.ConditionSubjectsHealthy, ObservedGeneration: rule.Generation, LastTransitionTime: metav1.NewTime(r.status.now()),
+		Type: v1alpha1.ConditionSubjectsHealthy, ObservedGeneration: rule.Generation, LastTransitionTime: metav1.NewTime(r.status.Now()),
 		Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNoneFailed, Message: "The rule fails for no subject.",
 	}
 	state := rule.Status.Reprocessing
@@ -173,9 +174,9 @@ func (r *ruleReconciler) announceSubjects(rule, before *v1alpha1.AutomationRule)
 	switch {
 	case is == nil || (was != nil && was.Status == is.Status):
 	case is.Status == metav1.ConditionFalse:
-		r.status.event(rule, nil, corev1.EventTypeWarning, is.Reason, "%s", is.Message)
+		r.status.Event(rule, nil, corev1.EventTypeWarning, is.Reason, "%s", is.Message)
 	case was != nil:
-		r.status.event(rule, nil, corev1.EventTypeNormal, is.Reason, "%s", is.Message)
+		r.status.Event(rule, nil, corev1.EventTypeNormal, is.Reason, "%s", is.Message)
 	}
 }
 

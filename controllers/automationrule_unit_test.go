@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 func TestRuleIsReadyWhenItHasRunOnAllSubjects(t *testing.T) {
@@ -50,9 +51,9 @@ func TestRuleIsReadyWhenItHasRunOnAllSubjects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := (&ruleReconciler{rules: newRuleCache()}).verdict(test.rule)
-			want := map[metav1.ConditionStatus]func(reason, message string) verdict{
-				metav1.ConditionTrue: readyVerdict, metav1.ConditionFalse: stalledVerdict, metav1.ConditionUnknown: underWayVerdict,
-			}[test.ready](test.reason, got.message)
+			want := map[metav1.ConditionStatus]func(reason, message string) verdict.Verdict{
+				metav1.ConditionTrue: verdict.Ready, metav1.ConditionFalse: verdict.Stalled, metav1.ConditionUnknown: verdict.UnderWay,
+			}[test.ready](test.reason, got.Message)
 			if got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}

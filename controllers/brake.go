@@ -14,6 +14,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // brake stands before everything that disables or enables Persons or gives them another
@@ -164,7 +165,7 @@ var whatIsHeld = map[effect]string{
 }
 
 // verdict is what a held subject shows. besides is what would be shown otherwise.
-func (h hold) verdict(besides verdict) verdict {
+func (h hold) verdict(besides verdict.Verdict) verdict.Verdict {
 	var held []string
 	for _, e := range h.effects {
 		held = append(held, whatIsHeld[e])
@@ -175,8 +176,8 @@ func (h hold) verdict(besides verdict) verdict {
 	} else {
 		message += fmt.Sprintf("Condition Held of ScimEndpoint %s says how to release it.", h.endpoint)
 	}
-	if besides.ready == metav1.ConditionFalse {
-		message += " Besides: " + besides.message
+	if besides.Ready == metav1.ConditionFalse {
+		message += " Besides: " + besides.Message
 	}
-	return stalledVerdict(v1alpha1.ReasonHeld, message)
+	return verdict.Stalled(v1alpha1.ReasonHeld, message)
 }

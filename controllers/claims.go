@@ -18,6 +18,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // claimForgotten is the age by which a claim for a record that does not exist is
@@ -56,10 +57,10 @@ func (c *identityClaims) acquire(ctx context.Context, namespace string, id ident
 	}
 	err = c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
 	if !apierrors.IsAlreadyExists(err) {
-		return record, failedTo("claim an identity", err)
+		return record, verdict.FailedTo("claim an identity", err)
 	}
 	if err := c.live.Get(ctx, client.ObjectKeyFromObject(lease), lease); err != nil {
-		return "", failedTo("read a claim", err)
+		return "", verdict.FailedTo("read a claim", err)
 	}
 	holder := ptr.Deref(lease.Spec.HolderIdentity, "")
 	if holder != record {
@@ -69,7 +70,7 @@ func (c *identityClaims) acquire(ctx context.Context, namespace string, id ident
 	}
 	// Written even if nothing changes: whoever wants to take over what was here before fails.
 	lease.Spec = c.heldBy(record)
-	return record, failedTo("take over a claim", c.client.Update(ctx, lease, client.DisableReadYourWritesConsistency))
+	return record, verdict.FailedTo("take over a claim", c.client.Update(ctx, lease, client.DisableReadYourWritesConsistency))
 }
 
 // contend decides whether a record may have a claim that another one holds. The holder of a
@@ -114,7 +115,7 @@ func (c *identityClaims) fence(ctx context.Context, record rules.Record) error {
 	annotations[v1alpha1.AnnotationFence] = c.clock.Now().UTC().Format(time.RFC3339Nano)
 	record.SetAnnotations(annotations)
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return failedTo("fence a record", c.client.Patch(ctx, record, patch))
+	return verdict.FailedTo("fence a record", c.client.Patch(ctx, record, patch))
 }
 
 // creating claims the identity of a new record and returns the name to create it under.

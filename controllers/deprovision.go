@@ -12,6 +12,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // linkedPersons are the Persons of a user: those that are linked to it, and the one
@@ -59,7 +60,7 @@ func (b *brake) disablePerson(ctx context.Context, person *v1alpha1.Person, held
 func (b *brake) disable(ctx context.Context, enabled, person *v1alpha1.Person, because string) error {
 	patch := client.MergeFromWithOptions(enabled, client.MergeFromWithOptimisticLock{})
 	if err := b.client.Patch(ctx, person, patch); err != nil {
-		return failedTo("disable Person", err)
+		return verdict.FailedTo("disable Person", err)
 	}
 	logf.FromContext(ctx).Info("Disabled a Person", "record", person.Name, "because", because)
 	return nil

@@ -15,6 +15,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 const (
@@ -68,7 +69,7 @@ func (l *executionLog) record(ctx context.Context, outcome rules.Outcome, curren
 	if stored == nil {
 		execution := l.newExecution(outcome.Rule)
 		l.fill(execution, outcome, current, v1alpha1.TriggerCreated)
-		return failedTo("create execution", l.client.Create(ctx, execution))
+		return verdict.FailedTo("create execution", l.client.Create(ctx, execution))
 	}
 	previous := stored
 	if l.omit {
@@ -78,12 +79,12 @@ func (l *executionLog) record(ctx context.Context, outcome rules.Outcome, curren
 	l.fill(next, outcome, current, l.trigger(previous, outcome))
 	if !sameRun(previous, next, outcome.Remarks()) {
 		next.Status.History = appendHistory(previous)
-		return failedTo("update execution", l.client.Update(ctx, next))
+		return verdict.FailedTo("update execution", l.client.Update(ctx, next))
 	}
 	if previous == stored {
 		return nil
 	}
-	return failedTo("leave values out of execution", l.client.Update(ctx, previous))
+	return verdict.FailedTo("leave values out of execution", l.client.Update(ctx, previous))
 }
 
 func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecution {
@@ -114,7 +115,7 @@ func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome
 	status := &execution.Status
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionSucceeded, Status: succeeded, Reason: outcome.Reason,
-		Message: truncate(outcome.Message), LastTransitionTime: metav1.NewTime(now),
+		Message: verdict.Truncate(outcome.Message), LastTransitionTime: metav1.NewTime(now),
 	})
 	status.Result, status.Trigger, status.Time = result, trigger, v1alpha1.NewTimestamp(now)
 	status.RuleGeneration, status.SubjectGeneration = outcome.Generation, l.subject.GetGeneration()
@@ -246,7 +247,7 @@ func (l *executionLog) prune(ctx context.Context, set ruleSet) error {
 			continue
 		}
 		if err := l.client.Delete(ctx, l.existing[name].DeepCopy()); client.IgnoreNotFound(err) != nil {
-			return failedTo("delete execution of a rule that is gone", err)
+			return verdict.FailedTo("delete execution of a rule that is gone", err)
 		}
 	}
 	return nil

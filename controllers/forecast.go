@@ -15,6 +15,7 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 const (
@@ -59,7 +60,7 @@ func newForecaster(reader client.Reader, clk clock.PassiveClock) *forecaster {
 
 // errForecasting says to ask again in a moment. To wait would keep all workers from what
 // clients push.
-var errForecasting = again(forecastWait, errors.New("whom the rules would disable, enable or give another address is being counted"))
+var errForecasting = verdict.Again(forecastWait, errors.New("whom the rules would disable, enable or give another address is being counted"))
 
 // allows reports whether the rules may bring an effect about at all: whether they would do so to
 // no more Persons than is allowed now. That is found out once for a set of rules, and again for

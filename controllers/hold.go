@@ -14,6 +14,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // maxHeldNames is the most names of held subjects that a ScimEndpoint shows.
@@ -112,7 +113,7 @@ func (r *endpointReconciler) describeWeakness(ctx context.Context, endpoint *v1a
 	}
 	meta.SetStatusCondition(conditions, metav1.Condition{
 		Type: v1alpha1.ConditionBrakeWeakened, Status: metav1.ConditionTrue, Reason: reason, Message: message,
-		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.now()),
+		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.Now()),
 	})
 	return event, nil
 }
@@ -153,7 +154,7 @@ func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha
 	message := heldMessage(endpoint, held, narrowest)
 	meta.SetStatusCondition(conditions, metav1.Condition{
 		Type: v1alpha1.ConditionHeld, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHeld, Message: message,
-		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.now()),
+		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.Now()),
 	})
 	if !wasHeld {
 		event = brakeEvent{corev1.EventTypeWarning, v1alpha1.ReasonHeld, message}
@@ -167,7 +168,7 @@ type brakeEvent struct{ kind, reason, message string }
 func (r *endpointReconciler) send(endpoint *v1alpha1.ScimEndpoint, events []brakeEvent) {
 	for _, event := range events {
 		if event.reason != "" {
-			r.status.event(endpoint, nil, event.kind, event.reason, "%s", truncate(event.message))
+			r.status.Event(endpoint, nil, event.kind, event.reason, "%s", verdict.Truncate(event.message))
 		}
 	}
 }
@@ -181,7 +182,7 @@ func (r *endpointReconciler) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
 		return false
 	}
 	held.ReleasedGeneration = generation
-	held.ReleasedAt = new(v1alpha1.NewTimestamp(r.status.now()))
+	held.ReleasedAt = new(v1alpha1.NewTimestamp(r.status.Now()))
 	return true
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // maxMoves is how many users are followed who wait for each other's address.
@@ -18,7 +19,7 @@ const maxMoves = 1000
 
 // errMoving ends the reconcile of a user whose address another user's Person has, but is
 // about to leave. It is tried again soon.
-var errMoving = transient("the e-mail address is still on the Person of a user that is to leave it")
+var errMoving = verdict.Transient("the e-mail address is still on the Person of a user that is to leave it")
 
 // awaitMove finds out whether the address that a user is to get is really taken. It is
 // not when the user who has it is to get another one, which that one may have to wait for
@@ -195,7 +196,7 @@ func (r *ruleRunner) park(ctx context.Context, person *v1alpha1.Person, at time.
 	stampPerson(parked, v1alpha1.HeldChangePrimaryEmail, at)
 	patch := client.MergeFromWithOptions(person, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, parked, patch); err != nil {
-		return failedTo("let a Person make way for another one's address", err)
+		return verdict.FailedTo("let a Person make way for another one's address", err)
 	}
 	logf.FromContext(ctx).Info("Let a Person make way in a circle of e-mail addresses", "record", parked.Name)
 	return nil

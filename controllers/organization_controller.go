@@ -8,13 +8,14 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // organizationReconciler says of each Organization whether its name is its own and
 // what it refers to exists.
 type organizationReconciler struct {
 	client client.Client
-	status *statusWriter
+	status *verdict.Writer
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=organizations,verbs=get;list;watch
@@ -29,14 +30,14 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	before := organization.DeepCopy()
 	found, err := r.verdict(ctx, organization)
 	if err != nil {
-		return r.status.fail(ctx, organization, before, &organization.Status.Conditions, err)
+		return r.status.Fail(ctx, organization, before, &organization.Status.Conditions, err)
 	}
-	return ctrl.Result{}, r.status.settle(ctx, organization, before, &organization.Status.Conditions, found)
+	return ctrl.Result{}, r.status.Settle(ctx, organization, before, &organization.Status.Conditions, found)
 }
 
-func (r *organizationReconciler) verdict(ctx context.Context, organization *v1alpha1.Organization) (verdict, error) {
+func (r *organizationReconciler) verdict(ctx context.Context, organization *v1alpha1.Organization) (verdict.Verdict, error) {
 	found, err := nameVerdict(ctx, r.client, organization, &v1alpha1.OrganizationList{}, organizationByName)
-	if err != nil || found.isStalled() {
+	if err != nil || found.IsStalled() {
 		return found, err
 	}
 	missing, err := missingReferences(ctx, r.client, organization.Namespace, []reference{
@@ -44,10 +45,10 @@ func (r *organizationReconciler) verdict(ctx context.Context, organization *v1al
 		{field: "manager", to: organization.Spec.Manager, kind: &v1alpha1.Person{}},
 	})
 	if err != nil {
-		return verdict{}, err
+		return verdict.Verdict{}, err
 	}
 	if missing != "" {
-		return waitingVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+		return verdict.Waiting(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
 	return found, nil
 }

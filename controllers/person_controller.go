@@ -12,6 +12,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // consistent is the message of a record with which nothing is wrong.
@@ -23,7 +24,7 @@ type personReconciler struct {
 	client client.Client
 	// live reads from the API server.
 	live   client.Reader
-	status *statusWriter
+	status *verdict.Writer
 	brake  *brake
 }
 
@@ -39,41 +40,41 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	}
 	held, err := r.disableOrphan(ctx, person)
 	if err != nil {
-		return r.status.fail(ctx, person, person.DeepCopy(), &person.Status.Conditions, err)
+		return r.status.Fail(ctx, person, person.DeepCopy(), &person.Status.Conditions, err)
 	}
 	before := person.DeepCopy()
 	person.Status.HeldGeneration = held.generation
 	found, err := r.verdict(ctx, person)
 	if err != nil {
-		return r.status.fail(ctx, person, before, &person.Status.Conditions, err)
+		return r.status.Fail(ctx, person, before, &person.Status.Conditions, err)
 	}
 	if held.on() {
 		found = held.verdict(found)
 	}
 	if before.Status.HeldGeneration == held.generation {
-		return ctrl.Result{}, r.status.settle(ctx, person, before, &person.Status.Conditions, found)
+		return ctrl.Result{}, r.status.Settle(ctx, person, before, &person.Status.Conditions, found)
 	}
-	return ctrl.Result{}, r.status.write(ctx, person, before, &person.Status.Conditions, found)
+	return ctrl.Result{}, r.status.Write(ctx, person, before, &person.Status.Conditions, found)
 }
 
-func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person) (verdict, error) {
+func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person) (verdict.Verdict, error) {
 	if person.IsProtected() {
 		orphan, err := r.isOrphan(ctx, person)
 		if err != nil {
-			return verdict{}, err
+			return verdict.Verdict{}, err
 		}
 		if orphan {
-			return stalledVerdict(v1alpha1.ReasonPersonProtected,
+			return verdict.Stalled(v1alpha1.ReasonPersonProtected,
 				"Its user is gone, but it is protected and stays enabled. Disable it by hand, or take its annotation "+v1alpha1.AnnotationProtected+" off."), nil
 		}
 	}
 	others, err := othersUnder(ctx, r.client, person, &v1alpha1.PersonList{}, personByEmail, rules.MatchKey(person))
 	if err != nil {
-		return verdict{}, fmt.Errorf("look for the same e-mail address: %w", err)
+		return verdict.Verdict{}, fmt.Errorf("look for the same e-mail address: %w", err)
 	}
 	if len(others) > 0 {
-		return stalledVerdict(v1alpha1.ReasonDuplicatePrimaryEmail,
-			"The same primaryEmail is on Person "+firstOf(others)+". Change or delete all but one."), nil
+		return verdict.Stalled(v1alpha1.ReasonDuplicatePrimaryEmail,
+			"The same primaryEmail is on Person "+verdict.FirstOf(others)+". Change or delete all but one."), nil
 	}
 	missing, err := missingReferences(ctx, r.client, person.Namespace, []reference{
 		{field: "organization", to: person.Spec.Organization, kind: &v1alpha1.Organization{}},
@@ -81,12 +82,12 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 		{field: "manager", to: person.Spec.Manager, kind: &v1alpha1.Person{}},
 	})
 	if err != nil {
-		return verdict{}, err
+		return verdict.Verdict{}, err
 	}
 	if missing != "" {
-		return waitingVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+		return verdict.Waiting(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
-	return readyVerdict(v1alpha1.ReasonReady, consistent), nil
+	return verdict.Ready(v1alpha1.ReasonReady, consistent), nil
 }
 
 // personsOfPerson finds the Persons for which it matters that one has come, gone or
@@ -158,16 +159,16 @@ func missingReferences(ctx context.Context, reader client.Reader, namespace stri
 
 // nameVerdict says whether a record has its name alone among those of its kind. list is an
 // empty list of the kind, index the one by folded name.
-func nameVerdict(ctx context.Context, reader client.Reader, record rules.Record, list client.ObjectList, index string) (verdict, error) {
+func nameVerdict(ctx context.Context, reader client.Reader, record rules.Record, list client.ObjectList, index string) (verdict.Verdict, error) {
 	others, err := othersUnder(ctx, reader, record, list, index, rules.MatchKey(record))
 	if err != nil {
-		return verdict{}, fmt.Errorf("look for the same name: %w", err)
+		return verdict.Verdict{}, fmt.Errorf("look for the same name: %w", err)
 	}
 	if len(others) > 0 {
-		return stalledVerdict(v1alpha1.ReasonDuplicateName,
-			fmt.Sprintf("The same name is on %s %s. Rename or delete all but one.", identityOf(record).kind, firstOf(others))), nil
+		return verdict.Stalled(v1alpha1.ReasonDuplicateName,
+			fmt.Sprintf("The same name is on %s %s. Rename or delete all but one.", identityOf(record).kind, verdict.FirstOf(others))), nil
 	}
-	return readyVerdict(v1alpha1.ReasonReady, consistent), nil
+	return verdict.Ready(v1alpha1.ReasonReady, consistent), nil
 }
 
 // othersUnder returns the names of the other objects under one key of an index, sorted.

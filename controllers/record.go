@@ -15,6 +15,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // hashLetters is the part of the hash that goes into a record's name: 5 bits each.
@@ -106,7 +107,7 @@ func (r *ruleRunner) applyOutcome(ctx context.Context, namespace string, outcome
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, after, patch, ruleFieldOwner(outcome.Rule)); err != nil {
-		return nil, failedTo("update record", err)
+		return nil, verdict.FailedTo("update record", err)
 	}
 	logf.FromContext(ctx).Info("Updated a record", "rule", outcome.Rule, "kind", outcome.Kind, "record", after.GetName(), "fields", changedFields(outcome))
 	return after, nil
@@ -130,7 +131,7 @@ func (r *ruleRunner) createRecord(ctx context.Context, namespace string, outcome
 	record.SetNamespace(namespace)
 	record.SetName(name)
 	if err := r.client.Create(ctx, record, ruleFieldOwner(outcome.Rule)); err != nil {
-		return nil, failedTo("create record", err)
+		return nil, verdict.FailedTo("create record", err)
 	}
 	logf.FromContext(ctx).Info("Created a record", "rule", outcome.Rule, "kind", outcome.Kind, "record", name)
 	return record, nil

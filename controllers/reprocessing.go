@@ -352,7 +352,7 @@ func (r *ruleReconciler) told(rule, before *v1alpha1.AutomationRule) {
 		return
 	}
 	send := func(reason, format string) {
-		r.status.event(rule, nil, corev1.EventTypeNormal, reason, format, is.Total)
+		r.status.Event(rule, nil, corev1.EventTypeNormal, reason, format, is.Total)
 	}
 	if was == nil || !was.StartedAt.Equal(is.StartedAt) {
 		send(eventReprocessingStarted, "The rule has changed, so all its %d subjects are processed again, after what clients push.")

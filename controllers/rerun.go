@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 const (
@@ -58,7 +59,7 @@ func noteRerun(ctx context.Context, c client.Client, object client.Object) error
 	}
 	*requested = asked
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return failedTo("note what is asked for", c.Status().Patch(ctx, object, patch))
+	return verdict.FailedTo("note what is asked for", c.Status().Patch(ctx, object, patch))
 }
 
 // followed is the value that is followed after a run on an object: the one that was asked

@@ -26,6 +26,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 const (
@@ -63,7 +64,7 @@ type retentionReconciler struct {
 	client client.Client
 	// live reads from the API server, whose word is the last one before something is deleted.
 	live    client.Reader
-	status  *statusWriter
+	status  *verdict.Writer
 	clock   clock.PassiveClock
 	leavers *leavers
 	// interval is the time between two passes in which there is nothing to do.
@@ -120,7 +121,7 @@ func (r *retentionReconciler) pass(ctx context.Context, endpoint *v1alpha1.ScimE
 	}
 	personsDeleted.WithLabelValues(endpoint.Namespace).Add(0)
 	if previous == nil || previous.Days != days {
-		r.status.event(endpoint, nil, corev1.EventTypeNormal, eventRetentionSet,
+		r.status.Event(endpoint, nil, corev1.EventTypeNormal, eventRetentionSet,
 			"Persons that have been disabled for %d days are deleted from %s on. Up to %d are due now.", days, next.StartsAt.UTC().Format(time.RFC3339), next.Due)
 	}
 	if err := r.deleteAll(ctx, endpoint, chosen, days); err != nil {
@@ -165,7 +166,7 @@ func (r *retentionReconciler) write(ctx context.Context, endpoint *v1alpha1.Scim
 	before := endpoint.DeepCopy()
 	endpoint.Status.Retention = next
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return failedTo("write what retention does", r.client.Status().Patch(ctx, endpoint, patch))
+	return verdict.FailedTo("write what retention does", r.client.Status().Patch(ctx, endpoint, patch))
 }
 
 // expired is a Person to delete and its user, if that is still there.
@@ -259,7 +260,7 @@ func (r *retentionReconciler) deleteAll(ctx context.Context, endpoint *v1alpha1.
 	}
 	if deleted > 0 {
 		personsDeleted.WithLabelValues(endpoint.Namespace).Add(float64(deleted))
-		r.status.event(endpoint, nil, corev1.EventTypeNormal, eventPersonsDeleted,
+		r.status.Event(endpoint, nil, corev1.EventTypeNormal, eventPersonsDeleted,
 			"Deleted %d Persons that had been disabled for %d days, by spec.retention.", deleted, days)
 	}
 	return failed
@@ -273,7 +274,7 @@ func (r *retentionReconciler) delete(ctx context.Context, one expired) (gone boo
 		one.user.Status.PersonDeletedAt = new(v1alpha1.NewTimestamp(r.clock.Now()))
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 		if err := r.client.Status().Patch(ctx, one.user, patch); err != nil {
-			return false, failedTo("note that a Person is deleted", err)
+			return false, verdict.FailedTo("note that a Person is deleted", err)
 		}
 	}
 	if err := r.leave(ctx, one.person); err != nil {
@@ -290,7 +291,7 @@ func (r *retentionReconciler) delete(ctx context.Context, one expired) (gone boo
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
 		return false, nil // It has changed since, and is looked at again.
 	}
-	return false, failedTo("delete Person", err)
+	return false, verdict.FailedTo("delete Person", err)
 }
 
 // leave takes a Person off whatever it is the manager of, unless somebody has applied that.
@@ -322,7 +323,7 @@ func (r *retentionReconciler) clear(ctx context.Context, record rules.Record, ch
 	}
 	change()
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return failedTo("take the manager off", client.IgnoreNotFound(r.client.Patch(ctx, record, patch)))
+	return verdict.FailedTo("take the manager off", client.IgnoreNotFound(r.client.Patch(ctx, record, patch)))
 }
 
 // forget releases the claim on a record's identity that it holds.
@@ -340,11 +341,11 @@ func (c *identityClaims) forget(ctx context.Context, record rules.Record) error 
 		return nil
 	}
 	if err != nil {
-		return failedTo("read a claim", err)
+		return verdict.FailedTo("read a claim", err)
 	}
 	err = c.client.Delete(ctx, lease, client.DisableReadYourWritesConsistency, client.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion})
 	if apierrors.IsConflict(err) {
 		return nil // Somebody else has it now.
 	}
-	return failedTo("release a claim", client.IgnoreNotFound(err))
+	return verdict.FailedTo("release a claim", client.IgnoreNotFound(err))
 }

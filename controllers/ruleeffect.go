@@ -12,6 +12,7 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // maxSummary is the most characters of the summary of an effect.
@@ -65,8 +66,8 @@ func (r *ruleReconciler) tellEffect(rule, before *v1alpha1.AutomationRule) {
 	if is == nil || is.Summary == "" || known || rule.Status.Reprocessing == nil || rule.Status.Reprocessing.Total == 0 {
 		return
 	}
-	r.status.event(rule, nil, corev1.EventTypeNormal, eventRecordsChanged, "%s",
-		truncate(fmt.Sprintf("Generation %d of the rule %s.", is.Generation, is.Summary)))
+	r.status.Event(rule, nil, corev1.EventTypeNormal, eventRecordsChanged, "%s",
+		verdict.Truncate(fmt.Sprintf("Generation %d of the rule %s.", is.Generation, is.Summary)))
 }
 
 // effectSum adds up what a version of a rule did to records. It looks at the executions of

@@ -10,6 +10,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 const (
@@ -96,6 +97,6 @@ func (r *ruleReconciler) tellFindings(rule, before *v1alpha1.AutomationRule) {
 	if len(findings) > 1 {
 		rest = " Others are in status.findings."
 	}
-	r.status.event(rule, nil, corev1.EventTypeWarning, eventDoubtfulRule, "%s",
-		truncate("Probably a mistake: "+findings[0]+".", rest))
+	r.status.Event(rule, nil, corev1.EventTypeWarning, eventDoubtfulRule, "%s",
+		verdict.Truncate("Probably a mistake: "+findings[0]+".", rest))
 }

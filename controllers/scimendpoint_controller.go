@@ -16,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // eventTokenReplaced is the reason of the Event that tells of a token made because
@@ -27,7 +28,7 @@ type endpointReconciler struct {
 	client client.Client
 	// live reads Secrets that do not have the label yet, which the cache lacks.
 	live     client.Reader
-	status   *statusWriter
+	status   *verdict.Writer
 	rules    *ruleCache
 	subjects subjectTallies
 	brake    *brake
@@ -52,28 +53,28 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		err = r.release(ctx, endpoint)
 	}
 	if err != nil {
-		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
+		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
 	endpoint.Status.ObservedGeneration = endpoint.Generation
 	endpoint.Status.TokenSecretName = endpoint.WantedSecretName()
 	if err := r.subjects.count(ctx, endpoint); err != nil {
-		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
+		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
 	events, err := r.describeBrake(ctx, endpoint)
 	if err != nil {
-		return r.status.fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
+		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
 	endpoint.Status.Tokens = nil
 	var result ctrl.Result
-	if found.reason != v1alpha1.ReasonInvalidSecret {
+	if found.Reason != v1alpha1.ReasonInvalidSecret {
 		endpoint.Status.Tokens = keepLastUse(secret.tokens(), before.Status.Tokens)
 		endpoint.Status.TokenGeneration, _ = secret.generation()
 		if expiry := secret.previousExpiry(); expiry != nil {
 			// Not earlier than the second that the expiry is given in.
-			result.RequeueAfter = expiry.Sub(r.status.now()) + time.Second
+			result.RequeueAfter = expiry.Sub(r.status.Now()) + time.Second
 		}
 	}
-	if err := r.status.write(ctx, endpoint, before, &endpoint.Status.Conditions, found); err != nil {
+	if err := r.status.Write(ctx, endpoint, before, &endpoint.Status.Conditions, found); err != nil {
 		return result, err
 	}
 	r.send(endpoint, events)
@@ -81,23 +82,23 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 }
 
 // reconcileSecret makes, adopts, rotates or tidies the Secret and says how it is.
-func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict, error) {
+func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict.Verdict, error) {
 	secret := tokenSecret{&corev1.Secret{}}
 	err := r.live.Get(ctx, client.ObjectKey{Namespace: endpoint.Namespace, Name: endpoint.WantedSecretName()}, secret.Secret)
 	if apierrors.IsNotFound(err) {
 		return r.createSecret(ctx, endpoint)
 	}
 	if err != nil {
-		return secret, verdict{}, failedTo("read token Secret", err)
+		return secret, verdict.Verdict{}, verdict.FailedTo("read token Secret", err)
 	}
 	before := secret.DeepCopy()
 	if holder := secret.Labels[v1alpha1.LabelEndpoint]; holder != endpoint.Name {
 		taken, err := r.isHeldBy(ctx, secret, holder)
 		if err != nil {
-			return secret, verdict{}, err
+			return secret, verdict.Verdict{}, err
 		}
 		if taken {
-			return secret, stalledVerdict(v1alpha1.ReasonInvalidSecret, fmt.Sprintf(
+			return secret, verdict.Stalled(v1alpha1.ReasonInvalidSecret, fmt.Sprintf(
 				"Secret %q belongs to ScimEndpoint %q. Set another spec.tokenSecretName.", secret.Name, holder)), nil
 		}
 		if secret.Labels == nil {
@@ -106,11 +107,11 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 		secret.Labels[v1alpha1.LabelEndpoint] = endpoint.Name
 		secret.disown(endpoint)
 	}
-	found := stalledVerdict(v1alpha1.ReasonInvalidSecret, checkToken(secret.Data[v1alpha1.SecretKeyToken]))
-	if found.message == "" {
-		secret.bringUpToDate(endpoint, r.status.now())
+	found := verdict.Stalled(v1alpha1.ReasonInvalidSecret, checkToken(secret.Data[v1alpha1.SecretKeyToken]))
+	if found.Message == "" {
+		secret.bringUpToDate(endpoint, r.status.Now())
 		if found, err = r.endpointVerdict(ctx, endpoint); err != nil {
-			return secret, verdict{}, err
+			return secret, verdict.Verdict{}, err
 		}
 	}
 	if equality.Semantic.DeepEqual(before, secret.Secret) {
@@ -118,12 +119,12 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, secret.Secret, patch); err != nil {
-		return secret, verdict{}, failedTo("update token Secret", err)
+		return secret, verdict.Verdict{}, verdict.FailedTo("update token Secret", err)
 	}
 	return secret, found, nil
 }
 
-func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict, error) {
+func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict.Verdict, error) {
 	secret := tokenSecret{&corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: endpoint.Namespace,
@@ -136,13 +137,13 @@ func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha
 		},
 		Type: corev1.SecretTypeOpaque,
 	}}
-	secret.issue(endpoint.Spec.TokenGeneration, r.status.now())
+	secret.issue(endpoint.Spec.TokenGeneration, r.status.Now())
 	if err := r.client.Create(ctx, secret.Secret); err != nil {
-		return secret, verdict{}, failedTo("create token Secret", err)
+		return secret, verdict.Verdict{}, verdict.FailedTo("create token Secret", err)
 	}
 	logf.FromContext(ctx).Info("Created a token Secret", "secret", secret.Name)
 	if endpoint.Status.TokenSecretName == secret.Name && len(endpoint.Status.Tokens) > 0 {
-		r.status.event(endpoint, secret.Secret, corev1.EventTypeWarning, eventTokenReplaced,
+		r.status.Event(endpoint, secret.Secret, corev1.EventTypeWarning, eventTokenReplaced,
 			"The token Secret was gone, so a new token was made. Give it to the SCIM client.")
 	}
 	found, err := r.endpointVerdict(ctx, endpoint)
@@ -167,32 +168,32 @@ func (r *endpointReconciler) isHeldBy(ctx context.Context, secret tokenSecret, h
 }
 
 // endpointVerdict says whether an endpoint with a good token is complete.
-func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (verdict, error) {
+func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (verdict.Verdict, error) {
 	missing, err := missingReferences(ctx, r.client, endpoint.Namespace, []reference{
 		{field: "defaultOrganization", to: endpoint.Spec.DefaultOrganization, kind: &v1alpha1.Organization{}},
 	})
 	if err != nil {
-		return verdict{}, err
+		return verdict.Verdict{}, err
 	}
 	if missing != "" {
-		return waitingVerdict(v1alpha1.ReasonReferenceNotFound, missing), nil
+		return verdict.Waiting(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
 	endpoints, err := directory{reader: r.client, namespace: endpoint.Namespace}.endpoints(ctx)
 	if err != nil {
-		return verdict{}, err
+		return verdict.Verdict{}, err
 	}
 	if names := disjoint(trustOf(endpoints).Domains); slices.Contains(names, endpoint.Name) {
-		return stalledVerdict(v1alpha1.ReasonEmailDomainsDisjoint, fmt.Sprintf("No domain is in spec.emailDomains of all of the ScimEndpoints %s, "+
+		return verdict.Stalled(v1alpha1.ReasonEmailDomainsDisjoint, fmt.Sprintf("No domain is in spec.emailDomains of all of the ScimEndpoints %s, "+
 			"so no user gets a Person here. Name one in each of them, or keep the clients in namespaces of their own.", strings.Join(names, ", "))), nil
 	}
 	idle, err := r.noRules(ctx, endpoint.Namespace)
 	if err != nil {
-		return verdict{}, err
+		return verdict.Verdict{}, err
 	}
 	if idle != "" {
-		return readyVerdict(v1alpha1.ReasonNoRules, idle), nil
+		return verdict.Ready(v1alpha1.ReasonNoRules, idle), nil
 	}
-	return readyVerdict(v1alpha1.ReasonReady, "The token is in the Secret that status.tokenSecretName names."), nil
+	return verdict.Ready(v1alpha1.ReasonReady, "The token is in the Secret that status.tokenSecretName names."), nil
 }
 
 // release takes the label off Secrets that the endpoint has used under another
@@ -215,7 +216,7 @@ func (r *endpointReconciler) release(ctx context.Context, endpoint *v1alpha1.Sci
 		err := r.client.Patch(ctx, secret, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}),
 			client.DisableReadYourWritesConsistency)
 		if client.IgnoreNotFound(err) != nil {
-			return failedTo("release the former token Secret", err)
+			return verdict.FailedTo("release the former token Secret", err)
 		}
 	}
 	return nil

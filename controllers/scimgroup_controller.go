@@ -10,12 +10,13 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // groupReconciler runs the rules of ScimGroups.
 type groupReconciler struct {
 	client client.Client
-	status *statusWriter
+	status *verdict.Writer
 	runner *ruleRunner
 }
 
@@ -37,22 +38,22 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return ctrl.Result{}, nil
 	}
 	if err := noteRerun(ctx, r.client, group); err != nil {
-		return r.status.fail(ctx, group, group.DeepCopy(), &group.Status.Conditions, err)
+		return r.status.Fail(ctx, group, group.DeepCopy(), &group.Status.Conditions, err)
 	}
 	before := group.DeepCopy()
 	d := directory{reader: r.client, namespace: group.Namespace}
 	endpoints, err := d.endpoints(ctx)
 	if err != nil {
-		return r.status.fail(ctx, group, before, &group.Status.Conditions, err)
+		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)
 	}
 	organization, err := d.defaultOrganization(ctx, endpoints)
 	if err != nil {
-		return r.status.fail(ctx, group, before, &group.Status.Conditions, err)
+		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)
 	}
 	input := rules.Input{Group: before, DefaultOrganization: organization}
 	done, err := r.runner.run(ctx, group, v1alpha1.SubjectScimGroup, input)
 	if err != nil {
-		return r.status.fail(ctx, group, before, &group.Status.Conditions, err)
+		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)
 	}
 	group.Status.ObservedGeneration = group.Generation
 	group.Status.LastRerun = followed(group, group.Status.LastRerun)
@@ -60,7 +61,7 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	group.Status.Site = referenceTo(done.record(v1alpha1.RecordSite))
 	group.Status.Classification = classify(group)
 	found := groupVerdict(done)
-	if err := r.status.write(ctx, group, before, &group.Status.Conditions, found); err != nil {
+	if err := r.status.Write(ctx, group, before, &group.Status.Conditions, found); err != nil {
 		return ctrl.Result{}, err
 	}
 	return r.runner.again(done), nil
@@ -79,14 +80,14 @@ func classify(group *v1alpha1.ScimGroup) v1alpha1.Classification {
 }
 
 // groupVerdict says what the rules' outcomes mean for a group.
-func groupVerdict(done *run) verdict {
+func groupVerdict(done *run) verdict.Verdict {
 	if failure, failed := done.failure(); failed {
-		if failure.reason == v1alpha1.ReasonTargetNotFound {
-			failure.reason = v1alpha1.ReasonOrganizationNotFound
+		if failure.Reason == v1alpha1.ReasonTargetNotFound {
+			failure.Reason = v1alpha1.ReasonOrganizationNotFound
 		}
 		return failure
 	}
-	return readyVerdict(v1alpha1.ReasonReady, "The rules have run and the group is linked to "+linkedTo(done)+".")
+	return verdict.Ready(v1alpha1.ReasonReady, "The rules have run and the group is linked to "+linkedTo(done)+".")
 }
 
 func linkedTo(done *run) string {

@@ -13,13 +13,14 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // userReconciler runs the rules of ScimUsers and disables the Person of a deleted
 // one.
 type userReconciler struct {
 	client client.Client
-	status *statusWriter
+	status *verdict.Writer
 	runner *ruleRunner
 }
 
@@ -40,25 +41,25 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if err := noteRerun(ctx, r.client, user); err != nil {
-		return r.status.fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
+		return r.status.Fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
 	}
 	if err := r.noteReturn(ctx, user); err != nil {
-		return r.status.fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
+		return r.status.Fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
 	}
 	before := user.DeepCopy()
 	if !user.DeletionTimestamp.IsZero() {
 		held, err := r.deprovision(ctx, user)
 		if err != nil {
-			return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+			return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
 		}
 		return r.staysFor(ctx, user, before, held)
 	}
 	if err := r.ensureFinalizer(ctx, user, &before); err != nil {
-		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
 	}
 	input, err := r.input(ctx, user)
 	if err != nil {
-		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
 	}
 	done, err := r.runner.run(ctx, user, v1alpha1.SubjectScimUser, input)
 	if err != nil {
@@ -66,7 +67,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	}
 	instead, err := r.disableUndecided(ctx, user, done)
 	if err != nil {
-		return r.status.fail(ctx, user, before, &user.Status.Conditions, err)
+		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
 	}
 	r.tellEarlierLink(user, done)
 	user.Status.ObservedGeneration = user.Generation
@@ -86,7 +87,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if done.hold.on() {
 		found = done.hold.verdict(found)
 	}
-	if err := r.status.write(ctx, user, before, &user.Status.Conditions, found); err != nil {
+	if err := r.status.Write(ctx, user, before, &user.Status.Conditions, found); err != nil {
 		return ctrl.Result{}, err
 	}
 	return r.runner.again(done), nil
@@ -108,12 +109,12 @@ func (r *userReconciler) tellEarlierLink(user *v1alpha1.ScimUser, done *run) {
 // inactive user are disabled all the same: a record that cannot be written for whatever
 // reason must not keep somebody enabled who has left.
 func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.ScimUser, err error) (ctrl.Result, error) {
-	if result, passes := r.status.passes(ctx, user, err); passes {
+	if result, passes := r.status.Passes(ctx, user, err); passes {
 		return result, nil
 	}
-	found := retryVerdict(err)
+	found := verdict.Retrying(err)
 	if !user.IsActive() {
-		ctx, cancel := timeToTell(ctx)
+		ctx, cancel := verdict.TimeToTell(ctx)
 		defer cancel()
 		persons, held, failed := r.runner.brake.disablePersons(ctx, user, "the user is inactive and the rules cannot be carried out")
 		switch {
@@ -122,11 +123,11 @@ func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.Scim
 			held.keepIn(&user.Status)
 			found = held.verdict(found)
 		case failed == nil && persons > 0:
-			found.message = truncate(found.message, disabledAllTheSame)
+			found.Message = verdict.Truncate(found.Message, disabledAllTheSame)
 		}
 		err = errors.Join(err, failed)
 	}
-	return ctrl.Result{}, r.status.tell(ctx, user, before, &user.Status.Conditions, err, found)
+	return ctrl.Result{}, r.status.Tell(ctx, user, before, &user.Status.Conditions, err, found)
 }
 
 // input gathers what the rules read. It holds a copy of the user, because the
@@ -162,7 +163,7 @@ func (r *userReconciler) noteReturn(ctx context.Context, user *v1alpha1.ScimUser
 	before := user.DeepCopy()
 	user.Status.DeprovisionedAt = nil
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return failedTo("note that the user is in use again", r.client.Status().Patch(ctx, user, patch))
+	return verdict.FailedTo("note that the user is in use again", r.client.Status().Patch(ctx, user, patch))
 }
 
 // ensureFinalizer puts the finalizer on a user that lost it or that somebody else
@@ -173,7 +174,7 @@ func (r *userReconciler) ensureFinalizer(ctx context.Context, user *v1alpha1.Sci
 	}
 	patch := client.MergeFromWithOptions(*before, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, user, patch); err != nil {
-		return failedTo("add finalizer", err)
+		return verdict.FailedTo("add finalizer", err)
 	}
 	*before = user.DeepCopy()
 	return nil
@@ -191,46 +192,46 @@ func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUse
 	kept := user.DeepCopy()
 	controllerutil.RemoveFinalizer(user, v1alpha1.FinalizerDeprovision)
 	patch := client.MergeFromWithOptions(kept, client.MergeFromWithOptimisticLock{})
-	return hold{}, client.IgnoreNotFound(failedTo("remove finalizer", r.client.Patch(ctx, user, patch)))
+	return hold{}, client.IgnoreNotFound(verdict.FailedTo("remove finalizer", r.client.Patch(ctx, user, patch)))
 }
 
 // staysFor ends the reconcile of a deleted user, which stays for as long as its Person
 // is held.
 func (r *userReconciler) staysFor(ctx context.Context, user, before *v1alpha1.ScimUser, held hold) (ctrl.Result, error) {
 	if !held.on() {
-		r.status.done(user)
+		r.status.Done(user)
 		return ctrl.Result{}, nil
 	}
 	user.Status.ObservedGeneration = user.Generation
 	held.keepIn(&user.Status)
-	found := held.verdict(verdict{})
-	return r.runner.recheck(), r.status.write(ctx, user, before, &user.Status.Conditions, found)
+	found := held.verdict(verdict.Verdict{})
+	return r.runner.recheck(), r.status.Write(ctx, user, before, &user.Status.Conditions, found)
 }
 
 // userVerdict says what the rules' outcomes mean for a user, whose Person was disabled
 // instead of by them or not.
-func userVerdict(done *run, instead bool) verdict {
+func userVerdict(done *run, instead bool) verdict.Verdict {
 	if failure, failed := done.failure(); failed {
 		if instead {
-			failure.message = truncate(failure.message, disabledAllTheSame)
+			failure.Message = verdict.Truncate(failure.Message, disabledAllTheSame)
 		}
 		return failure
 	}
 	if person, ok := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person); ok && person.IsProtected() && !person.Spec.Disabled && !done.input.User.IsActive() {
-		return stalledVerdict(v1alpha1.ReasonPersonProtected,
+		return verdict.Stalled(v1alpha1.ReasonPersonProtected,
 			fmt.Sprintf("The user is inactive, but Person %s is protected and stays enabled. Disable it by hand, or take its annotation %s off.", person.Name, v1alpha1.AnnotationProtected))
 	}
 	if done.record(v1alpha1.RecordPerson) != nil {
-		return readyVerdict(v1alpha1.ReasonReady, "The rules have run and the user is linked to a Person.")
+		return verdict.Ready(v1alpha1.ReasonReady, "The rules have run and the user is linked to a Person.")
 	}
 	var unmet []string
 	for _, outcome := range done.outcomes {
 		if outcome.Reason == v1alpha1.ReasonPersonTakenOver || outcome.Reason == v1alpha1.ReasonPersonDeleted {
-			return readyVerdict(outcome.Reason, outcome.Message)
+			return verdict.Ready(outcome.Reason, outcome.Message)
 		}
 		unmet = append(unmet, outcome.Message)
 	}
-	return stalledVerdict(v1alpha1.ReasonPersonMissing, "No Person came of this user, because "+strings.Join(unmet, "; "))
+	return verdict.Stalled(v1alpha1.ReasonPersonMissing, "No Person came of this user, because "+strings.Join(unmet, "; "))
 }
 
 // disabledAllTheSame ends the message of an inactive user whose rules fail.

@@ -23,6 +23,7 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/fairqueue"
 	"rservice.dev/scim-operator/controllers/tally"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 const (
@@ -90,7 +91,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		client:  mgr.GetClient(),
 		find:    finder{reader: mgr.GetCache(), lookups: remembered},
 		rules:   newRuleCache(),
-		status:  newStatusWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
+		status:  verdict.NewWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
 	}
 	s.reprocessing = newReprocessing(o.Clock)
 	var err error
@@ -119,7 +120,7 @@ type setup struct {
 	client  client.Client
 	find    finder
 	rules   *ruleCache
-	status  *statusWriter
+	status  *verdict.Writer
 	runner  *ruleRunner
 	brake   *brake
 	// reprocessing follows what changes of rules cause.
@@ -266,13 +267,13 @@ var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(predicate.Gene
 func (s *setup) complete(name string, workers int, r reconcile.Reconciler, watch func(*builder.Builder)) error {
 	b := ctrl.NewControllerManagedBy(s.mgr).Named(name).WithOptions(controller.Options{
 		MaxConcurrentReconciles: workers,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryBase, maxRetryDelay),
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryBase, verdict.MaxRetryDelay),
 		NewQueue: func(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) queue {
 			return fairqueue.New(name, workers, limiter)
 		},
 	})
 	watch(b)
-	if err := b.Complete(replanning{r}); err != nil {
+	if err := b.Complete(verdict.Replanning(r)); err != nil {
 		return fmt.Errorf("set up controller %s: %w", name, err)
 	}
 	return nil

@@ -8,12 +8,13 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // siteReconciler says of each Site whether its name is its own.
 type siteReconciler struct {
 	client client.Client
-	status *statusWriter
+	status *verdict.Writer
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=sites,verbs=get;list;watch;create;patch
@@ -28,9 +29,9 @@ func (r *siteReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	before := site.DeepCopy()
 	found, err := nameVerdict(ctx, r.client, site, &v1alpha1.SiteList{}, siteByName)
 	if err != nil {
-		return r.status.fail(ctx, site, before, &site.Status.Conditions, err)
+		return r.status.Fail(ctx, site, before, &site.Status.Conditions, err)
 	}
-	return ctrl.Result{}, r.status.settle(ctx, site, before, &site.Status.Conditions, found)
+	return ctrl.Result{}, r.status.Settle(ctx, site, before, &site.Status.Conditions, found)
 }
 
 // sitesOfSite finds the Sites for which it matters that one has come, gone or been

@@ -17,6 +17,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // ruleRunner runs the rules of a subject: it plans, applies and logs. Users and
@@ -40,7 +41,7 @@ type ruleRunner struct {
 	// salts derive the names of new records.
 	salts *kube.Salts
 	// status sends the Events about links.
-	status *statusWriter
+	status *verdict.Writer
 }
 
 // again says when the subject of a run is looked at again although nothing happens. What
@@ -240,7 +241,7 @@ func (run *run) tellLink(r *ruleRunner, outcome rules.Outcome, written rules.Rec
 }
 
 func (r *ruleRunner) sendLinked(person, user client.Object) {
-	r.status.event(person, user, corev1.EventTypeNormal, v1alpha1.ReasonPersonLinked,
+	r.status.Event(person, user, corev1.EventTypeNormal, v1alpha1.ReasonPersonLinked,
 		"ScimUser %s gets this Person, which was made by hand, by its primaryEmail.", user.GetName())
 }
 
@@ -268,9 +269,9 @@ func notCreated(outcome rules.Outcome, rejected string) rules.Outcome {
 
 // failure says what the rules' outcomes mean for the subject. It is false when none
 // of them failed or left something out that somebody has to see to, so that the rest is for the kind of subject to say.
-func (run *run) failure() (verdict, bool) {
+func (run *run) failure() (verdict.Verdict, bool) {
 	if run.set.empty() {
-		return stalledVerdict(v1alpha1.ReasonNoRules,
+		return verdict.Stalled(v1alpha1.ReasonNoRules,
 			fmt.Sprintf("There is no enabled AutomationRule with subject %s in this namespace.", run.kind)), true
 	}
 	type failed struct {
@@ -293,7 +294,7 @@ func (run *run) failure() (verdict, bool) {
 		failures = append(failures, failed{broken.position, outcome.Rule, outcome.Reason, outcome.Message})
 	}
 	if len(failures) == 0 {
-		return verdict{}, false
+		return verdict.Verdict{}, false
 	}
 	first := failures[0]
 	for _, f := range failures[1:] {
@@ -304,5 +305,5 @@ func (run *run) failure() (verdict, bool) {
 	if more := len(failures) - 1; more > 0 {
 		first.message = fmt.Sprintf("%s (rules that failed besides: %d)", first.message, more)
 	}
-	return stalledVerdict(first.reason, first.message), true
+	return verdict.Stalled(first.reason, first.message), true
 }

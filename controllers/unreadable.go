@@ -18,6 +18,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 type faultReporter struct {
 	client   client.Client
 	cache    client.Reader
-	status   *statusWriter
+	status   *verdict.Writer
 	faults   func() []kube.Fault
 	interval time.Duration
 	// clean says that no endpoint has the condition.
@@ -90,7 +91,7 @@ func (r *faultReporter) tell(ctx context.Context, endpoint *v1alpha1.ScimEndpoin
 	if len(faults) == 0 {
 		changed = meta.RemoveStatusCondition(&endpoint.Status.Conditions, v1alpha1.ConditionUnreadable)
 	} else {
-		changed = meta.SetStatusCondition(&endpoint.Status.Conditions, unreadableCondition(faults, r.status.now()))
+		changed = meta.SetStatusCondition(&endpoint.Status.Conditions, unreadableCondition(faults, r.status.Now()))
 	}
 	if !changed {
 		return nil
@@ -102,7 +103,7 @@ func (r *faultReporter) tell(ctx context.Context, endpoint *v1alpha1.ScimEndpoin
 	}
 	if len(faults) > 0 {
 		condition := meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionUnreadable)
-		r.status.event(endpoint, nil, corev1.EventTypeWarning, condition.Reason, "%s", condition.Message)
+		r.status.Event(endpoint, nil, corev1.EventTypeWarning, condition.Reason, "%s", condition.Message)
 	}
 	return nil
 }
@@ -118,6 +119,6 @@ func unreadableCondition(faults []kube.Fault, now time.Time) metav1.Condition {
 	}
 	return metav1.Condition{
 		Type: v1alpha1.ConditionUnreadable, Status: metav1.ConditionTrue, Reason: faults[0].Reason, LastTransitionTime: metav1.NewTime(now),
-		Message: truncate("The operator cannot read all kinds, " + whom + "; what depends on these stands still. " + strings.Join(texts, "; ")),
+		Message: verdict.Truncate("The operator cannot read all kinds, " + whom + "; what depends on these stands still. " + strings.Join(texts, "; ")),
 	}
 }

@@ -1,4 +1,4 @@
-package controllers
+package verdict
 
 import (
 	"context"
@@ -44,8 +44,8 @@ func TestAFailureIsToldUnlessTheProcessEnds(t *testing.T) {
 					return ctx.Err()
 				},
 			})
-			w := newStatusWriter(c, nil, clock.RealClock{})
-			result, err := w.fail(tt.ctx(), person, person.DeepCopy(), &person.Status.Conditions, tt.err)
+			w := NewWriter(c, nil, clock.RealClock{})
+			result, err := w.Fail(tt.ctx(), person, person.DeepCopy(), &person.Status.Conditions, tt.err)
 			if written != tt.told || errors.Is(err, tt.err) != tt.told || !result.IsZero() {
 				t.Errorf("status written: %v, error: %v, result: %v; want it told: %v", written, err, result, tt.told)
 			}
@@ -55,9 +55,9 @@ func TestAFailureIsToldUnlessTheProcessEnds(t *testing.T) {
 
 func TestWhoIsToComeAgainTellsNobody(t *testing.T) {
 	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "jane"}}
-	w := newStatusWriter(nil, nil, clock.RealClock{}) // a write would fail
+	w := NewWriter(nil, nil, clock.RealClock{}) // a write would fail
 	for range 2 * maxStale {
-		result, err := w.fail(t.Context(), user, user.DeepCopy(), &user.Status.Conditions, again(time.Second, errors.New("somebody else is at it")))
+		result, err := w.Fail(t.Context(), user, user.DeepCopy(), &user.Status.Conditions, Again(time.Second, errors.New("somebody else is at it")))
 		if err != nil || result.RequeueAfter < time.Second || result.RequeueAfter > 2*time.Second {
 			t.Fatalf("result %v, error %v", result, err)
 		}
@@ -66,11 +66,11 @@ func TestWhoIsToComeAgainTellsNobody(t *testing.T) {
 
 func TestOneEventForAllThatIsHeldIsEnough(t *testing.T) {
 	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "jane"}}
-	good := readyVerdict(v1alpha1.ReasonReady, "All is well.")
-	bad := stalledVerdict(v1alpha1.ReasonPersonMissing, "No Person came of it.")
-	held := stalledVerdict(v1alpha1.ReasonHeld, "The Person is not disabled.")
+	good := Ready(v1alpha1.ReasonReady, "All is well.")
+	bad := Stalled(v1alpha1.ReasonPersonMissing, "No Person came of it.")
+	held := Stalled(v1alpha1.ReasonHeld, "The Person is not disabled.")
 	for name, tt := range map[string]struct {
-		from, to verdict
+		from, to Verdict
 		sent     int
 	}{
 		"not ready any more":  {good, bad, 1},
@@ -82,8 +82,8 @@ func TestOneEventForAllThatIsHeldIsEnough(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := events.NewFakeRecorder(1)
-			w := newStatusWriter(nil, recorder, clock.RealClock{})
-			w.announce(user, metav1.Condition{Status: tt.from.ready, Reason: tt.from.reason}, tt.to)
+			w := NewWriter(nil, recorder, clock.RealClock{})
+			w.announce(user, metav1.Condition{Status: tt.from.Ready, Reason: tt.from.Reason}, tt.to)
 			if sent := len(recorder.Events); sent != tt.sent {
 				t.Errorf("%d Events, want %d", sent, tt.sent)
 			}
@@ -100,12 +100,12 @@ func TestAMovedObjectIsReconciledAgainWithoutAnError(t *testing.T) {
 			return answer
 		},
 	})
-	w := newStatusWriter(c, events.NewFakeRecorder(1), clock.RealClock{})
-	bad := stalledVerdict(v1alpha1.ReasonInvalidSecret, "There is no token.")
-	r := replanning{reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+	w := NewWriter(c, events.NewFakeRecorder(1), clock.RealClock{})
+	bad := Stalled(v1alpha1.ReasonInvalidSecret, "There is no token.")
+	r := Replanning(reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 		now := endpoint.DeepCopy()
-		return reconcile.Result{RequeueAfter: time.Hour}, w.write(ctx, now, endpoint, &now.Status.Conditions, bad)
-	})}
+		return reconcile.Result{RequeueAfter: time.Hour}, w.Write(ctx, now, endpoint, &now.Status.Conditions, bad)
+	}))
 	try := func() (reconcile.Result, error) { return r.Reconcile(t.Context(), reconcile.Request{}) }
 	for i := range maxStale {
 		if result, err := try(); err != nil || result.RequeueAfter <= 0 || result.RequeueAfter >= time.Hour {
@@ -126,7 +126,7 @@ func TestAMovedObjectIsReconciledAgainWithoutAnError(t *testing.T) {
 
 	cause := errors.New("the reason of all this")
 	now := endpoint.DeepCopy()
-	if _, err := w.fail(t.Context(), now, endpoint, &now.Status.Conditions, cause); !errors.Is(err, cause) || apierrors.IsConflict(err) {
+	if _, err := w.Fail(t.Context(), now, endpoint, &now.Status.Conditions, cause); !errors.Is(err, cause) || apierrors.IsConflict(err) {
 		t.Errorf("a failure is told, whatever becomes of the status: got %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func TestAMovedObjectIsReconciledAgainWithoutAnError(t *testing.T) {
 func TestWhatNoRoomIsCalled(t *testing.T) {
 	users := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "persons"}
 	full := apierrors.NewForbidden(users, "person-1", errors.New("exceeded quota: small, requested: count/persons.provisioning.rservice.dev=1"))
-	if got := retryVerdict(failedTo("create", full)).message; !strings.Contains(got, "ResourceQuota") || strings.Contains(got, "small") {
+	if got := Retrying(FailedTo("create", full)).Message; !strings.Contains(got, "ResourceQuota") || strings.Contains(got, "small") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -146,7 +146,7 @@ func TestWhoKnowsLessDoesNotOverwriteAStatus(t *testing.T) {
 	user, group, rule := &v1alpha1.ScimUser{ObjectMeta: meta}, &v1alpha1.ScimGroup{ObjectMeta: meta}, &v1alpha1.AutomationRule{ObjectMeta: meta}
 	person, organization, site := &v1alpha1.Person{ObjectMeta: meta}, &v1alpha1.Organization{ObjectMeta: meta}, &v1alpha1.Site{ObjectMeta: meta}
 	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: meta}
-	said := stalledVerdict(v1alpha1.ReasonConflict, "It is wrong.")
+	said := Stalled(v1alpha1.ReasonConflict, "It is wrong.")
 	var seen string
 	c := interceptor.NewClient(nil, interceptor.Funcs{
 		SubResourcePatch: func(_ context.Context, _ client.Client, _ string, obj client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
@@ -155,7 +155,7 @@ func TestWhoKnowsLessDoesNotOverwriteAStatus(t *testing.T) {
 			return err
 		},
 	})
-	w := newStatusWriter(c, events.NewFakeRecorder(20), clock.RealClock{})
+	w := NewWriter(c, events.NewFakeRecorder(20), clock.RealClock{})
 	expect := func(what string, err error) {
 		t.Helper()
 		if err != nil || !strings.Contains(seen, `"resourceVersion":"7"`) {
@@ -168,6 +168,6 @@ func TestWhoKnowsLessDoesNotOverwriteAStatus(t *testing.T) {
 		person: &person.Status.Conditions, organization: &organization.Status.Conditions, site: &site.Status.Conditions,
 	} {
 		before, _ := object.DeepCopyObject().(client.Object)
-		expect(fmt.Sprintf("the status of a %T", object), w.write(t.Context(), object, before, conditions, said))
+		expect(fmt.Sprintf("the status of a %T", object), w.Write(t.Context(), object, before, conditions, said))
 	}
 }

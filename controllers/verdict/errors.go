@@ -1,4 +1,4 @@
-package controllers
+package verdict
 
 import (
 	"context"
@@ -23,8 +23,8 @@ type writeError struct {
 	err    error
 }
 
-// failedTo wraps the error of a write; nil stays nil.
-func failedTo(action string, err error) error {
+// FailedTo wraps the error of a write; nil stays nil.
+func FailedTo(action string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -46,8 +46,8 @@ type againError struct {
 	cause error
 }
 
-// again makes an error of which nobody hears: the reconcile is made again after a time, or up to twice that.
-func again(after time.Duration, cause error) error { return &againError{after: after, cause: cause} }
+// Again makes an error of which nobody hears: the reconcile is made again after a time, or up to twice that.
+func Again(after time.Duration, cause error) error { return &againError{after: after, cause: cause} }
 
 func (e *againError) Error() string { return e.cause.Error() }
 
@@ -61,9 +61,9 @@ func (e *againError) result() ctrl.Result {
 // transientError says that the state is about to change on which a reconcile has planned.
 type transientError string
 
-// transient makes an error that is dealt with like a conflict. The message is what a condition says should it last, so
+// Transient makes an error that is dealt with like a conflict. The message is what a condition says should it last, so
 // it holds no values.
-func transient(message string) error { return transientError(message) }
+func Transient(message string) error { return transientError(message) }
 
 func (e transientError) Error() string { return string(e) }
 

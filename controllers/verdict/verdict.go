@@ -1,4 +1,4 @@
-package controllers
+package verdict
 
 import (
 	"fmt"
@@ -26,60 +26,61 @@ const (
 	retrying
 )
 
-// verdict is what a reconcile found out about an object. It is computed once and
+// Verdict is what a reconcile found out about an object. It is computed once and
 // then becomes the object's conditions. Its message never holds values that the
 // client sent, and no secret.
-type verdict struct {
-	ready   metav1.ConditionStatus
-	reason  string
-	message string
+type Verdict struct {
+	Ready   metav1.ConditionStatus
+	Reason  string
+	Message string
 	outlook outlook
 }
 
-func readyVerdict(reason, message string) verdict {
-	return verdict{ready: metav1.ConditionTrue, reason: reason, message: message}
+// Ready is for what is as it should be.
+func Ready(reason, message string) Verdict {
+	return Verdict{Ready: metav1.ConditionTrue, Reason: reason, Message: message}
 }
 
-// stalledVerdict is for what somebody has to repair.
-func stalledVerdict(reason, message string) verdict {
-	return verdict{ready: metav1.ConditionFalse, reason: reason, message: message, outlook: stalled}
+// Stalled is for what somebody has to repair.
+func Stalled(reason, message string) Verdict {
+	return Verdict{Ready: metav1.ConditionFalse, Reason: reason, Message: message, outlook: stalled}
 }
 
-// waitingVerdict is for what is complete as soon as another object is there. It goes on by
+// Waiting is for what is complete as soon as another object is there. It goes on by
 // itself then, so it is not Stalled, and what waits for the object (kstatus) waits, too.
-func waitingVerdict(reason, message string) verdict {
-	return verdict{ready: metav1.ConditionFalse, reason: reason, message: message}
+func Waiting(reason, message string) Verdict {
+	return Verdict{Ready: metav1.ConditionFalse, Reason: reason, Message: message}
 }
 
-// underWayVerdict is for what the controller is at, and does not know yet how it ends.
-func underWayVerdict(reason, message string) verdict {
-	return verdict{ready: metav1.ConditionUnknown, reason: reason, message: message, outlook: retrying}
+// UnderWay is for what the controller is at, and does not know yet how it ends.
+func UnderWay(reason, message string) Verdict {
+	return Verdict{Ready: metav1.ConditionUnknown, Reason: reason, Message: message, outlook: retrying}
 }
 
-// isStalled reports whether somebody has to repair something.
-func (v verdict) isStalled() bool { return v.outlook == stalled }
+// IsStalled reports whether somebody has to repair something.
+func (v Verdict) IsStalled() bool { return v.outlook == stalled }
 
-// retryVerdict is for a passing failure. Its message names the kind of error only,
+// Retrying is for a passing failure. Its message names the kind of error only,
 // so that it does not change from one try to the next.
-func retryVerdict(err error) verdict {
-	return verdict{
-		ready:   metav1.ConditionFalse,
-		reason:  v1alpha1.ReasonRetrying,
-		message: "The last try failed for a passing cause (" + errorKind(err) + ") and is repeated.",
+func Retrying(err error) Verdict {
+	return Verdict{
+		Ready:   metav1.ConditionFalse,
+		Reason:  v1alpha1.ReasonRetrying,
+		Message: "The last try failed for a passing cause (" + errorKind(err) + ") and is repeated.",
 		outlook: retrying,
 	}
 }
 
 // apply sets the conditions: Ready always, Reconciling and Stalled only while
 // they are True.
-func (v verdict) apply(conditions *[]metav1.Condition, generation int64, now metav1.Time) {
+func (v Verdict) apply(conditions *[]metav1.Condition, generation int64, now metav1.Time) {
 	set := func(conditionType string, status metav1.ConditionStatus) {
 		meta.SetStatusCondition(conditions, metav1.Condition{
-			Type: conditionType, Status: status, Reason: v.reason, Message: truncate(v.message),
+			Type: conditionType, Status: status, Reason: v.Reason, Message: Truncate(v.Message),
 			ObservedGeneration: generation, LastTransitionTime: now,
 		})
 	}
-	set(v1alpha1.ConditionReady, v.ready)
+	set(v1alpha1.ConditionReady, v.Ready)
 	for conditionType, wanted := range map[string]bool{
 		v1alpha1.ConditionStalled:     v.outlook == stalled,
 		v1alpha1.ConditionReconciling: v.outlook == retrying,
@@ -94,16 +95,16 @@ func (v verdict) apply(conditions *[]metav1.Condition, generation int64, now met
 
 // matches reports whether the conditions already say this, whatever generation
 // they were set at.
-func (v verdict) matches(conditions []metav1.Condition) bool {
+func (v Verdict) matches(conditions []metav1.Condition) bool {
 	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
-	return ready != nil && ready.Status == v.ready && ready.Reason == v.reason && ready.Message == truncate(v.message) &&
+	return ready != nil && ready.Status == v.Ready && ready.Reason == v.Reason && ready.Message == Truncate(v.Message) &&
 		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled) == (v.outlook == stalled) &&
 		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling) == (v.outlook == retrying)
 }
 
-// truncate cuts a message to maxMessage bytes, between two characters. What it ends
+// Truncate cuts a message to maxMessage bytes, between two characters. What it ends
 // with is kept.
-func truncate(message string, end ...string) string {
+func Truncate(message string, end ...string) string {
 	const ellipsis = "…"
 	last := strings.Join(end, "")
 	if len(message)+len(last) <= maxMessage {
@@ -116,8 +117,8 @@ func truncate(message string, end ...string) string {
 	return message[:cut] + ellipsis + last
 }
 
-// firstOf lists names for a message: the first few, and how many there are.
-func firstOf(names []string) string {
+// FirstOf lists names for a message: the first few, and how many there are.
+func FirstOf(names []string) string {
 	const most = 3
 	if len(names) <= most {
 		return strings.Join(names, ", ")

@@ -1,4 +1,4 @@
-package controllers
+package verdict
 
 import (
 	"bytes"
@@ -29,8 +29,8 @@ const (
 	staleDelay = 100 * time.Millisecond
 	// maxStale is how many times in a row that is nothing to speak of.
 	maxStale = 6
-	// maxRetryDelay is the longest time between two tries of what has failed.
-	maxRetryDelay = time.Minute
+	// MaxRetryDelay is the longest time between two tries of what has failed.
+	MaxRetryDelay = time.Minute
 	// failureTimeout bounds what is still done for a reconcile that has failed.
 	failureTimeout = 10 * time.Second
 )
@@ -38,8 +38,8 @@ const (
 // eventAction is the action of every Event: what the controller was doing.
 const eventAction = "Reconcile"
 
-// statusWriter is the one place where status is written and Events are sent.
-type statusWriter struct {
+// Writer is the one place where status is written and Events are sent.
+type Writer struct {
 	client   client.Client
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
@@ -47,34 +47,35 @@ type statusWriter struct {
 	stale workqueue.TypedRateLimiter[types.UID]
 }
 
-func newStatusWriter(c client.Client, recorder events.EventRecorder, clk clock.PassiveClock) *statusWriter {
-	return &statusWriter{
+// NewWriter makes a Writer.
+func NewWriter(c client.Client, recorder events.EventRecorder, clk clock.PassiveClock) *Writer {
+	return &Writer{
 		client: c, recorder: recorder, clock: clk,
-		stale: workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](staleDelay, maxRetryDelay),
+		stale: workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](staleDelay, MaxRetryDelay),
 	}
 }
 
-// event sends an Event about an object, and about another one unless that is nil.
-func (w *statusWriter) event(obj, related client.Object, kind, reason, note string, values ...any) {
+// Event sends an Event about an object, and about another one unless that is nil.
+func (w *Writer) Event(obj, related client.Object, kind, reason, note string, values ...any) {
 	w.recorder.Eventf(obj, related, kind, reason, eventAction, note, values...)
 }
 
-// now is the time.
-func (w *statusWriter) now() time.Time { return w.clock.Now() }
+// Now is the time.
+func (w *Writer) Now() time.Time { return w.clock.Now() }
 
-// timeToTell is for what is still to be done for a reconcile that has failed. It has time of its own, because the
+// TimeToTell is for what is still to be done for a reconcile that has failed. It has time of its own, because the
 // reconcile may have failed for having none left.
-func timeToTell(ctx context.Context) (context.Context, context.CancelFunc) {
+func TimeToTell(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
 }
 
-// done ends a reconcile that has nothing to write to the status.
-func (w *statusWriter) done(obj client.Object) { w.stale.Forget(obj.GetUID()) }
+// Done ends a reconcile that has nothing to write to the status.
+func (w *Writer) Done(obj client.Object) { w.stale.Forget(obj.GetUID()) }
 
-// write sets the conditions of obj and writes its status in one patch, if anything
+// Write sets the conditions of obj and writes its status in one patch, if anything
 // differs from before. conditions is the slice in obj. An Event follows when Ready
 // has changed in a way that somebody may want to hear of.
-func (w *statusWriter) write(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, v verdict) error {
+func (w *Writer) Write(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, v Verdict) error {
 	var previous metav1.Condition
 	if ready := meta.FindStatusCondition(*conditions, v1alpha1.ConditionReady); ready != nil {
 		previous = *ready
@@ -89,51 +90,50 @@ func (w *statusWriter) write(ctx context.Context, obj, before client.Object, con
 	}
 	if !bytes.Equal(changed, []byte("{}")) {
 		if err := w.client.Status().Patch(ctx, obj, patch); apierrors.IsConflict(err) {
-			return w.replan(obj, failedTo("write status", err))
+			return w.replan(obj, FailedTo("write status", err))
 		} else if client.IgnoreNotFound(err) != nil {
-			return failedTo("write status", err)
+			return FailedTo("write status", err)
 		} else if err == nil { // whoever deleted the object does not need its status
 			w.announce(obj, previous, v)
 		}
 	}
 	if v.outlook != retrying {
-		w.done(obj)
+		w.Done(obj)
 	}
 	return nil
 }
 
 // replan makes the reconcile of an object again that has changed since it was read: soon and without a word, unless the
 // same object has moved time and again. Then it is something else, and the cause is returned.
-func (w *statusWriter) replan(obj client.Object, cause error) error {
+func (w *Writer) replan(obj client.Object, cause error) error {
 	delay := w.stale.When(obj.GetUID())
 	if w.stale.NumRequeues(obj.GetUID()) <= maxStale {
-		return again(delay, cause)
+		return Again(delay, cause)
 	}
 	return cause
 }
 
-// replanning makes a reconcile again whose status could not be written because the object has moved. Returned as an
+// Replanning makes a reconcile again whose status could not be written because the object has moved. Returned as an
 // error, that would be one in the log.
-type replanning struct{ reconcile.Reconciler }
-
-// Reconcile implements reconcile.Reconciler.
-func (r replanning) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	result, err := r.Reconciler.Reconcile(ctx, request)
-	if soon, ok := errors.AsType[*againError](err); ok {
-		logf.FromContext(ctx).V(1).Info("The object has changed meanwhile; reconciling it again", "cause", soon.Error())
-		return soon.result(), nil
-	}
-	return result, err
+func Replanning(r reconcile.Reconciler) reconcile.Reconciler {
+	return reconcile.Func(func(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+		result, err := r.Reconcile(ctx, request)
+		if soon, ok := errors.AsType[*againError](err); ok {
+			logf.FromContext(ctx).V(1).Info("The object has changed meanwhile; reconciling it again", "cause", soon.Error())
+			return soon.result(), nil
+		}
+		return result, err
+	})
 }
 
-// settle writes the verdict on a record, whose conditions tell of no generation: where they
+// Settle writes the verdict on a record, whose conditions tell of no generation: where they
 // say it already there is nothing to write.
-func (w *statusWriter) settle(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, found verdict) error {
+func (w *Writer) Settle(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, found Verdict) error {
 	if found.matches(*conditions) {
-		w.done(obj)
+		w.Done(obj)
 		return nil
 	}
-	return w.write(ctx, obj, before, conditions, found)
+	return w.Write(ctx, obj, before, conditions, found)
 }
 
 // observed is the generation that the conditions of an object tell of. Those of records
@@ -150,33 +150,33 @@ func observed(obj client.Object) int64 {
 // announce sends an Event when an object stops or starts being Ready. An object
 // that is Ready from the start is not worth one, nor is what the safety brake holds, which
 // can be everything there is: the ScimEndpoint has an Event for all of it.
-func (w *statusWriter) announce(obj client.Object, previous metav1.Condition, v verdict) {
-	if previous.Status == v.ready && previous.Reason == v.reason {
+func (w *Writer) announce(obj client.Object, previous metav1.Condition, v Verdict) {
+	if previous.Status == v.Ready && previous.Reason == v.Reason {
 		return
 	}
 	switch {
-	case v.outlook == retrying, v.reason == v1alpha1.ReasonHeld:
-	case v.ready == metav1.ConditionFalse:
-		w.event(obj, nil, corev1.EventTypeWarning, v.reason, "%s", truncate(v.message))
-	case v.ready == metav1.ConditionTrue && previous.Status == metav1.ConditionFalse && previous.Reason != v1alpha1.ReasonHeld:
-		w.event(obj, nil, corev1.EventTypeNormal, v.reason, "%s", truncate(v.message))
+	case v.outlook == retrying, v.Reason == v1alpha1.ReasonHeld:
+	case v.Ready == metav1.ConditionFalse:
+		w.Event(obj, nil, corev1.EventTypeWarning, v.Reason, "%s", Truncate(v.Message))
+	case v.Ready == metav1.ConditionTrue && previous.Status == metav1.ConditionFalse && previous.Reason != v1alpha1.ReasonHeld:
+		w.Event(obj, nil, corev1.EventTypeNormal, v.Reason, "%s", Truncate(v.Message))
 	}
 }
 
-// fail ends a reconcile that could not finish: a stale plan is made again soon, and
+// Fail ends a reconcile that could not finish: a stale plan is made again soon, and
 // everything else is shown as Retrying and tried again with back-off. So is what looks
 // stale time and again, because then it is something else.
-func (w *statusWriter) fail(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, err error) (ctrl.Result, error) {
-	if result, passes := w.passes(ctx, obj, err); passes {
+func (w *Writer) Fail(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, err error) (ctrl.Result, error) {
+	if result, passes := w.Passes(ctx, obj, err); passes {
 		return result, nil
 	}
-	return ctrl.Result{}, w.tell(ctx, obj, before, conditions, err, retryVerdict(err))
+	return ctrl.Result{}, w.Tell(ctx, obj, before, conditions, err, Retrying(err))
 }
 
-// passes reports whether nobody needs to hear of an error, and when to try again.
-func (w *statusWriter) passes(ctx context.Context, obj client.Object, err error) (ctrl.Result, bool) {
+// Passes reports whether nobody needs to hear of an error, and when to try again.
+func (w *Writer) Passes(ctx context.Context, obj client.Object, err error) (ctrl.Result, bool) {
 	if isEndOfNamespace(err) || errors.Is(ctx.Err(), context.Canceled) {
-		w.done(obj)
+		w.Done(obj)
 		return ctrl.Result{}, true
 	}
 	if isStale(err) {
@@ -188,11 +188,11 @@ func (w *statusWriter) passes(ctx context.Context, obj client.Object, err error)
 	return ctrl.Result{}, false
 }
 
-// tell shows what an error means and returns it.
-func (w *statusWriter) tell(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, err error, v verdict) error {
-	ctx, cancel := timeToTell(ctx)
+// Tell shows what an error means and returns it.
+func (w *Writer) Tell(ctx context.Context, obj, before client.Object, conditions *[]metav1.Condition, err error, v Verdict) error {
+	ctx, cancel := TimeToTell(ctx)
 	defer cancel()
-	written := w.write(ctx, obj, before, conditions, v)
+	written := w.Write(ctx, obj, before, conditions, v)
 	if _, moved := errors.AsType[*againError](written); moved {
 		return err // which brings the reconcile back, and then it is told
 	}

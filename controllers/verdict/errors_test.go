@@ -1,4 +1,4 @@
-package controllers
+package verdict
 
 import (
 	"errors"
@@ -16,14 +16,14 @@ func TestErrorsOfWritesHideValues(t *testing.T) {
 		field.TooLong(field.NewPath("spec", "name"), "Jane Roe", 3),
 		field.Invalid(field.NewPath("spec", "primaryEmail"), "jane@example.com", "is wrong"),
 	})
-	err := failedTo("create record", invalid)
+	err := FailedTo("create record", invalid)
 	if got, want := err.Error(), "create record: the API server rejects spec.name (FieldValueTooLong), spec.primaryEmail (FieldValueInvalid)"; got != want {
 		t.Errorf("Error() = %q, want %q", got, want)
 	}
 	if !apierrors.IsInvalid(err) {
 		t.Error("the cause is lost")
 	}
-	if failedTo("create record", nil) != nil {
+	if FailedTo("create record", nil) != nil {
 		t.Error("no error became one")
 	}
 }
@@ -40,12 +40,12 @@ func TestErrorKinds(t *testing.T) {
 		"a record that is gone, too":        {apierrors.NewNotFound(resource, "x"), "NotFound", true},
 		"a missing permission is not stale": {apierrors.NewForbidden(resource, "x", nil), "Forbidden", false},
 		"a lost connection has no reason":   {errors.New("dial tcp: refused"), "API server not reached", false},
-		"what is about to change":           {transient("it is on its way"), "it is on its way", true},
+		"what is about to change":           {Transient("it is on its way"), "it is on its way", true},
 		"a Secret that holds no salt":       {kube.ErrNoSalt, "no salt of 32 bytes under key salt of Secret scim-operator-salt: delete that, and it is made anew", false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := failedTo("write", tt.err)
+			err := FailedTo("write", tt.err)
 			if got := errorKind(err); got != tt.kind {
 				t.Errorf("errorKind = %q, want %q", got, tt.kind)
 			}

@@ -1,4 +1,4 @@
-package controllers
+package verdict
 
 import (
 	"strings"
@@ -15,15 +15,15 @@ import (
 func TestVerdictBecomesConditions(t *testing.T) {
 	now := metav1.NewTime(time.Unix(1_800_000_000, 0))
 	old := metav1.NewTime(now.Add(-time.Hour))
-	condition := func(conditionType string, status metav1.ConditionStatus, v verdict, at metav1.Time) metav1.Condition {
-		return metav1.Condition{Type: conditionType, Status: status, Reason: v.reason, Message: v.message, ObservedGeneration: 2, LastTransitionTime: at}
+	condition := func(conditionType string, status metav1.ConditionStatus, v Verdict, at metav1.Time) metav1.Condition {
+		return metav1.Condition{Type: conditionType, Status: status, Reason: v.Reason, Message: v.Message, ObservedGeneration: 2, LastTransitionTime: at}
 	}
-	good := readyVerdict("Ready", "All is well.")
-	bad := stalledVerdict("PersonMissing", "No Person came of it.")
-	again := retryVerdict(apierrors.NewForbidden(schema.GroupResource{}, "x", nil))
+	good := Ready("Ready", "All is well.")
+	bad := Stalled("PersonMissing", "No Person came of it.")
+	again := Retrying(apierrors.NewForbidden(schema.GroupResource{}, "x", nil))
 	tests := map[string]struct {
 		from []metav1.Condition
-		v    verdict
+		v    Verdict
 		want []metav1.Condition
 	}{
 		"ready has one condition": {v: good, want: []metav1.Condition{condition("Ready", metav1.ConditionTrue, good, now)}},
@@ -66,7 +66,7 @@ func TestVerdictBecomesConditions(t *testing.T) {
 
 func TestTruncateCutsBetweenCharacters(t *testing.T) {
 	for _, message := range []string{strings.Repeat("a", maxMessage), strings.Repeat("é", maxMessage), "a" + strings.Repeat("é", maxMessage)} {
-		got := truncate(message)
+		got := Truncate(message)
 		if len(got) > maxMessage || !utf8.ValidString(got) {
 			t.Errorf("truncate gives %d bytes, valid: %v", len(got), utf8.ValidString(got))
 		}
