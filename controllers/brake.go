@@ -107,7 +107,7 @@ func (b *brake) ask(ctx context.Context, request request) (permit, error) {
 	if err := kube.WaitFor(ctx, b.persons.synced); err != nil {
 		return permit{}, err
 	}
-	s, err := b.safety(ctx, request.namespace)
+	s, err := safetyIn(ctx, b.client, request.namespace)
 	if err != nil {
 		return permit{}, err
 	}

@@ -95,7 +95,7 @@ func (r *endpointReconciler) describeWeakness(ctx context.Context, endpoint *v1a
 	if err := kube.WaitFor(ctx, r.brake.persons.synced); err != nil {
 		return event, err
 	}
-	s, err := r.brake.safety(ctx, endpoint.Namespace)
+	s, err := safetyIn(ctx, r.brake.client, endpoint.Namespace)
 	if err != nil {
 		return event, err
 	}
@@ -192,7 +192,7 @@ func (r *endpointReconciler) narrowest(ctx context.Context, namespace string, fo
 	if err := kube.WaitFor(ctx, r.brake.persons.synced); err != nil {
 		return nil, err
 	}
-	s, err := r.brake.safety(ctx, namespace)
+	s, err := safetyIn(ctx, r.brake.client, namespace)
 	if err != nil {
 		return nil, err
 	}

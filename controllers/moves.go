@@ -102,7 +102,7 @@ func (m moveRow) keys(namespace string) []string {
 // user is to get and so on. It is false when it ends with a Person that stays as it is.
 func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 	directory := run.directory.directory
-	s, err := r.brake.safety(ctx, run.subject.GetNamespace())
+	s, err := safetyIn(ctx, r.brake.client, run.subject.GetNamespace())
 	if err != nil {
 		return moveRow{}, false, err
 	}

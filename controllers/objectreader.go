@@ -22,6 +22,10 @@ type objectReader struct {
 
 var _ client.Reader = &objectReader{}
 
+// NewObjectReader reads these objects and no others, also by the indexes that Setup registers.
+// Nothing that it hands out may be changed.
+func NewObjectReader(objects ...client.Object) client.Reader { return newObjectReader(objects) }
+
 func newObjectReader(objects []client.Object) *objectReader {
 	r := &objectReader{byName: map[reflect.Type]map[client.ObjectKey]client.Object{}, indexed: map[string]map[string][]client.Object{}}
 	all := map[reflect.Type][]index{}

@@ -62,11 +62,11 @@ func (s safety) from(begin time.Time) time.Time {
 	return s.releasedAt
 }
 
-// safety is that of a namespace: what its endpoints say, of each field the strictest, so that
+// safetyIn is that of a namespace: what its endpoints say, of each field the strictest, so that
 // one which is made beside another never weakens it. The first one by name tells what is held
 // and releases.
-func (b *brake) safety(ctx context.Context, namespace string) (safety, error) {
-	endpoints, err := directory{reader: b.client, namespace: namespace}.endpoints(ctx)
+func safetyIn(ctx context.Context, reader client.Reader, namespace string) (safety, error) {
+	endpoints, err := directory{reader: reader, namespace: namespace}.endpoints(ctx)
 	if err != nil {
 		return safety{}, err
 	}

@@ -23,7 +23,7 @@ func NewWorld(reader client.Reader, namespace string) preview.World {
 
 // NewObjectWorld gives a namespace that holds these objects and no others.
 func NewObjectWorld(namespace string, objects ...client.Object) preview.World {
-	return NewWorld(newObjectReader(objects), namespace)
+	return NewWorld(NewObjectReader(objects...), namespace)
 }
 
 type world struct{ directory }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/preview"
 )
 
@@ -30,6 +31,8 @@ type answer struct {
 	findings []string
 	// report counts what the rule would change; nil where that is not asked.
 	report *preview.Report
+	// outlook is what the safety brake makes of it; nil where that is not asked.
+	outlook *controllers.Outlook
 	// runs says that the rule is one of those that run.
 	runs bool
 }
@@ -44,6 +47,10 @@ func (a *answer) subjects() int {
 
 // complete reports whether there was time to count all subjects.
 func (a *answer) complete() bool { return a.report == nil || a.report.Looked == a.report.Subjects }
+
+// stays reports whether it holds for as long as nothing changes. What the safety brake holds, it
+// holds for a time.
+func (a *answer) stays() bool { return a.complete() && !a.outlook.Holds() }
 
 // lasts is how long it holds although something has changed: as long as what it has cost allows.
 func (a *answer) lasts() time.Duration {
@@ -79,5 +86,5 @@ func (a *answer) lines(verb string, age time.Duration) []string {
 	if a.runs && a.report.Reached == 0 && a.complete() {
 		counted = append(counted, "the condition of the rule is met for none of the "+a.report.Scope())
 	}
-	return append(lines, counted...)
+	return slices.Concat(lines, counted, a.outlook.Lines(verb))
 }

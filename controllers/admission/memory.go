@@ -87,7 +87,7 @@ func (m *memory) recall(asked question, namespace string) (*answer, time.Duratio
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known := m.answers[asked]
-	if known == nil || known.complete() && known.change == m.changes.of(namespace) {
+	if known == nil || known.stays() && known.change == m.changes.of(namespace) {
 		return known, 0
 	}
 	now := m.clock.Now()

@@ -48,6 +48,9 @@ func newFolder(users int) *folder {
 	f.validator = newValidator(nil, nil, newMemory(f.clock, newChanges()))
 	f.validator.rules = func(context.Context, string) ([]*v1alpha1.AutomationRule, error) { return slices.Clone(f.rules), nil }
 	f.world = func(string) preview.World { return counting{world, f} }
+	f.outlook = func(ctx context.Context, namespace string) (*controllers.Outlook, error) {
+		return controllers.NewOutlook(ctx, controllers.NewObjectReader(objects...), namespace, f.clock.Now())
+	}
 	return f
 }
 

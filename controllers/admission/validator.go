@@ -36,10 +36,11 @@ const (
 
 // validator checks AutomationRules.
 type validator struct {
-	// rules lists the AutomationRules of a namespace, which may not be changed, and world gives
-	// the namespace as they see it.
-	rules func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error)
-	world func(namespace string) preview.World
+	// rules lists the AutomationRules of a namespace, which may not be changed, world gives
+	// the namespace as they see it, and outlook its safety brake.
+	rules   func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error)
+	world   func(namespace string) preview.World
+	outlook func(ctx context.Context, namespace string) (*controllers.Outlook, error)
 	// watched are the namespaces that the operator works in, none for all.
 	watched []string
 	// turns lets one request at a time compile all rules of a namespace and count consequences,
@@ -54,7 +55,10 @@ func newValidator(cache client.Reader, watched []string, memory *memory) *valida
 		rules: func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error) {
 			return listRules(ctx, cache, namespace)
 		},
-		world:   func(namespace string) preview.World { return controllers.NewWorld(cache, namespace) },
+		world: func(namespace string) preview.World { return controllers.NewWorld(cache, namespace) },
+		outlook: func(ctx context.Context, namespace string) (*controllers.Outlook, error) {
+			return controllers.NewOutlook(ctx, cache, namespace, memory.clock.Now())
+		},
 		watched: watched,
 		turns:   newTurns(),
 		memory:  memory,
@@ -224,13 +228,17 @@ func (v *validator) answer(ctx context.Context, old, rule *v1alpha1.AutomationRu
 	if err != nil {
 		return given, err
 	}
+	outlook, err := v.outlook(ctx, rule.Namespace)
+	if err != nil {
+		return given, err
+	}
 	report, err := preview.Compare(ctx, v.world(rule.Namespace),
-		preview.Comparison{Kind: rule.Spec.Subject, Rule: rule.Name, Before: before, After: after})
+		preview.Comparison{Kind: rule.Spec.Subject, Rule: rule.Name, Before: before, After: after, Persons: outlook.Look})
 	if err != nil {
 		return given, err
 	}
 	plannedSubjects.Add(float64(report.Looked))
-	given.report = report
+	given.report, given.outlook = report, outlook
 	return given, nil
 }
 

@@ -21,6 +21,10 @@ type Comparison struct {
 	Before, After []*rules.Rule
 	// Visit is called for each subject for which something differs; nil for no one.
 	Visit func(Difference)
+	// Persons is called for each user whose Person would be written: with the Person as it is,
+	// nil for one that would be created, and as it would be with the change and without; nil for
+	// no one.
+	Persons func(user *v1alpha1.ScimUser, current, with, without *v1alpha1.Person)
 }
 
 // Difference is what the change of a rule makes different for one subject. All but the
@@ -116,12 +120,22 @@ func (c *comparison) look(ctx context.Context, in rules.Input) error {
 	}
 	c.after.add(id, with)
 	c.before.add(id, without)
+	if c.Persons != nil && in.User != nil {
+		record := with.Record(v1alpha1.RecordPerson)
+		c.Persons(in.User, person(record.Current), person(record.Final), person(cmp.Or(without.Record(v1alpha1.RecordPerson).Final, record.Current)))
+	}
 	difference := Difference{Subject: id, Name: name, Records: c.differences(with, without), Failure: newFailure(with, without)}
 	c.report.count(difference, with)
 	if c.Visit != nil && (len(difference.Records) > 0 || difference.Failure != nil) {
 		c.Visit(difference)
 	}
 	return nil
+}
+
+// person is a record as a Person, nil where there is none.
+func person(record rules.Record) *v1alpha1.Person {
+	p, _ := record.(*v1alpha1.Person)
+	return p
 }
 
 // differences are between the records as they would be without the change and with it.

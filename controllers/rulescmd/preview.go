@@ -97,9 +97,14 @@ func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace 
 	if err != nil {
 		return nil, err
 	}
+	stored := controllers.NewObjectReader(found.objects...)
+	outlook, err := controllers.NewOutlook(ctx, stored, namespace, time.Now())
+	if err != nil {
+		return nil, err
+	}
 	one := &previewed{}
 	comparison := preview.Comparison{
-		Kind: kind, Before: before, After: after,
+		Kind: kind, Before: before, After: after, Persons: outlook.Look,
 		Visit: func(d preview.Difference) {
 			if o.limit > 0 && len(one.Differences) == o.limit {
 				one.NotShown++
@@ -113,10 +118,10 @@ func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace 
 			comparison.Rule = cmp.Or(comparison.Rule, m.Name)
 		}
 	}
-	if one.Report, err = preview.Compare(ctx, controllers.NewObjectWorld(namespace, found.objects...), comparison); err != nil {
+	if one.Report, err = preview.Compare(ctx, controllers.NewWorld(stored, namespace), comparison); err != nil {
 		return nil, err
 	}
-	one.Summary = one.Lines("would")
+	one.Summary = slices.Concat(one.Lines("would"), outlook.Lines("would"))
 	return one, nil
 }
 
