@@ -77,6 +77,8 @@ type claim struct {
 	begun string
 }
 
+func (c *claim) kind() claimKind { return claimKind(c.lease.Labels[v1alpha1.LabelClaim]) }
+
 // claims takes and releases claims.
 type claims struct {
 	client client.Client
@@ -206,6 +208,14 @@ func (k claimKind) newHolder() client.Object {
 		return &v1alpha1.ScimUser{}
 	}
 	return &v1alpha1.ScimGroup{}
+}
+
+// taken is the answer to a request for a name that another resource has.
+func (k claimKind) taken() error {
+	if k == claimUserName {
+		return userNameTaken()
+	}
+	return displayNameTaken()
 }
 
 // claimedName is the name that an object has a claim on.

@@ -18,14 +18,13 @@ import (
 // deleted a claim by hand, the name is still not given twice. begun is as for acquire, which
 // may find another id for it.
 func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id, begun string) (*claim, error) {
-	taken := userNameTaken
 	rt := scim.User
 	if kind == claimDisplayName {
-		taken, rt = displayNameTaken, scim.Group
+		rt = scim.Group
 	}
 	held, err := s.claims.acquire(ctx, kind, tenant, name, id, begun)
 	if errors.Is(err, errTaken) {
-		return nil, taken()
+		return nil, kind.taken()
 	}
 	if err != nil {
 		return nil, err
@@ -37,7 +36,7 @@ func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id, beg
 	for _, other := range ids {
 		if other != holderOf(held.lease) {
 			s.giveUp(ctx, held)
-			return nil, taken()
+			return nil, kind.taken()
 		}
 	}
 	return held, nil
@@ -55,19 +54,22 @@ func (s *Store) moveClaim(ctx context.Context, kind claimKind, tenant, from, to,
 	return old, held, err
 }
 
-// createClaimed creates the object that a fresh claim is for, well before the
-// claim may be taken over. When it is certain that the object was not created
-// the claim is released; else it stays until that is known.
+// createClaimed creates the object that a fresh claim is for. When it is certain that the object was not created
+// the claim is released; else it stays until that is known. The id must be this request's alone.
 // begun is what the claim says of what is written of the object already, "" for nothing: for want of room the claim is
 // kept with it, so that a repeated request goes on with the same.
 func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *claim, begun string) error {
-	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite()))
-	defer cancel()
-	err := s.client.Create(writeCtx, obj)
-	if err == nil {
-		return nil
-	}
+	err := s.createWithin(ctx, obj, held)
 	switch {
+	case err == nil:
+		return nil
+	case unknown(err):
+		if err = s.settle(ctx, obj, held, err); err == nil {
+			return nil
+		}
+		if errors.Is(err, errTaken) {
+			return held.kind().taken()
+		}
 	case begun != "" && kube.NoRoom(err):
 		noteBegun(held.lease, begun)
 		s.breakOff(ctx, held, err)
@@ -75,6 +77,13 @@ func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *clai
 		s.giveUp(ctx, held)
 	}
 	return refused(err, "create")
+}
+
+// createWithin creates an object well before its claim may be taken over.
+func (s *Store) createWithin(ctx context.Context, obj client.Object, held *claim) error {
+	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite()))
+	defer cancel()
+	return s.client.Create(writeCtx, obj)
 }
 
 // definite reports whether an error of a write says for certain that nothing was

@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/kube"
@@ -40,8 +41,9 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 })
 
-// replica starts a Store as one replica of the operator has it, for one namespace or with "" for all.
-func replica(ctx context.Context, namespace string, t timing) *Store {
+// replica starts a Store as one replica of the operator has it, for one namespace or with "" for all. What network
+// returns, if it is given, is between the Store and the API server.
+func replica(ctx context.Context, namespace string, t timing, network ...transport.WrapperFunc) *Store {
 	GinkgoHelper()
 	var namespaces []string
 	if namespace != "" {
@@ -49,6 +51,7 @@ func replica(ctx context.Context, namespace string, t timing) *Store {
 	}
 	config := rest.CopyConfig(env.Config)
 	config.UserAgent = "store-under-test"
+	config.Wrap(transport.Wrappers(network...))
 	mgr, err := kube.NewManager(config, kube.Options{
 		Namespaces: namespaces, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
 		GracefulShutdownTimeout: testenv.Patience,
