@@ -10,12 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -71,6 +75,12 @@ func Start() (*Env, error) {
 	if path := os.Getenv(ConnectionEnv); path != "" {
 		return connect(path)
 	}
+	return StartOwn()
+}
+
+// StartOwn is Start for what would disturb everybody else, such as a change of one of the project's definitions: nobody else
+// uses the control plane.
+func StartOwn() (*Env, error) {
 	run, err := StartRun(context.Background(), os.Stderr)
 	if err != nil {
 		return nil, err
@@ -81,6 +91,21 @@ func Start() (*Env, error) {
 	}
 	env.stop = run.Stop
 	return env, nil
+}
+
+// StartFor is Start for one test, or for a suite with GinkgoT() in its BeforeSuite: it ends with that.
+func StartFor(t TB) *Env {
+	t.Helper()
+	env, err := Start()
+	if err != nil {
+		t.Fatalf("starting the control plane: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := env.Stop(); err != nil {
+			t.Fatalf("stopping the control plane: %v", err)
+		}
+	})
+	return env
 }
 
 // Stop ends the control plane if Start started it.
@@ -114,6 +139,31 @@ func (e *Env) Namespace(ctx context.Context, t TB) string {
 // everything with the group system:masters.
 func (e *Env) User(name string, groups ...string) (*rest.Config, error) {
 	return controlplane.IssueConfig(e.conn.Dir, e.conn.URL, name, groups...)
+}
+
+// May reports whether a user has a right in a namespace by now: the API server learns of roles and bindings a moment after
+// they are written.
+func (e *Env) May(ctx context.Context, user, namespace, verb string, resource schema.GroupResource) (bool, error) {
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: namespace, Verb: verb, Group: resource.Group, Resource: resource.Resource,
+		},
+	}}
+	if err := e.client.Create(ctx, review); err != nil {
+		return false, fmt.Errorf("asking what %s may do: %w", user, err)
+	}
+	return review.Status.Allowed, nil
+}
+
+// FreeAddress returns an address on this machine for a server that a test starts, and starts again: see
+// controlplane.FreePort.
+func FreeAddress(ctx context.Context, t TB) string {
+	t.Helper()
+	port, err := controlplane.FreePort(ctx)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 func connect(path string) (*Env, error) {

@@ -296,20 +296,3 @@ func (cp *ControlPlane) path(name string) string { return filepath.Join(cp.opts.
 func (cp *ControlPlane) pki(name string) string { return filepath.Join(cp.opts.Dir, "pki", name) }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-// fillPorts gives every port that is 0 a different one that was free a moment ago.
-func fillPorts(ctx context.Context, ports ...*int) error {
-	var listen net.ListenConfig
-	for _, port := range ports {
-		if *port != 0 {
-			continue
-		}
-		listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return fmt.Errorf("finding a free port: %w", err)
-		}
-		defer listener.Close() //nolint:gocritic // kept until all are chosen, so that no two are the same
-		*port = listener.Addr().(*net.TCPAddr).Port
-	}
-	return nil
-}
