@@ -36,6 +36,9 @@ type timing struct {
 	// claimLease is how long a fresh claim is respected although its holder does
 	// not exist: the holder may be about to be created.
 	claimLease time.Duration
+	// claimedWrite bounds the write that a fresh claim is for. It is well under the
+	// lease, so that the write is over before anyone takes the claim over.
+	claimedWrite time.Duration
 	// claimForgotten is the age by which a claim without holder is certainly
 	// nobody's, whatever the clocks of two replicas say.
 	claimForgotten time.Duration
@@ -44,11 +47,9 @@ type timing struct {
 	danglingAge time.Duration
 }
 
-var defaultTiming = timing{claimLease: 10 * time.Second, claimForgotten: 100 * time.Second, danglingAge: 10 * time.Minute}
-
-// claimedWrite bounds the write that a fresh claim is for. It is well under the
-// lease, so that the write is over before anyone takes the claim over.
-func (t timing) claimedWrite() time.Duration { return t.claimLease / 2 }
+var defaultTiming = timing{
+	claimLease: 10 * time.Second, claimedWrite: 5 * time.Second, claimForgotten: 100 * time.Second, danglingAge: 10 * time.Minute,
+}
 
 // errTaken means that another resource has the name.
 var errTaken = errors.New("the name is taken")

@@ -81,7 +81,7 @@ func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *clai
 
 // createWithin creates an object well before its claim may be taken over.
 func (s *Store) createWithin(ctx context.Context, obj client.Object, held *claim) error {
-	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite()))
+	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite))
 	defer cancel()
 	return s.client.Create(writeCtx, obj)
 }
@@ -108,7 +108,7 @@ func (s *Store) removeLogged(ctx context.Context, lease *coordinationv1.Lease) {
 	if lease == nil {
 		return
 	}
-	removeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
+	removeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite)
 	defer cancel()
 	if _, err := s.claims.remove(removeCtx, lease); err != nil {
 		log.FromContext(ctx).Error(err, "A claim was not released; the sweeper will remove it", "claim", lease.Name, "holder", holderOf(lease))
@@ -117,7 +117,7 @@ func (s *Store) removeLogged(ctx context.Context, lease *coordinationv1.Lease) {
 
 // releaseDeleted releases the claim of a resource that has just been deleted.
 func (s *Store) releaseDeleted(ctx context.Context, kind claimKind, tenant, name, id string) {
-	readCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
+	readCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite)
 	defer cancel()
 	lease, err := s.claims.heldBy(readCtx, kind, tenant, name, id)
 	if err != nil {

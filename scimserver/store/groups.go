@@ -77,7 +77,7 @@ func (s *Store) breakOff(ctx context.Context, held *claim, cause error) {
 		s.giveUp(ctx, held)
 		return
 	}
-	writeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite())
+	writeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite)
 	defer cancel()
 	if err := s.claims.interrupt(writeCtx, held); err != nil {
 		log.FromContext(ctx).Error(err, "A repeated request must wait until the lease on the displayName has run out", "claim", held.lease.Name)
@@ -283,7 +283,7 @@ func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, write
 	group.Spec.LastModified = now(last)
 	noteMembers(group, writes.digest)
 	stampRequest(ctx, group)
-	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite())
+	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
 	defer cancel()
 	err := s.client.Update(writeCtx, group)
 	if err == nil {

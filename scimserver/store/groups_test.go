@@ -62,7 +62,7 @@ var _ = Describe("groups", func() {
 
 	It("keep membership on the member, and tell it on both sides", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		users := createUsers(ctx, s, tenant, 3)
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Engineering", users[:2]...))
 		Expect(err).NotTo(HaveOccurred())
@@ -104,7 +104,7 @@ var _ = Describe("groups", func() {
 
 	It("move the version with every change of membership, and only then", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		users := createUsers(ctx, s, tenant, 2)
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Versions"))
 		Expect(err).NotTo(HaveOccurred())
@@ -128,7 +128,7 @@ var _ = Describe("groups", func() {
 
 	It("refuse members that do not exist, and change nothing", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		users := createUsers(ctx, s, tenant, 1)
 		unknown := newIDs(1)[0]
 		_, err := s.Create(within(ctx), tenant, scim.Group, group("Strangers", users[0], unknown))
@@ -146,7 +146,7 @@ var _ = Describe("groups", func() {
 
 	It("refuse any number of unknown members after asking about five of them", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		known := createUsers(ctx, s, tenant, 1)
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Strangers", known...))
 		Expect(err).NotTo(HaveOccurred())
@@ -199,7 +199,7 @@ var _ = Describe("groups", func() {
 
 	It("lose no member to 16 parallel requests through two replicas", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		replicas := []*Store{replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)}
+		replicas := []*Store{replica(ctx, tenant, patient), replica(ctx, tenant, patient)}
 		users := createUsers(ctx, replicas[0], tenant, 32)
 		created, err := replicas[0].Create(within(ctx), tenant, scim.Group, group("Crowd", users[:16]...))
 		Expect(err).NotTo(HaveOccurred())
@@ -230,7 +230,7 @@ var _ = Describe("groups", func() {
 
 	It("remove through one replica who was just added through another", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		a, b := replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
+		a, b := replica(ctx, tenant, patient), replica(ctx, tenant, patient)
 		users := createUsers(ctx, a, tenant, 1)
 		created, err := a.Create(within(ctx), tenant, scim.Group, group("Pingpong"))
 		Expect(err).NotTo(HaveOccurred())
@@ -249,7 +249,7 @@ var _ = Describe("groups", func() {
 
 	It("are written with If-Match to the version that it names only, whoever changes the group meanwhile", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		a, b := replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
+		a, b := replica(ctx, tenant, patient), replica(ctx, tenant, patient)
 		users := createUsers(ctx, a, tenant, 1)
 		created, err := a.Create(within(ctx), tenant, scim.Group, group("Contended"))
 		Expect(err).NotTo(HaveOccurred())
@@ -293,7 +293,7 @@ var _ = Describe("groups", func() {
 
 	It("are compared with no members but all that another replica has acknowledged", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s, other := replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
+		s, other := replica(ctx, tenant, patient), replica(ctx, tenant, patient)
 		users := createUsers(ctx, other, tenant, 1)
 		created, err := other.Create(within(ctx), tenant, scim.Group, group("Behind", users...))
 		Expect(err).NotTo(HaveOccurred())
@@ -312,7 +312,7 @@ var _ = Describe("groups", func() {
 
 	It("are renamed to a free name only", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		first, err := s.Create(within(ctx), tenant, scim.Group, group("First"))
 		Expect(err).NotTo(HaveOccurred())
 		_, err = s.Create(within(ctx), tenant, scim.Group, group("Second"))
@@ -330,7 +330,7 @@ var _ = Describe("groups", func() {
 
 	It("complete when a request that broke off half-way is repeated", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		users := createUsers(ctx, s, tenant, 40)
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Broken"))
 		Expect(err).NotTo(HaveOccurred())
@@ -352,7 +352,9 @@ var _ = Describe("groups", func() {
 
 	It("that do not exist are taken out of their members by the sweeper", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, timing{claimLease: defaultTiming.claimLease, claimForgotten: defaultTiming.claimForgotten})
+		timing := patient
+		timing.danglingAge = 0
+		s := replica(ctx, tenant, timing)
 		users := createUsers(ctx, s, tenant, 2)
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Real", users...))
 		Expect(err).NotTo(HaveOccurred())

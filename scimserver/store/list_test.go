@@ -19,7 +19,7 @@ const noID = "0190a0b0-0000-7000-8000-0000000000ff"
 func newStoreIn(ctx context.Context) (s *Store, tenant string) {
 	GinkgoHelper()
 	tenant = namespaceOf(ctx)
-	return replica(ctx, tenant, defaultTiming), tenant
+	return replica(ctx, tenant, patient), tenant
 }
 
 func sorting(rt *scim.ResourceType, by, order string) *scim.Sort {
@@ -169,7 +169,7 @@ var _ = It("does not wait for writes to users that were gone before it started",
 	gone.Finalizers = nil
 	Expect(direct.Update(ctx, gone)).To(Succeed())
 
-	second := replica(ctx, tenant, defaultTiming)
+	second := replica(ctx, tenant, patient)
 	updated, err := second.Update(within(ctx), tenant, scim.Group, guides.ID(), "", set("displayName", "Tour Guides"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(updated.Changed).To(BeTrue())
@@ -177,7 +177,7 @@ var _ = It("does not wait for writes to users that were gone before it started",
 
 var _ = It("is on no page older than on the page before it, whichever replica cuts it", func(ctx SpecContext) {
 	first, tenant := newStoreIn(ctx)
-	second := replica(ctx, tenant, defaultTiming)
+	second := replica(ctx, tenant, patient)
 	for i := range 10 {
 		babs, err := first.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("user-%d", i)))
 		Expect(err).NotTo(HaveOccurred())

@@ -53,7 +53,7 @@ var _ = Describe("the claim on the name that a user has", func() {
 	var s, other *Store
 	BeforeEach(func(ctx SpecContext) {
 		tenant = namespaceOf(ctx)
-		s, other = replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
+		s, other = replica(ctx, tenant, patient), replica(ctx, tenant, patient)
 		created, err := s.Create(within(ctx), tenant, scim.User, user("a@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		id = created.ID()
@@ -116,7 +116,7 @@ var _ = Describe("the claim on the name that a user has", func() {
 var _ = Describe("the sweeper", func() {
 	It("asks the API server only about claims that the cache cannot explain", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, timing{claimLease: defaultTiming.claimLease})
+		s := replica(ctx, tenant, forgetful)
 		for _, name := range []string{"a@example.com", "b@example.com", "c@example.com"} {
 			_, err := s.Create(within(ctx), tenant, scim.User, user(name))
 			Expect(err).NotTo(HaveOccurred())

@@ -15,6 +15,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -24,26 +25,22 @@ var (
 	direct client.Client
 )
 
-func TestStore(t *testing.T) {
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(testenv.Patience)
-	RunSpecs(t, "Store")
-}
+func TestStore(t *testing.T) { suite.Run(t, "Store") }
 
 var _ = BeforeSuite(func() {
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	direct, err = client.New(env.Config, client.Options{Scheme: scheme})
-	Expect(err).NotTo(HaveOccurred())
+	env = testenv.StartFor(GinkgoT())
+	direct = suite.Client(env.Config)
 })
 
 // replica starts a Store as one replica of the operator has it, for one namespace or with "" for all. What network
 // returns, if it is given, is between the Store and the API server.
 func replica(ctx context.Context, namespace string, t timing, network ...transport.WrapperFunc) *Store {
+	GinkgoHelper()
+	return replicaIn(ctx, env, namespace, t, network...)
+}
+
+// replicaIn is replica for another control plane.
+func replicaIn(ctx context.Context, env *testenv.Env, namespace string, t timing, network ...transport.WrapperFunc) *Store {
 	GinkgoHelper()
 	var namespaces []string
 	if namespace != "" {
@@ -52,20 +49,10 @@ func replica(ctx context.Context, namespace string, t timing, network ...transpo
 	config := rest.CopyConfig(env.Config)
 	config.UserAgent = "store-under-test"
 	config.Wrap(transport.Wrappers(network...))
-	mgr, err := kube.NewManager(config, kube.Options{
-		Namespaces: namespaces, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
-		GracefulShutdownTimeout: testenv.Patience,
-	})
-	Expect(err).NotTo(HaveOccurred())
+	mgr := suite.NewManager(config, namespaces, func(o *kube.Options) { o.Logger = logr.Discard() })
 	s, err := newStore(ctx, Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: kube.CacheOf(mgr.GetCache(), namespace), Namespace: namespace}, t)
 	Expect(err).NotTo(HaveOccurred())
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	stopped := make(chan error, 1)
-	go func() { stopped <- mgr.Start(run) }()
-	DeferCleanup(func() {
-		stop()
-		Eventually(stopped).Should(Receive(Not(HaveOccurred())))
-	})
+	suite.Start(ctx, mgr)
 	Eventually(s.Synced).WithContext(ctx).Should(BeTrue())
 	return s
 }
@@ -76,15 +63,21 @@ func namespaceOf(ctx context.Context) string {
 	return env.Namespace(ctx, GinkgoT())
 }
 
-// within returns a context with the deadline that every request has.
+// within returns a context with a deadline, as every request has.
 func within(ctx context.Context) context.Context {
-	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	limited, cancel := context.WithTimeout(ctx, testenv.Patience)
 	DeferCleanup(cancel)
 	return limited
 }
 
-// quick are times that let a test see what happens after a crash.
-var quick = timing{claimLease: 3 * time.Second, claimForgotten: time.Hour}
+// A machine may be slow, so that no time runs out on which a test does not depend: patient are the times of most tests, and
+// quick those of a replica that is to see that another one has crashed. It must not meet one that is at work. To one that is
+// forgetful, leftovers are old at once.
+var (
+	patient   = timing{claimLease: time.Hour, claimedWrite: time.Hour, claimForgotten: time.Hour, danglingAge: time.Hour}
+	quick     = timing{claimLease: time.Second, claimedWrite: time.Hour, claimForgotten: time.Hour, danglingAge: time.Hour}
+	forgetful = timing{claimLease: time.Hour, claimedWrite: time.Hour}
+)
 
 func user(name string) scim.Resource {
 	return scim.Resource{"userName": name, "active": true, "emails": []any{map[string]any{"value": name, "type": "work", "primary": true}}}

@@ -25,7 +25,7 @@ var _ = Describe("a group's version", func() {
 
 	It("tells of a change that broke off before the group was written when the request is repeated", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, quick)
+		s := replica(ctx, tenant, patient)
 		babs := create(ctx, s, tenant, scim.User, user("babs@example.com"))
 		anna := create(ctx, s, tenant, scim.User, user("anna@example.com"))
 		id := create(ctx, s, tenant, scim.Group, group("Guides", babs))
@@ -52,7 +52,7 @@ var _ = Describe("a group's version", func() {
 
 	It("tells once of members who are deleted, and of the revision that says so", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, quick)
+		s := replica(ctx, tenant, patient)
 		babs := create(ctx, s, tenant, scim.User, user("babs@example.com"))
 		nested := create(ctx, s, tenant, scim.Group, group("Nested"))
 		id := create(ctx, s, tenant, scim.Group, group("Guides", babs, nested))
@@ -71,7 +71,7 @@ var _ = Describe("a group's version", func() {
 
 	It("means nothing if it comes from another API server with greater revisions", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, quick)
+		s := replica(ctx, tenant, patient)
 		babs := create(ctx, s, tenant, scim.User, user("babs@example.com"))
 		id := create(ctx, s, tenant, scim.Group, group("Guides", babs))
 		moved := &v1alpha1.ScimGroup{}

@@ -123,7 +123,7 @@ func (s *Store) writeUser(ctx context.Context, user *v1alpha1.ScimUser, oldName 
 			return err
 		}
 		var cancel context.CancelFunc
-		writeCtx, cancel = context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite()))
+		writeCtx, cancel = context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite))
 		defer cancel()
 	}
 	err := s.client.Update(writeCtx, user)
@@ -176,7 +176,7 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 // tells and not the answer to the request. Should the watch be slow, it returns 0 after a while: then
 // other replicas may for a moment have the new version of a group with the user.
 func (s *Store) revisionOfDeletion(ctx context.Context, tenant, id string) int64 {
-	waitCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite())
+	waitCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
 	defer cancel()
 	revision, err := s.users.order.waitUntilLeft(waitCtx, tenant, id)
 	if err != nil {

@@ -43,7 +43,7 @@ const everyAttribute = `{
 var _ = Describe("users", func() {
 	It("returns every attribute as it was stored", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		wanted, err := scim.DecodeResource(scim.User, []byte(everyAttribute))
 		Expect(err).NotTo(HaveOccurred())
 		created, err := s.Create(within(ctx), tenant, scim.User, wanted)
@@ -101,7 +101,7 @@ var _ = Describe("users", func() {
 
 	It("keeps what a user was called when it was last active, and tells no client", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		sent := func(name string, active bool) scim.Resource {
 			return scim.Resource{
 				"userName": name, "displayName": "Display " + name, "name": map[string]any{"familyName": name},
@@ -165,7 +165,7 @@ var _ = Describe("users", func() {
 
 	It("gives a userName to exactly one of 16 racing requests on two replicas", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		replicas := []*Store{replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)}
+		replicas := []*Store{replica(ctx, tenant, patient), replica(ctx, tenant, patient)}
 		for round := range 50 {
 			var wg sync.WaitGroup
 			outcomes := make([]error, 16)
@@ -193,7 +193,7 @@ var _ = Describe("users", func() {
 
 	It("finds by userName what another replica has just created", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		a, b := replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
+		a, b := replica(ctx, tenant, patient), replica(ctx, tenant, patient)
 		for i := range 50 {
 			created, err := a.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("straße%d@example.com", i)))
 			Expect(err).NotTo(HaveOccurred())
@@ -208,7 +208,7 @@ var _ = Describe("users", func() {
 
 	It("never takes a change for none because a replica's cache is behind", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		a, b := replica(ctx, tenant, defaultTiming), replica(ctx, tenant, defaultTiming)
+		a, b := replica(ctx, tenant, patient), replica(ctx, tenant, patient)
 		created, err := a.Create(within(ctx), tenant, scim.User, user("flip@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		for range 50 {
@@ -223,7 +223,7 @@ var _ = Describe("users", func() {
 
 	It("lists in the order of creation, including the request before", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		var wanted []string
 		for i := range 25 {
 			created, err := s.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("u%d@example.com", i)))
@@ -248,7 +248,7 @@ var _ = Describe("users", func() {
 
 	It("does not find a user who has just been deleted", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		for i := range 50 {
 			created, err := s.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("gone%d@example.com", i)))
 			Expect(err).NotTo(HaveOccurred())
@@ -261,7 +261,7 @@ var _ = Describe("users", func() {
 
 	It("finds an address whether it is the userName or not, in whatever case", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		same, err := s.Create(within(ctx), tenant, scim.User, user("Same@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		other := user("other")
@@ -283,7 +283,7 @@ var _ = Describe("users", func() {
 
 	It("refuses a change of another version", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		created, err := s.Create(within(ctx), tenant, scim.User, user("v@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		_, err = s.Update(within(ctx), tenant, scim.User, created.ID(), `W/"7"`, set("title", "x"))
@@ -299,7 +299,7 @@ var _ = Describe("users", func() {
 
 	It("frees a name by rename and by delete, and keeps the others", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		first, err := s.Create(within(ctx), tenant, scim.User, user("one@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		second, err := s.Create(within(ctx), tenant, scim.User, user("two@example.com"))
@@ -319,7 +319,7 @@ var _ = Describe("users", func() {
 
 	It("notes the request, and makes two writes for a new user, one for a change, none for no change", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		request := WithRequestInfo(within(ctx), RequestInfo{RequestID: "r1", TokenID: "t1"})
 		_, err := s.Create(request, tenant, scim.User, user("first@example.com"))
 		Expect(err).NotTo(HaveOccurred())
@@ -339,7 +339,7 @@ var _ = Describe("users", func() {
 
 	It("gives the API server's refusal to the client without the value", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		long := user("long@example.com")
 		long["title"] = strings.Repeat("secret", 300)
 		_, err := s.Create(within(ctx), tenant, scim.User, long)
@@ -354,17 +354,17 @@ var _ = Describe("users", func() {
 
 var _ = Describe("claims that a crash left behind", func() {
 	claimFor := func(ctx SpecContext, tenant, name, holder string, renewed metav1.MicroTime) {
-		lease := claims{timing: quick}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, name), holder)
+		lease := claims{timing: patient}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, name), holder)
 		lease.Spec.RenewTime = &renewed
 		Expect(direct.Create(ctx, lease)).To(Succeed())
 	}
 
 	It("are taken over at once when they are old", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		holder, err := newID()
 		Expect(err).NotTo(HaveOccurred())
-		claimFor(ctx, tenant, "old@example.com", holder, metav1.NewMicroTime(metav1.Now().Add(-defaultTiming.claimForgotten)))
+		claimFor(ctx, tenant, "old@example.com", holder, metav1.NewMicroTime(metav1.Now().Add(-patient.claimForgotten)))
 		_, err = s.Create(within(ctx), tenant, scim.User, user("OLD@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 	})
@@ -382,7 +382,7 @@ var _ = Describe("claims that a crash left behind", func() {
 	It("are refused when their holder appears while the request waits", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
 		// A lease that does not run out, however busy the machine is.
-		s := replica(ctx, tenant, timing{claimLease: time.Hour, claimForgotten: time.Hour, danglingAge: time.Hour})
+		s := replica(ctx, tenant, patient)
 		holder, err := newID()
 		Expect(err).NotTo(HaveOccurred())
 		claimFor(ctx, tenant, "slow@example.com", holder, metav1.NowMicro())
@@ -409,13 +409,13 @@ var _ = Describe("claims that a crash left behind", func() {
 
 	It("are removed by the sweeper, and missing ones restored, once no request can be at work", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, timing{claimLease: defaultTiming.claimLease})
+		s := replica(ctx, tenant, forgetful)
 		sweeper := NewSweeper(s, tenant)
 		kept, err := s.Create(within(ctx), tenant, scim.User, user("kept@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		lost, err := s.Create(within(ctx), tenant, scim.User, user("lost@example.com"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, "lost@example.com"), ""))).To(Succeed())
+		Expect(direct.Delete(ctx, claims{timing: patient}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, "lost@example.com"), ""))).To(Succeed())
 		claimFor(ctx, tenant, "stale@example.com", kept.ID(), metav1.NowMicro())
 		Expect(sweeper.Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRemoved: 1, ClaimsRestored: 1}))
 		var leases coordinationv1.LeaseList
@@ -438,7 +438,7 @@ var _ = Describe("claims that a crash left behind", func() {
 		Expect(direct.Delete(ctx, salt)).To(Succeed())
 		salt.ResourceVersion, salt.Data = "", map[string][]byte{"other": []byte("x")}
 		Expect(direct.Create(ctx, salt)).To(Succeed())
-		s := replica(ctx, "", defaultTiming)
+		s := replica(ctx, "", patient)
 		_, err := NewSweeper(s, "").Sweep(within(ctx))
 		Expect(err).To(MatchError(And(ContainSubstring("namespace "+broken), Not(ContainSubstring(tenant)))))
 		Expect(holders(ctx, broken)).To(HaveLen(1))
@@ -447,7 +447,7 @@ var _ = Describe("claims that a crash left behind", func() {
 
 	It("that the names were compared in another way for are made anew, and the names are not given twice", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, timing{claimLease: defaultTiming.claimLease})
+		s := replica(ctx, tenant, forgetful)
 		const name = "Jane@example.com "
 		jane, err := s.Create(within(ctx), tenant, scim.User, user(name))
 		Expect(err).NotTo(HaveOccurred())
@@ -455,8 +455,8 @@ var _ = Describe("claims that a crash left behind", func() {
 		before := claimPrefix(claimUserName) + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))
 		now := leaseName(ctx, tenant, claimUserName, name)
 		Expect(before).NotTo(Equal(now))
-		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, now, ""))).To(Succeed())
-		Expect(direct.Create(ctx, claims{timing: quick}.newLease(claimUserName, tenant, before, jane.ID()))).To(Succeed())
+		Expect(direct.Delete(ctx, claims{timing: patient}.newLease(claimUserName, tenant, now, ""))).To(Succeed())
+		Expect(direct.Create(ctx, claims{timing: patient}.newLease(claimUserName, tenant, before, jane.ID()))).To(Succeed())
 		Expect(s.waitForWrites(within(ctx))).To(Succeed())
 
 		_, err = s.Create(within(ctx), tenant, scim.User, user("jane@example.com"))
@@ -477,7 +477,7 @@ var _ = Describe("claims that a crash left behind", func() {
 
 	It("of users who have the same name since names are compared in another way leave both of them usable", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, timing{claimLease: defaultTiming.claimLease})
+		s := replica(ctx, tenant, forgetful)
 		one, err := s.Create(within(ctx), tenant, scim.User, user("jane@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		other, err := s.Create(within(ctx), tenant, scim.User, user("other@example.com"))
@@ -504,7 +504,7 @@ var _ = Describe("claims that a crash left behind", func() {
 
 	It("of a deleted user are taken over at once, although its Person is still being disabled", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		gone, err := s.Create(within(ctx), tenant, scim.User, user("gone@example.com"))
 		Expect(err).NotTo(HaveOccurred())
 		// The finalizer keeps the object, and a crash has kept the claim.
@@ -516,10 +516,10 @@ var _ = Describe("claims that a crash left behind", func() {
 
 	It("deleted by hand do not give a name twice", func(ctx SpecContext) {
 		tenant := namespaceOf(ctx)
-		s := replica(ctx, tenant, defaultTiming)
+		s := replica(ctx, tenant, patient)
 		_, err := s.Create(within(ctx), tenant, scim.User, user("hand@example.com"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(direct.Delete(ctx, claims{timing: quick}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, "hand@example.com"), ""))).To(Succeed())
+		Expect(direct.Delete(ctx, claims{timing: patient}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, "hand@example.com"), ""))).To(Succeed())
 		_, err = s.Create(within(ctx), tenant, scim.User, user("hand@example.com"))
 		Expect(err).To(haveStatus(http.StatusConflict))
 	})
