@@ -81,11 +81,11 @@ func (s *shares) memory(ctx context.Context, tenant string, weight int64) (relea
 func (s *shares) part(ctx context.Context, own, all *semaphore.Weighted, weight int64, leave func()) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	if err := own.Acquire(ctx, weight); err != nil {
+	if err := take(ctx, own, weight); err != nil {
 		leave()
 		return nil, tooManyAtOnce("large requests and answers with members")
 	}
-	if err := all.Acquire(ctx, weight); err != nil {
+	if err := take(ctx, all, weight); err != nil {
 		own.Release(weight)
 		leave()
 		return nil, later(http.StatusServiceUnavailable, "too many large requests and answers with members at once; repeat this one in %d seconds")
@@ -132,11 +132,20 @@ func decodeInTurn[T any](s *shares, r *http.Request, body []byte, decode func() 
 func (s *shares) one(ctx context.Context, of *semaphore.Weighted, leave func(), what string) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	if err := of.Acquire(ctx, 1); err != nil {
+	if err := take(ctx, of, 1); err != nil {
 		leave()
 		return nil, tooManyAtOnce(what)
 	}
 	return func() { of.Release(1); leave() }, nil
+}
+
+// take waits for room until the context ends. What is free is had even then: on a busy machine the time may be over before
+// it was looked at.
+func take(ctx context.Context, of *semaphore.Weighted, weight int64) error {
+	if of.TryAcquire(weight) {
+		return nil
+	}
+	return of.Acquire(ctx, weight)
 }
 
 func tooManyAtOnce(what string) error {

@@ -154,6 +154,24 @@ func TestLargeBodiesOfAllTenantsShareTheMemory(t *testing.T) {
 
 func errorOf(_ func(), err error) (*scim.Error, http.Header) { return problemOf("req-1", err) }
 
+func TestWhatIsFreeIsHadHoweverLate(t *testing.T) {
+	s := newShares()
+	s.patience = -time.Second // is over before anybody looks
+	for name, get := range map[string]func(context.Context, string) (func(), error){
+		"memory": func(ctx context.Context, tenant string) (func(), error) {
+			return s.memory(ctx, tenant, maxTenantMemory)
+		},
+		"bulk": s.bulk, "turn": s.turn,
+	} {
+		release, err := get(t.Context(), "a")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		release()
+	}
+}
+
 // A body counts as what it becomes, so that small values, which take fifty times their length, do not come for nothing.
 func TestBodiesCountAsWhatTheyBecome(t *testing.T) {
 	const room = 1 << 20

@@ -71,9 +71,11 @@ func TestStuckClientsAreCutOffAndHoldNobody(t *testing.T) {
 			s.timeouts = test.timeouts
 			start(t, s)
 			stuck := dial(t, s.Address(), test.text)
-			if status, err := get(t.Context(), &http.Client{}, "http://"+s.Address()+"/scim/v2/ServiceProviderConfig"); err != nil || status != 200 {
-				t.Fatalf("another client gets %d, %v", status, err)
-			}
+			// On a busy machine its connection, too, may be cut off before it has come to send anything.
+			waitFor(t, "another client to be served", func() bool {
+				status, err := get(t.Context(), &http.Client{}, "http://"+s.Address()+"/scim/v2/ServiceProviderConfig")
+				return err == nil && status == http.StatusOK
+			})
 			if test.wantLogged != 0 {
 				waitFor(t, "the server to be done with the requests", func() bool {
 					done := 0
