@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -29,6 +28,7 @@ import (
 	"rservice.dev/scim-operator/hack/testenv/assets"
 	"rservice.dev/scim-operator/hack/testenv/controlplane"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 // The installation's policies hold for the whole cluster, so this suite has a control plane of its own.
@@ -40,12 +40,7 @@ var (
 	kubeconfig string
 )
 
-func TestConfig(t *testing.T) {
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(testenv.Patience)
-	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
-	RunSpecs(t, "Config")
-}
+func TestConfig(t *testing.T) { suite.Run(t, "Config") }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	binaries, err := assets.Ensure(ctx, GinkgoWriter)
@@ -68,7 +63,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	_, err = run(ctx, "apply", "-k", "crd")
 	Expect(err).NotTo(HaveOccurred())
-	_, err = run(ctx, "wait", "--for=condition=Established", "--timeout=30s", "-f", "crd/bases")
+	_, err = run(ctx, "wait", "--for=condition=Established", "--timeout="+testenv.Patience.String(), "-f", "crd/bases")
 	Expect(err).NotTo(HaveOccurred())
 	// Only now: the garbage collector looks for new kinds every 30 seconds.
 	Expect(cluster.StartControllers()).To(Succeed())

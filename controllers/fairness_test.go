@@ -10,10 +10,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
-	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 // gate holds what is written to a path of the API server while it is shut.
@@ -51,14 +50,12 @@ func startTogether(ctx SpecContext, w, other *world, g *gate, options ...func(*c
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: roleName},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: w.operator}},
 	})).To(Succeed())
+	Eventually(func() (bool, error) {
+		return env.May(ctx, w.operator, other.namespace, "list", v1alpha1.GroupVersion.WithResource("persons").GroupResource())
+	}).Should(BeTrue())
 	config := w.config()
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return through{g, next} })
-	mgr, err := kube.NewManager(config, kube.Options{
-		Namespaces: []string{w.namespace, other.namespace}, MetricsBindAddress: "0", SkipNameValidation: true,
-		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
-	})
-	Expect(err).NotTo(HaveOccurred())
-	w.run(ctx, mgr, options...)
+	w.run(ctx, suite.NewManager(config, []string{w.namespace, other.namespace}), options...)
 }
 
 var _ = Describe("A namespace beside one that has a lot to do", Label("race"), func() {

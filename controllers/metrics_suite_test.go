@@ -3,7 +3,6 @@ package controllers_test
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -14,6 +13,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 // metric is the value of a metric of a namespace, with the values of its other labels
@@ -136,11 +136,9 @@ var _ = Describe("Metrics", Label("race"), func() {
 			},
 		}
 		Expect(w.Create(ctx, lease)).To(Succeed())
-		standby, err := kube.NewManager(env.Config, kube.Options{
-			Namespaces: []string{w.namespace}, LeaderElection: true, LeaderElectionNamespace: w.namespace, MetricsBindAddress: "0", SkipNameValidation: true,
-			GracefulShutdownTimeout: 20 * time.Second, Logger: GinkgoLogr,
+		standby := suite.NewManager(env.Config, []string{w.namespace}, func(o *kube.Options) {
+			o.LeaderElection, o.LeaderElectionNamespace = true, w.namespace
 		})
-		Expect(err).NotTo(HaveOccurred())
 		stop = w.run(ctx, standby, countOften)
 		Eventually(metric("scim_subjects", w.namespace, "ScimUser")).Should(Equal(3.0))
 		Eventually(metric("scim_rule_failed_subjects", w.namespace, "location")).Should(Equal(3.0))

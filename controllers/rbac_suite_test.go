@@ -9,10 +9,8 @@ import (
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -33,15 +31,17 @@ func (w *world) authorize(ctx SpecContext) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: roleName},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: w.operator}},
 	})).To(Succeed())
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	operator, err := client.New(w.config(), client.Options{Scheme: scheme})
-	Expect(err).NotTo(HaveOccurred())
-	Eventually(func() error { return operator.List(ctx, &v1alpha1.PersonList{}, client.InNamespace(w.namespace)) }).Should(Succeed())
+	Eventually(w.may(ctx, "list", "persons")).Should(BeTrue())
 }
 
-// forbid takes a permission from the operator and returns the function that gives it
-// back.
+// may reports whether the operator may do something by now.
+func (w *world) may(ctx SpecContext, verb, resource string) func() (bool, error) {
+	return func() (bool, error) {
+		return env.May(ctx, w.operator, w.namespace, verb, v1alpha1.GroupVersion.WithResource(resource).GroupResource())
+	}
+}
+
+// forbid takes what changes one of the API's kinds from the operator, and returns the function that gives it back.
 func (w *world) forbid(ctx SpecContext, resource string) (allow func()) {
 	GinkgoHelper()
 	role := get(ctx, w, &rbacv1.Role{}, roleName)
@@ -61,6 +61,7 @@ func (w *world) forbid(ctx SpecContext, resource string) (allow func()) {
 	rules = append(rules, rbacv1.PolicyRule{APIGroups: groups, Resources: []string{resource}, Verbs: []string{"get", "list", "watch"}})
 	role.Rules = rules
 	Expect(w.Update(ctx, role)).To(Succeed())
+	Eventually(w.may(ctx, "create", resource)).Should(BeFalse())
 	return func() {
 		GinkgoHelper()
 		complete.ResourceVersion = role.ResourceVersion

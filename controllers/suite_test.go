@@ -15,31 +15,19 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 var env *testenv.Env
 
-func TestControllers(t *testing.T) {
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(testenv.Patience)
-	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
-	RunSpecs(t, "Controllers")
-}
+func TestControllers(t *testing.T) { suite.Run(t, "Controllers") }
 
-var _ = BeforeSuite(func() {
-	logf.SetLogger(GinkgoLogr)
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-})
+var _ = BeforeSuite(func() { env = testenv.StartFor(GinkgoT()) })
 
 // world is a namespace with the default rules, seen by an administrator. Nothing
 // runs in it until start is called.
@@ -54,14 +42,9 @@ type world struct {
 // At the test's end every object's conditions are checked.
 func newWorld(ctx SpecContext) *world {
 	GinkgoHelper()
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	Expect(rbacv1.AddToScheme(scheme)).To(Succeed())
-	admin, err := client.New(env.Config, client.Options{Scheme: scheme})
-	Expect(err).NotTo(HaveOccurred())
 	namespace := env.Namespace(ctx, GinkgoT())
 	w := &world{
-		Client:    client.NewNamespacedClient(admin, namespace),
+		Client:    client.NewNamespacedClient(suite.Client(env.Config, rbacv1.AddToScheme), namespace),
 		namespace: namespace,
 		operator:  "system:serviceaccount:" + namespace + ":scim-operator",
 	}
@@ -90,12 +73,7 @@ func (w *world) config() *rest.Config {
 // start runs the controllers until the returned function is called, or the test ends.
 func (w *world) start(ctx SpecContext, options ...func(*controllers.Options)) (stop func()) {
 	GinkgoHelper()
-	mgr, err := kube.NewManager(w.config(), kube.Options{
-		Namespaces: []string{w.namespace}, MetricsBindAddress: "0", SkipNameValidation: true,
-		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
-	})
-	Expect(err).NotTo(HaveOccurred())
-	return w.run(ctx, mgr, options...)
+	return w.run(ctx, suite.NewManager(w.config(), []string{w.namespace}), options...)
 }
 
 // run is start with another manager.
@@ -105,25 +83,8 @@ func (w *world) run(ctx SpecContext, mgr ctrl.Manager, options ...func(*controll
 	for _, set := range options {
 		set(&o)
 	}
-	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	Expect(controllers.Setup(runCtx, mgr, o)).To(Succeed())
-	done := make(chan error, 1)
-	go func() {
-		defer GinkgoRecover()
-		done <- mgr.Start(runCtx)
-	}()
-	stopped := false
-	stop = func() {
-		GinkgoHelper()
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		Eventually(done).Should(Receive(Succeed()))
-	}
-	DeferCleanup(stop)
-	return stop
+	Expect(controllers.Setup(context.WithoutCancel(ctx), mgr, o)).To(Succeed())
+	return suite.Start(ctx, mgr)
 }
 
 // writes are the controllers' writes so far, Events aside.

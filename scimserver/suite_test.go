@@ -24,6 +24,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 	"rservice.dev/scim-operator/scimserver"
 	"rservice.dev/scim-operator/scimserver/store"
 )
@@ -34,21 +35,11 @@ var (
 	direct client.Client
 )
 
-func TestSCIMServer(t *testing.T) {
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(testenv.Patience)
-	RunSpecs(t, "SCIM server")
-}
+func TestSCIMServer(t *testing.T) { suite.Run(t, "SCIM server") }
 
 var _ = BeforeSuite(func() {
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	direct, err = client.New(env.Config, client.Options{Scheme: scheme})
-	Expect(err).NotTo(HaveOccurred())
+	env = testenv.StartFor(GinkgoT())
+	direct = suite.Client(env.Config)
 })
 
 // logs collects what a replica logs, in the operator's own format.
@@ -101,21 +92,12 @@ func startReplica(ctx context.Context, namespace string, change ...func(*rest.Co
 	for _, apply := range change {
 		apply(config)
 	}
-	mgr, err := kube.NewManager(config, kube.Options{
-		Namespaces: namespaces, MetricsBindAddress: "0", Logger: logger, SkipNameValidation: true, GracefulShutdownTimeout: testenv.Patience,
-	})
-	Expect(err).NotTo(HaveOccurred())
+	mgr := suite.NewManager(config, namespaces, func(o *kube.Options) { o.Logger = logger })
 	s, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, namespaces)
 	Expect(err).NotTo(HaveOccurred())
 	server, err := scimserver.SetupWithManager(ctx, mgr, s, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: logger})
 	Expect(err).NotTo(HaveOccurred())
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	stopped := make(chan error, 1)
-	go func() { stopped <- mgr.Start(run) }()
-	DeferCleanup(func() {
-		stop()
-		Eventually(stopped).Should(Receive(Not(HaveOccurred())))
-	})
+	suite.Start(ctx, mgr)
 	Eventually(func() error { return server.Ready(nil) }).WithContext(ctx).Should(Succeed())
 	return replica{url: "http://" + server.Address(), logs: captured}
 }

@@ -48,9 +48,8 @@ func (c *corrupter) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestUnreadableKind starts a manager for which one kind cannot be read.
 func TestUnreadableKind(t *testing.T) {
 	g := NewWithT(t)
-	env, err := testenv.Start()
-	g.Expect(err).NotTo(HaveOccurred())
-	t.Cleanup(func() { g.Expect(env.Stop()).To(Succeed()) })
+	g.SetDefaultEventuallyTimeout(testenv.Patience)
+	env := testenv.StartFor(t)
 	namespace := env.Namespace(t.Context(), t)
 	var corrupt atomic.Bool
 	corrupt.Store(true)
@@ -84,22 +83,22 @@ func TestUnreadableKind(t *testing.T) {
 	go func() { ended <- mgr.Start(ctx) }()
 	defer func() {
 		stop()
-		g.Eventually(ended).WithTimeout(time.Minute).Should(Receive(Not(HaveOccurred())))
+		g.Eventually(ended).Should(Receive(Not(HaveOccurred())))
 	}()
 
-	g.Eventually(serving).WithTimeout(time.Minute).Should(BeClosed(), "what serves does not wait for Persons")
+	g.Eventually(serving).Should(BeClosed(), "what serves does not wait for Persons")
 	g.Eventually(func() []Fault {
 		clk.Step(faultLasts)
 		return health.Faults()
-	}).WithTimeout(time.Minute).Should(ConsistOf(And(
+	}).Should(ConsistOf(And(
 		HaveField("Kind", "Person"), HaveField("Reason", v1alpha1.ReasonUnreadable),
 		HaveField("Message", And(ContainSubstring("spec.name"), Not(ContainSubstring("4711")))))))
 	g.Expect(health.Ready(nil)).To(Succeed())
 	g.Expect(complete).NotTo(Receive(), "controllers wait")
 
 	corrupt.Store(false)
-	g.Eventually(health.Faults).WithTimeout(2 * time.Minute).Should(BeEmpty())
-	g.Eventually(complete).WithTimeout(time.Minute).Should(Receive(BeTrue()), "controllers begin")
+	g.Eventually(health.Faults).Should(BeEmpty())
+	g.Eventually(complete).Should(Receive(BeTrue()), "controllers begin")
 	g.Expect(ended).NotTo(Receive())
 }
 

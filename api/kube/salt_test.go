@@ -27,9 +27,7 @@ func TestNamesStayTheSame(t *testing.T) {
 
 func TestSalts(t *testing.T) {
 	g := NewWithT(t)
-	env, err := testenv.Start()
-	g.Expect(err).NotTo(HaveOccurred())
-	t.Cleanup(func() { g.Expect(env.Stop()).To(Succeed()) })
+	env := testenv.StartFor(t)
 	direct, err := client.New(env.Config, client.Options{})
 	g.Expect(err).NotTo(HaveOccurred())
 	one, two := env.Namespace(t.Context(), t), env.Namespace(t.Context(), t)

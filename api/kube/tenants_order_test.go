@@ -71,9 +71,7 @@ func (b *heldBody) Read(p []byte) (int, error) {
 func TestEventsOfOneNamespaceDoNotStandForAnothers(t *testing.T) {
 	g := NewWithT(t)
 	g.SetDefaultEventuallyTimeout(testenv.Patience)
-	env, err := testenv.Start()
-	g.Expect(err).NotTo(HaveOccurred())
-	t.Cleanup(func() { g.Expect(env.Stop()).To(Succeed()) })
+	env := testenv.StartFor(t)
 	ctx, stop := context.WithCancel(t.Context())
 	slow, quick := env.Namespace(ctx, t), env.Namespace(ctx, t)
 	held := &gate{namespace: slow}

@@ -53,10 +53,8 @@ func (s *seen) in(namespace string) func() []string {
 // TestNamespacesDoNotWaitForEachOther runs a manager of two namespaces, in one of which it has no rights at first.
 func TestNamespacesDoNotWaitForEachOther(t *testing.T) {
 	g := NewWithT(t)
-	g.SetDefaultEventuallyTimeout(3 * time.Minute) // a reflector that has failed for a while tries again within a minute
-	env, err := testenv.Start()
-	g.Expect(err).NotTo(HaveOccurred())
-	t.Cleanup(func() { g.Expect(env.Stop()).To(Succeed()) })
+	g.SetDefaultEventuallyTimeout(testenv.Patience)
+	env := testenv.StartFor(t)
 	ctx, stop := context.WithCancel(t.Context())
 	scheme, err := NewScheme()
 	g.Expect(err).NotTo(HaveOccurred())
@@ -162,7 +160,7 @@ func TestNamespacesDoNotWaitForEachOther(t *testing.T) {
 
 	bind(shut)
 	g.Eventually(told.in(shut)).Should(ConsistOf("bob"))
-	g.Expect(Unread(mgr.GetCache(), &v1alpha1.Person{})).To(BeEmpty())
+	g.Eventually(func() []string { return Unread(mgr.GetCache(), &v1alpha1.Person{}) }).Should(BeEmpty())
 	g.Expect(all()).To(ConsistOf("ada", "bob", "carl"))
 	g.Eventually(health.Faults).Should(BeEmpty())
 	g.Expect(c.Create(ctx, person(shut, "eve"))).To(Succeed())

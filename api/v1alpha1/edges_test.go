@@ -127,7 +127,7 @@ func (d *definition) loosen(ctx context.Context) {
 		err := direct.Get(ctx, client.ObjectKeyFromObject(d.crd), d.crd)
 		conditions, _, _ := unstructured.NestedSlice(d.crd.Object, "status", "conditions")
 		return conditions, err
-	}).WithContext(ctx).WithTimeout(time.Minute).Should(ContainElement(
+	}).WithContext(ctx).Should(ContainElement(
 		And(HaveKeyWithValue("type", "Established"), HaveKeyWithValue("status", "True"))))
 	var err error
 	d.typed, err = client.New(env.Config, client.Options{Scheme: loose})
@@ -137,9 +137,11 @@ func (d *definition) loosen(ctx context.Context) {
 // tighten gives the definition its patterns back.
 func (d *definition) tighten(ctx context.Context) {
 	GinkgoHelper()
-	Expect(direct.Get(ctx, client.ObjectKeyFromObject(d.crd), d.crd)).To(Succeed())
-	d.strict.SetResourceVersion(d.crd.GetResourceVersion())
-	Expect(direct.Update(ctx, d.strict)).To(Succeed())
+	Eventually(func(g Gomega) { // the API server writes it, too
+		g.Expect(direct.Get(ctx, client.ObjectKeyFromObject(d.crd), d.crd)).To(Succeed())
+		d.strict.SetResourceVersion(d.crd.GetResourceVersion())
+		g.Expect(direct.Update(ctx, d.strict)).To(Succeed())
+	}).Should(Succeed())
 	Eventually(func() string {
 		late := &edge{place: []string{"spec", "lastModified"}, value: "\"2026-11-28T10:00:59Z\""}
 		if d.kind == "AutomationRuleExecution" {
@@ -147,7 +149,7 @@ func (d *definition) tighten(ctx context.Context) {
 		}
 		Expect(d.store(ctx, late)).To(Succeed())
 		return late.name
-	}).WithTimeout(time.Minute).WithPolling(100*time.Millisecond).Should(BeEmpty(), "the API server has not taken the patterns in")
+	}).WithPolling(100*time.Millisecond).Should(BeEmpty(), "the API server has not taken the patterns in")
 }
 
 // patch changes an object with a merge patch, as "kubectl annotate" does.

@@ -11,11 +11,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 var (
@@ -23,21 +22,11 @@ var (
 	direct client.Client
 )
 
-func TestAPI(t *testing.T) {
-	RegisterFailHandler(Fail)
-	logf.SetLogger(GinkgoLogr)
-	RunSpecs(t, "API validation")
-}
+func TestAPI(t *testing.T) { suite.Run(t, "API validation") }
 
 var _ = BeforeSuite(func() {
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	direct, err = client.New(env.Config, client.Options{Scheme: scheme, FieldValidation: "Strict"})
-	Expect(err).NotTo(HaveOccurred())
+	env = testenv.StartFor(GinkgoT())
+	direct = client.WithFieldValidation(suite.Client(env.Config), "Strict")
 })
 
 const (

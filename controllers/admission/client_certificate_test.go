@@ -1,12 +1,10 @@
 package admission_test
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -20,14 +18,12 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/admission"
-	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/assets"
 	"rservice.dev/scim-operator/hack/testenv/controlplane"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 // pluginConfig is what config/install.md tells to write, for an API server that has a client certificate for webhooks.
@@ -75,19 +71,7 @@ func startIn(ctx SpecContext, config *rest.Config, namespace string, o admission
 	_, err = manifests.Apply(ctx, admin, manifests.Options{FieldManager: "test"}, filepath.Join("..", "..", "config", "crd", "bases"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
-	mgr, err := kube.NewManager(config, kube.Options{
-		Namespaces: []string{namespace}, MetricsBindAddress: "0", SkipNameValidation: true, GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
-	})
-	Expect(err).NotTo(HaveOccurred())
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	Expect(controllers.Setup(running, mgr, controllers.Options{})).To(Succeed())
-	Expect(admission.Setup(running, mgr, o)).To(Succeed())
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(running) }()
-	DeferCleanup(func() {
-		stop()
-		Eventually(ended).Should(Receive(Succeed()))
-	})
+	operate(ctx, suite.NewManager(config, []string{namespace}), o)
 	return admin
 }
 
@@ -105,8 +89,7 @@ var _ = Describe("an API server", func() {
 		w := newWorld(ctx) // in the cluster of all tests, whose API server has no such certificate
 		o := w.options()
 		o.ClientCA = file
-		host := "127.0.0.1:" + strconv.Itoa(w.port)
-		config := newCluster(ctx, host, ours)
+		config := newCluster(ctx, w.address, ours)
 		configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
 		Expect(w.Get(ctx, client.ObjectKey{Name: w.namespace}, configuration)).To(Succeed())
 		there := configuration.DeepCopy()

@@ -165,7 +165,7 @@ var _ = Describe("an update of a rule that is refused", func() {
 func (w *world) calls(ctx context.Context) *atomic.Int64 {
 	GinkgoHelper()
 	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(w.port))
+	listener, err := config.Listen(ctx, "tcp", w.address)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(listener.Close)
 	count := &atomic.Int64{}

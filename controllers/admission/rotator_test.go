@@ -6,10 +6,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/controllers/admission"
+	"rservice.dev/scim-operator/hack/testenv"
 )
 
 // trusted is what the API server trusts.
@@ -32,7 +33,7 @@ func (w *world) trusted(ctx context.Context) ([]byte, error) {
 }
 
 // handshake connects to a replica as the API server does.
-func (w *world) handshake(ctx context.Context, port int) error {
+func (w *world) handshake(ctx context.Context, address string) error {
 	bundle, err := w.trusted(ctx)
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func (w *world) handshake(ctx context.Context, port int) error {
 		return errors.New("nobody is trusted yet")
 	}
 	dialer := &tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
-	connection, err := dialer.DialContext(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(port))
+	connection, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
@@ -55,19 +56,29 @@ func (w *world) secret(ctx context.Context) (*corev1.Secret, error) {
 	return secret, err
 }
 
+// rewrite changes what the Secret holds, whatever the replicas do to it at the same time.
+func (w *world) rewrite(ctx context.Context, change func(data map[string][]byte)) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		secret, err := w.secret(ctx)
+		g.Expect(err).NotTo(HaveOccurred())
+		change(secret.Data)
+		g.Expect(w.Update(ctx, secret)).To(Succeed())
+	}).Should(Succeed())
+}
+
 var _ = Describe("the webhook's certificate", func() {
 	It("is one for all replicas that start at the same time, and is made again when it is lost", func(ctx SpecContext) {
 		w := newWorld(ctx)
-		var ports []int
+		var addresses []string
 		for range 3 {
 			o := w.options()
-			port := freePort(ctx)
-			o.BindAddress, o.LookInterval = "127.0.0.1:"+strconv.Itoa(port), 50*time.Millisecond
-			ports = append(ports, port)
+			o.BindAddress, o.LookInterval = testenv.FreeAddress(ctx, GinkgoT()), 50*time.Millisecond
+			addresses = append(addresses, o.BindAddress)
 			w.start(ctx, o)
 		}
-		for _, port := range ports {
-			Eventually(func() error { return w.handshake(ctx, port) }).Should(Succeed())
+		for _, address := range addresses {
+			Eventually(func() error { return w.handshake(ctx, address) }).Should(Succeed())
 		}
 		first, err := w.secret(ctx)
 		Expect(err).NotTo(HaveOccurred())
@@ -76,19 +87,17 @@ var _ = Describe("the webhook's certificate", func() {
 		By("making another one when the Secret is deleted")
 		Expect(w.Delete(ctx, first)).To(Succeed())
 		Eventually(w.trusted).WithContext(ctx).ShouldNot(Equal(first.Data["ca.crt"]))
-		for _, port := range ports {
-			Eventually(func() error { return w.handshake(ctx, port) }).Should(Succeed())
+		for _, address := range addresses {
+			Eventually(func() error { return w.handshake(ctx, address) }).Should(Succeed())
 		}
 
 		By("replacing what is of no use")
 		second, err := w.secret(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		spoilt := second.DeepCopy()
-		spoilt.Data["tls.crt"] = []byte("spoilt")
-		Expect(w.Update(ctx, spoilt)).To(Succeed())
+		w.rewrite(ctx, func(data map[string][]byte) { data["tls.crt"] = []byte("spoilt") })
 		Eventually(w.trusted).WithContext(ctx).ShouldNot(Equal(second.Data["ca.crt"]))
-		for _, port := range ports {
-			Eventually(func() error { return w.handshake(ctx, port) }).Should(Succeed())
+		for _, address := range addresses {
+			Eventually(func() error { return w.handshake(ctx, address) }).Should(Succeed())
 		}
 
 		By("putting back what is taken out of the configuration")
@@ -135,7 +144,7 @@ var _ = Describe("the webhook's certificate", func() {
 			path, err := w.secret(ctx)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(path.Data).To(HaveLen(1), "somebody else's certificate has no place here")
-			status, _, err := post(ctx, stranger(), address(w.port)+string(path.Data["path"]), w.forged())
+			status, _, err := post(ctx, stranger(), w.url()+string(path.Data["path"]), w.forged())
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(status).To(Equal(http.StatusOK))
 		}).Should(Succeed())
@@ -156,16 +165,16 @@ func (w *world) called(ctx context.Context) (string, error) {
 // one of them does not answer, or answers with what is not trusted, is seen at once.
 func (w *world) twoReplicas(ctx SpecContext, interval time.Duration) {
 	GinkgoHelper()
-	second := freePort(ctx)
+	second := testenv.FreeAddress(ctx, GinkgoT())
 	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
 	Expect(w.Get(ctx, client.ObjectKey{Name: w.namespace}, configuration)).To(Succeed())
 	other := configuration.Webhooks[0].DeepCopy()
-	other.Name, other.ClientConfig.URL = "second."+other.Name, new(address(second))
+	other.Name, other.ClientConfig.URL = "second."+other.Name, new("https://"+second)
 	configuration.Webhooks = append(configuration.Webhooks, *other)
 	Expect(w.Update(ctx, configuration)).To(Succeed())
-	for _, port := range []int{w.port, second} {
+	for _, address := range []string{w.address, second} {
 		o := w.options()
-		o.BindAddress, o.LookInterval = "127.0.0.1:"+strconv.Itoa(port), interval
+		o.BindAddress, o.LookInterval = address, interval
 		w.start(ctx, o)
 	}
 	w.served(ctx)
@@ -204,7 +213,7 @@ var _ = Describe("another Secret", func() {
 				Expect(err).NotTo(HaveOccurred())
 				trusted, err := w.trusted(ctx)
 				Expect(err).NotTo(HaveOccurred())
-				if called == address(w.port)+string(secret.Data["path"]) && bytes.Equal(trusted, secret.Data["ca.crt"]) {
+				if called == w.url()+string(secret.Data["path"]) && bytes.Equal(trusted, secret.Data["ca.crt"]) {
 					return
 				}
 			}
@@ -219,14 +228,13 @@ var _ = Describe("another Secret", func() {
 		until("deleted")
 
 		By("taking one from a backup")
-		second, err := w.secret(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		restored := second.DeepCopy()
-		restored.Data = first.Data
-		Expect(w.Update(ctx, restored)).To(Succeed())
+		w.rewrite(ctx, func(data map[string][]byte) {
+			clear(data)
+			maps.Copy(data, first.Data)
+		})
 		until("restored")
 		examined("afterwards")
-	}, SpecTimeout(5*time.Minute))
+	})
 
 	It("does not matter to what the API server calls while it is new", func(ctx SpecContext) {
 		w := newWorld(ctx)
@@ -238,10 +246,7 @@ var _ = Describe("another Secret", func() {
 		Expect(err).NotTo(HaveOccurred())
 		stop()
 		By("starting with a Secret from a backup")
-		secret, err := w.secret(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		secret.Data["path"] = []byte("/automationrules/aaaaaaaaaaaaaaaaaaaaaaaaaa")
-		Expect(w.Update(ctx, secret)).To(Succeed())
+		w.rewrite(ctx, func(data map[string][]byte) { data["path"] = []byte("/automationrules/aaaaaaaaaaaaaaaaaaaaaaaaaa") })
 		w.start(ctx, o)
 		w.served(ctx)
 		Expect(w.called(ctx)).To(Equal(before), "what the API server called a moment ago is still answered")

@@ -91,7 +91,7 @@ var _ = Describe("a stranger who reaches the webhook", func() {
 
 		By("answering who knows the path")
 		Eventually(func(g Gomega) {
-			status, answer, err := post(ctx, stranger(), address(w.port)+right, w.forged())
+			status, answer, err := post(ctx, stranger(), w.url()+right, w.forged())
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(status).To(Equal(http.StatusOK))
 			g.Expect(answer).To(ContainSubstring("will change 1 of 1 person: jobTitle 1"))
@@ -104,7 +104,7 @@ var _ = Describe("a stranger who reaches the webhook", func() {
 			"/automationrules/aaaaaaaaaaaaaaaaaaaaaaaaaa", "/metrics", "/healthz", "/debug/pprof/",
 		} {
 			for _, body := range [][]byte{w.forged(), []byte("{"), nil} {
-				status, answer, err := post(ctx, stranger(), address(w.port)+path, body)
+				status, answer, err := post(ctx, stranger(), w.url()+path, body)
 				Expect(err).NotTo(HaveOccurred())
 				Expect(status).To(Equal(http.StatusNotFound), path)
 				answers[answer]++
@@ -127,11 +127,11 @@ var _ = Describe("a stranger who reaches the webhook", func() {
 			secret, err := w.secret(ctx)
 			g.Expect(err).NotTo(HaveOccurred())
 			right = string(secret.Data["path"])
-			status, _, err := post(ctx, stranger(ours.client(x509.ExtKeyUsageClientAuth)), address(w.port)+right, w.forged())
+			status, _, err := post(ctx, stranger(ours.client(x509.ExtKeyUsageClientAuth)), w.url()+right, w.forged())
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(status).To(Equal(http.StatusOK))
 		}).Should(Succeed())
-		status, _, err := post(ctx, stranger(ours.client(x509.ExtKeyUsageClientAuth)), address(w.port)+oldPath, w.forged())
+		status, _, err := post(ctx, stranger(ours.client(x509.ExtKeyUsageClientAuth)), w.url()+oldPath, w.forged())
 		Expect(err).NotTo(HaveOccurred())
 		Expect(status).To(Equal(http.StatusNotFound), "a certificate does not stand for the path")
 
@@ -139,19 +139,19 @@ var _ = Describe("a stranger who reaches the webhook", func() {
 			"no certificate": stranger(), "another CA's": stranger(others.client(x509.ExtKeyUsageClientAuth)),
 			"a server's": stranger(ours.client(x509.ExtKeyUsageServerAuth)),
 		} {
-			_, _, err := post(ctx, client, address(w.port)+right, w.forged())
+			_, _, err := post(ctx, client, w.url()+right, w.forged())
 			Expect(err).To(MatchError(ContainSubstring("tls: ")), name)
 		}
 
 		By("reading the file again")
 		Expect(os.WriteFile(file, others.pem(), 0o600)).To(Succeed())
-		_, _, err = post(ctx, stranger(ours.client(x509.ExtKeyUsageClientAuth)), address(w.port)+right, w.forged())
+		_, _, err = post(ctx, stranger(ours.client(x509.ExtKeyUsageClientAuth)), w.url()+right, w.forged())
 		Expect(err).To(MatchError(ContainSubstring("tls: ")))
-		status, _, err = post(ctx, stranger(others.client(x509.ExtKeyUsageClientAuth)), address(w.port)+right, w.forged())
+		status, _, err = post(ctx, stranger(others.client(x509.ExtKeyUsageClientAuth)), w.url()+right, w.forged())
 		Expect(err).NotTo(HaveOccurred())
 		Expect(status).To(Equal(http.StatusOK))
 		Expect(os.WriteFile(file, []byte("spoilt"), 0o600)).To(Succeed())
-		_, _, err = post(ctx, stranger(others.client(x509.ExtKeyUsageClientAuth)), address(w.port)+right, w.forged())
+		_, _, err = post(ctx, stranger(others.client(x509.ExtKeyUsageClientAuth)), w.url()+right, w.forged())
 		Expect(err).To(HaveOccurred(), "nobody can be told from a stranger")
 	})
 

@@ -2,49 +2,34 @@ package admission_test
 
 import (
 	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/yaml"
 
-	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/admission"
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 var env *testenv.Env
 
-func TestAdmission(t *testing.T) {
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(testenv.Patience)
-	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
-	RunSpecs(t, "Admission")
-}
+func TestAdmission(t *testing.T) { suite.Run(t, "Admission") }
 
-var _ = BeforeSuite(func() {
-	logf.SetLogger(GinkgoLogr)
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-})
+var _ = BeforeSuite(func() { env = testenv.StartFor(GinkgoT()) })
 
 // warnings are those that the API server passes on, in the order of their arrival.
 type warnings struct {
@@ -74,35 +59,20 @@ type world struct {
 	*warnings
 	namespace string
 	operator  string
-	port      int
+	// address is where the webhook is served.
+	address string
 }
 
 func newWorld(ctx SpecContext) *world {
 	GinkgoHelper()
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	for _, add := range []func(*runtime.Scheme) error{rbacv1.AddToScheme, admissionregistrationv1.AddToScheme} {
-		Expect(add(scheme)).To(Succeed())
-	}
-	w := &world{namespace: env.Namespace(ctx, GinkgoT()), warnings: &warnings{}, port: freePort(ctx)}
+	w := &world{namespace: env.Namespace(ctx, GinkgoT()), warnings: &warnings{}, address: testenv.FreeAddress(ctx, GinkgoT())}
 	w.operator = "system:serviceaccount:" + w.namespace + ":scim-operator"
 	config := rest.CopyConfig(env.Config)
 	config.WarningHandlerWithContext = w.warnings
-	admin, err := client.New(config, client.Options{Scheme: scheme})
-	Expect(err).NotTo(HaveOccurred())
-	w.Client = client.NewNamespacedClient(admin, w.namespace)
+	w.Client = client.NewNamespacedClient(suite.Client(config, rbacv1.AddToScheme, admissionregistrationv1.AddToScheme), w.namespace)
 	w.authorize(ctx)
 	w.configure(ctx)
 	return w
-}
-
-func freePort(ctx context.Context) int {
-	GinkgoHelper()
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { Expect(listener.Close()).To(Succeed()) }()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // authorize gives the operator the permissions of config/rbac and no others, but for the
@@ -124,6 +94,9 @@ func (w *world) authorize(ctx SpecContext) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: w.namespace},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: w.operator}},
 	})
+	Eventually(func() (bool, error) {
+		return env.May(ctx, w.operator, w.namespace, "list", v1alpha1.GroupVersion.WithResource("persons").GroupResource())
+	}).Should(BeTrue())
 }
 
 // configure tells the API server of the webhook as config/webhook does, for this
@@ -136,12 +109,12 @@ func (w *world) configure(ctx SpecContext) {
 	Expect(configuration.Webhooks).To(HaveLen(1))
 	hook := &configuration.Webhooks[0]
 	Expect(hook.ClientConfig.Service.Path).To(BeNil(), "applying a path again would take away the operator's")
-	hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: new(address(w.port))}
+	hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: new(w.url())}
 	hook.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": w.namespace}}
 	w.createForTest(ctx, configuration)
 }
 
-func address(port int) string { return "https://127.0.0.1:" + strconv.Itoa(port) }
+func (w *world) url() string { return "https://" + w.address }
 
 // createForTest creates a cluster-scoped object and deletes it at the test's end.
 func (w *world) createForTest(ctx SpecContext, object client.Object) {
@@ -153,7 +126,7 @@ func (w *world) createForTest(ctx SpecContext, object client.Object) {
 func (w *world) options() admission.Options {
 	return admission.Options{
 		Watched:     []string{w.namespace},
-		BindAddress: "127.0.0.1:" + strconv.Itoa(w.port),
+		BindAddress: w.address,
 		Namespace:   w.namespace, Secret: admission.DefaultSecret, Configuration: w.namespace,
 	}
 }
@@ -162,21 +135,16 @@ func (w *world) options() admission.Options {
 // called, or the test ends.
 func (w *world) start(ctx SpecContext, o admission.Options) (stop func()) {
 	GinkgoHelper()
-	mgr := w.manager()
-	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	Expect(controllers.Setup(runCtx, mgr, controllers.Options{})).To(Succeed())
-	Expect(admission.Setup(runCtx, mgr, o)).To(Succeed())
-	done := make(chan error, 1)
-	go func() {
-		defer GinkgoRecover()
-		done <- mgr.Start(runCtx)
-	}()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		Eventually(done).Should(Receive(Succeed()))
-	})
-	DeferCleanup(stop)
-	return stop
+	return operate(ctx, w.manager(), o)
+}
+
+// operate runs controllers and webhook with a manager.
+func operate(ctx context.Context, mgr manager.Manager, o admission.Options) (stop func()) {
+	GinkgoHelper()
+	running := context.WithoutCancel(ctx) // beyond the step that starts it
+	Expect(controllers.Setup(running, mgr, controllers.Options{})).To(Succeed())
+	Expect(admission.Setup(running, mgr, o)).To(Succeed())
+	return suite.Start(ctx, mgr)
 }
 
 // manager is an operator of which nothing has been set up yet.
@@ -184,12 +152,7 @@ func (w *world) manager() manager.Manager {
 	GinkgoHelper()
 	cfg, err := env.User(w.operator)
 	Expect(err).NotTo(HaveOccurred())
-	mgr, err := kube.NewManager(cfg, kube.Options{
-		Namespaces: []string{w.namespace}, MetricsBindAddress: "0", SkipNameValidation: true,
-		GracefulShutdownTimeout: testenv.Patience, Logger: GinkgoLogr,
-	})
-	Expect(err).NotTo(HaveOccurred())
-	return mgr
+	return suite.NewManager(cfg, []string{w.namespace})
 }
 
 // load reads a manifest of config.

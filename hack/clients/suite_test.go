@@ -11,12 +11,13 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"rservice.dev/scim-operator/api/kube"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 	"rservice.dev/scim-operator/scimserver"
 	"rservice.dev/scim-operator/scimserver/store"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 var (
@@ -26,42 +27,23 @@ var (
 	address string
 )
 
-func TestClients(t *testing.T) {
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(testenv.Patience)
-	RunSpecs(t, "Clients")
-}
+func TestClients(t *testing.T) { suite.Run(t, "Clients") }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	direct, err = client.New(env.Config, client.Options{Scheme: scheme})
-	Expect(err).NotTo(HaveOccurred())
+	env = testenv.StartFor(GinkgoT())
+	direct = suite.Client(env.Config)
 	address = serve(ctx)
 })
 
 // serve runs the SCIM server for all namespaces, as one replica of the operator has it.
 func serve(ctx context.Context) string {
 	GinkgoHelper()
-	mgr, err := kube.NewManager(env.Config, kube.Options{
-		MetricsBindAddress: "0", Logger: GinkgoLogr, SkipNameValidation: true, GracefulShutdownTimeout: testenv.Patience,
-	})
-	Expect(err).NotTo(HaveOccurred())
+	mgr := suite.NewManager(env.Config, nil)
 	s, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()})
 	Expect(err).NotTo(HaveOccurred())
 	server, err := scimserver.SetupWithManager(ctx, mgr, s, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: GinkgoLogr})
 	Expect(err).NotTo(HaveOccurred())
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	stopped := make(chan error, 1)
-	go func() { stopped <- mgr.Start(run) }()
-	DeferCleanup(func() {
-		stop()
-		Eventually(stopped).Should(Receive(Not(HaveOccurred())))
-	})
+	suite.Start(ctx, mgr)
 	Eventually(func() error { return server.Ready(nil) }).Should(Succeed())
 	return server.Address()
 }

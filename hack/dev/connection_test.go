@@ -15,21 +15,14 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 var env *testenv.Env
 
-func TestDev(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Dev runner")
-}
+func TestDev(t *testing.T) { suite.Run(t, "Dev runner") }
 
-var _ = BeforeSuite(func() {
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-})
+var _ = BeforeSuite(func() { env = testenv.StartFor(GinkgoT()) })
 
 // server answers as a SCIM server would that accepts this token only.
 func server(token string) (port int) {
@@ -95,6 +88,6 @@ var _ = Describe("connect", func() {
 		}()
 		Consistently(ended).ShouldNot(Receive())
 		end()
-		Eventually(ended).WithTimeout(testenv.Patience).Should(Receive(MatchError(ContainSubstring("the SCIM endpoint is not ready"))))
+		Eventually(ended).Should(Receive(MatchError(ContainSubstring("the SCIM endpoint is not ready"))))
 	})
 })

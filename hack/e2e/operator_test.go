@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv"
 )
 
 const contentOfBabs = `"userName": "babs@example.com", "name": {"givenName": "Barbara", "familyName": "Jensen"}, "displayName": "Babs Jensen",
@@ -110,14 +111,14 @@ var _ = Describe("the operator with the rights of config/rbac", func() {
 	It("keeps what it acknowledged and finishes what it began when it is killed again and again", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		process := t.start(ctx)
-		simulation := t.simulate(ctx, "-users", "40", "-groups", "6", "-workers", "4", "-demo")
+		simulation := t.simulate(ctx, "-users", "40", "-groups", "6", "-workers", "4")
 		// Whenever another few dozen writes are done, the operator is killed.
 		for next := 40; t.reached(ctx, next, simulation); next += 60 {
 			Expect(process.stop(syscall.SIGKILL)).To(MatchError(ContainSubstring("killed")))
 			process = t.start(ctx)
 		}
 		Expect(simulation.err).NotTo(HaveOccurred())
-	}, NodeTimeout(10*time.Minute))
+	}, NodeTimeout(30*time.Minute))
 })
 
 // rulesReady waits until the rules' own writes are done.
@@ -133,7 +134,7 @@ func (t *tenant) rulesReady(ctx context.Context) {
 	}).Should(Succeed())
 }
 
-// simulation is a running simulated Okta.
+// simulation is a running simulated Okta, which checks at its end what has become of its users.
 type simulation struct {
 	ended chan struct{}
 	// err is valid when ended is closed.
@@ -142,13 +143,15 @@ type simulation struct {
 
 func (t *tenant) simulate(ctx context.Context, arguments ...string) *simulation {
 	GinkgoHelper()
+	patience := testenv.Patience.String()
 	connection, err := json.Marshal(map[string]string{
 		"baseURL": "http://" + t.address + "/scim/v2", "token": t.token, "kubeconfig": env.Kubeconfig, "namespace": t.namespace,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	file := filepath.Join(GinkgoT().TempDir(), "connection.json")
 	Expect(os.WriteFile(file, connection, 0o600)).To(Succeed())
-	command := exec.CommandContext(ctx, filepath.Join(binaries, "oktasim"), append([]string{"-connection", file}, arguments...)...)
+	arguments = append([]string{"-connection", file, "-demo", "-retry-for", patience, "-converge-for", patience}, arguments...)
+	command := exec.CommandContext(ctx, filepath.Join(binaries, "oktasim"), arguments...)
 	command.Dir = filepath.Dir(config)
 	command.Stdout, command.Stderr = GinkgoWriter, GinkgoWriter
 	Expect(command.Start()).To(Succeed())

@@ -12,6 +12,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"rservice.dev/scim-operator/hack/testenv"
 )
 
 // attempt runs the operator until it ends by itself, and returns its exit status and
@@ -26,15 +28,6 @@ func attempt(ctx context.Context, kubeconfig string, arguments ...string) (int, 
 	}
 	Expect(err).NotTo(HaveOccurred())
 	return 0, string(output)
-}
-
-// freeAddress returns an address that was free a moment ago.
-func freeAddress() string {
-	GinkgoHelper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func status(ctx context.Context, url string) (int, error) {
@@ -52,7 +45,7 @@ func status(ctx context.Context, url string) (int, error) {
 var _ = Describe("the operator's process", func() {
 	It("is ready with leader election, serves probes and metrics, and stops cleanly", func(ctx SpecContext) {
 		t := newTenant(ctx)
-		probes, metrics := freeAddress(), freeAddress()
+		probes, metrics := testenv.FreeAddress(ctx, GinkgoT()), testenv.FreeAddress(ctx, GinkgoT())
 		process := t.start(ctx, "--leader-elect=true", "--leader-election-namespace="+t.namespace,
 			"--health-probe-bind-address="+probes, "--metrics-bind-address="+metrics)
 		for _, url := range []string{probes + "/healthz", probes + "/readyz", metrics + "/metrics"} {

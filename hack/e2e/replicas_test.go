@@ -16,6 +16,7 @@ import (
 
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv"
 )
 
 var _ = Describe("two replicas behind an ingress", func() {
@@ -24,12 +25,11 @@ var _ = Describe("two replicas behind an ingress", func() {
 		election := []string{"--leader-elect=true", "--leader-election-namespace=" + t.namespace, "--leader-election-lease=15s"}
 		// The token shows that the first one leads: controllers make it.
 		replicas := []*operator{t.start(ctx, election...), nil}
-		replicas[1] = t.launch(ctx, "", election...)
+		replicas[1] = t.launch(ctx, testenv.FreeAddress(ctx, GinkgoT()), election...)
 		balancer := newIngress(replicas[0].address, replicas[1].address)
 		t.address = balancer.address
 
-		simulation := t.simulate(ctx, "-users", "40", "-groups", "6", "-workers", "8", "-demo",
-			"-settle-for", "1m", "-converge-for", "3m")
+		simulation := t.simulate(ctx, "-users", "40", "-groups", "6", "-workers", "8", "-settle-for", testenv.Patience.String())
 		kills := 0
 		// The first one to be killed is the leader. Each leader that is killed delays the
 		// end by the 15 s of its lease, so there is an end to it.
@@ -39,7 +39,7 @@ var _ = Describe("two replicas behind an ingress", func() {
 			replicas[victim] = t.launch(ctx, replicas[victim].address, election...)
 			kills++
 		}
-		Eventually(simulation.ended).WithContext(ctx).WithTimeout(15 * time.Minute).Should(BeClosed())
+		Eventually(simulation.ended).WithContext(ctx).WithTimeout(25 * time.Minute).Should(BeClosed())
 		Expect(simulation.err).NotTo(HaveOccurred())
 		Expect(kills).To(BeNumerically(">=", len(replicas)), "the simulation was over before each replica had been killed")
 
@@ -47,7 +47,7 @@ var _ = Describe("two replicas behind an ingress", func() {
 		t.usersAreWhole(ctx)
 		t.personsAreUnique(ctx)
 		t.claimsAreHeld(ctx, balancer.interrupted())
-	}, NodeTimeout(15*time.Minute))
+	}, NodeTimeout(30*time.Minute))
 })
 
 // leaderChanged makes sure that a leader was killed and another one went on.

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -28,11 +26,11 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/assets"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 var (
@@ -43,23 +41,11 @@ var (
 	config string
 )
 
-func TestOperator(t *testing.T) {
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(testenv.Patience)
-	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
-	RunSpecs(t, "Operator")
-}
+func TestOperator(t *testing.T) { suite.Run(t, "Operator") }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	Expect(rbacv1.AddToScheme(scheme)).To(Succeed())
-	direct, err = client.New(env.Config, client.Options{Scheme: scheme})
-	Expect(err).NotTo(HaveOccurred())
+	env = testenv.StartFor(GinkgoT())
+	direct = suite.Client(env.Config, rbacv1.AddToScheme)
 	binaries = GinkgoT().TempDir()
 	root, err := assets.RepositoryRoot()
 	Expect(err).NotTo(HaveOccurred())
@@ -80,11 +66,11 @@ type tenant struct {
 	token      string
 }
 
-// newTenant prepares a namespace and the operator's identity. The operator's port
-// is chosen once, so that it has the same address after a restart.
+// newTenant prepares a namespace and the operator's identity. The operator's address
+// is chosen once, so that it has the same one after a restart.
 func newTenant(ctx SpecContext) *tenant {
 	GinkgoHelper()
-	t := &tenant{namespace: env.Namespace(ctx, GinkgoT())}
+	t := &tenant{namespace: env.Namespace(ctx, GinkgoT()), address: testenv.FreeAddress(ctx, GinkgoT())}
 	t.identity = "system:serviceaccount:" + t.namespace + ":scim-operator"
 	grantRole(ctx, t)
 	cfg, err := env.User(t.identity)
@@ -120,9 +106,17 @@ func grantRole(ctx SpecContext, t *tenant) {
 		}
 		Expect(direct.Create(ctx, binding)).To(Succeed())
 	}
+	Eventually(t.may(ctx, "list", "persons")).Should(BeTrue())
 	DeferCleanup(func(ctx SpecContext) {
 		Expect(direct.Delete(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: t.namespace}})).To(Succeed())
 	})
+}
+
+// may reports whether the operator may do something with one of the API's kinds by now.
+func (t *tenant) may(ctx SpecContext, verb, resource string) func() (bool, error) {
+	return func() (bool, error) {
+		return env.May(ctx, t.identity, t.namespace, verb, v1alpha1.GroupVersion.WithResource(resource).GroupResource())
+	}
 }
 
 func writeKubeconfig(path string, cfg *rest.Config) {
@@ -145,51 +139,47 @@ type operator struct {
 	ended   chan error
 }
 
-// start runs the operator and waits until it serves the tenant. The first start chooses
-// the port. Later arguments override the earlier ones.
+// start runs the operator and waits until it serves the tenant. Later arguments override the earlier ones.
 func (t *tenant) start(ctx SpecContext, arguments ...string) *operator {
 	GinkgoHelper()
 	o := t.launch(ctx, t.address, append([]string{"--leader-elect=false"}, arguments...)...)
-	t.address = o.address
 	t.readToken(ctx)
 	return o
 }
 
-// launch runs an operator of the tenant, and waits until it answers at the address, or
-// at one that it chooses when that is empty.
+// launch runs an operator of the tenant, and waits until it answers at the address.
 func (t *tenant) launch(ctx SpecContext, address string, arguments ...string) *operator {
 	GinkgoHelper()
 	// The process outlives the context of a step, and ends with the test.
 	command := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "manager"), append([]string{
-		"--namespaces=" + t.namespace, "--scim-bind-address=" + cmp.Or(address, "127.0.0.1:0"), "--metrics-bind-address=0",
+		"--namespaces=" + t.namespace, "--scim-bind-address=" + address, "--metrics-bind-address=0",
 		"--health-probe-bind-address=0",
 	}, arguments...)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+t.kubeconfig)
 	output, err := command.StderrPipe()
 	Expect(err).NotTo(HaveOccurred())
 	Expect(command.Start()).To(Succeed())
-	o := &operator{command: command, ended: make(chan error, 1)}
-	serving := make(chan string, 1)
+	o := &operator{command: command, address: address, ended: make(chan error, 1)}
+	serving := make(chan struct{})
 	go func() {
 		o.follow(output, serving)
 		o.ended <- command.Wait()
 	}()
 	DeferCleanup(func() { _ = o.stop(os.Kill) })
-	Eventually(serving).Should(Receive(&o.address), "the operator has not begun to serve")
+	Eventually(serving).Should(BeClosed(), "the operator has not begun to serve")
 	return o
 }
 
-// follow passes the log on to the test's output and tells the address once.
-func (o *operator) follow(output io.Reader, serving chan<- string) {
+// follow passes the log on to the test's output and tells once that the operator serves.
+func (o *operator) follow(output io.Reader, serving chan<- struct{}) {
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var line struct {
-			Msg     string `json:"msg"`
-			Address string `json:"address"`
+			Msg string `json:"msg"`
 		}
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "Serving SCIM" {
-			serving <- line.Address
+			close(serving)
 		}
 		fmt.Fprintln(GinkgoWriter, lines.Text())
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
 )
 
@@ -55,7 +56,7 @@ var _ = Describe("an operator of several namespaces", func() {
 		t := newTenant(ctx)
 		second, shut := t.neighbour(ctx), t.neighbour(ctx)
 		t.admit(ctx, second)
-		probes, metrics := freeAddress(), freeAddress()
+		probes, metrics := testenv.FreeAddress(ctx, GinkgoT()), testenv.FreeAddress(ctx, GinkgoT())
 		const missing = "a-namespace-that-does-not-exist"
 		// The bare start waits until what cannot be read is given up, after half a minute.
 		t.start(ctx, "--namespaces="+strings.Join([]string{t.namespace, second.namespace, shut.namespace, missing}, ","),

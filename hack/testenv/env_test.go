@@ -6,28 +6,22 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 var env *testenv.Env
 
-func TestEnvironment(t *testing.T) {
-	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(testenv.Patience)
-	RunSpecs(t, "Test environment")
-}
+func TestEnvironment(t *testing.T) { suite.Run(t, "Test environment") }
 
-var _ = BeforeSuite(func() {
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-})
+var _ = BeforeSuite(func() { env = testenv.StartFor(GinkgoT()) })
 
 func newClient(cfg *rest.Config) client.Client {
 	GinkgoHelper()
@@ -83,6 +77,45 @@ var _ = Describe("User", func() {
 		err = newClient(cfg).Create(ctx, configMap(namespace, "a"))
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "got %v", err)
 		Expect(err).To(MatchError(ContainSubstring("nobody-in-particular")))
+	})
+})
+
+var _ = Describe("May", func() {
+	It("tells of a right from when the API server knows of it", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		user := "somebody-of-" + namespace
+		may := func(verb string) func() (bool, error) {
+			return func() (bool, error) {
+				return env.May(ctx, user, namespace, verb, schema.GroupResource{Resource: "configmaps"})
+			}
+		}
+		Expect(may("create")()).To(BeFalse())
+		c := newClient(env.Config)
+		role := &rbacv1.Role{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "test"},
+			Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"create"}}},
+		}
+		Expect(c.Create(ctx, role)).To(Succeed())
+		Expect(c.Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "test"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "test"},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+		})).To(Succeed())
+		Eventually(may("create")).Should(BeTrue())
+		Expect(may("delete")()).To(BeFalse())
+		cfg, err := env.User(user)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(newClient(cfg).Create(ctx, configMap(namespace, "a"))).To(Succeed())
+	})
+})
+
+var _ = Describe("StartOwn", func() {
+	It("starts a control plane that the others do not see", func(ctx SpecContext) {
+		own, err := testenv.StartOwn()
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(own.Stop)
+		namespace := own.Namespace(ctx, GinkgoT())
+		Expect(newClient(env.Config).Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})).To(Satisfy(apierrors.IsNotFound))
 	})
 })
 

@@ -20,12 +20,10 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/hack/cluster/node"
-	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/assets"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 // wantedEnv is set by `make e2e`.
@@ -59,20 +57,17 @@ func TestCluster(t *testing.T) {
 	if os.Getenv(wantedEnv) == "" {
 		t.Skip("a whole node is started only by `make e2e`")
 	}
-	RegisterFailHandler(Fail)
-	logf.SetLogger(GinkgoLogr)
 	format.MaxLength = 0
-	SetDefaultEventuallyTimeout(testenv.Patience)
-	SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
 	if err := node.Clean(); err != nil { // of a run that was killed, which is not this one's to answer for
 		t.Fatal(err)
 	}
 	before := traces(t)
-	RunSpecs(t, "Cluster")
+	suite.Run(t, "Cluster")
 	checkTraces(t, before)
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
+	SetDefaultEventuallyPollingInterval(200 * time.Millisecond) // pods take their time
 	var err error
 	root, err = assets.RepositoryRoot()
 	Expect(err).NotTo(HaveOccurred())
@@ -99,11 +94,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 
 func connect() {
 	GinkgoHelper()
-	scheme, err := kube.NewScheme()
-	Expect(err).NotTo(HaveOccurred())
-	Expect(appsv1.AddToScheme(scheme)).To(Succeed())
-	cluster, err = client.New(machine.Config, client.Options{Scheme: scheme})
-	Expect(err).NotTo(HaveOccurred())
+	cluster = suite.Client(machine.Config, appsv1.AddToScheme)
+	var err error
 	clients, err = kubernetes.NewForConfig(machine.Config)
 	Expect(err).NotTo(HaveOccurred())
 }

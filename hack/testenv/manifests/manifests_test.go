@@ -14,21 +14,14 @@ import (
 
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 var env *testenv.Env
 
-func TestManifests(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Manifests")
-}
+func TestManifests(t *testing.T) { suite.Run(t, "Manifests") }
 
-var _ = BeforeSuite(func() {
-	var err error
-	env, err = testenv.Start()
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(env.Stop)
-})
+var _ = BeforeSuite(func() { env = testenv.StartFor(GinkgoT()) })
 
 // widgets is a definition whose group is the test's namespace, so that no other test has the same one.
 const widgets = `apiVersion: apiextensions.k8s.io/v1
