@@ -62,7 +62,7 @@ var _ = Describe("Executions without values", func() {
 	It("tell fields and outcome", func(ctx SpecContext) {
 		Expect(w.Create(ctx, omitting())).To(Succeed())
 		Expect(w.Create(ctx, newOrganization("paranoid", "Paranoid Androids"))).To(Succeed())
-		w.start(ctx, countOften)
+		stop := w.start(ctx, countOften)
 		group := newGroup("Paranoid Androids")
 		Expect(w.Create(ctx, group)).To(Succeed())
 		eventually(ctx, w, group, isReady())
@@ -78,6 +78,12 @@ var _ = Describe("Executions without values", func() {
 		holdNone(ctx)
 
 		By("writing nothing when nothing changed")
+		eventually(ctx, w, user, isReady())
+		for _, rule := range []*v1alpha1.AutomationRule{defaultUserRule(), defaultGroupRule()} {
+			eventually(ctx, w, rule, processed(1))
+		}
+		eventually(ctx, w, newEndpoint("okta"), counts(1, 1, 0))
+		stop()
 		before := len(w.writes(ctx))
 		done := countReconciles("scimuser", "scimgroup")
 		w.start(ctx, countOften)

@@ -66,5 +66,6 @@ func (w *world) forbid(ctx SpecContext, resource string) (allow func()) {
 		GinkgoHelper()
 		complete.ResourceVersion = role.ResourceVersion
 		Expect(w.Update(ctx, complete)).To(Succeed())
+		Eventually(w.may(ctx, "create", resource)).Should(BeTrue())
 	}
 }

@@ -1,17 +1,21 @@
 package controllers_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 // reprocessed matches a rule whose subjects are all processed since its last change.
@@ -37,7 +41,7 @@ var _ = Describe("Reprocessing", Label("race"), func() {
 	}
 
 	It("of a rule's subjects is told of on the rule and in Events, once each", func(ctx SpecContext) {
-		w.start(ctx)
+		w.start(ctx, func(o *controllers.Options) { o.CountInterval = time.Hour })
 		eventually(ctx, w, rule(), reprocessed(0))
 		w.createUsers(ctx, 5)
 		before := len(w.writes(ctx))
@@ -89,16 +93,27 @@ var _ = Describe("Reprocessing", Label("race"), func() {
 	})
 
 	It("lets a live push overtake everything that waits", func(ctx SpecContext) {
-		const waiting = 300
-		w.start(ctx, func(o *controllers.Options) { o.Concurrency = 1 })
+		const waiting = 100
+		executions := &gate{path: "/namespaces/" + w.namespace + "/automationruleexecutions", opened: make(chan struct{})}
+		config := w.config()
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return through{executions, next} })
+		mgr := suite.NewManager(config, []string{w.namespace})
+		w.run(ctx, mgr, func(o *controllers.Options) { o.Concurrency = 1 })
 		eventually(ctx, w, rule(), reprocessed(0))
 		w.createUsers(ctx, waiting)
+
+		By("standing still with the first of them")
+		executions.shut.Store(true)
 		update(ctx, w, rule(), costCenter("three"))
-		eventually(ctx, w, rule(), WithTransform(func(r *v1alpha1.AutomationRule) bool {
-			return r.Status.ObservedGeneration == r.Generation
-		}, BeTrue()))
+		Eventually(executions.waiting.Load).Should(BeNumerically(">", 0))
 		pushed := newUser("pushed@example.com", "Pushed")
 		Expect(w.Create(ctx, pushed)).To(Succeed())
+		Eventually(func() error {
+			return mgr.GetCache().Get(ctx, client.ObjectKey{Namespace: w.namespace, Name: pushed.Name}, &v1alpha1.ScimUser{})
+		}).Should(Succeed())
+
+		By("going on with the push")
+		close(executions.opened)
 		eventually(ctx, w, pushed, isReady())
 		person := w.personOf(ctx, pushed)
 		Expect(person.Spec.CostCenter).To(Equal("three"))

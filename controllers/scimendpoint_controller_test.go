@@ -131,8 +131,7 @@ var _ = Describe("A ScimEndpoint", func() {
 		Expect(endpoint.Status.Tokens[0].ID).To(Equal(v1alpha1.TokenID(ownToken)))
 
 		By("following the token when it is replaced")
-		adopted.Data[v1alpha1.SecretKeyToken] = []byte(strings.ToUpper(ownToken))
-		Expect(w.Update(ctx, adopted)).To(Succeed())
+		update(ctx, w, adopted, func(s *corev1.Secret) { s.Data[v1alpha1.SecretKeyToken] = []byte(strings.ToUpper(ownToken)) })
 		eventually(ctx, w, endpoint, WithTransform(func(e *v1alpha1.ScimEndpoint) string { return e.Status.Tokens[0].ID },
 			Equal(v1alpha1.TokenID(strings.ToUpper(ownToken)))))
 	})
@@ -146,9 +145,7 @@ var _ = Describe("A ScimEndpoint", func() {
 		eventually(ctx, w, endpoint, isFalse(v1alpha1.ReasonInvalidSecret))
 		Expect(readyMessage(endpoint)).To(ContainSubstring(complaint))
 		Expect(endpoint.Status.Tokens).To(BeEmpty())
-		mine := secret(ctx, "mine")
-		mine.Data[v1alpha1.SecretKeyToken] = []byte(ownToken)
-		Expect(w.Update(ctx, mine)).To(Succeed())
+		update(ctx, w, secret(ctx, "mine"), func(s *corev1.Secret) { s.Data[v1alpha1.SecretKeyToken] = []byte(ownToken) })
 		eventually(ctx, w, endpoint, isReady())
 	},
 		Entry("that is too short", "secret", "at least 32 characters"),

@@ -105,12 +105,23 @@ func get[T client.Object](ctx context.Context, w *world, object T, name string) 
 // update changes an object, whatever the controllers do to it at the same time.
 func update[T client.Object](ctx context.Context, w *world, object T, change func(T)) {
 	GinkgoHelper()
+	changeBy(ctx, w, object, change, func() error { return w.Update(ctx, object) })
+}
+
+// updateStatus is update for what the object says of itself.
+func updateStatus[T client.Object](ctx context.Context, w *world, object T, change func(T)) {
+	GinkgoHelper()
+	changeBy(ctx, w, object, change, func() error { return w.Status().Update(ctx, object) })
+}
+
+func changeBy[T client.Object](ctx context.Context, w *world, object T, change func(T), write func() error) {
+	GinkgoHelper()
 	Eventually(func() error {
 		if err := w.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 			return err
 		}
 		change(object)
-		return w.Update(ctx, object)
+		return write()
 	}).Should(Succeed())
 }
 
