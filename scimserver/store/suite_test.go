@@ -173,3 +173,17 @@ func leaseName(ctx context.Context, tenant string, kind claimKind, value string)
 	Expect(err).NotTo(HaveOccurred())
 	return claimName(salt, kind, value)
 }
+
+// writes lists the Store's writes in a namespace, oldest first.
+func writes(ctx SpecContext, namespace string) []string {
+	GinkgoHelper()
+	all, err := env.AuditWrites(ctx, testenv.Filter{Namespace: namespace})
+	Expect(err).NotTo(HaveOccurred())
+	var own []string
+	for _, w := range all {
+		if w.UserAgent == "store-under-test" {
+			own = append(own, w.Verb+" "+w.Resource)
+		}
+	}
+	return own
+}
