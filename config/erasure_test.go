@@ -16,11 +16,7 @@ import (
 
 var _ = Describe("erasing a person", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
-		for _, object := range build(ctx, "samples/tenant") {
-			applyStrictly(ctx, object, tenant)
-		}
-		// A policy is enforced a moment after it was applied.
-		Eventually(ctx, func() error { return admin.Create(ctx, newUser(), client.DryRunAll) }).Should(MatchError(ContainSubstring("only the SCIM server creates scimusers")))
+		applyTenant(ctx)
 	})
 
 	It("needs role scim-eraser and no more, under all policies", func(ctx SpecContext) {

@@ -31,13 +31,8 @@ var _ = Describe("owners, finalizers and labels", Ordered, func() {
 	}
 	var objects map[string]client.Object
 	BeforeAll(func(ctx SpecContext) {
-		for _, object := range build(ctx, "samples/tenant") {
-			applyStrictly(ctx, object, tenant)
-		}
-		// A policy is enforced a moment after it was applied.
-		Eventually(ctx, func() error { return admin.Create(ctx, newUser(), client.DryRunAll) }).Should(MatchError(ContainSubstring("only the SCIM server")))
+		applyTenant(ctx)
 		user := createUser(ctx)
-		Eventually(ctx, func() error { return patch(ctx, admin, user, nobody) }).Should(MatchError(ContainSubstring("owners decide")))
 		group := newGroup()
 		Expect(actAs("operator").Create(ctx, group)).To(Succeed())
 		person := &v1alpha1.Person{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, GenerateName: "person-"},

@@ -30,13 +30,7 @@ var _ = Describe("the operator's own account", Ordered, func() {
 		Expect(err).To(MatchError(ContainSubstring(message)))
 	}
 	BeforeAll(func(ctx SpecContext) {
-		for _, object := range build(ctx, "samples/tenant") {
-			applyStrictly(ctx, object, tenant)
-		}
-		// A policy is enforced a moment after it was applied.
-		for _, object := range []client.Object{secret(tenant, "probe", nil, ""), lease(tenant, "probe", nil)} {
-			Eventually(ctx, func() error { return actAs("operator").Create(ctx, object, client.DryRunAll) }).Should(MatchError(ContainSubstring("the operator writes")))
-		}
+		applyTenant(ctx)
 	})
 
 	It("writes Secrets of tokens, and its webhook's", func(ctx SpecContext) {

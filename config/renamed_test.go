@@ -36,9 +36,7 @@ func renamed(ctx SpecContext, components string) []*unstructured.Unstructured {
 var _ = Describe("an installation under another name", Ordered, func() {
 	var mine client.Client
 	BeforeAll(func(ctx SpecContext) {
-		for _, object := range build(ctx, "samples/tenant") {
-			applyStrictly(ctx, object, tenant)
-		}
+		applyTenant(ctx)
 		// Each policy admits its own operator alone, so the two installations cannot be there together.
 		output, err := run(ctx, "delete", "-k", "policy")
 		Expect(err).NotTo(HaveOccurred(), output)
@@ -55,8 +53,7 @@ var _ = Describe("an installation under another name", Ordered, func() {
 			applyStrictly(ctx, object, "identity")
 		}
 		mine = as("system:serviceaccount:identity:blue-scim-operator", "system:serviceaccounts", "system:serviceaccounts:identity")
-		Eventually(ctx, func() error { return admin.Create(ctx, newUser(), client.DryRunAll) }).Should(MatchError(ContainSubstring("only the SCIM server creates scimusers")))
-		Eventually(ctx, func() error { return actAs("operator").Create(ctx, newUser(), client.DryRunAll) }).Should(MatchError(ContainSubstring("only the SCIM server")))
+		settle(ctx)
 	})
 
 	It("has nothing left of the default names", func(ctx SpecContext) {

@@ -67,10 +67,7 @@ var _ = Describe("an operator of some namespaces", Ordered, func() {
 			}
 		}
 		Expect(admin.Delete(ctx, everywhere)).To(Succeed())
-		// RBAC follows a moment later.
-		Eventually(ctx, func() bool {
-			return apierrors.IsForbidden(actAs("operator").List(ctx, &corev1.SecretList{}))
-		}).Should(BeTrue())
+		settle(ctx)
 	})
 
 	It("has the rights that secure.md says, and nothing elsewhere", func(ctx SpecContext) {

@@ -70,7 +70,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	install(ctx)
 })
 
-// install applies config/default and waits until Kubernetes has gathered the rules of the roles.
+// install applies config/default and waits until Kubernetes has gathered the rules of the roles, and all of it holds.
 func install(ctx context.Context) {
 	GinkgoHelper()
 	output, err := run(ctx, "apply", "--validate=strict", "-k", "default")
@@ -82,6 +82,7 @@ func install(ctx context.Context) {
 			g.Expect(role.Rules).To(ContainElement(HaveField("Resources", ContainElement("scimusers"))), "the rules of %s are not gathered yet", name)
 		}
 	}).Should(Succeed())
+	settle(ctx)
 }
 
 // run runs kubectl as the cluster's administrator.

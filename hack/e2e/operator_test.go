@@ -52,7 +52,7 @@ var _ = Describe("the operator with the rights of config/rbac", func() {
 		t := newTenant(ctx)
 		// As it is installed. Without a leader each new Person costs one Lease more.
 		t.start(ctx, "--leader-elect=true", "--leader-election-namespace="+t.namespace)
-		t.rulesReady(ctx)
+		t.samplesReady(ctx)
 		before := len(t.writes(ctx, 0))
 		first := t.expect(ctx, http.StatusCreated, http.MethodPost, "/Users", bodyOf(`"userName": "first@example.com", "displayName": "First"`))
 		t.mapped(ctx, first.id())
@@ -121,8 +121,8 @@ var _ = Describe("the operator with the rights of config/rbac", func() {
 	}, NodeTimeout(30*time.Minute))
 })
 
-// rulesReady waits until the rules' own writes are done.
-func (t *tenant) rulesReady(ctx context.Context) {
+// samplesReady waits until the operator's writes of what is there without users are done.
+func (t *tenant) samplesReady(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		var rules v1alpha1.AutomationRuleList
@@ -130,6 +130,18 @@ func (t *tenant) rulesReady(ctx context.Context) {
 		g.Expect(rules.Items).To(HaveLen(3))
 		for _, rule := range rules.Items {
 			g.Expect(meta.IsStatusConditionTrue(rule.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
+		}
+		var organizations v1alpha1.OrganizationList
+		g.Expect(direct.List(ctx, &organizations, client.InNamespace(t.namespace))).To(Succeed())
+		g.Expect(organizations.Items).NotTo(BeEmpty())
+		for _, organization := range organizations.Items {
+			g.Expect(meta.IsStatusConditionTrue(organization.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
+		}
+		var sites v1alpha1.SiteList
+		g.Expect(direct.List(ctx, &sites, client.InNamespace(t.namespace))).To(Succeed())
+		g.Expect(sites.Items).NotTo(BeEmpty())
+		for _, site := range sites.Items {
+			g.Expect(meta.IsStatusConditionTrue(site.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
 		}
 	}).Should(Succeed())
 }

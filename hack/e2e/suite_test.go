@@ -253,14 +253,16 @@ func (t *tenant) expect(ctx context.Context, status int, method, path, body stri
 var leaderLease = "scim-operator." + v1alpha1.GroupVersion.Group
 
 // writes lists the operator's writes since the first n, as "verb resource/subresource".
-// Those of ScimEndpoints and of the leader's Lease are left out: they come at their own
-// pace, however much is done.
+// Those of ScimEndpoints and AutomationRules, which count, and of the leader's Lease are left
+// out: they come at their own pace, however much is done.
 func (t *tenant) writes(ctx context.Context, since int) []string {
 	GinkgoHelper()
 	all, err := env.AuditWrites(ctx, testenv.Filter{Namespace: t.namespace, User: t.identity})
 	Expect(err).NotTo(HaveOccurred())
 	var texts []string
-	all = slices.DeleteFunc(all, func(write testenv.Write) bool { return write.Resource == "scimendpoints" || write.Name == leaderLease })
+	all = slices.DeleteFunc(all, func(write testenv.Write) bool {
+		return write.Resource == "scimendpoints" || write.Resource == "automationrules" || write.Name == leaderLease
+	})
 	for _, write := range all[since:] {
 		text := write.Verb + " " + write.Resource
 		if write.Subresource != "" {
