@@ -5,17 +5,13 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
+	"rservice.dev/scim-operator/api/customfields"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
-
-// customFieldsSuffix ends the URN of the product's extension for custom fields,
-// whatever the brand in it: urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields.
-const customFieldsSuffix = ":custom_fields"
 
 // The types of what a rule reads. A field that was not sent reads as "" (or an
 // empty list, or an object with empty fields); active reads as true.
@@ -143,13 +139,19 @@ func jsonValue(j v1alpha1.JSON) ref.Val {
 	if len(j.Raw) == 0 {
 		return types.NullValue
 	}
-	decoder := json.NewDecoder(bytes.NewReader(j.Raw))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
+	value, err := decodeJSON(j)
+	if err != nil {
 		return types.NewErr("the extension is not JSON")
 	}
 	return types.DefaultTypeAdapter.NativeToValue(withNumbers(value))
+}
+
+// decodeJSON decodes any JSON; numbers keep their digits.
+func decodeJSON(j v1alpha1.JSON) (value any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(j.Raw))
+	decoder.UseNumber()
+	err = decoder.Decode(&value)
+	return value, err
 }
 
 // withNumbers replaces the JSON numbers in a decoded value by Go numbers, in place.
@@ -176,30 +178,24 @@ func withNumbers(value any) any {
 	return value
 }
 
-// customFields reads the product's extension, in either of its forms: an object of
-// id and value, or {"custom_fields": [{"id": …, "value": …}]}.
+// customFields reads the product's extension, in either of its forms. One that is in neither is read as it is, by name.
 func customFields(extensions map[string]v1alpha1.JSON) ref.Val {
 	values := map[string]any{}
 	for _, urn := range slices.Sorted(maps.Keys(extensions)) {
-		if !strings.HasSuffix(strings.ToLower(urn), customFieldsSuffix) {
+		if !customfields.IsURN(urn) {
 			continue
 		}
-		var members map[string]v1alpha1.JSON
-		if json.Unmarshal(extensions[urn].Raw, &members) != nil {
+		extension, err := decodeJSON(extensions[urn])
+		members, ok := extension.(map[string]any)
+		if err != nil || !ok && extension != nil {
 			return types.NewErr("the extension for custom fields is not an object")
 		}
-		var entries []struct {
-			ID    string        `json:"id"`
-			Value v1alpha1.JSON `json:"value"`
+		fields, err := customfields.Read(members)
+		if err != nil {
+			fields = members
 		}
-		if list, ok := members["custom_fields"]; ok && json.Unmarshal(list.Raw, &entries) == nil {
-			for _, entry := range entries {
-				values[entry.ID] = jsonValue(entry.Value)
-			}
-			continue
-		}
-		for id, value := range members {
-			values[id] = jsonValue(value)
+		for id, value := range fields {
+			values[id] = types.DefaultTypeAdapter.NativeToValue(withNumbers(value))
 		}
 	}
 	return types.NewStringInterfaceMap(types.DefaultTypeAdapter, values)

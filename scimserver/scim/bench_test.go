@@ -88,7 +88,7 @@ func BenchmarkPatchGroup(b *testing.B) {
 			"remove in one operation":  `{"op":"remove","path":"members","value":` + membersJSON(b, 0, changed) + `}`,
 			"remove one per operation": strings.Join(removals, ","),
 		} {
-			patch, err := ParsePatch(Group, []byte(`{"Operations":[` + operations + `]}`))
+			patch, err := ParsePatch(Group, []byte(`{"Operations":[`+operations+`]}`))
 			if err != nil {
 				b.Fatal(err)
 			}

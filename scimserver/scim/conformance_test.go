@@ -184,7 +184,7 @@ func mustDecode(t testing.TB, rt *ResourceType, body string) Resource {
 
 // patchWith applies operations, given as a JSON array.
 func patchWith(rt *ResourceType, current Resource, operations string, profile Profile) (Resource, error) {
-	patch, err := ParsePatch(rt, []byte(`{"schemas":["` + PatchOpURN + `"],"Operations":` + operations + `}`))
+	patch, err := ParsePatch(rt, []byte(`{"schemas":["`+PatchOpURN+`"],"Operations":`+operations+`}`))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
+
+	"rservice.dev/scim-operator/api/customfields"
 )
 
 // ParseFilter parses a filter of RFC 7644 section 3.4.2.2 for resources of one
@@ -205,7 +207,7 @@ func (p *filterParser) valuePath(target operand) (node, error) {
 		return nil, invalidFilter("%s has no sub-attributes: brackets can follow a complex attribute only", target)
 	}
 	if _, rest, ok := splitCustomFields(target.dynamic); ok && rest == "" {
-		target.dynamic += ":" + customFieldsName
+		target.dynamic += ":" + customfields.Name
 	}
 	outer := p.resolve
 	p.resolve = func(name string) (operand, error) { return valueOperand(target.attr, name) }

@@ -12,7 +12,7 @@ import (
 // workOf applies operations with a budget, and returns what they took of it.
 func workOf(t *testing.T, rt *ResourceType, current Resource, budget int, operations ...string) (work int, err error) {
 	t.Helper()
-	patch, err := ParsePatch(rt, []byte(`{"Operations":[` + strings.Join(operations, ",") + `]}`))
+	patch, err := ParsePatch(rt, []byte(`{"Operations":[`+strings.Join(operations, ",")+`]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package scim
 
-import "strings"
+import (
+	"strings"
+
+	"rservice.dev/scim-operator/api/customfields"
+)
 
 // target is what the path of a PATCH operation names.
 type target struct {
@@ -56,7 +60,7 @@ func (t *target) selectFree(filter, part string) error {
 	if err != nil {
 		return err
 	}
-	if urn, rest, ok := splitCustomFields(t.dynamic); ok && (rest == "" || isListName(rest)) {
+	if urn, rest, ok := splitCustomFields(t.dynamic); ok && (rest == "" || customfields.IsList(rest)) {
 		return selectCustomField(t, urn, condition, part)
 	}
 	if t.filter, t.part = condition, part; part != "" && !validParts(part) {

@@ -319,7 +319,7 @@ func TestParsePatchBounds(t *testing.T) {
 	if err != nil || len(patch.Operations) != MaxPatchOperations {
 		t.Fatalf("%d operations: %v", MaxPatchOperations, err)
 	}
-	_, err = ParsePatch(User, body(MaxPatchOperations + 1))
+	_, err = ParsePatch(User, body(MaxPatchOperations+1))
 	wantError(t, err, 413, "")
 	_, err = ParsePatch(User, []byte(`{"schemas":[]}`))
 	wantError(t, err, 400, TypeInvalidSyntax)

@@ -3,6 +3,8 @@ package scim
 import (
 	"slices"
 	"strings"
+
+	"rservice.dev/scim-operator/api/customfields"
 )
 
 // Limits of the parameters attributes and excludedAttributes.
@@ -89,7 +91,7 @@ func (c *choice) add(rt *ResourceType, path string) {
 		c.part(found.container).whole = true
 	case found.attr == nil:
 		path = lowerASCII(found.dynamic)
-		if urn, rest, ok := splitCustomFields(path); ok && reservedField(rest) {
+		if urn, rest, ok := splitCustomFields(path); ok && customfields.IsReserved(rest) {
 			path = urn // the list of all fields
 		}
 		c.paths = append(c.paths, path)
