@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,6 +16,9 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
 )
 
 const (
@@ -26,7 +30,7 @@ const (
 type authority struct {
 	dir  string
 	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+	key  crypto.PrivateKey
 }
 
 // keyPair is a PEM certificate with its PEM key.
@@ -80,25 +84,20 @@ func loadAuthority(dir string) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the CA: %w", err)
 	}
-	certBlock, _ := pem.Decode(certPEM)
-	keyBlock, _ := pem.Decode(keyPEM)
-	if certBlock == nil || keyBlock == nil {
-		return nil, fmt.Errorf("ca.crt or ca.key in %s is not PEM: delete both to have them made again", dir)
-	}
-	cert, err := x509.ParseCertificate(certBlock.Bytes)
+	certs, err := cert.ParseCertsPEM(certPEM)
 	if err != nil {
-		return nil, fmt.Errorf("parsing %s/ca.crt, delete it to have it made again: %w", dir, err)
+		return nil, fmt.Errorf("parsing %s/ca.crt, delete it and ca.key to have both made again: %w", dir, err)
 	}
-	key, err := x509.ParseECPrivateKey(keyBlock.Bytes)
+	key, err := keyutil.ParsePrivateKeyPEM(keyPEM)
 	if err != nil {
-		return nil, fmt.Errorf("parsing %s/ca.key, delete it to have it made again: %w", dir, err)
+		return nil, fmt.Errorf("parsing %s/ca.key, delete it and ca.crt to have both made again: %w", dir, err)
 	}
-	return &authority{dir: dir, cert: cert, key: key}, nil
+	return &authority{dir: dir, cert: certs[0], key: key}, nil
 }
 
 // certPEM returns the CA's own certificate.
 func (a *authority) certPEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
+	return encodeCert(a.cert.Raw)
 }
 
 // issueClient returns a certificate that authenticates a Kubernetes user of these groups.
@@ -163,11 +162,11 @@ func ensureSigningKey(path string) error {
 	if err != nil {
 		return err
 	}
-	pair, err := encode(nil, key)
+	text, err := keyutil.MarshalPrivateKeyToPEM(key)
 	if err != nil {
-		return err
+		return fmt.Errorf("encoding a key: %w", err)
 	}
-	if err := os.WriteFile(path, pair.key, 0o600); err != nil {
+	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return fmt.Errorf("writing the service accounts' key: %w", err)
 	}
 	return nil
@@ -195,12 +194,13 @@ func newTemplate(name string, validity time.Duration) (*x509.Certificate, error)
 }
 
 func encode(der []byte, key *ecdsa.PrivateKey) (keyPair, error) {
-	keyDER, err := x509.MarshalECPrivateKey(key)
+	text, err := keyutil.MarshalPrivateKeyToPEM(key)
 	if err != nil {
 		return keyPair{}, fmt.Errorf("encoding a key: %w", err)
 	}
-	return keyPair{
-		cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		key:  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}),
-	}, nil
+	return keyPair{cert: encodeCert(der), key: text}, nil
+}
+
+func encodeCert(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: der})
 }
