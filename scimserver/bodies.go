@@ -52,14 +52,14 @@ func refuseLarge(r *http.Request, limit int64) error {
 	return tooLarge
 }
 
-// arrived is a body that is in memory as a whole.
-type arrived struct {
+// bodyInMemory is a body that has arrived as a whole.
+type bodyInMemory struct {
 	*bytes.Reader
 	body []byte
 }
 
 // Close implements io.Closer.
-func (arrived) Close() error { return nil }
+func (bodyInMemory) Close() error { return nil }
 
 // inMemory bounds the large bodies that arrive, and what they become, at the same time. Each waits a moment for room:
 // first for its bytes, and when these are there for what its values take when they are decoded, which may be fifty
@@ -89,7 +89,7 @@ func (s *Server) inMemory(rt route, next handler) handler {
 			}
 			defer free()
 		}
-		r.Body = arrived{bytes.NewReader(body), body}
+		r.Body = bodyInMemory{bytes.NewReader(body), body}
 		return next(r)
 	}
 }
@@ -136,7 +136,7 @@ func readOn(body []byte, from io.Reader, size int64) ([]byte, error) {
 // readBody reads the whole body. capBody has bounded it, and the server's read
 // timeout bounds the time.
 func readBody(r *http.Request) ([]byte, error) {
-	if here, ok := r.Body.(arrived); ok {
+	if here, ok := r.Body.(bodyInMemory); ok {
 		return here.body, nil
 	}
 	body, err := io.ReadAll(r.Body)

@@ -39,16 +39,16 @@ func newSpace(inner cache.Cache, namespace string, scheme *runtime.Scheme, log l
 	return &space{Cache: inner, namespace: namespace, scheme: scheme, log: log, informers: make(map[schema.GroupVersionKind]cache.Informer)}
 }
 
-// unread is the error of a read of what is not known yet. To others it is an API server that is away for now.
-type unread struct{ *apierrors.StatusError }
+// unreadError is the error of a read of what is not known yet. To others it is an API server that is away for now.
+type unreadError struct{ *apierrors.StatusError }
 
 // IsUnread reports whether an error says that the namespace is not known yet, as in the first moments of a start.
 func IsUnread(err error) bool {
-	_, is := errors.AsType[unread](err)
+	_, is := errors.AsType[unreadError](err)
 	return is
 }
 
-// check returns an unread if the objects of a kind, or of a kind's list, are not known yet.
+// check returns an unreadError if the objects of a kind, or of a kind's list, are not known yet.
 func (s *space) check(of runtime.Object) error {
 	gvk, err := apiutil.GVKForObject(of, s.scheme)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *space) check(of runtime.Object) error {
 	if informer == nil || informer.HasSynced() {
 		return nil // the cache itself says that nobody asked for it
 	}
-	return unread{apierrors.NewServiceUnavailable(fmt.Sprintf("kind %s of namespace %s has not been read yet", gvk.Kind, s.namespace))}
+	return unreadError{apierrors.NewServiceUnavailable(fmt.Sprintf("kind %s of namespace %s has not been read yet", gvk.Kind, s.namespace))}
 }
 
 // Get implements client.Reader.

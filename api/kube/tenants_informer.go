@@ -35,7 +35,7 @@ func (i *tenantsInformer) AddEventHandlerWithOptions(
 	h toolscache.ResourceEventHandler, o toolscache.HandlerOptions,
 ) (toolscache.ResourceEventHandlerRegistration, error) {
 	r := &tenantsRegistration{informer: i, parts: make(map[string]toolscache.ResourceEventHandlerRegistration, len(i.parts))}
-	one := &oneByOne{handler: h}
+	one := &serialHandler{handler: h}
 	for namespace, part := range i.parts {
 		err := i.tenants.spaces[namespace].onceComplete(func() error { return r.add(namespace, part, one, o) })
 		if err != nil {
@@ -76,7 +76,7 @@ func (i *tenantsInformer) HasSynced() bool {
 
 // HasSyncedChecker implements cache.Informer.
 func (i *tenantsInformer) HasSyncedChecker() toolscache.DoneChecker {
-	return &polled{name: "an informer of several namespaces", done: i.HasSynced, ended: i.IsStopped}
+	return &polledCondition{name: "an informer of several namespaces", done: i.HasSynced, ended: i.IsStopped}
 }
 
 // IsStopped implements cache.Informer.
@@ -138,38 +138,38 @@ func (r *tenantsRegistration) HasSynced() bool {
 
 // HasSyncedChecker implements toolscache.ResourceEventHandlerRegistration.
 func (r *tenantsRegistration) HasSyncedChecker() toolscache.DoneChecker {
-	return &polled{name: "a handler of several namespaces", done: r.HasSynced, ended: r.informer.IsStopped}
+	return &polledCondition{name: "a handler of several namespaces", done: r.HasSynced, ended: r.informer.IsStopped}
 }
 
-// oneByOne gives a handler the events of several informers one by one, as a handler of one informer gets them.
-type oneByOne struct {
+// serialHandler gives a handler the events of several informers one by one, as a handler of one informer gets them.
+type serialHandler struct {
 	mu      sync.Mutex
 	handler toolscache.ResourceEventHandler
 }
 
 // OnAdd implements toolscache.ResourceEventHandler.
-func (h *oneByOne) OnAdd(obj any, initial bool) {
+func (h *serialHandler) OnAdd(obj any, initial bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.handler.OnAdd(obj, initial)
 }
 
 // OnUpdate implements toolscache.ResourceEventHandler.
-func (h *oneByOne) OnUpdate(before, obj any) {
+func (h *serialHandler) OnUpdate(before, obj any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.handler.OnUpdate(before, obj)
 }
 
 // OnDelete implements toolscache.ResourceEventHandler.
-func (h *oneByOne) OnDelete(obj any) {
+func (h *serialHandler) OnDelete(obj any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.handler.OnDelete(obj)
 }
 
-// polled is a toolscache.DoneChecker of a condition that nobody tells of.
-type polled struct {
+// polledCondition is a toolscache.DoneChecker of a condition that nobody tells of.
+type polledCondition struct {
 	name        string
 	done, ended func() bool
 	once        sync.Once
@@ -177,10 +177,10 @@ type polled struct {
 }
 
 // Name implements toolscache.DoneChecker.
-func (p *polled) Name() string { return p.name }
+func (p *polledCondition) Name() string { return p.name }
 
 // Done implements toolscache.DoneChecker.
-func (p *polled) Done() <-chan struct{} {
+func (p *polledCondition) Done() <-chan struct{} {
 	p.once.Do(func() {
 		p.closed = make(chan struct{})
 		go func() {

@@ -53,7 +53,7 @@ func (c connection) write(path string) error {
 // waitConnected waits until the sample endpoint has a token, the SCIM server accepts it and rules are checked. It waits as
 // long as the programs run, whose end ends ctx, and says what for: with tens of thousands of users a start takes minutes.
 func (r *runner) waitConnected(ctx context.Context) (connection, error) {
-	waiting := waiting{began: time.Now()}
+	waiting := waitNotice{began: time.Now()}
 	for {
 		conn, err := r.tryConnect(ctx)
 		if err == nil {
@@ -70,14 +70,14 @@ func (r *runner) waitConnected(ctx context.Context) (connection, error) {
 	}
 }
 
-// waiting decides when to say what is waited for.
-type waiting struct {
+// waitNotice decides when to say what is waited for.
+type waitNotice struct {
 	began, said time.Time
 	told        string
 }
 
 // due reports whether the problem is to be told now: after a while, when it is another one, and from time to time.
-func (w *waiting) due(now time.Time, problem string) (waited time.Duration, due bool) {
+func (w *waitNotice) due(now time.Time, problem string) (waited time.Duration, due bool) {
 	waited = now.Sub(w.began)
 	if waited < waitingAfter || problem == w.told && now.Sub(w.said) < waitingEvery {
 		return waited, false

@@ -174,7 +174,7 @@ func TestTheWebhookOfTheConfigurationIsCalledOnThisMachine(t *testing.T) {
 
 func TestALongStartSaysWhatItWaitsFor(t *testing.T) {
 	began := time.Now()
-	w := waiting{began: began}
+	w := waitNotice{began: began}
 	var told []string
 	for second := range 40 {
 		problem := "there is no endpoint"

@@ -9,7 +9,6 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,6 +24,19 @@ const (
 	claimUserName    claimKind = "username"
 	claimDisplayName claimKind = "displayname"
 )
+
+// uniqueName is a name that only one resource of a tenant may have.
+type uniqueName struct {
+	kind          claimKind
+	tenant, value string
+}
+
+// claimant is who wants a claim.
+type claimant struct {
+	id string
+	// begun is what is written of the resource already, as beginning says it, "" for nothing.
+	begun string
+}
 
 // claimPoll is how often a request looks whether another one, which holds the
 // claim that it wants, has finished.
@@ -88,30 +100,30 @@ type claims struct {
 	timing timing
 }
 
-// name is the name of the Lease with which a tenant claims a value.
-func (c claims) name(ctx context.Context, kind claimKind, tenant, value string) (string, error) {
-	salt, err := c.salts.Of(ctx, tenant)
+// leaseName is the name of the Lease that claims a name.
+func (c claims) leaseName(ctx context.Context, name uniqueName) (string, error) {
+	salt, err := c.salts.Of(ctx, name.tenant)
 	if err != nil {
 		return "", err
 	}
-	return claimName(salt, kind, value), nil
+	return claimName(salt, name.kind, name.value), nil
 }
 
-// acquire makes id the holder of the name, or leaves it to the id that an interrupted
-// request has begun the same with. It returns errTaken when another resource has the name. While another request holds the claim without its resource
-// to show for it, acquire waits until that is decided: the resource appears, or
-// the lease runs out and acquire takes it over.
-func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id, begun string) (*claim, error) {
-	name, err := c.name(ctx, kind, tenant, value)
+// acquire makes the claimant the holder of the name, or leaves it to the id that an interrupted request has begun the
+// same with. It returns errTaken when another resource has the name. While another request holds the claim without its
+// resource to show for it, acquire waits until that is decided: the resource appears, or the lease runs out and acquire
+// takes it over.
+func (c claims) acquire(ctx context.Context, name uniqueName, by claimant) (*claim, error) {
+	leaseName, err := c.leaseName(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	lease := c.newLease(kind, tenant, name, id)
-	noteBegun(lease, begun)
+	lease := c.newLease(name.kind, name.tenant, leaseName, by.id)
+	noteBegun(lease, by.begun)
 	err = c.client.Create(ctx, lease, client.DisableReadYourWritesConsistency)
 	if err == nil {
-		return &claim{lease: lease, renewed: now, begun: begun}, nil
+		return &claim{lease: lease, renewed: now, begun: by.begun}, nil
 	}
 	if !apierrors.IsAlreadyExists(err) {
 		return nil, fmt.Errorf("create claim: %w", err)
@@ -121,9 +133,9 @@ func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id, 
 	var since time.Time
 	for {
 		held := &coordinationv1.Lease{}
-		err := c.live.Get(ctx, types.NamespacedName{Namespace: tenant, Name: name}, held)
+		err := c.live.Get(ctx, key(name.tenant, leaseName), held)
 		if apierrors.IsNotFound(err) {
-			return c.acquire(ctx, kind, tenant, value, id, begun)
+			return c.acquire(ctx, name, by)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read claim: %w", err)
@@ -131,7 +143,7 @@ func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id, 
 		if held.ResourceVersion != watched {
 			watched, since = held.ResourceVersion, time.Now()
 		}
-		state, err := c.holderState(ctx, kind, tenant, held, id, time.Since(since))
+		state, err := c.holderState(ctx, name.kind, held, by.id, time.Since(since))
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +151,7 @@ func (c claims) acquire(ctx context.Context, kind claimKind, tenant, value, id, 
 		case holderOwns:
 			return nil, errTaken
 		case holderGone:
-			got, err := c.takeOver(ctx, kind, tenant, held, id, begun)
+			got, err := c.takeOver(ctx, name.kind, held, by)
 			if got != nil || err != nil {
 				return got, err
 			}
@@ -165,13 +177,13 @@ const (
 // holderState finds out whether a claim still stands for something. unchanged is
 // how long the lease has been seen as it is, by this process's own clock.
 func (c claims) holderState(
-	ctx context.Context, kind claimKind, tenant string, lease *coordinationv1.Lease, id string, unchanged time.Duration,
+	ctx context.Context, kind claimKind, lease *coordinationv1.Lease, id string, unchanged time.Duration,
 ) (holderState, error) {
 	holder := holderOf(lease)
 	if holder == id {
 		return holderGone, nil // a claim of our own, from an earlier try
 	}
-	claimed, deleting, err := c.holderClaim(ctx, kind, tenant, holder)
+	claimed, deleting, err := c.holderClaim(ctx, kind, lease.Namespace, holder)
 	switch {
 	case err != nil:
 		return holderPending, err
@@ -192,14 +204,13 @@ func (c claims) holderClaim(ctx context.Context, kind claimKind, tenant, holder 
 	if holder == "" {
 		return "", false, nil
 	}
-	key := types.NamespacedName{Namespace: tenant, Name: holder}
 	obj := kind.newHolder()
-	if err := c.live.Get(ctx, key, obj); apierrors.IsNotFound(err) {
+	if err := c.live.Get(ctx, key(tenant, holder), obj); apierrors.IsNotFound(err) {
 		return "", false, nil
 	} else if err != nil {
 		return "", false, fmt.Errorf("read the holder of a claim: %w", err)
 	}
-	claimed, err = c.name(ctx, kind, tenant, claimedName(obj))
+	claimed, err = c.leaseName(ctx, uniqueName{kind, tenant, claimedName(obj)})
 	return claimed, obj.GetDeletionTimestamp() != nil, err
 }
 
@@ -230,20 +241,18 @@ func claimedName(obj client.Object) string {
 	return ""
 }
 
-// takeOver makes id the holder of a claim that stands for nothing. It returns
+// takeOver makes the claimant the holder of a claim that stands for nothing. It returns
 // nil when somebody else was faster. When the old holder has come to life after
 // all, the claim goes back to it and the name is taken. If the old holder is a group of
 // which the same has been begun, it stays the holder.
-func (c claims) takeOver(
-	ctx context.Context, kind claimKind, tenant string, held *coordinationv1.Lease, id, begun string,
-) (*claim, error) {
-	old := holderOf(held)
+func (c claims) takeOver(ctx context.Context, kind claimKind, held *coordinationv1.Lease, by claimant) (*claim, error) {
+	old, id := holderOf(held), by.id
 	now := time.Now()
-	goesOn := goesOn(held, begun)
+	goesOn := goesOn(held, by.begun)
 	if goesOn {
 		id = old
 	}
-	noteBegun(held, begun)
+	noteBegun(held, by.begun)
 	held.Spec.HolderIdentity = &id
 	held.Spec.AcquireTime = new(metav1.NowMicro())
 	held.Spec.RenewTime = held.Spec.AcquireTime
@@ -254,14 +263,14 @@ func (c claims) takeOver(
 		return nil, fmt.Errorf("take over claim: %w", err)
 	}
 	if old == "" || old == id && !goesOn {
-		return &claim{lease: held, renewed: now, shared: old == id, begun: begun}, nil
+		return &claim{lease: held, renewed: now, shared: old == id, begun: by.begun}, nil
 	}
-	claimed, deleting, err := c.holderClaim(ctx, kind, tenant, old)
+	claimed, deleting, err := c.holderClaim(ctx, kind, held.Namespace, old)
 	if err != nil {
 		return nil, err
 	}
 	if deleting || claimed != held.Name {
-		return &claim{lease: held, renewed: now, begun: begun}, nil
+		return &claim{lease: held, renewed: now, begun: by.begun}, nil
 	}
 	if goesOn {
 		return nil, errTaken
@@ -289,13 +298,13 @@ func (c claims) renew(ctx context.Context, held *claim) error {
 }
 
 // heldBy returns the claim on a name as it is now if id holds it, and nil if not.
-func (c claims) heldBy(ctx context.Context, kind claimKind, tenant, value, id string) (*coordinationv1.Lease, error) {
-	name, err := c.name(ctx, kind, tenant, value)
+func (c claims) heldBy(ctx context.Context, name uniqueName, id string) (*coordinationv1.Lease, error) {
+	leaseName, err := c.leaseName(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	lease := &coordinationv1.Lease{}
-	if err := c.live.Get(ctx, types.NamespacedName{Namespace: tenant, Name: name}, lease); apierrors.IsNotFound(err) {
+	if err := c.live.Get(ctx, key(name.tenant, leaseName), lease); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("read claim: %w", err)

@@ -14,29 +14,28 @@ import (
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-// claim takes the claim on a name. The index is asked too: should somebody have
-// deleted a claim by hand, the name is still not given twice. begun is as for acquire, which
-// may find another id for it.
-func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id, begun string) (*claim, error) {
+// takeClaim takes the claim on a name; of what is begun already acquire may find another id. The index is asked, too: should
+// somebody have deleted a claim by hand, the name is still not given twice.
+func (s *Store) takeClaim(ctx context.Context, name uniqueName, by claimant) (*claim, error) {
 	rt := scim.User
-	if kind == claimDisplayName {
+	if name.kind == claimDisplayName {
 		rt = scim.Group
 	}
-	held, err := s.claims.acquire(ctx, kind, tenant, name, id, begun)
+	held, err := s.claims.acquire(ctx, name, by)
 	if errors.Is(err, errTaken) {
-		return nil, kind.taken()
+		return nil, name.kind.taken()
 	}
 	if err != nil {
 		return nil, err
 	}
-	ids, err := s.idsBy(ctx, tenant, rt, indexName, fold.String(name))
+	ids, err := s.idsBy(ctx, name.tenant, rt, indexName, fold.String(name.value))
 	if err != nil {
 		return nil, err
 	}
 	for _, other := range ids {
 		if other != holderOf(held.lease) {
 			s.giveUp(ctx, held)
-			return nil, kind.taken()
+			return nil, name.kind.taken()
 		}
 	}
 	return held, nil
@@ -45,12 +44,12 @@ func (s *Store) claim(ctx context.Context, kind claimKind, tenant, name, id, beg
 // moveClaim takes the claim on a new name. It also returns the one on the old name, as
 // it is before the object has the new one, to be removed after that: should another
 // request rename the object back meanwhile, it takes that claim anew, and it stays.
-func (s *Store) moveClaim(ctx context.Context, kind claimKind, tenant, from, to, id string) (*coordinationv1.Lease, *claim, error) {
-	old, err := s.claims.heldBy(ctx, kind, tenant, from, id)
+func (s *Store) moveClaim(ctx context.Context, from uniqueName, to, id string) (*coordinationv1.Lease, *claim, error) {
+	old, err := s.claims.heldBy(ctx, from, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	held, err := s.claim(ctx, kind, tenant, to, id, "")
+	held, err := s.takeClaim(ctx, uniqueName{from.kind, from.tenant, to}, claimant{id: id})
 	return old, held, err
 }
 
@@ -116,12 +115,12 @@ func (s *Store) removeLogged(ctx context.Context, lease *coordinationv1.Lease) {
 }
 
 // releaseDeleted releases the claim of a resource that has just been deleted.
-func (s *Store) releaseDeleted(ctx context.Context, kind claimKind, tenant, name, id string) {
+func (s *Store) releaseDeleted(ctx context.Context, name uniqueName, id string) {
 	readCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite)
 	defer cancel()
-	lease, err := s.claims.heldBy(readCtx, kind, tenant, name, id)
+	lease, err := s.claims.heldBy(readCtx, name, id)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "The claim of a deleted resource was not released; the sweeper will remove it", "kind", kind, "holder", id)
+		log.FromContext(ctx).Error(err, "The claim of a deleted resource was not released; the sweeper will remove it", "kind", name.kind, "holder", id)
 		return
 	}
 	s.removeLogged(ctx, lease)

@@ -37,7 +37,7 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 	if err != nil {
 		return nil, err
 	}
-	held, err := s.claim(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id, beginning(added))
+	held, err := s.takeClaim(ctx, uniqueName{claimDisplayName, tenant, group.Spec.DisplayName}, claimant{id, beginning(added)})
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +257,7 @@ func (s *Store) compareGroup(
 func (s *Store) carryOut(ctx context.Context, group *v1alpha1.ScimGroup, writes *groupWrites) (int64, error) {
 	if writes.renamed() {
 		var err error
-		writes.oldClaim, writes.held, err = s.moveClaim(ctx, claimDisplayName, group.Namespace, writes.oldName, writes.spec.DisplayName, group.Name)
+		writes.oldClaim, writes.held, err = s.moveClaim(ctx, uniqueName{claimDisplayName, group.Namespace, writes.oldName}, writes.spec.DisplayName, group.Name)
 		if err != nil {
 			return 0, err
 		}
@@ -323,7 +323,7 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 			return fmt.Errorf("delete: %w", err)
 		}
 		s.groups.order.remove(tenant, id)
-		s.releaseDeleted(ctx, claimDisplayName, tenant, group.Spec.DisplayName, id)
+		s.releaseDeleted(ctx, uniqueName{claimDisplayName, tenant, group.Spec.DisplayName}, id)
 		if _, err := s.writeMembers(ctx, tenant, id, membership{remove: state.members}, nil); err != nil {
 			log.FromContext(ctx).Error(err, "Members still mention a deleted group; the sweeper will clean up", "group", id)
 		}

@@ -208,7 +208,7 @@ func (s *Store) askClaim(ctx context.Context, tenant string, rt *scim.ResourceTy
 	if rt == scim.Group {
 		kind = claimDisplayName
 	}
-	claimed, err := s.claims.name(ctx, kind, tenant, name)
+	claimed, err := s.claims.leaseName(ctx, uniqueName{kind, tenant, name})
 	if err != nil {
 		return nil, err
 	}

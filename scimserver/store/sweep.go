@@ -155,11 +155,11 @@ func (w *Sweeper) stale(ctx context.Context, lease *coordinationv1.Lease) (bool,
 	if err != nil {
 		return false, err
 	}
-	claimed, err := w.store.claims.name(ctx, kind, lease.Namespace, claimedName(holder))
+	claimed, err := w.store.claims.leaseName(ctx, uniqueName{kind, lease.Namespace, claimedName(holder)})
 	if err != nil || (found && claimed == lease.Name) {
 		return false, err
 	}
-	state, err := w.store.claims.holderState(ctx, kind, lease.Namespace, lease, "", 0)
+	state, err := w.store.claims.holderState(ctx, kind, lease, "", 0)
 	return state == holderGone, err
 }
 
@@ -209,7 +209,7 @@ func (w *Sweeper) sweepObject(
 func (w *Sweeper) restore(
 	ctx context.Context, claims *liveClaims, kind claimKind, obj client.Object, name string, result *SweepResult,
 ) error {
-	claimed, err := w.store.claims.name(ctx, kind, obj.GetNamespace(), name)
+	claimed, err := w.store.claims.leaseName(ctx, uniqueName{kind, obj.GetNamespace(), name})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (s *Store) createUser(ctx context.Context, tenant string, r scim.Resource) 
 	user.Spec.ProvisionedAt = v1alpha1.NewTimestamp(time.Now())
 	user.Spec.LastModified = user.Spec.ProvisionedAt
 	stampRequest(ctx, user)
-	held, err := s.claim(ctx, claimUserName, tenant, user.Spec.UserName, id, "")
+	held, err := s.takeClaim(ctx, uniqueName{claimUserName, tenant, user.Spec.UserName}, claimant{id: id})
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (s *Store) writeUser(ctx context.Context, user *v1alpha1.ScimUser, oldName 
 	writeCtx := ctx
 	if !fold.Equal(oldName, name) {
 		var err error
-		if old, held, err = s.moveClaim(ctx, claimUserName, tenant, oldName, name, id); err != nil {
+		if old, held, err = s.moveClaim(ctx, uniqueName{claimUserName, tenant, oldName}, name, id); err != nil {
 			return err
 		}
 		var cancel context.CancelFunc
@@ -163,7 +163,7 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 			return err
 		}
 		s.users.order.remove(tenant, id)
-		s.releaseDeleted(ctx, claimUserName, tenant, user.Spec.UserName, id)
+		s.releaseDeleted(ctx, uniqueName{claimUserName, tenant, user.Spec.UserName}, id)
 		if len(user.Spec.Groups) > 0 {
 			s.touchGroups(ctx, tenant, user.Spec.Groups, id, s.revisionOfDeletion(ctx, tenant, id))
 		}

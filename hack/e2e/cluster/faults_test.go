@@ -153,7 +153,7 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 			Eventually(func(g Gomega) { acme.token = acme.readToken(ctx, g); g.Expect(acme.token).NotTo(Equal(before)) }).Should(Succeed())
 			for _, token := range []string{acme.token, before} {
 				Eventually(func() (int, error) {
-					got, err := acme.sendWith(ctx, token, http.MethodGet, "/Users?count=0", "")
+					got, err := acme.with(token).send(ctx, http.MethodGet, "/Users?count=0", "")
 					return got.status, err
 				}).Should(Equal(http.StatusOK))
 			}

@@ -76,17 +76,20 @@ type answer struct {
 	body   map[string]any
 }
 
-// send makes a SCIM request through the ingress.
-func (t *tenant) send(ctx context.Context, method, path, body string) (answer, error) {
-	return t.sendWith(ctx, t.token, method, path, body)
+// with returns the tenant as a client with another token sees it.
+func (t *tenant) with(token string) *tenant {
+	other := *t
+	other.token = token
+	return &other
 }
 
-func (t *tenant) sendWith(ctx context.Context, token, method, path, body string) (answer, error) {
+// send makes a SCIM request through the ingress.
+func (t *tenant) send(ctx context.Context, method, path, body string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, baseURL+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
-	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Authorization", "Bearer "+t.token)
 	if body != "" {
 		request.Header.Set("Content-Type", "application/scim+json")
 	}

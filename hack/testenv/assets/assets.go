@@ -93,12 +93,12 @@ func (s *set) ensure(ctx context.Context, log io.Writer) (string, error) {
 		return "", err
 	}
 	source := filepath.Join(root, s.source)
-	version, stamp, err := inspect(source, s.module)
+	pinned, err := inspect(source, s.module)
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(root, "bin", s.name, version)
-	if isBuilt(dir, stamp) {
+	dir := filepath.Join(root, "bin", s.name, pinned.version)
+	if isBuilt(dir, pinned.stamp) {
 		return dir, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -109,10 +109,10 @@ func (s *set) ensure(ctx context.Context, log io.Writer) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	if isBuilt(dir, stamp) { // by the process that held the lock
+	if isBuilt(dir, pinned.stamp) { // by the process that held the lock
 		return dir, nil
 	}
-	return dir, s.build(ctx, source, dir, version, stamp, log)
+	return dir, s.build(ctx, source, dir, pinned, log)
 }
 
 // RepositoryRoot returns the folder of the main module's go.mod, looked for from the working directory upwards.
@@ -153,27 +153,35 @@ func checkOwn(dir string) error {
 		DirEnv, dir, strings.Join(missing, ", "), DirEnv)
 }
 
-// inspect returns the version of module that source requires, and a digest of all versions it pins.
-func inspect(source, module string) (version, stamp string, err error) {
+// pins are what a folder of programs is built from.
+type pins struct {
+	// version is that of the module that the set is about.
+	version string
+	// stamp is a digest of the versions of all modules.
+	stamp string
+}
+
+// inspect returns what source pins; it has to require module.
+func inspect(source, module string) (pins, error) {
 	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
-		return "", "", fmt.Errorf("reading the pinned versions: %w", err)
+		return pins{}, fmt.Errorf("reading the pinned versions: %w", err)
 	}
 	sum, err := os.ReadFile(filepath.Join(source, "go.sum"))
 	if err != nil {
-		return "", "", fmt.Errorf("reading the pinned versions: %w", err)
+		return pins{}, fmt.Errorf("reading the pinned versions: %w", err)
 	}
 	file, err := modfile.Parse(filepath.Join(source, "go.mod"), mod, nil)
 	if err != nil {
-		return "", "", fmt.Errorf("reading the pinned versions: %w", err)
+		return pins{}, fmt.Errorf("reading the pinned versions: %w", err)
 	}
 	for _, require := range file.Require {
 		if require.Mod.Path == module {
 			digest := sha256.Sum256(append(mod, sum...))
-			return require.Mod.Version, hex.EncodeToString(digest[:]), nil
+			return pins{require.Mod.Version, hex.EncodeToString(digest[:])}, nil
 		}
 	}
-	return "", "", fmt.Errorf("%s does not require %s", filepath.Join(source, "go.mod"), module)
+	return pins{}, fmt.Errorf("%s does not require %s", filepath.Join(source, "go.mod"), module)
 }
 
 func isBuilt(dir, stamp string) bool {
@@ -210,14 +218,14 @@ func lock(ctx context.Context, path string, log io.Writer) (unlock func(), err e
 }
 
 // build compiles every program under a temporary name and renames it, so that nobody ever runs half a file.
-func (s *set) build(ctx context.Context, source, dir, version, stamp string, log io.Writer) error {
-	fmt.Fprintf(log, "%s: building %s %s from source, once: up to %s on two cores\n", s.name, s.module, version, s.cold())
+func (s *set) build(ctx context.Context, source, dir string, pinned pins, log io.Writer) error {
+	fmt.Fprintf(log, "%s: building %s %s from source, once: up to %s on two cores\n", s.name, s.module, pinned.version, s.cold())
 	start := time.Now()
 	for i, b := range s.binaries {
 		fmt.Fprintf(log, "%s: building %s (%d of %d, about %s with empty caches)\n", s.name, b.name, i+1, len(s.binaries), b.cold)
 		began := time.Now()
 		target := filepath.Join(dir, b.name)
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", s.ldflags(version),
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", s.ldflags(pinned.version),
 			"-o", target+".new", b.pkg)
 		cmd.Dir = source
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
@@ -230,7 +238,7 @@ func (s *set) build(ctx context.Context, source, dir, version, stamp string, log
 		}
 		fmt.Fprintf(log, "%s: built %s in %s\n", s.name, b.name, time.Since(began).Round(time.Second))
 	}
-	if err := os.WriteFile(filepath.Join(dir, stampFile), []byte(stamp), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, stampFile), []byte(pinned.stamp), 0o644); err != nil {
 		return fmt.Errorf("finishing %s: %w", dir, err)
 	}
 	fmt.Fprintf(log, "%s: ready in %s after %s\n", s.name, dir, time.Since(start).Round(time.Second))

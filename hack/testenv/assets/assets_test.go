@@ -53,11 +53,11 @@ func TestVersionAndStampFollowTheModuleFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		version, stamp, err := inspect(dir, controlPlane.module)
+		got, err := inspect(dir, controlPlane.module)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return version, stamp
+		return got.version, got.stamp
 	}
 	version, stamp := write("v1.37.2", "a")
 	if version != "v1.37.2" {

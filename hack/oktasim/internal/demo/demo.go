@@ -49,7 +49,7 @@ func New(kubeconfig, namespace string, wait time.Duration, out io.Writer) (*Demo
 
 // Verify waits until every expectation is met, or for Wait none more is, and puts the
 // outcome of each into the report.
-func (d *Demo) Verify(ctx context.Context, rep *report.Report, s *sim.Sim, failing sim.Failing) error {
+func (d *Demo) Verify(ctx context.Context, rep *report.Report, s *sim.Sim, failing sim.FailingResources) error {
 	giveUp, most := time.Now().Add(d.Wait), 0
 	for {
 		cluster, err := patiently(ctx, d, func() (*cluster, error) { return d.read(ctx) })

@@ -25,7 +25,7 @@ func countMet(outcomes []outcome) int {
 }
 
 // judge compares the cluster with what the simulation should have led to.
-func judge(c *cluster, s *sim.Sim, failing sim.Failing) []outcome {
+func judge(c *cluster, s *sim.Sim, failing sim.FailingResources) []outcome {
 	var out []outcome
 	groups := s.AllGroups()
 	for _, u := range s.AllUsers() {

@@ -18,14 +18,14 @@ func ready(status metav1.ConditionStatus, reason string) []metav1.Condition {
 }
 
 // simulated is a run with an active member of Engineering, an inactive user, and a group of no organization.
-func simulated() (*sim.Sim, sim.Failing) {
+func simulated() (*sim.Sim, sim.FailingResources) {
 	cfg := sim.Config{Users: 2, Groups: 2, Modes: []sim.Mode{sim.ModePut}, Workers: 1, Organizations: []string{"Engineering"}}
 	s := sim.New(cfg, okta.New("http://scim.example", "t", nil, 0), &report.Report{}, &report.Progress{})
 	app := s.Apps[0]
 	app.Users[0].ID, app.Users[1].ID, app.Users[1].Active = "u0", "u1", false
 	app.Groups[0].ID, app.Groups[1].ID = "g0", "g1"
 	app.Groups[0].Members = app.Users[:1]
-	return s, sim.Failing{UserID: "badge", GroupID: "orphan"}
+	return s, sim.FailingResources{UserID: "badge", GroupID: "orphan"}
 }
 
 // settled is the cluster that the run should lead to.

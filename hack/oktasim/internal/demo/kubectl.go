@@ -17,7 +17,7 @@ import (
 const conditions = `jsonpath={range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{"\n"}{end}`
 
 // Show prints what an administrator looks at, with the commands that show it.
-func (d *Demo) Show(ctx context.Context, failing sim.Failing) error {
+func (d *Demo) Show(ctx context.Context, failing sim.FailingResources) error {
 	kubectl, err := findKubectl()
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"rservice.dev/scim-operator/hack/oktasim/internal/report"
 )
 
-// Failing names resources that the server accepts and that no mapping can do anything with.
-type Failing struct {
+// FailingResources names resources that the server accepts and that no mapping can do anything with.
+type FailingResources struct {
 	// UserID is a user without any e-mail address and without a name.
 	UserID string
 	// GroupID is a group that no Organization has the name of.
@@ -18,13 +18,13 @@ type Failing struct {
 }
 
 // Provoke pushes a user and a group whose mapping has to fail. SCIM itself has to accept both.
-func (s *Sim) Provoke(ctx context.Context) (Failing, error) {
+func (s *Sim) Provoke(ctx context.Context) (FailingResources, error) {
 	user := map[string]any{
 		"schemas": []string{okta.UserURN}, "userName": "badge-" + s.Run, "externalId": "00u" + rand.Text()[:17],
 		"active": true, "password": rand.Text()[:8], "groups": []any{},
 	}
 	group := map[string]any{"schemas": []string{okta.GroupURN}, "displayName": "No organization (" + s.Run + ")", "members": []any{}}
-	var out Failing
+	var out FailingResources
 	requests := []struct {
 		path, unique string
 		body         map[string]any
