@@ -99,9 +99,10 @@ bench: ## Measure the protocol and the rule engine in memory, then the SCIM serv
 	go run ./hack/bench $(BENCHARGS)
 
 .PHONY: generate
-generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions and the RBAC role.
+generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions, the RBAC role and the README's picture.
 	$(CONTROLLER_GEN) object crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	$(CONTROLLER_GEN) rbac:roleName=scim-operator paths=./controllers/... paths=./scimserver/... output:rbac:dir=config/rbac
+	go run ./hack/flow hack/flow/flow.txt hack/flow/flow.svg
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code and its imports.

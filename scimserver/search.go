@@ -263,8 +263,8 @@ func (c *cursors) around(page store.Page) (previous, next string) {
 	return previous, next
 }
 
-// cursorKey derives from a token the key of cursors made for who has it. All replicas
-// can, and nobody without the token.
+// cursorKey is what stands for a token where cursors are sealed, so that no request carries the token itself. All replicas
+// have it, and nobody without the token; package scim derives the key from it.
 func cursorKey(token []byte) []byte {
 	sum := sha256.Sum256(append([]byte("SCIM cursor key\x00"), token...))
 	return sum[:]

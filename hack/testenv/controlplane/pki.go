@@ -86,11 +86,11 @@ func loadAuthority(dir string) (*authority, error) {
 	}
 	certs, err := cert.ParseCertsPEM(certPEM)
 	if err != nil {
-		return nil, fmt.Errorf("parsing %s/ca.crt, delete it and ca.key to have both made again: %w", dir, err)
+		return nil, fmt.Errorf("parsing %s/ca.crt, delete both it and ca.key to have them made again: %w", dir, err)
 	}
 	key, err := keyutil.ParsePrivateKeyPEM(keyPEM)
 	if err != nil {
-		return nil, fmt.Errorf("parsing %s/ca.key, delete it and ca.crt to have both made again: %w", dir, err)
+		return nil, fmt.Errorf("parsing %s/ca.key, delete both it and ca.crt to have them made again: %w", dir, err)
 	}
 	return &authority{dir: dir, cert: certs[0], key: key}, nil
 }
