@@ -56,7 +56,7 @@ func (s *Store) settle(ctx context.Context, obj client.Object, held *claim, caus
 		if absent++; absent > maxAbsent {
 			break
 		}
-		renewed, err := s.claims.acquire(ctx, held.kind(), obj.GetNamespace(), claimedName(obj), obj.GetName(), "")
+		renewed, err := s.claims.acquire(ctx, uniqueName{held.kind(), obj.GetNamespace(), claimedName(obj)}, claimant{id: obj.GetName()})
 		if errors.Is(err, errTaken) {
 			// Who takes a claim over gives it back to an object that has appeared meanwhile.
 			if found, err := s.adopt(ctx, obj, held); found || err != nil {
