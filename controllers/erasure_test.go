@@ -276,7 +276,12 @@ var _ = Describe("manager erase", func() {
 		w.createReady(ctx, newUser("ford@example.com", "Ford", managedBy(user.Name)))
 		before := admins(ctx)
 		code, text := run(ctx, "", "--user-name", "Jane@Example.com", "--dry-run")
+		Expect(code).To(Equal(erasure.ExitLeft), text)
+		Expect(text).To(ContainSubstring("ScimUser %s is active: the identity provider has it in use, and would push it again. "+
+			"Remove it there first; or --active,", user.Name))
+		code, text = run(ctx, "", "--user-name", "Jane@Example.com", "--dry-run", "--active")
 		Expect(code).To(Equal(erasure.ExitOK), text)
+		Expect(text).NotTo(ContainSubstring("Remove it there first"))
 		Expect(text).To(And(ContainSubstring("ScimUser %s, active, userName \"jane@example.com\", member of 0 groups\n", user.Name),
 			ContainSubstring("Person %s, enabled, primaryEmail \"jane@example.com\"\n", person.Name),
 			ContainSubstring("1 AutomationRuleExecutions"), ContainSubstring("manager of, which is cleared: Person "),

@@ -12,11 +12,16 @@ import (
 // Dockerfile's, with the linker flags "-X rservice.dev/scim-operator/api/kube.release=..." and ".commit=...".
 var release, commit string
 
+// unstamped is what Go gives for the version of a module that it built without asking git.
+const unstamped = "(devel)"
+
 // Build is what a binary was made from.
 type Build struct {
-	// Version is a release, or a pseudo-version of Go; "+dirty" when files differed from the commit.
+	// Version is a release, or a pseudo-version of Go; "+dirty" when files differed from the commit. Without
+	// either it is "unreleased".
 	Version string
-	// Commit is the full hash, or "unknown".
+	// Commit is the full hash, or "unknown": the sources were no Git repository, there was no git, or Go was told not to
+	// ask it, by -buildvcs=false in GOFLAGS or in its env file.
 	Commit string
 	// GoVersion is the compiler's.
 	GoVersion string
@@ -26,7 +31,7 @@ type Build struct {
 func ReadBuild() Build {
 	b := Build{Version: release, Commit: commit, GoVersion: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if b.Version == "" {
+		if b.Version == "" && info.Main.Version != unstamped {
 			b.Version = info.Main.Version
 		}
 		for _, setting := range info.Settings {

@@ -19,10 +19,10 @@ import (
 
 // Exit codes of Run.
 const (
-	// ExitOK says that nothing is left that can be removed here.
+	// ExitOK says that nothing is left that can be removed here; with --dry-run, that nothing is in the way.
 	ExitOK = 0
 	// ExitLeft says that something is left: it was not clear who is meant, nobody agreed, somebody
-	// is protected or in use, or no operator lets the user go.
+	// is protected or in use, or no operator lets the user go. With --dry-run, that the first or third would be so.
 	ExitLeft = 1
 	// ExitError says that the command could not do its work. What it has begun the same command
 	// goes on with.
@@ -33,7 +33,8 @@ const usage = `Usage: manager erase [flags]
 
 Removes for good what is stored of one human being in a tenant's namespace: ScimUser, Person,
 AutomationRuleExecutions, claims, memberships, and where others' records and executions name it.
-Remove it at the identity provider first. With --dry-run it only says what there is.
+Remove it at the identity provider first. With --dry-run it only says what there is, and what is in the way.
+Exit code 0: nothing is left, or, with --dry-run, nothing is in the way. 1: something is. 2: it could not do its work.
 
 `
 
@@ -85,7 +86,7 @@ func (c *command) run(ctx context.Context, args []string) error {
 	flags.StringVar(&c.query.UserName, "user-name", "", "userName, also the one that an inactive user had when it was last active")
 	flags.StringVar(&c.query.Email, "email", "", "the userName or primary e-mail address of the user, or the primaryEmail of the Person")
 	flags.StringVar(&c.query.Person, "person", "", "name of the Person")
-	flags.BoolVar(&c.dryRun, "dry-run", false, "say what there is, and write nothing")
+	flags.BoolVar(&c.dryRun, "dry-run", false, "say what there is and what is in the way, and write nothing")
 	flags.BoolVar(&c.yes, "yes", false, "do not ask")
 	flags.BoolVar(&c.all, "all", false, "erase everything that matches, not only what belongs together: for somebody whom the client has pushed as several users")
 	flags.BoolVar(&c.active, "active", false, "erase also whom the client has in use. It pushes such a user again, unless it was removed there")
@@ -112,10 +113,10 @@ func (c *command) erase(ctx context.Context, e *Eraser) error {
 		return err
 	}
 	begun, err := c.tellAll(ctx, e, found)
-	if err != nil || !begun || c.dryRun {
+	if err != nil || !begun {
 		return err
 	}
-	if err := c.mayErase(found); err != nil {
+	if err := c.mayErase(found); err != nil || c.dryRun {
 		return err
 	}
 	if !c.yes {
