@@ -46,12 +46,12 @@ func (s *Server) authenticated(next handler) handler {
 	}
 }
 
-// stranger returns what somebody without a valid token is told, which is a 429 if there are too many of them.
-func (s *Server) stranger(told error) error {
+// stranger returns the error for a request without a valid token: the one that is given, or a 429 if there are too many.
+func (s *Server) stranger(refusal error) error {
 	if delay := s.rates.wait("strangers", strangersRate); delay > 0 {
 		return tooMany(delay)
 	}
-	return told
+	return refusal
 }
 
 func unauthorized(challenge, detail string) error {

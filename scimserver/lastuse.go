@@ -100,7 +100,7 @@ func (l *lastUse) forget(token usedToken, at time.Time) {
 	}
 }
 
-// write writes one use, unless the status tells of one that is as good. It reports
+// write writes one use, unless the status already has one that is recent enough. It reports
 // whether there is nothing left to do.
 func (l *lastUse) write(ctx context.Context, token usedToken, at time.Time) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, lastUseTimeout)

@@ -164,8 +164,8 @@ func normalized(next, unknown http.Handler) http.Handler {
 	})
 }
 
-// cleanPath drops empty segments of an escaped path. It refuses one that is not
-// absolute, as of CONNECT and OPTIONS *, and dot segments.
+// cleanPath drops empty segments of an escaped path. It refuses paths with dot segments, and those that do not begin with
+// a slash, which CONNECT and "OPTIONS *" have.
 func cleanPath(escaped string) (string, bool) {
 	if !strings.HasPrefix(escaped, "/") {
 		return "", false

@@ -110,7 +110,7 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 		return found, nil
 	}
 	if away := kube.Unread(t.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
-		// Nobody is told that a token is wrong that may be of one of these.
+		// The token may be of one of these, so it is not called wrong.
 		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("the tokens of namespaces %s have not been read yet", strings.Join(away, ", ")))
 	}
 	return nil, nil

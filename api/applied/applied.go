@@ -22,7 +22,7 @@ const (
 	RuleManager = "automationrule/"
 	// kubectl is the field manager of kubectl's client-side apply.
 	kubectl = "kubectl-client-side-apply"
-	// customFields is the one field of a spec of which each member is a field of its own.
+	// customFields is the one field of a spec whose members count as fields, each for itself.
 	customFields = "customFields"
 )
 
@@ -38,9 +38,9 @@ type Owner struct {
 // Fields gives the owner of each field of a record's spec that somebody else than
 // a rule applied, nil if there is none. A custom field is customFields.<id>.
 //
-// Server-side apply is told by managedFields. Client-side apply, kubectl's and Argo CD's,
-// is told by the annotation in which they remember what they applied: in managedFields
-// such a field is of whoever wrote it last, and comes back all the same.
+// What was applied on the server's side stands in managedFields. What kubectl and Argo CD applied on the client's side
+// stands in the annotation in which they remember it: in managedFields such a field belongs to whoever wrote it last,
+// though they set it again at each run.
 func Fields(record metav1.Object) map[string]Owner {
 	var fields map[string]Owner
 	add := func(manager string, set fieldSet, prefix string, remembered bool) {

@@ -9,9 +9,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// HandlerFunc returns an informer's handler that calls change for every object that comes, changes
-// or goes: old is nil for a new one, current is nil for one that is gone, of which the last known
-// state is told. What is no T is not told of.
+// HandlerFunc returns an informer's handler that calls change for every object that comes, changes or goes. For a new
+// one old is nil. For one that is gone current is nil, and old is its last known state. Objects of other types than T
+// are left out.
 func HandlerFunc[T client.Object](change func(old, current T)) toolscache.ResourceEventHandler {
 	var none T
 	return toolscache.ResourceEventHandlerFuncs{
@@ -38,9 +38,9 @@ func HandlerFunc[T client.Object](change func(old, current T)) toolscache.Resour
 	}
 }
 
-// Follow calls change as HandlerFunc does, for every object of a kind that the cache gets, changes or
-// loses. It returns what tells whether all objects that were there at the start have been told of.
-// Call it before the cache is started.
+// Follow calls change as HandlerFunc does, for every object of a kind that the cache gets, changes or loses. The
+// function that it returns reports whether change has been called for all objects that were there at the start. Call
+// Follow before the cache is started.
 func Follow[T client.Object](ctx context.Context, c cache.Cache, object T, change func(old, current T)) (toolscache.InformerSynced, error) {
 	informer, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 	if err != nil {
@@ -53,7 +53,7 @@ func Follow[T client.Object](ctx context.Context, c cache.Cache, object T, chang
 	return registration.HasSynced, nil
 }
 
-// WaitFor waits until the objects that were there at the start have been told of.
+// WaitFor waits until what Follow returned reports true, or returns the end of the context.
 func WaitFor(ctx context.Context, synced toolscache.InformerSynced) error {
 	if !toolscache.WaitForCacheSync(ctx.Done(), synced) {
 		return fmt.Errorf("wait for the cache: %w", context.Cause(ctx))

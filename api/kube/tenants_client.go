@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// errApply tells of what no part of the operator does.
+// errApply is returned for a method of the client that no part of the operator calls.
 var errApply = errors.New("server-side apply is not routed to a namespace here")
 
 // tenantsClient has a client for each namespace of a tenants. One that reads what it wrote compares revisions, which have an

@@ -168,7 +168,7 @@ func (h *serialHandler) OnDelete(obj any) {
 	h.handler.OnDelete(obj)
 }
 
-// polledCondition is a toolscache.DoneChecker of a condition that nobody tells of.
+// polledCondition is a toolscache.DoneChecker of a condition that sends no signal, so it looks again and again.
 type polledCondition struct {
 	name        string
 	done, ended func() bool

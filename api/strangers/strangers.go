@@ -31,7 +31,7 @@ type connection struct {
 	last        int
 }
 
-// New returns Connections of which there are so many at most. cut is called for each that is closed because of that.
+// New returns an empty set of at most limit Connections. cut is called for each one that is closed because the set is full.
 func New(limit int, cut func()) *Connections {
 	return &Connections{limit: limit, cut: cut, open: make(map[*connection]struct{})}
 }

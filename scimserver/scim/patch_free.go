@@ -59,7 +59,7 @@ func (p *patcher) applyFree(op Op, t target, value any) error {
 	return p.settle(urn, 3*length+6*len(rest))
 }
 
-// checkPath bounds the names of a path, each of which takes to look at all that follow.
+// checkPath bounds how long a path is and how many names it has: to find a name, all that follow are looked at.
 func (p *patcher) checkPath(rest string, t target) error {
 	if t.literal {
 		return nil

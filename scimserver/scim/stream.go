@@ -2,16 +2,16 @@ package scim
 
 import "io"
 
-// Stream is a multi-valued complex attribute of a Resource whose values are made one after the other when the resource
-// is encoded, because all at the same time would take much memory: the members of a group. A value belongs to the stream, which
-// may use it again for the next one; whoever takes it may change it. Projection.Apply, Encode, Values, MemberIDs and
-// Patch.Apply know of it. In what Patch.Apply returns only the MemberIDs of a Stream may be left.
+// Stream is a multi-valued complex attribute of a Resource, such as the members of a group, whose values are made one
+// after the other while the resource is encoded: all at the same time would take much memory. The map that it yields may
+// be changed, and is used again for the next value, so keep a copy. Projection.Apply, Encode, Values, MemberIDs and
+// Patch.Apply take a Stream. Of one in what Patch.Apply returns only the MemberIDs may be left.
 type Stream func(yield func(value map[string]any) bool)
 
 // encodeChunk is about how much EncodeTo writes at once, in bytes.
 const encodeChunk = 32 << 10
 
-// EncodeTo writes the JSON of Encode, piece by piece. The error is that of the writer, or tells of a value of a type that a
+// EncodeTo writes the JSON of Encode, piece by piece. It returns the writer's error, or one for a value of a type that a
 // Resource cannot hold.
 func EncodeTo(w io.Writer, rt *ResourceType, res Resource) error {
 	e := encoder{out: make([]byte, 0, encodeChunk+encodeChunk/4), to: w}

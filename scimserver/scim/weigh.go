@@ -8,7 +8,7 @@ const (
 )
 
 // Weigh returns how many values a JSON text has, names aside, and about how many bytes of memory it becomes when it is
-// decoded. It keeps nothing, and takes a fraction of the time of decoding. Of what is no JSON the numbers mean nothing.
+// decoded. It keeps nothing, and takes a fraction of the time of decoding. For a text that is no JSON both mean nothing.
 func Weigh(body []byte) (values, bytes int) {
 	values, objects := 1, 0
 	for i := 0; i < len(body); i++ {

@@ -183,9 +183,9 @@ func (s *Store) currentGroup(ctx context.Context, tenant, id, ifMatch string) (*
 	return group, state, nil
 }
 
-// waitForMembers returns when the cache has every change of membership that the group's
-// version tells of, so that nobody gets a new version with old members. Nested groups are
-// written before the group, in the same history.
+// waitForMembers returns when the cache has every change of membership that the group's version includes, so that
+// nobody gets a new version with old members. For nested groups the group's own revision is enough, because they are
+// written before it, in the same history.
 func (s *Store) waitForMembers(ctx context.Context, group *v1alpha1.ScimGroup) error {
 	if err := s.wait(ctx, &s.groups, revisionOf(group)); err != nil {
 		return fmt.Errorf("wait for the newest nested groups: %w", err)

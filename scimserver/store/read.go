@@ -69,7 +69,7 @@ func (s *Store) getGroup(ctx context.Context, tenant, id string, admit Admit) (s
 	return r, err
 }
 
-// streamOf returns members as an attribute of which no representation is made before it is needed.
+// streamOf returns members as an attribute that makes the representation of each when it is asked for.
 func streamOf(members []member) scim.Stream {
 	return func(yield func(map[string]any) bool) {
 		value := make(map[string]any, 4)
@@ -188,7 +188,7 @@ const (
 
 // members returns the direct members of a group in the order of their ids.
 func (s *Store) members(ctx context.Context, of *v1alpha1.ScimGroup) ([]member, error) {
-	// One that notes nothing, as of an older operator, may be large.
+	// A group that an older operator wrote does not say how many it has, and may be large.
 	if noted, ok := notedMembers(of); !ok || noted.count > largeGroup {
 		if err := s.largeLookups.Acquire(ctx, 1); err != nil {
 			return nil, fmt.Errorf("wait to look up members: %w", err)

@@ -162,9 +162,8 @@ func (k *kindIndex) waitForWrites(ctx context.Context) error {
 	return k.order.wait(ctx, k.written.Load())
 }
 
-// unreadableRevision is what a resourceVersion counts as that is no number: one that the cache
-// never comes to, so that nobody is told less than is there. New refuses an API server whose
-// resourceVersions are none.
+// unreadableRevision stands for a resourceVersion that is no number. No event brings the cache there, so nobody who waits
+// for it gets an answer that may be incomplete. New refuses an API server whose resourceVersions are no numbers.
 const unreadableRevision = math.MaxInt64
 
 func revisionOf(obj client.Object) int64 {

@@ -172,9 +172,9 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 	return errContended
 }
 
-// revisionOfDeletion returns a revision that includes the deletion of a user, of which the watch
-// tells and not the answer to the request. Should the watch be slow, it returns 0 after a while: then
-// other replicas may for a moment have the new version of a group with the user.
+// revisionOfDeletion returns a revision that includes the deletion of a user. The answer to the deletion has none, so it
+// waits for the watch. Should that be slow, it returns 0 after a while: then other replicas may for a moment give the new
+// version of a group with the user in it.
 func (s *Store) revisionOfDeletion(ctx context.Context, tenant, id string) int64 {
 	waitCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
 	defer cancel()
