@@ -50,6 +50,9 @@ func TestTablesOfFilesNameFilesThatAreThere(t *testing.T) {
 		folder := filepath.Join("..", filepath.Dir(path))
 		named := firstColumn(text, "File", "Folder", "Package", "Controller")
 		for _, name := range named {
+			if name == filepath.Base(filepath.Dir(path)) {
+				continue // a package that has other ones below it
+			}
 			if found, err := filepath.Glob(filepath.Join(folder, name)); err != nil || len(found) == 0 {
 				t.Errorf("%s: there is no %s (%v)", path, name, err)
 			}
