@@ -74,7 +74,7 @@ func run(ctx context.Context, o options) error {
 // measureCreations compares POST /Users with a client that makes the same two
 // objects without any SCIM server.
 func measureCreations(ctx context.Context, w *world, o options) error {
-	fmt.Printf("| Creations of %d users | bare client, 1/s | POST /Users, 1/s | ratio |\n|---|---|---|---|\n", o.writes)
+	fmt.Printf("| Creations of %d users | bare client, 1/s | POST /Users, 1/s | ratio | CPU of a POST |\n|---|---|---|---|---|\n", o.writes)
 	for _, writers := range []int{1, o.clients} {
 		bare, err := w.rate(ctx, writers, o.writes, w.createBare)
 		if err != nil {
@@ -84,7 +84,7 @@ func measureCreations(ctx context.Context, w *world, o options) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %d at a time | %.0f | %.0f | %.2f |\n", writers, bare, posted, posted/bare)
+		fmt.Printf("| %d at a time | %.0f | %.0f | %.2f | %s |\n", writers, bare.perSecond, posted.perSecond, posted.perSecond/bare.perSecond, posted.cpu)
 	}
 	fmt.Println()
 	return nil
@@ -97,6 +97,7 @@ func measureSizes(ctx context.Context, w *world, o options) error {
 		names = append(names, r.name+", 1/s")
 	}
 	fmt.Printf("| Users | %s | memory a user |\n|%s\n", strings.Join(names, " | "), strings.Repeat("---|", len(names)+2))
+	var costs []string
 	for _, size := range o.sizes {
 		if err := w.grow(ctx, size); err != nil {
 			return err
@@ -105,32 +106,34 @@ func measureSizes(ctx context.Context, w *world, o options) error {
 		if size != o.sizes[len(o.sizes)-1] {
 			profile = ""
 		}
-		row, err := measureSize(ctx, w, o, size, profile)
-		if err != nil {
+		var row []string
+		var err error
+		if row, costs, err = measureSize(ctx, w, o, size, profile); err != nil {
 			return err
 		}
 		fmt.Printf("| %s |\n", strings.Join(row, " | "))
 	}
-	fmt.Println()
+	fmt.Printf("\n| One request, at the last size | CPU | allocations | allocated |\n|---|---|---|---|\n%s\n", strings.Join(costs, ""))
 	return w.measureGroup(ctx)
 }
 
-// measureSize gives a row of the table.
-func measureSize(ctx context.Context, w *world, o options, size int, profile string) ([]string, error) {
+// measureSize gives a row of the table, and one of the table of costs for each kind of request.
+func measureSize(ctx context.Context, w *world, o options, size int, profile string) (row, costs []string, err error) {
 	stop, err := startProfile(profile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer stop()
-	row := []string{strconv.Itoa(size)}
+	row = []string{strconv.Itoa(size)}
 	for _, r := range requests {
-		perSecond, err := w.throughput(ctx, o, r)
+		m, err := w.throughput(ctx, o, r)
 		if err != nil {
-			return nil, fmt.Errorf("%s at %d users: %w", r.name, size, err)
+			return nil, nil, fmt.Errorf("%s at %d users: %w", r.name, size, err)
 		}
-		row = append(row, fmt.Sprintf("%.0f", perSecond))
+		row = append(row, fmt.Sprintf("%.0f", m.perSecond))
+		costs = append(costs, fmt.Sprintf("| %s | %s |\n", r.name, m.costs()))
 	}
-	return append(row, fmt.Sprintf("%.1f KB", w.memoryPerUser()/1024)), nil
+	return append(row, fmt.Sprintf("%.1f KB", w.memoryPerUser()/1024)), costs, nil
 }
 
 func startProfile(path string) (stop func(), err error) {

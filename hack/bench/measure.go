@@ -43,10 +43,10 @@ var requests = []kind{
 }
 
 // throughput sends requests of a kind from all clients for the set time.
-func (w *world) throughput(ctx context.Context, o options, k kind) (float64, error) {
+func (w *world) throughput(ctx context.Context, o options, k kind) (measured, error) {
 	done := atomic.Int64{}
-	began := time.Now()
-	end := began.Add(o.duration)
+	before := usageNow()
+	end := before.at.Add(o.duration)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range o.clients {
 		group.Go(func() error {
@@ -70,7 +70,7 @@ func (w *world) throughput(ctx context.Context, o options, k kind) (float64, err
 		})
 	}
 	err := group.Wait()
-	return float64(done.Load()) / time.Since(began).Seconds(), err
+	return before.until(done.Load()), err
 }
 
 // measureGroup pushes a group of 10,000 members, or of all users when there are

@@ -246,12 +246,12 @@ func (w *world) post(_ context.Context, c *connection) error {
 	return err
 }
 
-// rate runs n calls by so many workers, and returns how many a second they were.
+// rate runs n calls by so many workers, and returns what one took.
 // Each worker has a connection to the server of its own.
-func (w *world) rate(ctx context.Context, workers, n int, call func(context.Context, *connection) error) (float64, error) {
+func (w *world) rate(ctx context.Context, workers, n int, call func(context.Context, *connection) error) (measured, error) {
 	left := atomic.Int64{}
 	left.Store(int64(n))
-	began := time.Now()
+	before := usageNow()
 	group, ctx := errgroup.WithContext(ctx)
 	for range workers {
 		group.Go(func() error {
@@ -269,5 +269,5 @@ func (w *world) rate(ctx context.Context, workers, n int, call func(context.Cont
 		})
 	}
 	err := group.Wait()
-	return float64(n) / time.Since(began).Seconds(), err
+	return before.until(int64(n)), err
 }
