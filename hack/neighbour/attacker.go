@@ -57,7 +57,7 @@ var kinds = []kind{
 		if n%2 == 0 {
 			members = nil
 		}
-		return http.MethodPut, "/Groups/" + a.group, groupBody("hostile", members)
+		return http.MethodPut, "/Groups/" + a.group, groupBody(a.groupName, members)
 	}},
 	{"new users", func(_ *attacker, n int64) (method, path, body string) {
 		return http.MethodPost, "/Users", fmt.Sprintf(`{"userName":"n%d@hostile.example","displayName":"N %d"}`, n, n)
@@ -75,10 +75,10 @@ func groupBody(name string, members []string) string {
 // attacker has the token of one tenant, and sends what it may as often as it can.
 type attacker struct {
 	connection
-	clients            int
-	user, group        string
-	members            []string
-	serial, sent, done atomic.Int64
+	clients                int
+	user, group, groupName string
+	members                []string
+	serial, sent, done     atomic.Int64
 }
 
 // prepare makes what the requests are about.
@@ -98,7 +98,8 @@ func (a *attacker) prepare(ctx context.Context) error {
 		}
 		a.members = append(a.members, id)
 	}
-	a.group, err = a.make(ctx, "/Groups", groupBody(unique("hostile"), nil))
+	a.groupName = unique("hostile")
+	a.group, err = a.make(ctx, "/Groups", groupBody(a.groupName, nil))
 	return err
 }
 

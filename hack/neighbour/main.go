@@ -47,6 +47,7 @@ func run(ctx context.Context, o options) error {
 	}
 	defer victim.close()
 	attack := attacker{connection: hostile, clients: o.clients}
+	attack.serial.Store(time.Now().UnixMicro()) // so that no name is one of an earlier run
 	if err := attack.prepare(ctx); err != nil {
 		return err
 	}
