@@ -113,7 +113,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		newCache = o.Informers.newCache
 	}
 	lease := cmp.Or(o.LeaderElectionLease, DefaultLeaderElectionLease)
-	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+	mgr, err := ctrl.NewManager(newCallers().bound(cfg), ctrl.Options{
 		Scheme:    scheme,
 		Logger:    o.Logger,
 		Cache:     cacheOptions,
@@ -138,6 +138,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		LeaderElection:                o.LeaderElection,
 		LeaderElectionID:              "scim-operator." + v1alpha1.GroupVersion.Group,
 		LeaderElectionNamespace:       o.LeaderElectionNamespace,
+		LeaderElectionConfig:          cfg, // which does not wait for tenants, nor they for it
 		LeaderElectionReleaseOnCancel: true,
 		LeaseDuration:                 new(lease),
 		RenewDeadline:                 new(lease * 2 / 3),

@@ -89,6 +89,7 @@ func TestNamespacesDoNotWaitForEachOther(t *testing.T) {
 		Namespaces: []string{open, shut}, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true, Informers: health,
 	})
 	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(callsAreBound(mgr)).To(BeTrue(), "namespaces share the API server")
 	byEmail := func(obj client.Object) []string { return []string{obj.(*v1alpha1.Person).Spec.PrimaryEmail} }
 	g.Expect(mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.Person{}, "email", byEmail)).To(Succeed())
 	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.Person{}, cache.BlockUntilSynced(false))

@@ -1,0 +1,186 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+)
+
+// slowServer is an API server that answers a call when it is told to.
+type slowServer struct {
+	t     *testing.T
+	bound *boundCalls
+	// underWay are calls that have come to it, by namespace.
+	underWay map[string][]chan struct{}
+	failed   int
+}
+
+func newSlowServer(t *testing.T, limit int) *slowServer {
+	s := &slowServer{t: t, underWay: make(map[string][]chan struct{})}
+	c := newCallers()
+	c.limit = limit
+	s.bound = &boundCalls{s, c}
+	return s
+}
+
+// RoundTrip implements http.RoundTripper.
+func (s *slowServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	answered := make(chan struct{})
+	namespace := namespaceOf(r)
+	s.underWay[namespace] = append(s.underWay[namespace], answered)
+	<-answered
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+// call sends n calls with a body of so many bytes, and returns when each has come to the server or waits for it.
+func (s *slowServer) call(ctx context.Context, namespace string, n, size int) {
+	for range n {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://api/apis/g/v1/namespaces/"+namespace+"/things", strings.NewReader(strings.Repeat("x", size)))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		go func() {
+			response, err := s.bound.RoundTrip(request)
+			if err != nil {
+				s.failed++
+				return
+			}
+			_ = response.Body.Close()
+		}()
+		synctest.Wait()
+	}
+}
+
+// answer answers the first n calls of a namespace.
+func (s *slowServer) answer(namespace string, n int) {
+	for _, answered := range s.underWay[namespace][:n] {
+		close(answered)
+		synctest.Wait()
+	}
+	s.underWay[namespace] = s.underWay[namespace][n:]
+}
+
+func (s *slowServer) want(namespace string, n int, why string) {
+	s.t.Helper()
+	if got := len(s.underWay[namespace]); got != n {
+		s.t.Errorf("%s: %d calls of namespace %s are under way, want %d", why, got, namespace, n)
+	}
+}
+
+// end answers all that there are.
+func (s *slowServer) end() {
+	for again := true; again; {
+		again = false
+		for namespace, calls := range s.underWay {
+			again = again || len(calls) > 0
+			s.answer(namespace, len(calls))
+		}
+	}
+}
+
+func TestNamespacesShareTheAPIServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlowServer(t, 2)
+		defer s.end()
+		s.call(t.Context(), "loud", 10, 0)
+		s.want("loud", 10, "who calls alone is not bound")
+
+		s.call(t.Context(), "quiet", 3, 0)
+		s.want("quiet", 2, "beside others each has a few, at once")
+		s.call(t.Context(), "loud", 1, 0)
+		s.answer("loud", 8)
+		s.want("loud", 2, "what was under way goes on, and nothing new comes before there is room")
+		s.answer("loud", 1)
+		s.want("loud", 2, "the one that waited")
+		s.answer("quiet", 1)
+		s.want("quiet", 2, "the one that waited")
+
+		s.call(t.Context(), "loud", 5, 0)
+		s.answer("quiet", 2)
+		time.Sleep(calledLately - time.Millisecond)
+		s.answer("loud", 1)
+		s.want("loud", 2, "between two calls one is not forgotten at once")
+		time.Sleep(time.Millisecond)
+		s.answer("loud", 1)
+		s.want("loud", 5, "alone again")
+	})
+}
+
+func TestLargeCallsCountAsSeveral(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlowServer(t, 4)
+		defer s.end()
+		s.call(t.Context(), "quiet", 1, 0)
+		s.call(t.Context(), "loud", 1, 100*callSize)
+		s.want("loud", 1, "none is too large")
+		s.call(t.Context(), "loud", 3, callSize)
+		s.want("loud", 1, "and it is all that there is room for")
+		s.answer("loud", 1)
+		s.want("loud", 2, "two and two are four")
+	})
+}
+
+func TestWhoGivesUpWaitingHoldsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlowServer(t, 2)
+		defer s.end()
+		s.call(t.Context(), "quiet", 1, 0)
+		s.call(t.Context(), "loud", 1, 0)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		s.call(ctx, "loud", 1, callSize)
+		s.call(t.Context(), "loud", 1, 0)
+		s.want("loud", 1, "in the order of arrival")
+		cancel(errors.New("the client is gone"))
+		synctest.Wait()
+		s.want("loud", 2, "who waited behind it")
+		if s.failed != 1 {
+			t.Errorf("%d calls have failed, want 1", s.failed)
+		}
+		s.end()
+		time.Sleep(calledLately)
+		s.call(t.Context(), "other", 1, 0)
+		if n := len(s.bound.callers.namespaces); n != 1 {
+			t.Errorf("%d namespaces are remembered, want the one that calls", n)
+		}
+	})
+}
+
+func TestNamespaceOfACall(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://api/api/v1/namespaces/a/secrets/s":                "a",
+		"https://api/prefix/apis/g/v1/namespaces/a/things?limit=5": "a",
+		"https://api/apis/g/v1/namespaces/a/things?watch=true":     "",
+		"https://api/apis/g/v1/things":                             "",
+		"https://api/readyz":                                       "",
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := namespaceOf(request); got != want {
+			t.Errorf("%s is a call of namespace %q, want %q", url, got, want)
+		}
+	}
+}
+
+// callsAreBound reports whether the calls of all clients of a manager are bounded together.
+func callsAreBound(mgr manager.Manager) bool {
+	transport := mgr.GetHTTPClient().Transport
+	for {
+		if _, ok := transport.(*boundCalls); ok {
+			return true
+		}
+		wrapper, ok := transport.(utilnet.RoundTripperWrapper)
+		if !ok {
+			return false
+		}
+		transport = wrapper.WrappedRoundTripper()
+	}
+}
