@@ -78,6 +78,7 @@ func (s *Server) inMemory(rt route, next handler) handler {
 		}
 		defer release()
 		if len(body) > maxSmallBody {
+			s.charge(r, len(body)/maxSmallBody)
 			values, size := scim.Weigh(body)
 			if values > rt.maxValues {
 				return response{}, scim.NewError(http.StatusRequestEntityTooLarge,
@@ -114,6 +115,10 @@ func (s *Server) arrive(r *http.Request, limit int64) (body []byte, release func
 		more := limit // what is beyond it ends with an error
 		if i < len(steps)-1 {
 			more = size
+		}
+		if r.ContentLength > 0 {
+			// What grows step by step leaves as much again behind for the garbage collector.
+			body = make([]byte, 0, size+bytes.MinRead)
 		}
 		if body, err = readOn(body, r.Body, more+1); err != nil {
 			release()

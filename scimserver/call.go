@@ -49,6 +49,9 @@ type principal struct {
 	cursorKeys [][]byte
 }
 
+// rateKey is what its rate is counted by.
+func (p *principal) rateKey() string { return p.tenant + "/" + p.endpoint + "/" + p.tokenID }
+
 type callKey struct{}
 
 func withCall(ctx context.Context, c *call) context.Context {

@@ -180,7 +180,13 @@ func (s *Server) withDeadline(timeout time.Duration, reads bool) middleware {
 // now, and counts as made.
 func (s *Server) wait(r *http.Request) time.Duration {
 	client := callOf(r).client
-	return s.rates.wait(client.tenant+"/"+client.endpoint+"/"+client.tokenID, client.rate)
+	return s.rates.wait(client.rateKey(), client.rate)
+}
+
+// charge counts the request as n more of its token.
+func (s *Server) charge(r *http.Request, n int) {
+	client := callOf(r).client
+	s.rates.charge(client.rateKey(), client.rate, n)
 }
 
 // throttle waits until the request's token may do something more, or until the

@@ -62,6 +62,18 @@ func (l *rates) wait(key string, limit rateLimit) time.Duration {
 	return max(delay.Round(time.Millisecond), time.Millisecond)
 }
 
+// charge takes n from those that come later, for a request that has been let in, but at most half of what there may be at
+// once: a single one never keeps the next one waiting.
+func (l *rates) charge(key string, limit rateLimit, n int) {
+	if limit.perSecond <= 0 {
+		return
+	}
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limiter(key, limit, now).ReserveN(now, min(n, limit.burst/2))
+}
+
 // limiter is called with the lock held.
 func (l *rates) limiter(key string, limit rateLimit, now time.Time) *rate.Limiter {
 	limiter, ok := l.limiters[key]

@@ -3,6 +3,9 @@ package scimserver
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -123,5 +126,43 @@ func TestRefusedRequestsAtTheSameTimeTakeNothing(t *testing.T) {
 	now = now.Add(100 * time.Millisecond)
 	if got := limits.wait("okta", limit); got != 0 {
 		t.Errorf("after the time to wait, there are another %s", got)
+	}
+}
+
+// A large body counts as a request for each 64 KiB, those that come later pay for it, and a single one never locks a client out.
+func TestLargeBodiesCountAsSeveralRequests(t *testing.T) {
+	const path = "/scim/v2/Users"
+	body := func(size int) string { return `{"userName":"a","x":"` + strings.Repeat("x", size) + `"}` }
+	for name, test := range map[string]struct {
+		size    int
+		chunked bool
+		// wait is how many seconds later the bucket of 8, of which one comes back a second, has room again.
+		sent, wait int
+	}{
+		"small ones":                      {maxSmallBody / 2, false, 8, 1},
+		"those of four":                   {3 * maxSmallBody, false, 2, 1},
+		"those of four, unannounced":      {3 * maxSmallBody, true, 2, 1},
+		"the largest count as half of it": {10 * maxSmallBody, false, 2, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := testServer(found)
+			s.auth = twoTokens{rateLimit{perSecond: 1, burst: 8}}
+			now := time.Unix(1_800_000_000, 0)
+			s.rates = newRates(func() time.Time { return now })
+			for range test.sent {
+				r := request(http.MethodPost, path, body(test.size))
+				if test.chunked {
+					r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body(test.size))), -1
+				}
+				if w := serve(s, r); w.Code != http.StatusCreated {
+					t.Fatalf("got %d %s", w.Code, w.Body)
+				}
+			}
+			w := serve(s, request(http.MethodPost, path, body(1)))
+			wantSCIMError(t, w, http.StatusTooManyRequests, "")
+			if got, want := w.Header().Get("Retry-After"), fmt.Sprint(test.wait); got != want {
+				t.Errorf("Retry-After is %s, want %s", got, want)
+			}
+		})
 	}
 }

@@ -198,7 +198,8 @@ type ScimEndpointRetention struct {
 // the server. A request beyond them is answered with 429 and Retry-After.
 type ScimEndpointLimits struct {
 	// requestsPerSecond is how many requests a token may send in a second, on the average.
-	// Unset: 100. 0 switches the limit off. A bulk request counts as one.
+	// Unset: 100. 0 switches the limit off. Each operation of a bulk request counts as one, and a body above 64 KiB
+	// as one more for each 64 KiB.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100000
