@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -22,7 +24,7 @@ func main() {
 	o := options{}
 	flag.StringVar(&o.connection, "connection", "bin/dev/connection.json", "`file` that the dev runner writes")
 	flag.StringVar(&o.metrics, "metrics", "http://127.0.0.1:8081/metrics", "`URL` of the operator's metrics")
-	flag.StringVar(&o.only, "only", "", "measure this kind of request alone, such as bulk")
+	flag.StringVar(&o.only, "only", "", "measure these kinds of requests alone, such as bulk,group")
 	flag.DurationVar(&o.duration, "for", time.Minute, "how long each kind of request is sent")
 	flag.IntVar(&o.users, "users", 60, "users of one run of the simulated Okta")
 	flag.IntVar(&o.clients, "clients", 16, "connections of the hostile client")
@@ -54,7 +56,7 @@ func run(ctx context.Context, o options) error {
 	fmt.Println("| Meanwhile | sent | done | p50 | p95 | beside none | user to Person, p50 | worst | memory | CPU |\n|---|---|---|---|---|---|---|---|---|---|")
 	var alone time.Duration
 	for _, k := range append([]kind{{name: "nothing"}}, kinds...) {
-		if o.only != "" && k.name != "nothing" && k.name != o.only {
+		if o.only != "" && k.name != "nothing" && !slices.Contains(strings.Split(o.only, ","), k.name) {
 			continue
 		}
 		row, err := measure(ctx, o, victim, &attack, k)
