@@ -60,14 +60,13 @@ var _ = Describe("the creation of a group that breaks off", func() {
 	var s *Store
 	BeforeEach(func(ctx SpecContext) {
 		tenant = namespaceOf(ctx)
-		s = replica(ctx, tenant, defaultTiming) // what is not tested may take its time
+		s = replica(ctx, tenant, quick)
 		users = nil
 		for i := range members {
 			created, err := s.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("user-%d", i)))
 			Expect(err).NotTo(HaveOccurred())
 			users = append(users, created.ID())
 		}
-		s.timing, s.claims.timing = quick, quick
 	})
 	mentions := func(ctx SpecContext) map[string]int {
 		GinkgoHelper()
