@@ -83,7 +83,7 @@ type brokenStore struct {
 
 func (b brokenStore) Synced() bool { return true }
 
-func (b brokenStore) Get(ctx context.Context, _ string, _ *scim.ResourceType, _ string, _ store.Admit) (scim.Resource, error) {
+func (b brokenStore) Get(ctx context.Context, _ string, _ *scim.ResourceType, _ string, _ store.Gate) (scim.Resource, error) {
 	return b.get(ctx)
 }
 

@@ -29,7 +29,7 @@ func (s *crowdStore) Update(context.Context, string, *scim.ResourceType, string,
 	return store.Updated{Resource: s.group(), Members: s.members, Changed: s.changed}, nil
 }
 
-func (s *crowdStore) Get(context.Context, string, *scim.ResourceType, string, store.Admit) (scim.Resource, error) {
+func (s *crowdStore) Get(context.Context, string, *scim.ResourceType, string, store.Gate) (scim.Resource, error) {
 	s.lookUps++
 	res := s.group()
 	res["members"] = []any{map[string]any{"value": someID}}

@@ -13,7 +13,7 @@ import (
 // resourceStore is what the handlers need of package store.
 type resourceStore interface {
 	Create(ctx context.Context, tenant string, rt *scim.ResourceType, r scim.Resource) (scim.Resource, error)
-	Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit store.Admit) (scim.Resource, error)
+	Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit store.Gate) (scim.Resource, error)
 	List(ctx context.Context, tenant string, rt *scim.ResourceType, q store.Query) (store.Page, error)
 	Update(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, change store.Change) (store.Updated, error)
 	Delete(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string) error
@@ -61,7 +61,7 @@ func (h *resources) get(r *http.Request) (answer response, err error) {
 			release()
 		}
 	}()
-	var admit store.Admit
+	var admit store.Gate
 	ctx := r.Context()
 	if h.withMembers(projection) {
 		admit = func(members int) error {

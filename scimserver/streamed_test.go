@@ -32,7 +32,7 @@ func (s *streamStore) group() scim.Resource {
 	return group
 }
 
-func (s *streamStore) Get(_ context.Context, _ string, _ *scim.ResourceType, _ string, admit store.Admit) (scim.Resource, error) {
+func (s *streamStore) Get(_ context.Context, _ string, _ *scim.ResourceType, _ string, admit store.Gate) (scim.Resource, error) {
 	if admit != nil {
 		if err := admit(s.members); err != nil {
 			return nil, err

@@ -24,9 +24,9 @@ type Query struct {
 	From *Position
 	// WithMembers asks for the members of groups.
 	WithMembers bool
-	// Admit is told before the members of the page's groups are looked up how many there are, by what the groups note of
-	// themselves. Its error ends the List; nil lets all pass.
-	Admit Admit
+	// Admit is asked before the members of the page's groups are looked up, with how many the groups together note that
+	// they have. Its error ends the List; nil lets all pass.
+	Admit Gate
 	// Each takes the resources of the page one after the other, so that they are not all held at the same time. Its
 	// error ends the List; nil leaves the resources in the Page.
 	Each func(rt *scim.ResourceType, r scim.Resource) error

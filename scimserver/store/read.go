@@ -11,9 +11,9 @@ import (
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-// Admit is told how many members a group has, by what the group notes of itself, before they are looked up. Its error
+// Gate is asked before the members of a group are looked up; how many they are the group notes of itself. Its error
 // ends the request.
-type Admit func(members int) error
+type Gate func(members int) error
 
 // StreamedMemberSize is about how much memory a member takes as long as the scim.Stream of a group's members is in
 // use, in bytes.
@@ -21,7 +21,7 @@ const StreamedMemberSize = 64
 
 // Get returns a resource, or a 404. Users carry their groups, groups their members as a scim.Stream if admit is not
 // nil. $ref and meta.location are relative to no base URL; the HTTP layer sets them.
-func (s *Store) Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit Admit) (scim.Resource, error) {
+func (s *Store) Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit Gate) (scim.Resource, error) {
 	if rt == scim.Group && admit != nil {
 		return s.getGroup(ctx, tenant, id, admit)
 	}
@@ -36,7 +36,7 @@ func (s *Store) Get(ctx context.Context, tenant string, rt *scim.ResourceType, i
 }
 
 // getGroup returns a group with its members.
-func (s *Store) getGroup(ctx context.Context, tenant, id string, admit Admit) (scim.Resource, error) {
+func (s *Store) getGroup(ctx context.Context, tenant, id string, admit Gate) (scim.Resource, error) {
 	if err := s.waitForWrites(ctx); err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (t *Tenants) Create(ctx context.Context, tenant string, rt *scim.ResourceTy
 }
 
 // Get calls the Store of the tenant.
-func (t *Tenants) Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit Admit) (scim.Resource, error) {
+func (t *Tenants) Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit Gate) (scim.Resource, error) {
 	s, err := t.of(tenant)
 	if err != nil {
 		return nil, err
