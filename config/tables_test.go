@@ -14,6 +14,8 @@ var (
 	codePattern   = regexp.MustCompile("`([^`]+)`")
 	metricPattern = regexp.MustCompile(`"(scim_[a-z_]+)"`)
 	namedMetric   = regexp.MustCompile("`(scim_[a-z_]+)")
+	// makePattern finds what make is asked for, in code.
+	makePattern = regexp.MustCompile("(?m)(?:`|\\$ |^    )make ([a-z0-9-]+)")
 )
 
 // roomsOf are folders whose README has a table of rooms, and tells of the files that lie outside of them as far as
@@ -101,5 +103,19 @@ func TestTheTableOfMetricsIsThatOfTheCode(t *testing.T) {
 	}
 	if !maps.Equal(inCode, told) {
 		t.Errorf("the code has %v,\nthe table %v", slices.Sorted(maps.Keys(inCode)), slices.Sorted(maps.Keys(told)))
+	}
+}
+
+func TestTargetsOfMakeInDocumentsExist(t *testing.T) {
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range documents(t) {
+		for _, target := range makePattern.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(string(makefile), "\n"+target[1]+":") {
+				t.Errorf("%s: there is no make %s", path, target[1])
+			}
+		}
 	}
 }
