@@ -27,7 +27,7 @@ func settle(ctx context.Context) {
 		return []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{verb}}}
 	}
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}}
-	for _, object := range []client.Object{
+	made := []client.Object{
 		&rbacv1.Role{ObjectMeta: meta, Rules: rules("get")},
 		&rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}, Subjects: subjects},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules("list")},
@@ -45,10 +45,15 @@ func settle(ctx context.Context) {
 		&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName: name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
 		}},
-	} {
-		Expect(admin.Create(ctx, object)).To(Succeed())
-		defer func() { Expect(admin.Delete(ctx, object)).To(Succeed()) }()
 	}
+	for _, object := range made {
+		Expect(admin.Create(ctx, object)).To(Succeed())
+	}
+	defer func() {
+		for _, object := range made {
+			Expect(admin.Delete(ctx, object)).To(Succeed())
+		}
+	}()
 	for _, verb := range []string{"get", "list"} {
 		Eventually(ctx, func() (bool, error) {
 			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
