@@ -30,7 +30,7 @@ func TestAnExpensiveRuleDoesNotHoldUpTheOthers(t *testing.T) {
 	expensive := compiled(t, namedRule("expensive", withSet("supportID", `string(groups.map(g, g.displayName.lowerAscii().replace("n", "m")).size())`)))
 	cheap := compiled(t, namedRule("cheap", withSet("jobTitle", `"Chef"`)))
 	known := linkedJane(func(*v1alpha1.PersonSpec) {})
-	result := planned(t, []*Rule{expensive, cheap}, Input{User: activeUser(userID, true), Groups: manyGroups(2 * maxGroups)}, &memory{persons: []*v1alpha1.Person{known}})
+	result := plannedAtLeisure(t, []*Rule{expensive, cheap}, Input{User: activeUser(userID, true), Groups: manyGroups(2 * maxGroups)}, &memory{persons: []*v1alpha1.Person{known}})
 
 	first, second := result.Outcomes[0], result.Outcomes[1]
 	if first.Reason != v1alpha1.ReasonExpressionError || !strings.Contains(first.Message, "stopped for this subject at the limit of 1000000 cost units") ||
@@ -47,7 +47,7 @@ func TestManyExpensiveExpressionsOfARuleDoNotAddUp(t *testing.T) {
 	for i := range 20 {
 		changes = append(changes, withExpression(fmt.Sprintf("x%d", i), `groups.map(g, g.displayName.lowerAscii().replace("n", "m")).size()`))
 	}
-	outcome := planned(t, []*Rule{compiled(t, changed(changes...))}, Input{User: activeUser(userID, true), Groups: manyGroups(1000)}, &memory{}).Outcomes[0]
+	outcome := plannedAtLeisure(t, []*Rule{compiled(t, changed(changes...))}, Input{User: activeUser(userID, true), Groups: manyGroups(1000)}, &memory{}).Outcomes[0]
 	if outcome.Reason != v1alpha1.ReasonExpressionError || !strings.Contains(outcome.Message, "times the limit of 2000000 for all of them; "+cheaperRule) {
 		t.Errorf("reason %s: %s", outcome.Reason, outcome.Message)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -133,6 +134,14 @@ func planned(t testing.TB, rules []*Rule, in Input, dir Directory) Result {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return result
+}
+
+// plannedAtLeisure is planned by a clock that stands still while a rule computes, so that also on a slow machine it is a
+// limit of costs or sizes that stops the rule, and not MaxRuleTime.
+func plannedAtLeisure(t *testing.T, rules []*Rule, in Input, dir Directory) (result Result) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { result = planned(t, rules, in, dir) })
 	return result
 }
 

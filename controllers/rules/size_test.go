@@ -73,7 +73,7 @@ func TestValuesThatGrowFromOneExpressionToTheNextStopTheRule(t *testing.T) {
 	grows := compiled(t, namedRule("grows", append(changes, withSet("jobTitle", `"Chef"`))...))
 	other := compiled(t, namedRule("other", withSet("location", `"Attic"`)))
 	known := linkedJane(func(*v1alpha1.PersonSpec) {})
-	outcomes := planned(t, []*Rule{grows, other}, Input{User: activeUser(userID, true)}, &memory{persons: []*v1alpha1.Person{known}}).Outcomes
+	outcomes := plannedAtLeisure(t, []*Rule{grows, other}, Input{User: activeUser(userID, true)}, &memory{persons: []*v1alpha1.Person{known}}).Outcomes
 	const want = "rule grows: expression \"x5\": the values of the rule's expressions up to here are larger than the limit of 16777216 bytes for this subject; "
 	if first := outcomes[0]; first.Reason != v1alpha1.ReasonExpressionError || !strings.HasPrefix(first.Message, want) || len(first.Expressions) != 5 {
 		t.Errorf("%s, %d expressions: %s", first.Reason, len(first.Expressions), first.Message)
@@ -86,7 +86,7 @@ func TestValuesThatGrowFromOneExpressionToTheNextStopTheRule(t *testing.T) {
 func TestValuesThatAreSetCount(t *testing.T) {
 	list := "[" + strings.TrimSuffix(strings.Repeat("x, ", 50), ", ") + "]"
 	rule := compiled(t, changed(withExpression("x", `groups.map(g, [g.id, g.displayName])`), withSet("customFields.a", list)))
-	outcome := planned(t, []*Rule{rule}, Input{User: activeUser(userID, true), Groups: manyGroups(maxGroups)}, &memory{}).Outcomes[0]
+	outcome := plannedAtLeisure(t, []*Rule{rule}, Input{User: activeUser(userID, true), Groups: manyGroups(maxGroups)}, &memory{}).Outcomes[0]
 	if outcome.Reason != v1alpha1.ReasonExpressionError || !strings.HasPrefix(outcome.Message, "rule rule: set[0] customFields.a: the values") {
 		t.Errorf("%s: %s", outcome.Reason, outcome.Message)
 	}
@@ -113,7 +113,7 @@ func TestTextsThatWouldBeTooLongAreNotMade(t *testing.T) {
 		t.Run(expression, func(t *testing.T) {
 			rule := compiled(t, changed(withExpression("x", expression), withSet("vip", "x")))
 			in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "jane@example.com", Title: long})}
-			outcome := planned(t, []*Rule{rule}, in, &memory{persons: []*v1alpha1.Person{linkedJane(func(*v1alpha1.PersonSpec) {})}}).Outcomes[0]
+			outcome := plannedAtLeisure(t, []*Rule{rule}, in, &memory{persons: []*v1alpha1.Person{linkedJane(func(*v1alpha1.PersonSpec) {})}}).Outcomes[0]
 			switch {
 			case stopped && (outcome.Reason != v1alpha1.ReasonExpressionError || !strings.Contains(outcome.Message, tooLongText)):
 				t.Errorf("%s: %s", outcome.Reason, outcome.Message)

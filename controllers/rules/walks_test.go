@@ -122,7 +122,7 @@ func TestWalksThatWouldCostTooMuchAreNotBegun(t *testing.T) {
 		t.Run(expression, func(t *testing.T) {
 			rule := compiled(t, changed(withExpression("x", expression), withSet("vip", "x")))
 			in := Input{User: user(userID, v1alpha1.ScimUserSpec{UserName: "jane@example.com", Title: strings.Repeat("x", MaxTextLength)})}
-			outcome := planned(t, []*Rule{rule}, in, &memory{persons: []*v1alpha1.Person{linkedJane(func(*v1alpha1.PersonSpec) {})}}).Outcomes[0]
+			outcome := plannedAtLeisure(t, []*Rule{rule}, in, &memory{persons: []*v1alpha1.Person{linkedJane(func(*v1alpha1.PersonSpec) {})}}).Outcomes[0]
 			switch {
 			case want != "" && (outcome.Reason != v1alpha1.ReasonExpressionError || !strings.Contains(outcome.Message, want)):
 				t.Errorf("%s: %s", outcome.Reason, outcome.Message)
@@ -174,7 +174,7 @@ func TestRefusalsAddUp(t *testing.T) {
 	large := `[1]` + strings.Repeat(`.map(a, [a, a, a, a, a, a, a, a, a, a])`, 6)
 	for _, refused := range []string{`[b].includes(b)`, `b == b`, `b in [b]`} {
 		rule := compiled(t, changed(withExpression("x", large+`.exists(b, lists.range(1000).exists(i, `+refused+` && i < 0))`), withSet("vip", "x")))
-		outcome := planned(t, []*Rule{rule}, Input{User: activeUser(userID, true)}, &memory{}).Outcomes[0]
+		outcome := plannedAtLeisure(t, []*Rule{rule}, Input{User: activeUser(userID, true)}, &memory{}).Outcomes[0]
 		if outcome.Reason != v1alpha1.ReasonExpressionError || !strings.Contains(outcome.Message, "was stopped for this subject at the limit of 1000000 cost units") {
 			t.Errorf("%s: %s: %s", refused, outcome.Reason, outcome.Message)
 		}
