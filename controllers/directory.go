@@ -24,6 +24,11 @@ type directory struct {
 
 var _ rules.Directory = directory{}
 
+// directoryOf is the directory of a namespace. The reader is a manager's client or its cache, with the indexes.
+func directoryOf(reader client.Reader, namespace string) directory {
+	return directory{reader: reader, namespace: namespace}
+}
+
 // get reads an object without copying it, and reports whether it exists.
 func (d directory) get(ctx context.Context, name string, into client.Object) (bool, error) {
 	err := d.reader.Get(ctx, client.ObjectKey{Namespace: d.namespace, Name: name}, into, client.UnsafeDisableDeepCopy)
@@ -215,68 +220,19 @@ func (d directory) SubjectState(ctx context.Context, kind v1alpha1.SubjectKind, 
 	return rules.SubjectInactive, nil
 }
 
-// groupsOf returns the groups of a user that exist, in the order of joining, as
-// rules see them.
-func (d directory) groupsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]rules.Group, error) {
-	var groups []rules.Group
-	for _, id := range user.Spec.Groups {
-		group := &v1alpha1.ScimGroup{}
-		exists, err := d.get(ctx, id, group)
-		if err != nil {
-			return nil, err
-		}
-		if !exists || !group.DeletionTimestamp.IsZero() {
-			continue
-		}
-		view := rules.Group{
-			ID: id, DisplayName: group.Spec.DisplayName, ExternalID: group.Spec.ExternalID,
-			GroupType: group.Spec.GroupType, Classification: group.Status.Classification,
-		}
-		organization, site := &v1alpha1.Organization{}, &v1alpha1.Site{}
-		if err := d.linked(ctx, group.Status.Organization, organization); err != nil {
-			return nil, err
-		}
-		if err := d.linked(ctx, group.Status.Site, site); err != nil {
-			return nil, err
-		}
-		view.Organization, view.OrganizationDisabled = organization.Name, organization.Spec.Disabled
-		view.Site, view.SiteDisabled = site.Name, site.Spec.Disabled
-		groups = append(groups, view)
-	}
-	return groups, nil
+// unoccupied is the directory as it is when nobody but one user has an address.
+func (d directory) unoccupied(user string) rules.Directory { return unoccupied{d, user} }
+
+type unoccupied struct {
+	directory
+	user string
 }
 
-// linked reads the record that a group is linked to. It stays empty where there is none.
-func (d directory) linked(ctx context.Context, link *v1alpha1.RecordReference, into client.Object) error {
-	if link == nil {
-		return nil
+// PersonByEmail implements rules.Directory.
+func (u unoccupied) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
+	person, err := u.directory.PersonByEmail(ctx, email)
+	if err != nil || person == nil || person.Spec.SourceID != u.user {
+		return nil, err
 	}
-	_, err := d.get(ctx, link.Name, into)
-	return err
-}
-
-// defaultOrganization returns the name of the Organization of last resort: that of
-// the first of the ScimEndpoints which has one. It is "" unless that Organization
-// exists and is enabled; a missing one is reported on the ScimEndpoint.
-func (d directory) defaultOrganization(ctx context.Context, endpoints []*v1alpha1.ScimEndpoint) (string, error) {
-	first := slices.IndexFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return e.Spec.DefaultOrganization != nil })
-	if first < 0 {
-		return "", nil
-	}
-	organization := &v1alpha1.Organization{}
-	exists, err := d.get(ctx, endpoints[first].Spec.DefaultOrganization.Name, organization)
-	if err != nil || !exists || organization.Spec.Disabled {
-		return "", err
-	}
-	return organization.Name, nil
-}
-
-// firstEndpoint is the first ScimEndpoint of a namespace by name that suits, nil where none
-// does. It must not be changed.
-func firstEndpoint(ctx context.Context, reader client.Reader, namespace string, suits func(*v1alpha1.ScimEndpoint) bool) (*v1alpha1.ScimEndpoint, error) {
-	endpoints, err := directory{reader: reader, namespace: namespace}.endpoints(ctx)
-	if first := slices.IndexFunc(endpoints, suits); first >= 0 {
-		return endpoints[first], err
-	}
-	return nil, err
+	return person, nil
 }

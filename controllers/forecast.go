@@ -159,16 +159,16 @@ func (f *forecaster) causes(ctx context.Context, user *v1alpha1.ScimUser, set ru
 	if !user.DeletionTimestamp.IsZero() || (e != v1alpha1.HeldChangePrimaryEmail && isClients(e, user, "")) {
 		return "", nil
 	}
-	look := directory{reader: f.reader, namespace: user.Namespace}
-	input, err := look.userInput(ctx, user)
+	view := directoryOf(f.reader, user.Namespace)
+	input, err := view.userInput(ctx, user)
 	if err != nil {
 		return "", err
 	}
-	var dir rules.Directory = look
+	var looked rules.Directory = view
 	if e == v1alpha1.HeldChangePrimaryEmail {
-		dir = unoccupied{look, user.Name}
+		looked = view.unoccupied(user.Name)
 	}
-	planned, err := preview.Of(ctx, set.compiled, input, dir)
+	planned, err := preview.Of(ctx, set.compiled, input, looked)
 	if err != nil {
 		return "", fmt.Errorf("plan: %w", err)
 	}

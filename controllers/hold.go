@@ -72,7 +72,7 @@ func heldIn(ctx context.Context, reader client.Reader, namespace string, release
 // weakened. It returns the Events to send once that is written. Of several endpoints in a
 // namespace one speaks for it.
 func (r *endpointReconciler) describeBrake(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) ([]brakeEvent, error) {
-	speaker, err := tenantEndpoint(ctx, r.client, endpoint.Namespace)
+	speaker, err := directoryOf(r.client, endpoint.Namespace).speaker(ctx)
 	if err != nil {
 		return nil, err
 	}

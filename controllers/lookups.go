@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -20,11 +21,11 @@ const (
 	anyKey = ""
 )
 
-// lookups remembers what the rules of one kind of subject looked up that no index of the
+// memory remembers what the rules of one kind of subject looked up that no index of the
 // cache knows, because a rule has computed it. So an object that appears, changes or goes
 // has its subjects processed again. It is empty after a start: then all subjects are
 // processed.
-type lookups struct {
+type memory struct {
 	mu sync.Mutex
 	// subjects are those that looked something up, made the look-ups of each one.
 	subjects map[lookup]map[string]bool
@@ -34,21 +35,21 @@ type lookups struct {
 // lookup is a key that was looked up, with the index by which subjects that name it are found.
 type lookup struct{ namespace, index, key string }
 
-func newLookups() *lookups {
-	return &lookups{subjects: map[lookup]map[string]bool{}, made: map[types.NamespacedName][]lookup{}}
+func newMemory() *memory {
+	return &memory{subjects: map[lookup]map[string]bool{}, made: map[types.NamespacedName][]lookup{}}
 }
 
 // add remembers a look-up of a subject.
-func (l *lookups) add(subject, index, key string, namespace string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (m *memory) add(subject, index, key string, namespace string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	name := types.NamespacedName{Namespace: namespace, Name: subject}
 	one := lookup{namespace, index, key}
-	if l.subjects[one][subject] || l.subjects[lookup{namespace, index, anyKey}][subject] {
+	if m.subjects[one][subject] || m.subjects[lookup{namespace, index, anyKey}][subject] {
 		return
 	}
 	count := 0
-	for _, other := range l.made[name] {
+	for _, other := range m.made[name] {
 		if other.index == index {
 			count++
 		}
@@ -56,46 +57,49 @@ func (l *lookups) add(subject, index, key string, namespace string) {
 	if count >= maxLookups {
 		one.key = anyKey
 	}
-	l.made[name] = append(l.made[name], one)
-	if l.subjects[one] == nil {
-		l.subjects[one] = map[string]bool{}
+	m.made[name] = append(m.made[name], one)
+	if m.subjects[one] == nil {
+		m.subjects[one] = map[string]bool{}
 	}
-	l.subjects[one][subject] = true
+	m.subjects[one][subject] = true
 }
 
 // keep forgets all look-ups of a subject but those that were made again.
-func (l *lookups) keep(namespace, subject string, again map[lookup]bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (m *memory) keep(namespace, subject string, again map[lookup]bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	name := types.NamespacedName{Namespace: namespace, Name: subject}
-	kept := slices.DeleteFunc(l.made[name], func(one lookup) bool {
+	kept := slices.DeleteFunc(m.made[name], func(one lookup) bool {
 		if again[one] || (one.key == anyKey && len(again) > maxLookups) {
 			return false
 		}
-		if delete(l.subjects[one], subject); len(l.subjects[one]) == 0 {
-			delete(l.subjects, one)
+		if delete(m.subjects[one], subject); len(m.subjects[one]) == 0 {
+			delete(m.subjects, one)
 		}
 		return true
 	})
 	if len(kept) == 0 {
-		delete(l.made, name)
+		delete(m.made, name)
 		return
 	}
-	l.made[name] = kept
+	m.made[name] = kept
 }
 
-// find adds the subjects that looked up any of the keys.
-func (l *lookups) find(namespace, index string, keys []string, into requestSet) {
-	if l == nil {
-		return
+// forget drops all look-ups of a subject that is gone.
+func (m *memory) forget(namespace, subject string) { m.keep(namespace, subject, nil) }
+
+// find returns the subjects that looked up any of the keys, some of them more than once.
+func (m *memory) find(namespace, index string, keys []string) []string {
+	if m == nil {
+		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []string
 	for _, key := range append(slices.Clone(keys), anyKey) {
-		for subject := range l.subjects[lookup{namespace, index, key}] {
-			into.add(namespace, subject)
-		}
+		found = slices.AppendSeq(found, maps.Keys(m.subjects[lookup{namespace, index, key}]))
 	}
+	return found
 }
 
 // recorder is a directory that remembers the look-ups of a subject. It does so before it
@@ -105,15 +109,15 @@ type recorder struct {
 	subject string
 	// indexed are the look-ups that an index of the cache knows of this subject.
 	indexed map[lookup]bool
-	lookups *lookups
+	memory  *memory
 	// byOrganization and bySite are the indexes of subjects by the names that they name.
 	byOrganization, bySite string
 	// made are the look-ups so far.
 	made map[lookup]bool
 }
 
-func (l *lookups) record(d directory, input rules.Input) *recorder {
-	r := &recorder{directory: d, lookups: l, made: map[lookup]bool{}, indexed: map[lookup]bool{}}
+func (m *memory) record(d directory, input rules.Input) *recorder {
+	r := &recorder{directory: d, memory: m, made: map[lookup]bool{}, indexed: map[lookup]bool{}}
 	known := func(index string, keys ...string) {
 		for _, key := range keys {
 			r.indexed[lookup{d.namespace, index, key}] = true
@@ -139,11 +143,11 @@ func (r *recorder) note(index, key string) {
 		return
 	}
 	r.made[one] = true
-	r.lookups.add(r.subject, index, key, r.namespace)
+	r.memory.add(r.subject, index, key, r.namespace)
 }
 
 // done forgets what the subject looked up in earlier runs only.
-func (r *recorder) done() { r.lookups.keep(r.namespace, r.subject, r.made) }
+func (r *recorder) done() { r.memory.keep(r.namespace, r.subject, r.made) }
 
 // OrganizationByName implements rules.Directory.
 func (r *recorder) OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error) {

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -10,16 +9,11 @@ import (
 )
 
 func TestLookupsFindTheirSubjects(t *testing.T) {
-	l := newLookups()
+	m := newMemory()
 	find := func(index string, keys ...string) []string {
-		into := requestSet{}
-		l.find("ns", index, keys, into)
-		var names []string
-		for request := range maps.Keys(into) {
-			names = append(names, request.Name)
-		}
+		names := m.find("ns", index, keys)
 		slices.Sort(names)
-		return names
+		return slices.Compact(names)
 	}
 	same := func(what string, got []string, want ...string) {
 		t.Helper()
@@ -27,25 +21,25 @@ func TestLookupsFindTheirSubjects(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 	}
-	l.add("a", "name", "x", "ns")
-	l.add("b", "name", "x", "ns")
-	l.add("c", "name", "x", "elsewhere")
+	m.add("a", "name", "x", "ns")
+	m.add("b", "name", "x", "ns")
+	m.add("c", "name", "x", "elsewhere")
 	same("subjects of a key", find("name", "x", "y"), "a", "b")
 	same("another index", find("email", "x"))
 
-	l.keep("ns", "a", map[lookup]bool{{"ns", "name", "y"}: true})
+	m.keep("ns", "a", map[lookup]bool{{"ns", "name", "y"}: true})
 	same("after a run without it", find("name", "x"), "b")
 
 	for i := range maxLookups + 1 {
-		l.add("many", "name", strconv.Itoa(i), "ns")
+		m.add("many", "name", strconv.Itoa(i), "ns")
 	}
 	same("a key that no subject looked up, but one looks up everything", find("name", "z"), "many")
 	same("of another index", find("email", "z"))
 
-	l.keep("ns", "many", nil)
-	l.keep("ns", "b", nil)
-	l.keep("elsewhere", "c", nil)
-	if len(l.subjects) != 0 || len(l.made) != 0 {
-		t.Errorf("something is left: %v, %v", l.subjects, l.made)
+	m.forget("ns", "many")
+	m.forget("ns", "b")
+	m.forget("elsewhere", "c")
+	if len(m.subjects) != 0 || len(m.made) != 0 {
+		t.Errorf("something is left: %v, %v", m.subjects, m.made)
 	}
 }

@@ -33,8 +33,8 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 	if err != nil || !moving {
 		return err
 	}
-	directory := run.directory.directory
-	own, err := directory.PersonBySource(ctx, run.input.User.Name)
+	view := run.directory.directory
+	own, err := view.PersonBySource(ctx, run.input.User.Name)
 	if err != nil || own == nil && row.held {
 		return err
 	}
@@ -101,7 +101,7 @@ func (m moveRow) keys(namespace string) []string {
 // row follows who has the address that the user of a run is to get, which address that
 // user is to get and so on. It is false when it ends with a Person that stays as it is.
 func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
-	directory := run.directory.directory
+	view := run.directory.directory
 	s, err := safetyIn(ctx, r.brake.client, run.subject.GetNamespace())
 	if err != nil {
 		return moveRow{}, false, err
@@ -113,27 +113,27 @@ func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 			found.held = true
 		}
 		seen = append(seen, user.Name)
-		address, err := r.wantedAddress(ctx, run.set, directory, user)
+		address, err := r.wantedAddress(ctx, run.set, view, user)
 		if err != nil || address == "" {
 			return found, false, err
 		}
 		found.addresses = append(found.addresses, address)
-		holder, err := directory.PersonByEmail(ctx, address)
+		holder, err := view.PersonByEmail(ctx, address)
 		if err != nil || holder == nil {
 			return found, err == nil, err
 		}
 		found.holders = append(found.holders, holder.Name)
 		if holder.Spec.SourceID == user.Name {
-			moved, err := found.hasMoved(ctx, directory, user.Name)
+			moved, err := found.hasMoved(ctx, view, user.Name)
 			return found, moved, err
 		}
 		if slices.Contains(seen, holder.Spec.SourceID) {
 			found.circle = holder.Spec.SourceID == seen[0]
-			found.own, err = directory.PersonBySource(ctx, seen[0])
+			found.own, err = view.PersonBySource(ctx, seen[0])
 			return found, true, err
 		}
 		user = &v1alpha1.ScimUser{}
-		exists, err := directory.get(ctx, holder.Spec.SourceID, user)
+		exists, err := view.get(ctx, holder.Spec.SourceID, user)
 		if err != nil || !exists || !user.DeletionTimestamp.IsZero() {
 			return found, false, err
 		}
@@ -159,7 +159,7 @@ func (r *ruleRunner) wantedAddress(ctx context.Context, set ruleSet, d directory
 	if err != nil {
 		return "", err
 	}
-	plan, err := rules.Plan(ctx, set.compiled, input, unoccupied{d, user.Name})
+	plan, err := rules.Plan(ctx, set.compiled, input, d.unoccupied(user.Name))
 	if err != nil {
 		return "", fmt.Errorf("plan for a user with the same address: %w", err)
 	}
@@ -168,21 +168,6 @@ func (r *ruleRunner) wantedAddress(ctx context.Context, set ruleSet, d directory
 		return "", nil
 	}
 	return rules.MatchKey(person), nil
-}
-
-// unoccupied is a directory in which nobody but one user has an address.
-type unoccupied struct {
-	directory
-	user string
-}
-
-// PersonByEmail implements rules.Directory.
-func (u unoccupied) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
-	person, err := u.directory.PersonByEmail(ctx, email)
-	if err != nil || person == nil || person.Spec.SourceID != u.user {
-		return nil, err
-	}
-	return person, nil
 }
 
 // park gives a Person an address that nobody wants, so that its own becomes free. It counts as

@@ -17,7 +17,7 @@ const omittedText = "(omitted)"
 // omitsValues reports whether executions of a namespace hold no values. Where one of its
 // endpoints says so they do not, because no user says which endpoint it came by.
 func omitsValues(ctx context.Context, reader client.Reader, namespace string) (bool, error) {
-	endpoints, err := directory{reader: reader, namespace: namespace}.endpoints(ctx)
+	endpoints, err := directoryOf(reader, namespace).endpoints(ctx)
 	return slices.ContainsFunc(endpoints, omitting), err
 }
 

@@ -81,7 +81,7 @@ func (r *retentionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 		return ctrl.Result{}, err
 	}
 	endpoint := &v1alpha1.ScimEndpoint{}
-	speaker, err := tenantEndpoint(ctx, r.client, req.Namespace)
+	speaker, err := directoryOf(r.client, req.Namespace).speaker(ctx)
 	if err != nil {
 		return ctrl.Result{}, err
 	}

@@ -66,7 +66,7 @@ func (s safety) from(begin time.Time) time.Time {
 // one which is made beside another never weakens it. The first one by name tells what is held
 // and releases.
 func safetyIn(ctx context.Context, reader client.Reader, namespace string) (safety, error) {
-	endpoints, err := directory{reader: reader, namespace: namespace}.endpoints(ctx)
+	endpoints, err := directoryOf(reader, namespace).endpoints(ctx)
 	if err != nil {
 		return safety{}, err
 	}
@@ -149,10 +149,4 @@ func (s safety) weakness(persons int) (reason, message string) {
 		}
 	}
 	return "", ""
-}
-
-// tenantEndpoint is the ScimEndpoint that speaks for a namespace: the first one by
-// name, nil where there is none. It must not be changed.
-func tenantEndpoint(ctx context.Context, reader client.Reader, namespace string) (*v1alpha1.ScimEndpoint, error) {
-	return firstEndpoint(ctx, reader, namespace, func(e *v1alpha1.ScimEndpoint) bool { return e.DeletionTimestamp.IsZero() })
 }

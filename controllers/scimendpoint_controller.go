@@ -178,11 +178,11 @@ func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1al
 	if missing != "" {
 		return verdict.Waiting(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
-	endpoints, err := directory{reader: r.client, namespace: endpoint.Namespace}.endpoints(ctx)
+	endpoints, err := directoryOf(r.client, endpoint.Namespace).endpoints(ctx)
 	if err != nil {
 		return verdict.Verdict{}, err
 	}
-	if names := disjoint(trustOf(endpoints).Domains); slices.Contains(names, endpoint.Name) {
+	if names := disjoint(endpoints); slices.Contains(names, endpoint.Name) {
 		return verdict.Stalled(v1alpha1.ReasonEmailDomainsDisjoint, fmt.Sprintf("No domain is in spec.emailDomains of all of the ScimEndpoints %s, "+
 			"so no user gets a Person here. Name one in each of them, or keep the clients in namespaces of their own.", strings.Join(names, ", "))), nil
 	}
@@ -256,14 +256,11 @@ func (f finder) endpointsOfOrganization(ctx context.Context, old, current *v1alp
 }
 
 func (f finder) endpoints(ctx context.Context, namespace string, into requestSet, wanted func(*v1alpha1.ScimEndpoint) bool) error {
-	endpoints := &v1alpha1.ScimEndpointList{}
-	if err := f.list(ctx, endpoints, namespace); err != nil {
-		return err
-	}
-	for i := range endpoints.Items {
-		if wanted(&endpoints.Items[i]) {
-			into.add(namespace, endpoints.Items[i].Name)
+	endpoints, err := directoryOf(f.reader, namespace).endpoints(ctx)
+	for _, endpoint := range endpoints {
+		if wanted(endpoint) {
+			into.add(namespace, endpoint.Name)
 		}
 	}
-	return nil
+	return err
 }

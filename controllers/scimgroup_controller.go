@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -28,7 +27,7 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	group := &v1alpha1.ScimGroup{}
 	if err := r.client.Get(ctx, req.NamespacedName, group); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.runner.lookups[v1alpha1.SubjectScimGroup].keep(req.Namespace, req.Name, nil)
+			r.runner.memories[v1alpha1.SubjectScimGroup].forget(req.Namespace, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -41,16 +40,10 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return r.status.Fail(ctx, group, group.DeepCopy(), &group.Status.Conditions, err)
 	}
 	before := group.DeepCopy()
-	d := directory{reader: r.client, namespace: group.Namespace}
-	endpoints, err := d.endpoints(ctx)
+	input, err := directoryOf(r.client, group.Namespace).groupInput(ctx, group)
 	if err != nil {
 		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)
 	}
-	organization, err := d.defaultOrganization(ctx, endpoints)
-	if err != nil {
-		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)
-	}
-	input := rules.Input{Group: before, DefaultOrganization: organization}
 	done, err := r.runner.run(ctx, group, v1alpha1.SubjectScimGroup, input)
 	if err != nil {
 		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)

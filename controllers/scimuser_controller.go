@@ -36,7 +36,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	user := &v1alpha1.ScimUser{}
 	if err := r.client.Get(ctx, req.NamespacedName, user); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.runner.lookups[v1alpha1.SubjectScimUser].keep(req.Namespace, req.Name, nil)
+			r.runner.memories[v1alpha1.SubjectScimUser].forget(req.Namespace, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -57,7 +57,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err := r.ensureFinalizer(ctx, user, &before); err != nil {
 		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
 	}
-	input, err := r.input(ctx, user)
+	input, err := directoryOf(r.client, user.Namespace).userInput(ctx, user)
 	if err != nil {
 		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
 	}
@@ -128,29 +128,6 @@ func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.Scim
 		err = errors.Join(err, failed)
 	}
 	return ctrl.Result{}, r.status.Tell(ctx, user, before, &user.Status.Conditions, err, found)
-}
-
-// input gathers what the rules read. It holds a copy of the user, because the
-// reconciler changes its own.
-func (r *userReconciler) input(ctx context.Context, user *v1alpha1.ScimUser) (rules.Input, error) {
-	return directory{reader: r.client, namespace: user.Namespace}.userInput(ctx, user)
-}
-
-// userInput gathers what the rules read of a user in a directory.
-func (d directory) userInput(ctx context.Context, user *v1alpha1.ScimUser) (rules.Input, error) {
-	groups, err := d.groupsOf(ctx, user)
-	if err != nil {
-		return rules.Input{}, err
-	}
-	endpoints, err := d.endpoints(ctx)
-	if err != nil {
-		return rules.Input{}, err
-	}
-	organization, err := d.defaultOrganization(ctx, endpoints)
-	if err != nil {
-		return rules.Input{}, err
-	}
-	return rules.Input{User: user.DeepCopy(), Groups: groups, DefaultOrganization: organization, Trust: trustIn(endpoints, user)}, nil
 }
 
 // noteReturn takes down that a user is in use again before anything is done for it. Were its Person enabled first, and

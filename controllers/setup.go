@@ -84,12 +84,12 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := registerIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	remembered := map[v1alpha1.SubjectKind]*lookups{v1alpha1.SubjectScimUser: newLookups(), v1alpha1.SubjectScimGroup: newLookups()}
+	memories := map[v1alpha1.SubjectKind]*memory{v1alpha1.SubjectScimUser: newMemory(), v1alpha1.SubjectScimGroup: newMemory()}
 	s := &setup{
 		mgr:     mgr,
 		options: o,
 		client:  mgr.GetClient(),
-		find:    finder{reader: mgr.GetCache(), lookups: remembered},
+		find:    finder{reader: mgr.GetCache(), memories: memories},
 		rules:   newRuleCache(),
 		status:  verdict.NewWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
 	}
@@ -105,7 +105,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
 	s.runner = &ruleRunner{
 		client: s.client, clock: o.Clock, rules: s.rules, identities: &keylock.Locks{}, recheckInterval: o.RecheckInterval, brake: s.brake,
-		lookups: remembered, salts: kube.NewSalts(s.client, mgr.GetAPIReader()), status: s.status,
+		memories: memories, salts: kube.NewSalts(s.client, mgr.GetAPIReader()), status: s.status,
 	}
 	if !o.Exclusive {
 		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), salts: s.runner.salts, clock: o.Clock}

@@ -34,8 +34,8 @@ type ruleRunner struct {
 	// recheckInterval is after how long a subject is looked at again that waits for what no
 	// event tells of.
 	recheckInterval time.Duration
-	// lookups are what the rules for each kind of subject looked up.
-	lookups map[v1alpha1.SubjectKind]*lookups
+	// memories are of what the rules for each kind of subject looked up.
+	memories map[v1alpha1.SubjectKind]*memory
 	// brake is asked before a plan disables or enables a Person or gives it another address.
 	brake *brake
 	// salts derive the names of new records.
@@ -96,7 +96,7 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 	}
 	result := &run{
 		subject: subject, kind: kind, input: input, set: set,
-		directory: r.lookups[kind].record(directory{reader: r.client, namespace: namespace}, input),
+		directory: r.memories[kind].record(directoryOf(r.client, namespace), input),
 		rejected:  map[v1alpha1.RecordKind]string{}, records: map[v1alpha1.RecordKind]rules.Record{},
 	}
 	if result.log, err = openExecutionLog(ctx, r.client, r.clock, result); err != nil {

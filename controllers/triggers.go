@@ -24,7 +24,7 @@ func (f finder) groupsBy(ctx context.Context, namespace, index string, keys []st
 }
 
 func (f finder) subjectsBy(ctx context.Context, kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) error {
-	f.lookups[kind].find(namespace, index, keys, into)
+	f.remembered(kind, namespace, index, keys, into)
 	for _, key := range keys {
 		if key == "" {
 			continue
@@ -34,6 +34,13 @@ func (f finder) subjectsBy(ctx context.Context, kind v1alpha1.SubjectKind, names
 		}
 	}
 	return nil
+}
+
+// remembered adds the subjects whose rules have looked up any of the keys of an index.
+func (f finder) remembered(kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) {
+	for _, subject := range f.memories[kind].find(namespace, index, keys) {
+		into.add(namespace, subject)
+	}
 }
 
 func subjectList(kind v1alpha1.SubjectKind) client.ObjectList {
@@ -185,7 +192,7 @@ func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Perso
 		if err != nil {
 			return err
 		}
-		f.lookups[v1alpha1.SubjectScimGroup].find(version.Namespace, userByManager, names, into)
+		f.remembered(v1alpha1.SubjectScimGroup, version.Namespace, userByManager, names, into)
 	}
 	return nil
 }
@@ -218,12 +225,9 @@ func (f finder) subjectsOfDefault(kind v1alpha1.SubjectKind) func(context.Contex
 		if change == nil || !change.usable {
 			return nil
 		}
-		endpoints := &v1alpha1.ScimEndpointList{}
-		if err := f.list(ctx, endpoints, change.namespace); err != nil {
+		endpoints, err := directoryOf(f.reader, change.namespace).endpoints(ctx)
+		if err != nil || !slices.ContainsFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return defaultOf(e) == change.name }) {
 			return err
-		}
-		if !slices.ContainsFunc(endpoints.Items, func(e v1alpha1.ScimEndpoint) bool { return defaultOf(&e) == change.name }) {
-			return nil
 		}
 		return f.allSubjects(ctx, change.namespace, kind, into)
 	}

@@ -32,6 +32,17 @@ func (d directory) endpoints(ctx context.Context) ([]*v1alpha1.ScimEndpoint, err
 	return endpoints, nil
 }
 
+// speaker is the ScimEndpoint that speaks for the namespace: the first one by name that is not being deleted, nil where
+// there is none. It must not be changed.
+func (d directory) speaker(ctx context.Context) (*v1alpha1.ScimEndpoint, error) {
+	endpoints, err := d.endpoints(ctx)
+	first := slices.IndexFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return e.DeletionTimestamp.IsZero() })
+	if err != nil || first < 0 {
+		return nil, err
+	}
+	return endpoints[first], nil
+}
+
 // trustOf is what all ScimEndpoints of a namespace let their clients do: of each choice the
 // strictest, because no user says which endpoint it came by.
 func trustOf(endpoints []*v1alpha1.ScimEndpoint) rules.Trust {
@@ -65,9 +76,10 @@ func trustIn(endpoints []*v1alpha1.ScimEndpoint, user *v1alpha1.ScimUser) rules.
 	return trustOf(endpoints)
 }
 
-// disjoint names the endpoints whose spec.emailDomains have no domain in common, so that no
+// disjoint names those of a namespace's endpoints whose spec.emailDomains have no domain in common, so that no
 // Person can get any address; none where there is one, or where none is named.
-func disjoint(bounds []rules.EmailDomains) []string {
+func disjoint(endpoints []*v1alpha1.ScimEndpoint) []string {
+	bounds := trustOf(endpoints).Domains
 	if len(bounds) == 0 || slices.ContainsFunc(bounds[0].Domains, func(domain string) bool {
 		return !slices.ContainsFunc(bounds, func(bound rules.EmailDomains) bool { return !slices.Contains(bound.Domains, domain) })
 	}) {

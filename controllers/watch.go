@@ -86,8 +86,8 @@ func addToQueue(q queue, request reconcile.Request, after time.Duration) {
 // without waiting for this process's own writes: those come as events, too.
 type finder struct {
 	reader client.Reader
-	// lookups are what the rules for each kind of subject looked up.
-	lookups map[v1alpha1.SubjectKind]*lookups
+	// memories are of what the rules for each kind of subject looked up.
+	memories map[v1alpha1.SubjectKind]*memory
 }
 
 // list lists without copying; what it returns must not be changed.

@@ -18,7 +18,7 @@ import (
 // the indexes that Setup registers: it is the cache of its manager.
 // Nothing that it hands out may be changed.
 func NewWorld(reader client.Reader, namespace string) preview.World {
-	return world{directory{reader: reader, namespace: namespace}}
+	return world{directoryOf(reader, namespace)}
 }
 
 // NewObjectWorld gives a namespace that holds these objects and no others.
