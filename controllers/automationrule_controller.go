@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -99,7 +100,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRule) error {
 	executions := &v1alpha1.AutomationRuleExecutionList{}
 	options := []client.ListOption{
-		client.InNamespace(rule.Namespace), client.MatchingFields{executionByRule: rule.Name}, client.UnsafeDisableDeepCopy,
+		client.InNamespace(rule.Namespace), client.MatchingFields{directory.ExecutionByRule: rule.Name}, client.UnsafeDisableDeepCopy,
 	}
 	if underWay(rule) {
 		options = append(options, client.DisableReadYourWritesConsistency)

@@ -11,6 +11,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -20,7 +21,7 @@ import (
 // that is linked to another user by now is not among them, nor is one that is protected.
 func linkedPersons(ctx context.Context, reader client.Reader, user *v1alpha1.ScimUser) ([]v1alpha1.Person, error) {
 	linked := &v1alpha1.PersonList{}
-	err := reader.List(ctx, linked, client.InNamespace(user.Namespace), client.MatchingFields{personBySource: user.Name})
+	err := reader.List(ctx, linked, client.InNamespace(user.Namespace), client.MatchingFields{directory.PersonBySource: user.Name})
 	if err != nil {
 		return nil, fmt.Errorf("list the user's Persons: %w", err)
 	}
@@ -149,5 +150,5 @@ func (f finder) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUs
 	if current != nil {
 		return nil
 	}
-	return f.personsBy(ctx, old.Namespace, personBySource, old.Name, into)
+	return f.personsBy(ctx, old.Namespace, directory.PersonBySource, old.Name, into)
 }

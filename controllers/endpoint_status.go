@@ -14,6 +14,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/tally"
 )
 
@@ -91,7 +92,7 @@ func (f finder) endpointsOfRule(ctx context.Context, old, current *v1alpha1.Auto
 // more or less, because the strictest counts.
 func (f finder) endpointsOfSiblings(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 	existing := versions(old, current)
-	if len(existing) == 2 && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero() && sameTrust(old, current) &&
+	if len(existing) == 2 && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero() && directory.SameTrust(old, current) &&
 		equality.Semantic.DeepEqual(old.Spec.Safety, current.Spec.Safety) {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -46,7 +47,7 @@ type executionLog struct {
 func openExecutionLog(ctx context.Context, c client.Client, clk clock.PassiveClock, run *run) (*executionLog, error) {
 	list := &v1alpha1.AutomationRuleExecutionList{}
 	err := c.List(ctx, list, client.InNamespace(run.subject.GetNamespace()),
-		client.MatchingFields{executionBySubject: run.subject.GetName()}, client.UnsafeDisableDeepCopy)
+		client.MatchingFields{directory.ExecutionBySubject: run.subject.GetName()}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("list AutomationRuleExecutions: %w", err)
 	}
@@ -107,7 +108,7 @@ func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecuti
 func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Outcome, current rules.Record, trigger v1alpha1.Trigger) {
 	now := l.clock.Now()
 	source := l.sources[outcome.Rule]
-	outcome = shortened(source.secrets.hide(outcome))
+	outcome = shortened(source.hide(outcome))
 	succeeded, result := resultOf(outcome)
 	execution.Labels = map[string]string{
 		v1alpha1.LabelRule: outcome.Rule, v1alpha1.LabelSubjectKind: string(l.kind), v1alpha1.LabelResult: string(result),

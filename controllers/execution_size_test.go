@@ -26,8 +26,7 @@ func TestTheLargestExecutionFitsIntoEtcd(t *testing.T) {
 			for i := range rules.MaxFields {
 				outcome.Changes = append(outcome.Changes, v1alpha1.FieldChange{Field: fmt.Sprint("customFields.c", i), From: value, To: value})
 			}
-			rule := ruleNamed("rule")
-			rule.Spec.Condition = value
+			rule := &v1alpha1.AutomationRule{Spec: v1alpha1.AutomationRuleSpec{Condition: value}}
 			log := &executionLog{
 				clock: clocktesting.NewFakePassiveClock(time.Unix(1_800_000_000, 0)), kind: v1alpha1.SubjectScimUser,
 				subject: &v1alpha1.ScimUser{}, sources: map[string]ruleSource{"rule": {rule: rule}},

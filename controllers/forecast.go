@@ -13,6 +13,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -159,14 +160,14 @@ func (f *forecaster) causes(ctx context.Context, user *v1alpha1.ScimUser, set ru
 	if !user.DeletionTimestamp.IsZero() || (e != v1alpha1.HeldChangePrimaryEmail && isClients(e, user, "")) {
 		return "", nil
 	}
-	view := directoryOf(f.reader, user.Namespace)
-	input, err := view.userInput(ctx, user)
+	view := directory.Of(f.reader, user.Namespace)
+	input, err := view.UserInput(ctx, user)
 	if err != nil {
 		return "", err
 	}
 	var looked rules.Directory = view
 	if e == v1alpha1.HeldChangePrimaryEmail {
-		looked = view.unoccupied(user.Name)
+		looked = view.Unoccupied(user.Name)
 	}
 	planned, err := preview.Of(ctx, set.compiled, input, looked)
 	if err != nil {

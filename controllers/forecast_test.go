@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 )
 
 // slowReader lists nothing before somebody lets it.
@@ -28,7 +29,7 @@ func (r *slowReader) List(ctx context.Context, list client.ObjectList, options .
 }
 
 func TestNobodyWaitsForAForecast(t *testing.T) {
-	reader := &slowReader{Reader: newObjectReader(nil), asked: make(chan struct{}), let: make(chan error)}
+	reader := &slowReader{Reader: directory.NewObjects(), asked: make(chan struct{}), let: make(chan error)}
 	f := newForecaster(reader, clock.RealClock{})
 	persons := windowOf(time.Now(), 12)
 	ask := func() (bool, error) {

@@ -14,6 +14,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -49,13 +50,13 @@ func heldIn(ctx context.Context, reader client.Reader, namespace string, release
 		}
 	}
 	under := func(index string) []client.ListOption {
-		return []client.ListOption{client.InNamespace(namespace), client.MatchingFields{index: heldKey}, client.UnsafeDisableDeepCopy}
+		return []client.ListOption{client.InNamespace(namespace), client.MatchingFields{index: directory.Held}, client.UnsafeDisableDeepCopy}
 	}
 	users, persons := &v1alpha1.ScimUserList{}, &v1alpha1.PersonList{}
-	if err := reader.List(ctx, users, under(userByHeld)...); err != nil {
+	if err := reader.List(ctx, users, under(directory.UserByHeld)...); err != nil {
 		return found, fmt.Errorf("list held ScimUsers: %w", err)
 	}
-	if err := reader.List(ctx, persons, under(personByHeld)...); err != nil {
+	if err := reader.List(ctx, persons, under(directory.PersonByHeld)...); err != nil {
 		return found, fmt.Errorf("list held Persons: %w", err)
 	}
 	for i := range users.Items {
@@ -72,7 +73,7 @@ func heldIn(ctx context.Context, reader client.Reader, namespace string, release
 // weakened. It returns the Events to send once that is written. Of several endpoints in a
 // namespace one speaks for it.
 func (r *endpointReconciler) describeBrake(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) ([]brakeEvent, error) {
-	speaker, err := directoryOf(r.client, endpoint.Namespace).speaker(ctx)
+	speaker, err := directory.Of(r.client, endpoint.Namespace).Speaker(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +243,7 @@ func (f finder) usersOfEndpoint(ctx context.Context, old, current *v1alpha1.Scim
 	if !releaseChanged(old, current) {
 		return nil
 	}
-	return f.usersBy(ctx, versions(old, current)[0].Namespace, userByHeld, []string{heldKey}, into)
+	return f.usersBy(ctx, versions(old, current)[0].Namespace, directory.UserByHeld, []string{directory.Held}, into)
 }
 
 // personsOfEndpoint finds the held Persons that have no user.
@@ -250,5 +251,5 @@ func (f finder) personsOfEndpoint(ctx context.Context, old, current *v1alpha1.Sc
 	if !releaseChanged(old, current) {
 		return nil
 	}
-	return f.personsBy(ctx, versions(old, current)[0].Namespace, personByHeld, heldKey, into)
+	return f.personsBy(ctx, versions(old, current)[0].Namespace, directory.PersonByHeld, directory.Held, into)
 }

@@ -10,6 +10,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -33,7 +34,7 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 	if err != nil || !moving {
 		return err
 	}
-	view := run.directory.directory
+	view := run.directory.View
 	own, err := view.PersonBySource(ctx, run.input.User.Name)
 	if err != nil || own == nil && row.held {
 		return err
@@ -101,7 +102,7 @@ func (m moveRow) keys(namespace string) []string {
 // row follows who has the address that the user of a run is to get, which address that
 // user is to get and so on. It is false when it ends with a Person that stays as it is.
 func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
-	view := run.directory.directory
+	view := run.directory.View
 	s, err := safetyIn(ctx, r.brake.client, run.subject.GetNamespace())
 	if err != nil {
 		return moveRow{}, false, err
@@ -133,7 +134,7 @@ func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 			return found, true, err
 		}
 		user = &v1alpha1.ScimUser{}
-		exists, err := view.get(ctx, holder.Spec.SourceID, user)
+		exists, err := view.Get(ctx, holder.Spec.SourceID, user)
 		if err != nil || !exists || !user.DeletionTimestamp.IsZero() {
 			return found, false, err
 		}
@@ -144,7 +145,7 @@ func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 // hasMoved finds out about the last user of a row, whose Person has what it is to have:
 // it has either left the address before since that was looked up, or the user has two
 // Persons, and that one stays.
-func (m moveRow) hasMoved(ctx context.Context, d directory, user string) (bool, error) {
+func (m moveRow) hasMoved(ctx context.Context, d directory.View, user string) (bool, error) {
 	if len(m.addresses) < 2 {
 		return false, nil
 	}
@@ -154,12 +155,12 @@ func (m moveRow) hasMoved(ctx context.Context, d directory, user string) (bool, 
 
 // wantedAddress is the folded address that the rules give a user's Person where it is
 // free, "" where they make no Person.
-func (r *ruleRunner) wantedAddress(ctx context.Context, set ruleSet, d directory, user *v1alpha1.ScimUser) (string, error) {
-	input, err := d.userInput(ctx, user)
+func (r *ruleRunner) wantedAddress(ctx context.Context, set ruleSet, d directory.View, user *v1alpha1.ScimUser) (string, error) {
+	input, err := d.UserInput(ctx, user)
 	if err != nil {
 		return "", err
 	}
-	plan, err := rules.Plan(ctx, set.compiled, input, d.unoccupied(user.Name))
+	plan, err := rules.Plan(ctx, set.compiled, input, d.Unoccupied(user.Name))
 	if err != nil {
 		return "", fmt.Errorf("plan for a user with the same address: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 )
 
 // omittedText stands in an execution for a value that is not to be stored. No digest does:
@@ -17,7 +18,7 @@ const omittedText = "(omitted)"
 // omitsValues reports whether executions of a namespace hold no values. Where one of its
 // endpoints says so they do not, because no user says which endpoint it came by.
 func omitsValues(ctx context.Context, reader client.Reader, namespace string) (bool, error) {
-	endpoints, err := directoryOf(reader, namespace).endpoints(ctx)
+	endpoints, err := directory.Of(reader, namespace).Endpoints(ctx)
 	return slices.ContainsFunc(endpoints, omitting), err
 }
 

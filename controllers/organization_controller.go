@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -36,7 +37,7 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 }
 
 func (r *organizationReconciler) verdict(ctx context.Context, organization *v1alpha1.Organization) (verdict.Verdict, error) {
-	found, err := nameVerdict(ctx, r.client, organization, &v1alpha1.OrganizationList{}, organizationByName)
+	found, err := nameVerdict(ctx, r.client, organization, &v1alpha1.OrganizationList{}, directory.OrganizationByName)
 	if err != nil || found.IsStalled() {
 		return found, err
 	}
@@ -61,12 +62,12 @@ func (f finder) organizationsOfOrganization(ctx context.Context, old, current *v
 	}
 	existing := versions(old, current)
 	for _, version := range existing {
-		if err := f.organizationsBy(ctx, version.Namespace, organizationByName, rules.MatchKey(version), into); err != nil {
+		if err := f.organizationsBy(ctx, version.Namespace, directory.OrganizationByName, rules.MatchKey(version), into); err != nil {
 			return err
 		}
 	}
 	if len(existing) == 1 {
-		return f.organizationsBy(ctx, existing[0].Namespace, organizationByParent, existing[0].Name, into)
+		return f.organizationsBy(ctx, existing[0].Namespace, directory.OrganizationByParent, existing[0].Name, into)
 	}
 	return nil
 }
@@ -77,7 +78,7 @@ func (f finder) organizationsOfPerson(ctx context.Context, old, current *v1alpha
 	if len(existing) == 2 {
 		return nil
 	}
-	return f.organizationsBy(ctx, existing[0].Namespace, organizationByManager, existing[0].Name, into)
+	return f.organizationsBy(ctx, existing[0].Namespace, directory.OrganizationByManager, existing[0].Name, into)
 }
 
 func (f finder) organizationsBy(ctx context.Context, namespace, index, key string, into requestSet) error {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -68,7 +69,7 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 				"Its user is gone, but it is protected and stays enabled. Disable it by hand, or take its annotation "+v1alpha1.AnnotationProtected+" off."), nil
 		}
 	}
-	others, err := othersUnder(ctx, r.client, person, &v1alpha1.PersonList{}, personByEmail, rules.MatchKey(person))
+	others, err := othersUnder(ctx, r.client, person, &v1alpha1.PersonList{}, directory.PersonByEmail, rules.MatchKey(person))
 	if err != nil {
 		return verdict.Verdict{}, fmt.Errorf("look for the same e-mail address: %w", err)
 	}
@@ -101,12 +102,12 @@ func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Pers
 	}
 	existing := versions(old, current)
 	for _, version := range existing {
-		if err := f.personsBy(ctx, version.Namespace, personByEmail, rules.MatchKey(version), into); err != nil {
+		if err := f.personsBy(ctx, version.Namespace, directory.PersonByEmail, rules.MatchKey(version), into); err != nil {
 			return err
 		}
 	}
 	if len(existing) == 1 {
-		return f.personsBy(ctx, existing[0].Namespace, personByManager, existing[0].Name, into)
+		return f.personsBy(ctx, existing[0].Namespace, directory.PersonByManager, existing[0].Name, into)
 	}
 	return nil
 }
@@ -117,7 +118,7 @@ func (f finder) personsOfSite(ctx context.Context, old, current *v1alpha1.Site, 
 	if len(existing) == 2 {
 		return nil
 	}
-	return f.personsBy(ctx, existing[0].Namespace, personBySite, existing[0].Name, into)
+	return f.personsBy(ctx, existing[0].Namespace, directory.PersonBySite, existing[0].Name, into)
 }
 
 // personsOfOrganization finds the Persons of an Organization that has come or gone.
@@ -126,7 +127,7 @@ func (f finder) personsOfOrganization(ctx context.Context, old, current *v1alpha
 	if len(existing) == 2 {
 		return nil
 	}
-	return f.personsBy(ctx, existing[0].Namespace, personByOrganization, existing[0].Name, into)
+	return f.personsBy(ctx, existing[0].Namespace, directory.PersonByOrganization, existing[0].Name, into)
 }
 
 func (f finder) personsBy(ctx context.Context, namespace, index, key string, into requestSet) error {

@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
@@ -62,12 +63,12 @@ func changeOf[T any, P interface {
 // usersOfOrganization finds the users that name an Organization, and where it was
 // made, deleted, enabled or disabled, the members of its groups.
 func (f finder) usersOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-	return f.usersOfPlace(ctx, organizationChange(old, current), userByOrganization, groupByOrganization, into)
+	return f.usersOfPlace(ctx, organizationChange(old, current), directory.UserByOrganization, directory.GroupByOrganization, into)
 }
 
 // usersOfSite is usersOfOrganization for Sites.
 func (f finder) usersOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
-	return f.usersOfPlace(ctx, siteChange(old, current), userBySite, groupBySite, into)
+	return f.usersOfPlace(ctx, siteChange(old, current), directory.UserBySite, directory.GroupBySite, into)
 }
 
 func (f finder) usersOfPlace(ctx context.Context, change *placeChange, byName, byLink string, into requestSet) error {
@@ -85,7 +86,7 @@ func (f finder) usersOfPlace(ctx context.Context, change *placeChange, byName, b
 		return err
 	}
 	for group := range groups {
-		if err := f.usersBy(ctx, change.namespace, userByGroup, []string{group.Name}, into); err != nil {
+		if err := f.usersBy(ctx, change.namespace, directory.UserByGroup, []string{group.Name}, into); err != nil {
 			return err
 		}
 	}
@@ -95,12 +96,12 @@ func (f finder) usersOfPlace(ctx context.Context, change *placeChange, byName, b
 // groupsOfOrganization finds the groups that are linked to an Organization or have
 // its name.
 func (f finder) groupsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-	return f.groupsOfPlace(ctx, organizationChange(old, current), groupByOrganization, into)
+	return f.groupsOfPlace(ctx, organizationChange(old, current), directory.GroupByOrganization, into)
 }
 
 // groupsOfSite is groupsOfOrganization for Sites.
 func (f finder) groupsOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
-	return f.groupsOfPlace(ctx, siteChange(old, current), groupBySite, into)
+	return f.groupsOfPlace(ctx, siteChange(old, current), directory.GroupBySite, into)
 }
 
 func (f finder) groupsOfPlace(ctx context.Context, change *placeChange, byLink string, into requestSet) error {
@@ -110,7 +111,7 @@ func (f finder) groupsOfPlace(ctx context.Context, change *placeChange, byLink s
 	for _, source := range change.sources {
 		into.add(change.namespace, source)
 	}
-	if err := f.groupsBy(ctx, change.namespace, groupByDisplayName, change.names, into); err != nil {
+	if err := f.groupsBy(ctx, change.namespace, directory.GroupByDisplayName, change.names, into); err != nil {
 		return err
 	}
 	return f.groupsBy(ctx, change.namespace, byLink, []string{change.name}, into)

@@ -25,6 +25,7 @@ import (
 	"rservice.dev/scim-operator/api/applied"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -81,7 +82,7 @@ func (r *retentionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 		return ctrl.Result{}, err
 	}
 	endpoint := &v1alpha1.ScimEndpoint{}
-	speaker, err := directoryOf(r.client, req.Namespace).speaker(ctx)
+	speaker, err := directory.Of(r.client, req.Namespace).Speaker(ctx)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -297,10 +298,10 @@ func (r *retentionReconciler) delete(ctx context.Context, one expired) (gone boo
 // leave takes a Person off whatever it is the manager of, unless somebody has applied that.
 func (r *retentionReconciler) leave(ctx context.Context, manager *v1alpha1.Person) error {
 	persons, organizations := &v1alpha1.PersonList{}, &v1alpha1.OrganizationList{}
-	if err := r.client.List(ctx, persons, client.InNamespace(manager.Namespace), client.MatchingFields{personByManager: manager.Name}); err != nil {
+	if err := r.client.List(ctx, persons, client.InNamespace(manager.Namespace), client.MatchingFields{directory.PersonByManager: manager.Name}); err != nil {
 		return fmt.Errorf("list whose manager a Person is: %w", err)
 	}
-	if err := r.client.List(ctx, organizations, client.InNamespace(manager.Namespace), client.MatchingFields{organizationByManager: manager.Name}); err != nil {
+	if err := r.client.List(ctx, organizations, client.InNamespace(manager.Namespace), client.MatchingFields{directory.OrganizationByManager: manager.Name}); err != nil {
 		return fmt.Errorf("list whose manager a Person is: %w", err)
 	}
 	var failed error

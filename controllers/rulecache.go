@@ -83,6 +83,9 @@ type ruleSource struct {
 	secrets secrets
 }
 
+// hide returns a copy of the outcome of the rule in which no value is a secret.
+func (s ruleSource) hide(outcome rules.Outcome) rules.Outcome { return s.secrets.hide(outcome) }
+
 // brokenRule is a rule that does not compile.
 type brokenRule struct {
 	name       string

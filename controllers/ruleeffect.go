@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -46,7 +47,7 @@ func (r *ruleReconciler) effect(ctx context.Context, rule, before *v1alpha1.Auto
 		// Unlike for the counts, this waits for what this process has written: it is counted once.
 		executions := &v1alpha1.AutomationRuleExecutionList{}
 		err := r.client.List(ctx, executions, client.InNamespace(rule.Namespace),
-			client.MatchingFields{executionByRule: all.Items[i].Name}, client.UnsafeDisableDeepCopy)
+			client.MatchingFields{directory.ExecutionByRule: all.Items[i].Name}, client.UnsafeDisableDeepCopy)
 		if err != nil {
 			return fmt.Errorf("list AutomationRuleExecutions: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -27,7 +28,7 @@ func compileRuleWithin(ctx context.Context, rule *v1alpha1.AutomationRule) (*rul
 	}
 	ctx, cancel := context.WithTimeout(ctx, exampleTime)
 	defer cancel()
-	if err := preview.CheckExamples(ctx, NewObjectWorld, compiled, rule); err != nil {
+	if err := preview.CheckExamples(ctx, directory.NewObjectWorld, compiled, rule); err != nil {
 		return nil, err
 	}
 	return compiled, nil

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 )
 
 // What ScimEndpoint.spec.safety is where it says nothing.
@@ -66,7 +67,7 @@ func (s safety) from(begin time.Time) time.Time {
 // one which is made beside another never weakens it. The first one by name tells what is held
 // and releases.
 func safetyIn(ctx context.Context, reader client.Reader, namespace string) (safety, error) {
-	endpoints, err := directoryOf(reader, namespace).endpoints(ctx)
+	endpoints, err := directory.Of(reader, namespace).Endpoints(ctx)
 	if err != nil {
 		return safety{}, err
 	}

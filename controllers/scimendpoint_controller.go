@@ -16,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -178,11 +179,11 @@ func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1al
 	if missing != "" {
 		return verdict.Waiting(v1alpha1.ReasonReferenceNotFound, missing), nil
 	}
-	endpoints, err := directoryOf(r.client, endpoint.Namespace).endpoints(ctx)
+	endpoints, err := directory.Of(r.client, endpoint.Namespace).Endpoints(ctx)
 	if err != nil {
 		return verdict.Verdict{}, err
 	}
-	if names := disjoint(endpoints); slices.Contains(names, endpoint.Name) {
+	if names := directory.Disjoint(endpoints); slices.Contains(names, endpoint.Name) {
 		return verdict.Stalled(v1alpha1.ReasonEmailDomainsDisjoint, fmt.Sprintf("No domain is in spec.emailDomains of all of the ScimEndpoints %s, "+
 			"so no user gets a Person here. Name one in each of them, or keep the clients in namespaces of their own.", strings.Join(names, ", "))), nil
 	}
@@ -251,12 +252,12 @@ func (f finder) endpointsOfOrganization(ctx context.Context, old, current *v1alp
 		return nil
 	}
 	return f.endpoints(ctx, existing[0].Namespace, into, func(e *v1alpha1.ScimEndpoint) bool {
-		return nameOf(e.Spec.DefaultOrganization) == existing[0].Name
+		return directory.ReferredName(e.Spec.DefaultOrganization) == existing[0].Name
 	})
 }
 
 func (f finder) endpoints(ctx context.Context, namespace string, into requestSet, wanted func(*v1alpha1.ScimEndpoint) bool) error {
-	endpoints, err := directoryOf(f.reader, namespace).endpoints(ctx)
+	endpoints, err := directory.Of(f.reader, namespace).Endpoints(ctx)
 	for _, endpoint := range endpoints {
 		if wanted(endpoint) {
 			into.add(namespace, endpoint.Name)

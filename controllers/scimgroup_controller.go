@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -27,7 +28,7 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	group := &v1alpha1.ScimGroup{}
 	if err := r.client.Get(ctx, req.NamespacedName, group); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.runner.memories[v1alpha1.SubjectScimGroup].forget(req.Namespace, req.Name)
+			r.runner.memories[v1alpha1.SubjectScimGroup].Forget(req.Namespace, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -40,7 +41,7 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return r.status.Fail(ctx, group, group.DeepCopy(), &group.Status.Conditions, err)
 	}
 	before := group.DeepCopy()
-	input, err := directoryOf(r.client, group.Namespace).groupInput(ctx, group)
+	input, err := directory.Of(r.client, group.Namespace).GroupInput(ctx, group)
 	if err != nil {
 		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)
 	}

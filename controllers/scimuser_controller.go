@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -36,7 +37,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	user := &v1alpha1.ScimUser{}
 	if err := r.client.Get(ctx, req.NamespacedName, user); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.runner.memories[v1alpha1.SubjectScimUser].forget(req.Namespace, req.Name)
+			r.runner.memories[v1alpha1.SubjectScimUser].Forget(req.Namespace, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -57,7 +58,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err := r.ensureFinalizer(ctx, user, &before); err != nil {
 		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
 	}
-	input, err := directoryOf(r.client, user.Namespace).userInput(ctx, user)
+	input, err := directory.Of(r.client, user.Namespace).UserInput(ctx, user)
 	if err != nil {
 		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
 	}

@@ -21,6 +21,7 @@ import (
 	"rservice.dev/scim-operator/api/keylock"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/fairqueue"
 	"rservice.dev/scim-operator/controllers/tally"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -81,10 +82,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	if err := registerIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := directory.Register(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	memories := map[v1alpha1.SubjectKind]*memory{v1alpha1.SubjectScimUser: newMemory(), v1alpha1.SubjectScimGroup: newMemory()}
+	memories := map[v1alpha1.SubjectKind]*directory.Memory{v1alpha1.SubjectScimUser: directory.NewMemory(), v1alpha1.SubjectScimGroup: directory.NewMemory()}
 	s := &setup{
 		mgr:     mgr,
 		options: o,

@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -27,7 +28,7 @@ func (r *siteReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	before := site.DeepCopy()
-	found, err := nameVerdict(ctx, r.client, site, &v1alpha1.SiteList{}, siteByName)
+	found, err := nameVerdict(ctx, r.client, site, &v1alpha1.SiteList{}, directory.SiteByName)
 	if err != nil {
 		return r.status.Fail(ctx, site, before, &site.Status.Conditions, err)
 	}
@@ -41,7 +42,7 @@ func (f finder) sitesOfSite(ctx context.Context, old, current *v1alpha1.Site, in
 		return nil
 	}
 	for _, version := range versions(old, current) {
-		key := client.MatchingFields{siteByName: rules.MatchKey(version)}
+		key := client.MatchingFields{directory.SiteByName: rules.MatchKey(version)}
 		if err := f.addAll(ctx, &v1alpha1.SiteList{}, version.Namespace, into, key); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"rservice.dev/scim-operator/api/keylock"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -35,7 +36,7 @@ type ruleRunner struct {
 	// event tells of.
 	recheckInterval time.Duration
 	// memories are of what the rules for each kind of subject looked up.
-	memories map[v1alpha1.SubjectKind]*memory
+	memories map[v1alpha1.SubjectKind]*directory.Memory
 	// brake is asked before a plan disables or enables a Person or gives it another address.
 	brake *brake
 	// salts derive the names of new records.
@@ -67,7 +68,7 @@ type run struct {
 	subject   client.Object
 	kind      v1alpha1.SubjectKind
 	input     rules.Input
-	directory *recorder
+	directory *directory.Recorder
 	set       ruleSet
 	log       *executionLog
 	// outcomes are what the rules did, in their order.
@@ -96,7 +97,7 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 	}
 	result := &run{
 		subject: subject, kind: kind, input: input, set: set,
-		directory: r.memories[kind].record(directoryOf(r.client, namespace), input),
+		directory: r.memories[kind].Record(directory.Of(r.client, namespace), input),
 		rejected:  map[v1alpha1.RecordKind]string{}, records: map[v1alpha1.RecordKind]rules.Record{},
 	}
 	if result.log, err = openExecutionLog(ctx, r.client, r.clock, result); err != nil {
@@ -120,7 +121,7 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 			return nil, err
 		}
 	}
-	result.directory.done()
+	result.directory.Done()
 	return result, result.log.prune(ctx, set)
 }
 

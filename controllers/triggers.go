@@ -9,6 +9,7 @@ import (
 
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
@@ -38,7 +39,7 @@ func (f finder) subjectsBy(ctx context.Context, kind v1alpha1.SubjectKind, names
 
 // remembered adds the subjects whose rules have looked up any of the keys of an index.
 func (f finder) remembered(kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) {
-	for _, subject := range f.memories[kind].find(namespace, index, keys) {
+	for _, subject := range f.memories[kind].Subjects(namespace, index, keys) {
 		into.add(namespace, subject)
 	}
 }
@@ -76,14 +77,14 @@ func (f finder) usersOfGroup(ctx context.Context, old, current *v1alpha1.ScimGro
 		return nil
 	}
 	group := versions(old, current)[0]
-	return f.usersBy(ctx, group.Namespace, userByGroup, []string{group.Name}, into)
+	return f.usersBy(ctx, group.Namespace, directory.UserByGroup, []string{group.Name}, into)
 }
 
 func groupViewChanged(old, current *v1alpha1.ScimGroup) bool {
 	return old.Spec.DisplayName != current.Spec.DisplayName || old.Spec.ExternalID != current.Spec.ExternalID ||
 		old.Spec.GroupType != current.Spec.GroupType || old.Status.Classification != current.Status.Classification ||
-		nameOf(old.Status.Organization) != nameOf(current.Status.Organization) ||
-		nameOf(old.Status.Site) != nameOf(current.Status.Site) ||
+		directory.ReferredName(old.Status.Organization) != directory.ReferredName(current.Status.Organization) ||
+		directory.ReferredName(old.Status.Site) != directory.ReferredName(current.Status.Site) ||
 		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero()
 }
 
@@ -94,7 +95,7 @@ func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGr
 		return nil
 	}
 	organizations := &v1alpha1.OrganizationList{}
-	if err := f.list(ctx, organizations, old.Namespace, client.MatchingFields{organizationBySource: old.Name}); err != nil {
+	if err := f.list(ctx, organizations, old.Namespace, client.MatchingFields{directory.OrganizationBySource: old.Name}); err != nil {
 		return err
 	}
 	names := []string{fold.String(old.Spec.DisplayName)}
@@ -102,13 +103,13 @@ func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGr
 		names = append(names, rules.MatchKey(&organizations.Items[i]))
 	}
 	sites := &v1alpha1.SiteList{}
-	if err := f.list(ctx, sites, old.Namespace, client.MatchingFields{siteBySource: old.Name}); err != nil {
+	if err := f.list(ctx, sites, old.Namespace, client.MatchingFields{directory.SiteBySource: old.Name}); err != nil {
 		return err
 	}
 	for i := range sites.Items {
 		names = append(names, rules.MatchKey(&sites.Items[i]))
 	}
-	return f.groupsBy(ctx, old.Namespace, groupByDisplayName, names, into)
+	return f.groupsBy(ctx, old.Namespace, directory.GroupByDisplayName, names, into)
 }
 
 // usersOfPerson finds the users that are linked to a Person, those that wait for its
@@ -130,9 +131,9 @@ func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person
 		if !turned && slices.Equal(emails[:1], emails[1:]) {
 			return nil
 		}
-		return f.usersBy(ctx, person.Namespace, userByEmail, emails, into)
+		return f.usersBy(ctx, person.Namespace, directory.UserByEmail, emails, into)
 	}
-	if err := f.usersBy(ctx, person.Namespace, userByEmail, emails, into); err != nil {
+	if err := f.usersBy(ctx, person.Namespace, directory.UserByEmail, emails, into); err != nil {
 		return err
 	}
 	for _, version := range existing {
@@ -152,7 +153,7 @@ func (f finder) usersOfManager(ctx context.Context, namespace, id string, into r
 	if err != nil {
 		return err
 	}
-	return f.usersBy(ctx, namespace, userByManager, names, into)
+	return f.usersBy(ctx, namespace, directory.UserByManager, names, into)
 }
 
 // namesOfUser are the folded values by which the user with this id can be named. Of one
@@ -166,16 +167,16 @@ func (f finder) namesOfUser(ctx context.Context, namespace, id string) ([]string
 	if apierrors.IsNotFound(err) {
 		return []string{fold.String(id)}, nil
 	}
-	return managerNames(user), err
+	return directory.ManagerNames(user), err
 }
 
 // emailsOf are the folded addresses that a user has or can have.
 func (f finder) emailsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]string, error) {
 	persons := &v1alpha1.PersonList{}
-	if err := f.list(ctx, persons, user.Namespace, client.MatchingFields{personBySource: user.Name}); err != nil {
+	if err := f.list(ctx, persons, user.Namespace, client.MatchingFields{directory.PersonBySource: user.Name}); err != nil {
 		return nil, err
 	}
-	emails := emailCandidates(user)
+	emails := directory.EmailCandidates(user)
 	for i := range persons.Items {
 		emails = append(emails, rules.MatchKey(&persons.Items[i]))
 	}
@@ -192,7 +193,7 @@ func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Perso
 		if err != nil {
 			return err
 		}
-		f.remembered(v1alpha1.SubjectScimGroup, version.Namespace, userByManager, names, into)
+		f.remembered(v1alpha1.SubjectScimGroup, version.Namespace, directory.UserByManager, names, into)
 	}
 	return nil
 }
@@ -203,7 +204,7 @@ func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Perso
 func (f finder) subjectsOfEndpoint(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.ScimEndpoint, *v1alpha1.ScimEndpoint, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 		// An endpoint that is deleted is no reason to give users more than they have.
-		if defaultOf(old) == defaultOf(current) && (current == nil || sameTrust(old, current)) && (omitting(old) || !omitting(current)) {
+		if defaultOf(old) == defaultOf(current) && (current == nil || directory.SameTrust(old, current)) && (omitting(old) || !omitting(current)) {
 			return nil
 		}
 		return f.allSubjects(ctx, versions(old, current)[0].Namespace, kind, into)
@@ -214,7 +215,7 @@ func defaultOf(endpoint *v1alpha1.ScimEndpoint) string {
 	if endpoint == nil {
 		return ""
 	}
-	return nameOf(endpoint.Spec.DefaultOrganization)
+	return directory.ReferredName(endpoint.Spec.DefaultOrganization)
 }
 
 // subjectsOfDefault finds all subjects when the Organization of last resort can be used from
@@ -225,7 +226,7 @@ func (f finder) subjectsOfDefault(kind v1alpha1.SubjectKind) func(context.Contex
 		if change == nil || !change.usable {
 			return nil
 		}
-		endpoints, err := directoryOf(f.reader, change.namespace).endpoints(ctx)
+		endpoints, err := directory.Of(f.reader, change.namespace).Endpoints(ctx)
 		if err != nil || !slices.ContainsFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return defaultOf(e) == change.name }) {
 			return err
 		}
@@ -245,10 +246,10 @@ func (f finder) usersOfUser(ctx context.Context, old, current *v1alpha1.ScimUser
 		if err != nil {
 			return err
 		}
-		if err := f.usersBy(ctx, version.Namespace, userByEmail, emails, into); err != nil {
+		if err := f.usersBy(ctx, version.Namespace, directory.UserByEmail, emails, into); err != nil {
 			return err
 		}
-		if err := f.usersBy(ctx, version.Namespace, userByManager, managerNames(version), into); err != nil {
+		if err := f.usersBy(ctx, version.Namespace, directory.UserByManager, directory.ManagerNames(version), into); err != nil {
 			return err
 		}
 	}
@@ -259,7 +260,7 @@ func (f finder) usersOfUser(ctx context.Context, old, current *v1alpha1.ScimUser
 func identityChanged(old, current *v1alpha1.ScimUser) bool {
 	return old.IsActive() != current.IsActive() || old.Spec.ExternalID != current.Spec.ExternalID ||
 		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero() ||
-		!slices.Equal(emailCandidates(old), emailCandidates(current))
+		!slices.Equal(directory.EmailCandidates(old), directory.EmailCandidates(current))
 }
 
 // rulesOfRule finds the rules that run on the same subjects as one that was made, edited

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 )
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
@@ -87,7 +88,7 @@ func addToQueue(q queue, request reconcile.Request, after time.Duration) {
 type finder struct {
 	reader client.Reader
 	// memories are of what the rules for each kind of subject looked up.
-	memories map[v1alpha1.SubjectKind]*memory
+	memories map[v1alpha1.SubjectKind]*directory.Memory
 }
 
 // list lists without copying; what it returns must not be changed.

@@ -16,6 +16,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -44,12 +45,12 @@ func newFolder(users int) *folder {
 		person.Spec = v1alpha1.PersonSpec{Name: "A", PrimaryEmail: user.Spec.UserName, JobTitle: "Engineer", Source: v1alpha1.SourceSCIM, SourceID: user.Name}
 		objects = append(objects, user, person)
 	}
-	world := controllers.NewObjectWorld(tenant, objects...)
+	world := directory.NewObjectWorld(tenant, objects...)
 	f.validator = newValidator(nil, nil, newMemory(f.clock, newChanges()))
 	f.validator.rules = func(context.Context, string) ([]*v1alpha1.AutomationRule, error) { return slices.Clone(f.rules), nil }
 	f.world = func(string) preview.World { return counting{world, f} }
 	f.outlook = func(ctx context.Context, namespace string) (*controllers.Outlook, error) {
-		return controllers.NewOutlook(ctx, controllers.NewObjectReader(objects...), namespace, f.clock.Now())
+		return controllers.NewOutlook(ctx, directory.NewObjects(objects...), namespace, f.clock.Now())
 	}
 	return f
 }

@@ -18,6 +18,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -55,7 +56,7 @@ func newValidator(cache client.Reader, watched []string, memory *memory) *valida
 		rules: func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error) {
 			return listRules(ctx, cache, namespace)
 		},
-		world: func(namespace string) preview.World { return controllers.NewWorld(cache, namespace) },
+		world: func(namespace string) preview.World { return directory.NewWorld(cache, namespace) },
 		outlook: func(ctx context.Context, namespace string) (*controllers.Outlook, error) {
 			return controllers.NewOutlook(ctx, cache, namespace, memory.clock.Now())
 		},
@@ -147,7 +148,7 @@ func check(ctx context.Context, rule *v1alpha1.AutomationRule) (field.ErrorList,
 	defer cancel()
 	for i, example := range rule.Spec.Examples {
 		path := field.NewPath("spec", "examples").Index(i)
-		mismatches, err := preview.CheckExample(ctx, controllers.NewObjectWorld, compiled, example)
+		mismatches, err := preview.CheckExample(ctx, directory.NewObjectWorld, compiled, example)
 		if err != nil {
 			failed = append(failed, field.Invalid(path, example.Name, err.Error()))
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -223,7 +223,7 @@ spec:
 	for name, display := range map[string]string{"group-1": "Delft", "group-2": "Breda"} {
 		o.add(&v1alpha1.ScimGroup{ObjectMeta: meta(name), Spec: v1alpha1.ScimGroupSpec{DisplayName: display}})
 	}
-	report, err := preview.Compare(t.Context(), controllers.NewObjectWorld(namespace, o.objects...), preview.Comparison{
+	report, err := preview.Compare(t.Context(), directory.NewObjectWorld(namespace, o.objects...), preview.Comparison{
 		Kind: v1alpha1.SubjectScimGroup, Rule: "sites", After: compiled(t, rule),
 	})
 	if err != nil {
@@ -294,7 +294,7 @@ func (s slow) Inputs(ctx context.Context, kind v1alpha1.SubjectKind) (int, iter.
 
 func TestWhenTheTimeIsOverTheReportSaysSo(t *testing.T) {
 	ctx := &clockwork{Context: t.Context()}
-	world := slow{World: controllers.NewObjectWorld(namespace, newTenant(8).objects...), after: 5, clock: ctx}
+	world := slow{World: directory.NewObjectWorld(namespace, newTenant(8).objects...), after: 5, clock: ctx}
 	rule := userRule("new", 20, always, `    set: [{field: jobTitle, value: '"Other"'}]`)
 	report, err := preview.Compare(ctx, world, preview.Comparison{
 		Kind: v1alpha1.SubjectScimUser, Rule: "new", Before: compiled(t, defaultRule()), After: compiled(t, defaultRule(), rule),
@@ -309,7 +309,7 @@ func TestWhenTheTimeIsOverTheReportSaysSo(t *testing.T) {
 }
 
 func TestAFailedLookUpIsAnError(t *testing.T) {
-	world := failing{controllers.NewObjectWorld(namespace, newTenant(2).objects...)}
+	world := failing{directory.NewObjectWorld(namespace, newTenant(2).objects...)}
 	set := compiled(t, defaultRule())
 	_, err := preview.Compare(t.Context(), world, preview.Comparison{Kind: v1alpha1.SubjectScimUser, Before: set, After: set})
 	if !errors.Is(err, errLookUp) {

@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 )
 
@@ -100,7 +100,7 @@ func TestExamplesAreChecked(t *testing.T) {
 			if err := yaml.UnmarshalStrict([]byte(test.example), &example); err != nil {
 				t.Fatal(err)
 			}
-			mismatches, err := preview.CheckExample(t.Context(), controllers.NewObjectWorld, rule, example)
+			mismatches, err := preview.CheckExample(t.Context(), directory.NewObjectWorld, rule, example)
 			if (err != nil) != (test.err != "") || err != nil && !strings.HasPrefix(err.Error(), test.err) {
 				t.Fatalf("error %v, want %q", err, test.err)
 			}
@@ -148,7 +148,7 @@ expected:
 `), &example); err != nil {
 		t.Fatal(err)
 	}
-	mismatches, err := preview.CheckExample(t.Context(), controllers.NewObjectWorld, rule, example)
+	mismatches, err := preview.CheckExample(t.Context(), directory.NewObjectWorld, rule, example)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -91,7 +92,7 @@ func newTenant(users int) *tenant {
 
 func (o *tenant) compare(t *testing.T, rule string, before, after []*rules.Rule, visit func(preview.Difference)) *preview.Report {
 	t.Helper()
-	report, err := preview.Compare(t.Context(), controllers.NewObjectWorld(namespace, o.objects...), preview.Comparison{
+	report, err := preview.Compare(t.Context(), directory.NewObjectWorld(namespace, o.objects...), preview.Comparison{
 		Kind: v1alpha1.SubjectScimUser, Rule: rule, Before: before, After: after, Visit: visit,
 	})
 	if err != nil {

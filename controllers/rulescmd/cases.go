@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -81,7 +81,7 @@ func runExamples(ctx context.Context, compiled []*rules.Rule, manifests []manife
 	for _, rule := range compiled {
 		m := byName(manifests, rule.Name())
 		for _, example := range m.Spec.Examples {
-			mismatches, err := preview.CheckExample(ctx, controllers.NewObjectWorld, rule, example)
+			mismatches, err := preview.CheckExample(ctx, directory.NewObjectWorld, rule, example)
 			if err != nil {
 				return nil, fmt.Errorf("%s: example %q: %w", m.path, example.Name, err)
 			}
@@ -136,7 +136,7 @@ func (t testCase) run(ctx context.Context, all []*rules.Rule) ([]preview.Mismatc
 	if fixture.Kind() == v1alpha1.SubjectScimGroup {
 		kind = v1alpha1.RecordOrganization
 	}
-	effect, err := fixture.Run(ctx, controllers.NewObjectWorld, set, kind)
+	effect, err := fixture.Run(ctx, directory.NewObjectWorld, set, kind)
 	if err != nil {
 		return nil, fmt.Errorf("input: %w", err)
 	}

@@ -3,7 +3,7 @@ package rulescmd
 import (
 	"context"
 
-	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -24,7 +24,7 @@ func (c *command) lint(ctx context.Context, args []string) error {
 	}
 	for _, rule := range compiled {
 		m := byName(manifests, rule.Name())
-		if err := preview.CheckExamples(ctx, controllers.NewObjectWorld, rule, m.AutomationRule); err != nil {
+		if err := preview.CheckExamples(ctx, directory.NewObjectWorld, rule, m.AutomationRule); err != nil {
 			found = true
 			c.printf("ERROR %s: rule %s, %v\n", m.path, m.Name, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 )
 
@@ -97,7 +98,7 @@ func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace 
 	if err != nil {
 		return nil, err
 	}
-	stored := controllers.NewObjectReader(found.objects...)
+	stored := directory.NewObjects(found.objects...)
 	outlook, err := controllers.NewOutlook(ctx, stored, namespace, time.Now())
 	if err != nil {
 		return nil, err
@@ -118,7 +119,7 @@ func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace 
 			comparison.Rule = cmp.Or(comparison.Rule, m.Name)
 		}
 	}
-	if one.Report, err = preview.Compare(ctx, controllers.NewWorld(stored, namespace), comparison); err != nil {
+	if one.Report, err = preview.Compare(ctx, directory.NewWorld(stored, namespace), comparison); err != nil {
 		return nil, err
 	}
 	one.Summary = slices.Concat(one.Lines("would"), outlook.Lines("would"))

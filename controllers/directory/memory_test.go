@@ -1,4 +1,4 @@
-package controllers
+package directory
 
 import (
 	"slices"
@@ -9,9 +9,9 @@ import (
 )
 
 func TestLookupsFindTheirSubjects(t *testing.T) {
-	m := newMemory()
+	m := NewMemory()
 	find := func(index string, keys ...string) []string {
-		names := m.find("ns", index, keys)
+		names := m.Subjects("ns", index, keys)
 		slices.Sort(names)
 		return slices.Compact(names)
 	}
@@ -21,9 +21,9 @@ func TestLookupsFindTheirSubjects(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 	}
-	m.add("a", "name", "x", "ns")
-	m.add("b", "name", "x", "ns")
-	m.add("c", "name", "x", "elsewhere")
+	m.add("a", lookup{"ns", "name", "x"})
+	m.add("b", lookup{"ns", "name", "x"})
+	m.add("c", lookup{"elsewhere", "name", "x"})
 	same("subjects of a key", find("name", "x", "y"), "a", "b")
 	same("another index", find("email", "x"))
 
@@ -31,14 +31,14 @@ func TestLookupsFindTheirSubjects(t *testing.T) {
 	same("after a run without it", find("name", "x"), "b")
 
 	for i := range maxLookups + 1 {
-		m.add("many", "name", strconv.Itoa(i), "ns")
+		m.add("many", lookup{"ns", "name", strconv.Itoa(i)})
 	}
 	same("a key that no subject looked up, but one looks up everything", find("name", "z"), "many")
 	same("of another index", find("email", "z"))
 
-	m.forget("ns", "many")
-	m.forget("ns", "b")
-	m.forget("elsewhere", "c")
+	m.Forget("ns", "many")
+	m.Forget("ns", "b")
+	m.Forget("elsewhere", "c")
 	if len(m.subjects) != 0 || len(m.made) != 0 {
 		t.Errorf("something is left: %v, %v", m.subjects, m.made)
 	}

@@ -1,4 +1,4 @@
-package controllers
+package directory
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
-// userInput gathers what the rules read of a user. It holds a copy, because who runs the rules changes its own.
-func (d directory) userInput(ctx context.Context, user *v1alpha1.ScimUser) (rules.Input, error) {
+// UserInput gathers what the rules read of a user. It holds a copy, because who runs the rules changes its own.
+func (d View) UserInput(ctx context.Context, user *v1alpha1.ScimUser) (rules.Input, error) {
 	groups, err := d.groupsOf(ctx, user)
 	if err != nil {
 		return rules.Input{}, err
 	}
-	endpoints, err := d.endpoints(ctx)
+	endpoints, err := d.Endpoints(ctx)
 	if err != nil {
 		return rules.Input{}, err
 	}
@@ -27,9 +27,9 @@ func (d directory) userInput(ctx context.Context, user *v1alpha1.ScimUser) (rule
 	return rules.Input{User: user.DeepCopy(), Groups: groups, DefaultOrganization: organization, Trust: trustIn(endpoints, user)}, nil
 }
 
-// groupInput is userInput for a group.
-func (d directory) groupInput(ctx context.Context, group *v1alpha1.ScimGroup) (rules.Input, error) {
-	endpoints, err := d.endpoints(ctx)
+// GroupInput is UserInput for a group.
+func (d View) GroupInput(ctx context.Context, group *v1alpha1.ScimGroup) (rules.Input, error) {
+	endpoints, err := d.Endpoints(ctx)
 	if err != nil {
 		return rules.Input{}, err
 	}
@@ -42,11 +42,11 @@ func (d directory) groupInput(ctx context.Context, group *v1alpha1.ScimGroup) (r
 
 // groupsOf returns the groups of a user that exist, in the order of joining, as
 // rules see them.
-func (d directory) groupsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]rules.Group, error) {
+func (d View) groupsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]rules.Group, error) {
 	var groups []rules.Group
 	for _, id := range user.Spec.Groups {
 		group := &v1alpha1.ScimGroup{}
-		exists, err := d.get(ctx, id, group)
+		exists, err := d.Get(ctx, id, group)
 		if err != nil {
 			return nil, err
 		}
@@ -72,24 +72,24 @@ func (d directory) groupsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]rul
 }
 
 // linked reads the record that a group is linked to. It stays empty where there is none.
-func (d directory) linked(ctx context.Context, link *v1alpha1.RecordReference, into client.Object) error {
+func (d View) linked(ctx context.Context, link *v1alpha1.RecordReference, into client.Object) error {
 	if link == nil {
 		return nil
 	}
-	_, err := d.get(ctx, link.Name, into)
+	_, err := d.Get(ctx, link.Name, into)
 	return err
 }
 
 // defaultOrganization returns the name of the Organization of last resort: that of
 // the first of the ScimEndpoints which has one. It is "" unless that Organization
 // exists and is enabled; a missing one is reported on the ScimEndpoint.
-func (d directory) defaultOrganization(ctx context.Context, endpoints []*v1alpha1.ScimEndpoint) (string, error) {
+func (d View) defaultOrganization(ctx context.Context, endpoints []*v1alpha1.ScimEndpoint) (string, error) {
 	first := slices.IndexFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return e.Spec.DefaultOrganization != nil })
 	if first < 0 {
 		return "", nil
 	}
 	organization := &v1alpha1.Organization{}
-	exists, err := d.get(ctx, endpoints[first].Spec.DefaultOrganization.Name, organization)
+	exists, err := d.Get(ctx, endpoints[first].Spec.DefaultOrganization.Name, organization)
 	if err != nil || !exists || organization.Spec.Disabled {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-package controllers
+package directory
 
 import (
 	"cmp"
@@ -15,22 +15,22 @@ import (
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
-// directory is what rules look up: the cache's view of one namespace, including
+// View is what rules look up: the cache's view of one namespace, including
 // everything that this process has written. It hands out the cache's own objects.
-type directory struct {
+type View struct {
 	reader    client.Reader
 	namespace string
 }
 
-var _ rules.Directory = directory{}
+var _ rules.Directory = View{}
 
-// directoryOf is the directory of a namespace. The reader is a manager's client or its cache, with the indexes.
-func directoryOf(reader client.Reader, namespace string) directory {
-	return directory{reader: reader, namespace: namespace}
+// Of is the directory of a namespace. The reader is a manager's client or its cache, with the indexes.
+func Of(reader client.Reader, namespace string) View {
+	return View{reader: reader, namespace: namespace}
 }
 
-// get reads an object without copying it, and reports whether it exists.
-func (d directory) get(ctx context.Context, name string, into client.Object) (bool, error) {
+// Get reads an object without copying it, and reports whether it exists.
+func (d View) Get(ctx context.Context, name string, into client.Object) (bool, error) {
 	err := d.reader.Get(ctx, client.ObjectKey{Namespace: d.namespace, Name: name}, into, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
 		return false, nil
@@ -42,7 +42,7 @@ func (d directory) get(ctx context.Context, name string, into client.Object) (bo
 }
 
 // list reads what is under one key of an index, without copying it.
-func (d directory) list(ctx context.Context, into client.ObjectList, index, key string) error {
+func (d View) list(ctx context.Context, into client.ObjectList, index, key string) error {
 	err := d.reader.List(ctx, into, client.InNamespace(d.namespace), client.MatchingFields{index: key}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return fmt.Errorf("look up %s: %w", index, err)
@@ -50,7 +50,7 @@ func (d directory) list(ctx context.Context, into client.ObjectList, index, key 
 	return nil
 }
 
-func (d directory) organizations(ctx context.Context, index, key string) (*v1alpha1.Organization, error) {
+func (d View) organizations(ctx context.Context, index, key string) (*v1alpha1.Organization, error) {
 	found := &v1alpha1.OrganizationList{}
 	if err := d.list(ctx, found, index, key); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (d directory) organizations(ctx context.Context, index, key string) (*v1alp
 	return preferred(found.Items, func(o *v1alpha1.Organization) (bool, string) { return o.Spec.Disabled, o.Name }), nil
 }
 
-func (d directory) sites(ctx context.Context, index, key string) (*v1alpha1.Site, error) {
+func (d View) sites(ctx context.Context, index, key string) (*v1alpha1.Site, error) {
 	found := &v1alpha1.SiteList{}
 	if err := d.list(ctx, found, index, key); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (d directory) sites(ctx context.Context, index, key string) (*v1alpha1.Site
 	return preferred(found.Items, func(s *v1alpha1.Site) (bool, string) { return s.Spec.Disabled, s.Name }), nil
 }
 
-func (d directory) persons(ctx context.Context, index, key string) (*v1alpha1.Person, error) {
+func (d View) persons(ctx context.Context, index, key string) (*v1alpha1.Person, error) {
 	found := &v1alpha1.PersonList{}
 	if err := d.list(ctx, found, index, key); err != nil {
 		return nil, err
@@ -114,44 +114,44 @@ func personOrder(p *v1alpha1.Person) (bool, string) {
 }
 
 // OrganizationByName implements rules.Directory.
-func (d directory) OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error) {
-	return d.organizations(ctx, organizationByName, name)
+func (d View) OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error) {
+	return d.organizations(ctx, OrganizationByName, name)
 }
 
 // OrganizationBySource implements rules.Directory.
-func (d directory) OrganizationBySource(ctx context.Context, id string) (*v1alpha1.Organization, error) {
-	return d.organizations(ctx, organizationBySource, id)
+func (d View) OrganizationBySource(ctx context.Context, id string) (*v1alpha1.Organization, error) {
+	return d.organizations(ctx, OrganizationBySource, id)
 }
 
 // SiteByName implements rules.Directory.
-func (d directory) SiteByName(ctx context.Context, name string) (*v1alpha1.Site, error) {
-	return d.sites(ctx, siteByName, name)
+func (d View) SiteByName(ctx context.Context, name string) (*v1alpha1.Site, error) {
+	return d.sites(ctx, SiteByName, name)
 }
 
 // SiteBySource implements rules.Directory.
-func (d directory) SiteBySource(ctx context.Context, id string) (*v1alpha1.Site, error) {
-	return d.sites(ctx, siteBySource, id)
+func (d View) SiteBySource(ctx context.Context, id string) (*v1alpha1.Site, error) {
+	return d.sites(ctx, SiteBySource, id)
 }
 
 // PersonByEmail implements rules.Directory.
-func (d directory) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
-	return d.persons(ctx, personByEmail, email)
+func (d View) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
+	return d.persons(ctx, PersonByEmail, email)
 }
 
 // PersonBySource implements rules.Directory.
-func (d directory) PersonBySource(ctx context.Context, id string) (*v1alpha1.Person, error) {
-	return d.persons(ctx, personBySource, id)
+func (d View) PersonBySource(ctx context.Context, id string) (*v1alpha1.Person, error) {
+	return d.persons(ctx, PersonBySource, id)
 }
 
 // PersonByFormerSource implements rules.Directory.
-func (d directory) PersonByFormerSource(ctx context.Context, id string) (*v1alpha1.Person, error) {
+func (d View) PersonByFormerSource(ctx context.Context, id string) (*v1alpha1.Person, error) {
 	return d.persons(ctx, personByFormerSource, id)
 }
 
 // PersonByName implements rules.Directory.
-func (d directory) PersonByName(ctx context.Context, name string) (*v1alpha1.Person, error) {
+func (d View) PersonByName(ctx context.Context, name string) (*v1alpha1.Person, error) {
 	person := &v1alpha1.Person{}
-	exists, err := d.get(ctx, name, person)
+	exists, err := d.Get(ctx, name, person)
 	if err != nil || !exists {
 		return nil, err
 	}
@@ -161,13 +161,13 @@ func (d directory) PersonByName(ctx context.Context, name string) (*v1alpha1.Per
 // PersonOfUser implements rules.Directory. A value that is the id of a user is
 // never looked for as anything else; the Person of a deleted user is still found
 // by it, so that one learns that the manager has left.
-func (d directory) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Person, error) {
+func (d View) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Person, error) {
 	id := strings.TrimSpace(value)
 	person, err := d.PersonBySource(ctx, id)
 	if err != nil || (person != nil && person.Spec.Source == v1alpha1.SourceSCIM) {
 		return person, err
 	}
-	if exists, err := d.get(ctx, id, &v1alpha1.ScimUser{}); exists || err != nil {
+	if exists, err := d.Get(ctx, id, &v1alpha1.ScimUser{}); exists || err != nil {
 		return nil, err
 	}
 	for _, by := range []struct{ index, key string }{{userByExternalID, value}, {userByUserName, fold.String(value)}} {
@@ -185,7 +185,7 @@ func (d directory) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Pe
 
 // personOfAny returns the preferred one among the Persons of several users, which
 // can be because externalId is not unique.
-func (d directory) personOfAny(ctx context.Context, users []v1alpha1.ScimUser) (*v1alpha1.Person, error) {
+func (d View) personOfAny(ctx context.Context, users []v1alpha1.ScimUser) (*v1alpha1.Person, error) {
 	var found []v1alpha1.Person
 	for i := range users {
 		person, err := d.PersonBySource(ctx, users[i].Name)
@@ -200,17 +200,17 @@ func (d directory) personOfAny(ctx context.Context, users []v1alpha1.ScimUser) (
 }
 
 // SubjectState implements rules.Directory.
-func (d directory) SubjectState(ctx context.Context, kind v1alpha1.SubjectKind, id string) (rules.SubjectState, error) {
+func (d View) SubjectState(ctx context.Context, kind v1alpha1.SubjectKind, id string) (rules.SubjectState, error) {
 	if kind == v1alpha1.SubjectScimGroup {
 		group := &v1alpha1.ScimGroup{}
-		exists, err := d.get(ctx, id, group)
+		exists, err := d.Get(ctx, id, group)
 		if err != nil || !exists || !group.DeletionTimestamp.IsZero() {
 			return rules.SubjectGone, err
 		}
 		return rules.SubjectActive, nil
 	}
 	user := &v1alpha1.ScimUser{}
-	exists, err := d.get(ctx, id, user)
+	exists, err := d.Get(ctx, id, user)
 	switch {
 	case err != nil || !exists || !user.DeletionTimestamp.IsZero():
 		return rules.SubjectGone, err
@@ -220,17 +220,17 @@ func (d directory) SubjectState(ctx context.Context, kind v1alpha1.SubjectKind, 
 	return rules.SubjectInactive, nil
 }
 
-// unoccupied is the directory as it is when nobody but one user has an address.
-func (d directory) unoccupied(user string) rules.Directory { return unoccupied{d, user} }
+// Unoccupied is the directory as it is when nobody but one user has an address.
+func (d View) Unoccupied(user string) rules.Directory { return unoccupied{d, user} }
 
 type unoccupied struct {
-	directory
+	View
 	user string
 }
 
 // PersonByEmail implements rules.Directory.
 func (u unoccupied) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
-	person, err := u.directory.PersonByEmail(ctx, email)
+	person, err := u.View.PersonByEmail(ctx, email)
 	if err != nil || person == nil || person.Spec.SourceID != u.user {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package controllers
+package directory
 
 import (
 	"context"
@@ -18,19 +18,19 @@ import (
 // the indexes that Setup registers: it is the cache of its manager.
 // Nothing that it hands out may be changed.
 func NewWorld(reader client.Reader, namespace string) preview.World {
-	return world{directoryOf(reader, namespace)}
+	return world{Of(reader, namespace)}
 }
 
 // NewObjectWorld gives a namespace that holds these objects and no others.
 func NewObjectWorld(namespace string, objects ...client.Object) preview.World {
-	return NewWorld(NewObjectReader(objects...), namespace)
+	return NewWorld(NewObjects(objects...), namespace)
 }
 
-type world struct{ directory }
+type world struct{ View }
 
 // Inputs implements preview.World.
 func (w world) Inputs(ctx context.Context, kind v1alpha1.SubjectKind) (int, iter.Seq2[rules.Input, error], error) {
-	endpoints, err := w.endpoints(ctx)
+	endpoints, err := w.Endpoints(ctx)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -1,4 +1,4 @@
-package controllers
+package directory
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 // linkStrictness orders spec.linkExisting; what is left out is the least strict.
 var linkStrictness = []v1alpha1.LinkExisting{"", v1alpha1.LinkByEmail, v1alpha1.LinkFormer, v1alpha1.LinkNever}
 
-// endpoints are the ScimEndpoints of the namespace in the order of their names. They must not
+// Endpoints are the ScimEndpoints of the namespace in the order of their names. They must not
 // be changed.
-func (d directory) endpoints(ctx context.Context) ([]*v1alpha1.ScimEndpoint, error) {
+func (d View) Endpoints(ctx context.Context) ([]*v1alpha1.ScimEndpoint, error) {
 	list := &v1alpha1.ScimEndpointList{}
 	if err := d.reader.List(ctx, list, client.InNamespace(d.namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list ScimEndpoints: %w", err)
@@ -32,10 +32,10 @@ func (d directory) endpoints(ctx context.Context) ([]*v1alpha1.ScimEndpoint, err
 	return endpoints, nil
 }
 
-// speaker is the ScimEndpoint that speaks for the namespace: the first one by name that is not being deleted, nil where
+// Speaker is the ScimEndpoint that speaks for the namespace: the first one by name that is not being deleted, nil where
 // there is none. It must not be changed.
-func (d directory) speaker(ctx context.Context) (*v1alpha1.ScimEndpoint, error) {
-	endpoints, err := d.endpoints(ctx)
+func (d View) Speaker(ctx context.Context) (*v1alpha1.ScimEndpoint, error) {
+	endpoints, err := d.Endpoints(ctx)
 	first := slices.IndexFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return e.DeletionTimestamp.IsZero() })
 	if err != nil || first < 0 {
 		return nil, err
@@ -76,9 +76,9 @@ func trustIn(endpoints []*v1alpha1.ScimEndpoint, user *v1alpha1.ScimUser) rules.
 	return trustOf(endpoints)
 }
 
-// disjoint names those of a namespace's endpoints whose spec.emailDomains have no domain in common, so that no
+// Disjoint names those of a namespace's endpoints whose spec.emailDomains have no domain in common, so that no
 // Person can get any address; none where there is one, or where none is named.
-func disjoint(endpoints []*v1alpha1.ScimEndpoint) []string {
+func Disjoint(endpoints []*v1alpha1.ScimEndpoint) []string {
 	bounds := trustOf(endpoints).Domains
 	if len(bounds) == 0 || slices.ContainsFunc(bounds[0].Domains, func(domain string) bool {
 		return !slices.ContainsFunc(bounds, func(bound rules.EmailDomains) bool { return !slices.Contains(bound.Domains, domain) })
@@ -101,9 +101,9 @@ func foldedDomains(domains []string) []string {
 	return folded
 }
 
-// sameTrust reports whether two versions of an endpoint, nil for none, let the client do
+// SameTrust reports whether two versions of an endpoint, nil for none, let the client do
 // the same.
-func sameTrust(a, b *v1alpha1.ScimEndpoint) bool {
+func SameTrust(a, b *v1alpha1.ScimEndpoint) bool {
 	var x, y v1alpha1.ScimEndpointSpec
 	if a != nil {
 		x = a.Spec

@@ -1,4 +1,4 @@
-package controllers
+package directory
 
 import (
 	"context"
@@ -21,11 +21,11 @@ const (
 	anyKey = ""
 )
 
-// memory remembers what the rules of one kind of subject looked up that no index of the
+// Memory remembers what the rules of one kind of subject looked up that no index of the
 // cache knows, because a rule has computed it. So an object that appears, changes or goes
 // has its subjects processed again. It is empty after a start: then all subjects are
 // processed.
-type memory struct {
+type Memory struct {
 	mu sync.Mutex
 	// subjects are those that looked something up, made the look-ups of each one.
 	subjects map[lookup]map[string]bool
@@ -35,22 +35,22 @@ type memory struct {
 // lookup is a key that was looked up, with the index by which subjects that name it are found.
 type lookup struct{ namespace, index, key string }
 
-func newMemory() *memory {
-	return &memory{subjects: map[lookup]map[string]bool{}, made: map[types.NamespacedName][]lookup{}}
+// NewMemory makes a Memory of nothing.
+func NewMemory() *Memory {
+	return &Memory{subjects: map[lookup]map[string]bool{}, made: map[types.NamespacedName][]lookup{}}
 }
 
 // add remembers a look-up of a subject.
-func (m *memory) add(subject, index, key string, namespace string) {
+func (m *Memory) add(subject string, one lookup) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name := types.NamespacedName{Namespace: namespace, Name: subject}
-	one := lookup{namespace, index, key}
-	if m.subjects[one][subject] || m.subjects[lookup{namespace, index, anyKey}][subject] {
+	name := types.NamespacedName{Namespace: one.namespace, Name: subject}
+	if m.subjects[one][subject] || m.subjects[lookup{one.namespace, one.index, anyKey}][subject] {
 		return
 	}
 	count := 0
 	for _, other := range m.made[name] {
-		if other.index == index {
+		if other.index == one.index {
 			count++
 		}
 	}
@@ -65,7 +65,7 @@ func (m *memory) add(subject, index, key string, namespace string) {
 }
 
 // keep forgets all look-ups of a subject but those that were made again.
-func (m *memory) keep(namespace, subject string, again map[lookup]bool) {
+func (m *Memory) keep(namespace, subject string, again map[lookup]bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name := types.NamespacedName{Namespace: namespace, Name: subject}
@@ -85,11 +85,11 @@ func (m *memory) keep(namespace, subject string, again map[lookup]bool) {
 	m.made[name] = kept
 }
 
-// forget drops all look-ups of a subject that is gone.
-func (m *memory) forget(namespace, subject string) { m.keep(namespace, subject, nil) }
+// Forget drops all look-ups of a subject that is gone.
+func (m *Memory) Forget(namespace, subject string) { m.keep(namespace, subject, nil) }
 
-// find returns the subjects that looked up any of the keys, some of them more than once.
-func (m *memory) find(namespace, index string, keys []string) []string {
+// Subjects returns the subjects that looked up any of the keys, some of them more than once.
+func (m *Memory) Subjects(namespace, index string, keys []string) []string {
 	if m == nil {
 		return nil
 	}
@@ -102,73 +102,74 @@ func (m *memory) find(namespace, index string, keys []string) []string {
 	return found
 }
 
-// recorder is a directory that remembers the look-ups of a subject. It does so before it
+// Recorder is a directory that remembers the look-ups of a subject. It does so before it
 // looks, so that what appears in the meantime is not missed.
-type recorder struct {
-	directory
+type Recorder struct {
+	View
 	subject string
 	// indexed are the look-ups that an index of the cache knows of this subject.
 	indexed map[lookup]bool
-	memory  *memory
+	memory  *Memory
 	// byOrganization and bySite are the indexes of subjects by the names that they name.
 	byOrganization, bySite string
 	// made are the look-ups so far.
 	made map[lookup]bool
 }
 
-func (m *memory) record(d directory, input rules.Input) *recorder {
-	r := &recorder{directory: d, memory: m, made: map[lookup]bool{}, indexed: map[lookup]bool{}}
+// Record is the directory for one run of a subject, whose look-ups are remembered. Call Done at its end.
+func (m *Memory) Record(d View, input rules.Input) *Recorder {
+	r := &Recorder{View: d, memory: m, made: map[lookup]bool{}, indexed: map[lookup]bool{}}
 	known := func(index string, keys ...string) {
 		for _, key := range keys {
 			r.indexed[lookup{d.namespace, index, key}] = true
 		}
 	}
 	if group := input.Group; group != nil {
-		r.subject, r.byOrganization, r.bySite = group.Name, groupByDisplayName, groupByDisplayName
-		known(groupByDisplayName, fold.String(group.Spec.DisplayName))
+		r.subject, r.byOrganization, r.bySite = group.Name, GroupByDisplayName, GroupByDisplayName
+		known(GroupByDisplayName, fold.String(group.Spec.DisplayName))
 		return r
 	}
 	user := input.User
-	r.subject, r.byOrganization, r.bySite = user.Name, userByOrganization, userBySite
-	known(userByOrganization, fold.String(organizationValue(user)))
-	known(userBySite, fold.String(siteValue(user)))
-	known(userByManager, fold.String(managerValue(user)))
-	known(userByEmail, emailCandidates(user)...)
+	r.subject, r.byOrganization, r.bySite = user.Name, UserByOrganization, UserBySite
+	known(UserByOrganization, fold.String(organizationValue(user)))
+	known(UserBySite, fold.String(siteValue(user)))
+	known(UserByManager, fold.String(managerValue(user)))
+	known(UserByEmail, EmailCandidates(user)...)
 	return r
 }
 
-func (r *recorder) note(index, key string) {
+func (r *Recorder) note(index, key string) {
 	one := lookup{r.namespace, index, key}
 	if key == "" || r.indexed[one] || r.made[one] {
 		return
 	}
 	r.made[one] = true
-	r.memory.add(r.subject, index, key, r.namespace)
+	r.memory.add(r.subject, one)
 }
 
-// done forgets what the subject looked up in earlier runs only.
-func (r *recorder) done() { r.memory.keep(r.namespace, r.subject, r.made) }
+// Done forgets what the subject looked up in earlier runs only.
+func (r *Recorder) Done() { r.memory.keep(r.namespace, r.subject, r.made) }
 
 // OrganizationByName implements rules.Directory.
-func (r *recorder) OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error) {
+func (r *Recorder) OrganizationByName(ctx context.Context, name string) (*v1alpha1.Organization, error) {
 	r.note(r.byOrganization, name)
-	return r.directory.OrganizationByName(ctx, name)
+	return r.View.OrganizationByName(ctx, name)
 }
 
 // SiteByName implements rules.Directory.
-func (r *recorder) SiteByName(ctx context.Context, name string) (*v1alpha1.Site, error) {
+func (r *Recorder) SiteByName(ctx context.Context, name string) (*v1alpha1.Site, error) {
 	r.note(r.bySite, name)
-	return r.directory.SiteByName(ctx, name)
+	return r.View.SiteByName(ctx, name)
 }
 
 // PersonByEmail implements rules.Directory.
-func (r *recorder) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
-	r.note(userByEmail, email)
-	return r.directory.PersonByEmail(ctx, email)
+func (r *Recorder) PersonByEmail(ctx context.Context, email string) (*v1alpha1.Person, error) {
+	r.note(UserByEmail, email)
+	return r.View.PersonByEmail(ctx, email)
 }
 
 // PersonOfUser implements rules.Directory.
-func (r *recorder) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Person, error) {
-	r.note(userByManager, fold.String(value))
-	return r.directory.PersonOfUser(ctx, value)
+func (r *Recorder) PersonOfUser(ctx context.Context, value string) (*v1alpha1.Person, error) {
+	r.note(UserByManager, fold.String(value))
+	return r.View.PersonOfUser(ctx, value)
 }

@@ -1,4 +1,4 @@
-package controllers
+package directory
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// objectReader reads from objects in memory what directory reads from a manager's
+// objectReader reads from objects in memory what a View reads from a manager's
 // cache: with the same indexes, without copying.
 type objectReader struct {
 	// byName holds the objects of each type by key, indexed those of each index by key.
@@ -20,13 +20,9 @@ type objectReader struct {
 	indexed map[string]map[string][]client.Object
 }
 
-var _ client.Reader = &objectReader{}
-
-// NewObjectReader reads these objects and no others, also by the indexes that Setup registers.
+// NewObjects reads these objects and no others, also by the indexes that Register registers.
 // Nothing that it hands out may be changed.
-func NewObjectReader(objects ...client.Object) client.Reader { return newObjectReader(objects) }
-
-func newObjectReader(objects []client.Object) *objectReader {
+func NewObjects(objects ...client.Object) client.Reader {
 	r := &objectReader{byName: map[reflect.Type]map[client.ObjectKey]client.Object{}, indexed: map[string]map[string][]client.Object{}}
 	all := map[reflect.Type][]index{}
 	for _, i := range indexes() {

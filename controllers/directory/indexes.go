@@ -1,0 +1,175 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rules"
+)
+
+// Names of the cache's indexes. Names and e-mail addresses are folded, ids are not.
+const (
+	PersonByEmail        = "controllers.person.primaryEmail"
+	PersonBySource       = "controllers.person.sourceID"
+	personByFormerSource = "controllers.person.formerSources"
+	PersonByManager      = "controllers.person.manager"
+	PersonByOrganization = "controllers.person.organization"
+	PersonBySite         = "controllers.person.site"
+
+	OrganizationByName    = "controllers.organization.name"
+	OrganizationBySource  = "controllers.organization.sourceID"
+	OrganizationByParent  = "controllers.organization.parent"
+	OrganizationByManager = "controllers.organization.manager"
+
+	SiteByName   = "controllers.site.name"
+	SiteBySource = "controllers.site.sourceID"
+
+	UserByGroup        = "controllers.user.group"
+	userByUserName     = "controllers.user.userName"
+	userByExternalID   = "controllers.user.externalId"
+	UserByManager      = "controllers.user.manager"
+	UserByOrganization = "controllers.user.organization"
+	UserBySite         = "controllers.user.site"
+	// UserByEmail holds every address that a mapping can make the primary one.
+	UserByEmail = "controllers.user.email"
+
+	// UserByHeld and PersonByHeld find under Held what the safety brake holds.
+	UserByHeld   = "controllers.user.held"
+	PersonByHeld = "controllers.person.held"
+	Held         = "held"
+
+	GroupByDisplayName  = "controllers.group.displayName"
+	GroupByOrganization = "controllers.group.organization"
+	GroupBySite         = "controllers.group.site"
+
+	ExecutionBySubject = "controllers.execution.subject"
+	ExecutionByRule    = "controllers.execution.rule"
+)
+
+// index is one index of the cache.
+type index struct {
+	object client.Object
+	name   string
+	keys   client.IndexerFunc
+}
+
+// indexOf makes an index over one kind; empty keys are left out.
+func indexOf[T client.Object](object T, name string, keys func(T) []string) index {
+	return index{object: object, name: name, keys: func(o client.Object) []string {
+		typed, ok := o.(T)
+		if !ok {
+			return nil
+		}
+		return slices.DeleteFunc(keys(typed), func(key string) bool { return key == "" })
+	}}
+}
+
+func indexes() []index {
+	person, organization, site := &v1alpha1.Person{}, &v1alpha1.Organization{}, &v1alpha1.Site{}
+	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
+	execution := &v1alpha1.AutomationRuleExecution{}
+	return []index{
+		indexOf(person, PersonByEmail, func(p *v1alpha1.Person) []string { return []string{rules.MatchKey(p)} }),
+		indexOf(person, PersonBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
+		indexOf(person, personByFormerSource, func(p *v1alpha1.Person) []string { return rules.FormerSources(p) }),
+		indexOf(person, PersonByManager, func(p *v1alpha1.Person) []string { return []string{ReferredName(p.Spec.Manager)} }),
+		indexOf(person, PersonByOrganization, func(p *v1alpha1.Person) []string { return []string{ReferredName(p.Spec.Organization)} }),
+		indexOf(person, PersonBySite, func(p *v1alpha1.Person) []string { return []string{ReferredName(p.Spec.Site)} }),
+
+		indexOf(organization, OrganizationByName, func(o *v1alpha1.Organization) []string { return []string{rules.MatchKey(o)} }),
+		indexOf(organization, OrganizationBySource, func(o *v1alpha1.Organization) []string { return []string{o.Spec.SourceID} }),
+		indexOf(organization, OrganizationByParent, func(o *v1alpha1.Organization) []string { return []string{ReferredName(o.Spec.Parent)} }),
+		indexOf(organization, OrganizationByManager, func(o *v1alpha1.Organization) []string { return []string{ReferredName(o.Spec.Manager)} }),
+
+		indexOf(site, SiteByName, func(s *v1alpha1.Site) []string { return []string{rules.MatchKey(s)} }),
+		indexOf(site, SiteBySource, func(s *v1alpha1.Site) []string { return []string{s.Spec.SourceID} }),
+
+		indexOf(user, UserByGroup, func(u *v1alpha1.ScimUser) []string { return slices.Clone(u.Spec.Groups) }),
+		indexOf(user, userByUserName, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(u.Spec.UserName)} }),
+		indexOf(user, userByExternalID, func(u *v1alpha1.ScimUser) []string { return []string{u.Spec.ExternalID} }),
+		indexOf(user, UserByManager, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(managerValue(u))} }),
+		indexOf(user, UserByOrganization, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(organizationValue(u))} }),
+		indexOf(user, UserBySite, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(siteValue(u))} }),
+		indexOf(user, UserByEmail, EmailCandidates),
+		indexOf(user, UserByHeld, func(u *v1alpha1.ScimUser) []string { return held(u.Status.HeldGeneration) }),
+		indexOf(person, PersonByHeld, func(p *v1alpha1.Person) []string { return held(p.Status.HeldGeneration) }),
+
+		indexOf(group, GroupByDisplayName, func(g *v1alpha1.ScimGroup) []string { return []string{fold.String(g.Spec.DisplayName)} }),
+		indexOf(group, GroupByOrganization, func(g *v1alpha1.ScimGroup) []string { return []string{ReferredName(g.Status.Organization)} }),
+		indexOf(group, GroupBySite, func(g *v1alpha1.ScimGroup) []string { return []string{ReferredName(g.Status.Site)} }),
+
+		indexOf(execution, ExecutionBySubject, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Subject.Name} }),
+		indexOf(execution, ExecutionByRule, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Rule} }),
+	}
+}
+
+// Register adds the indexes to the cache, and with them the informers of
+// their kinds.
+func Register(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, i := range indexes() {
+		if err := indexer.IndexField(ctx, i.object, i.name, i.keys); err != nil {
+			return fmt.Errorf("register index %s: %w", i.name, err)
+		}
+	}
+	return nil
+}
+
+// ReferredName is the name of the record that a reference leads to, "" for none.
+func ReferredName(reference *v1alpha1.RecordReference) string {
+	if reference == nil {
+		return ""
+	}
+	return reference.Name
+}
+
+func held(generation int64) []string {
+	if generation == 0 {
+		return nil
+	}
+	return []string{Held}
+}
+
+func managerValue(user *v1alpha1.ScimUser) string {
+	if user.Spec.Enterprise == nil || user.Spec.Enterprise.Manager == nil {
+		return ""
+	}
+	return user.Spec.Enterprise.Manager.Value
+}
+
+func organizationValue(user *v1alpha1.ScimUser) string {
+	if user.Spec.Enterprise == nil {
+		return ""
+	}
+	return user.Spec.Enterprise.Organization
+}
+
+func siteValue(user *v1alpha1.ScimUser) string {
+	if user.Spec.Enterprise == nil {
+		return ""
+	}
+	return user.Spec.Enterprise.Site
+}
+
+// EmailCandidates are the folded values of a user that a mapping can make the
+// primary e-mail address of a Person: rules read what an inactive user was called last.
+func EmailCandidates(user *v1alpha1.ScimUser) []string {
+	user = user.AsLastActive()
+	candidates := []string{fold.Email(user.Spec.UserName)}
+	for _, email := range user.Spec.Emails {
+		if folded := fold.Email(email.Value); !slices.Contains(candidates, folded) {
+			candidates = append(candidates, folded)
+		}
+	}
+	return candidates
+}
+
+// ManagerNames are the folded values by which other users can name this one as
+// their manager.
+func ManagerNames(user *v1alpha1.ScimUser) []string {
+	return []string{fold.String(user.Name), fold.String(user.Spec.ExternalID), fold.String(user.Spec.UserName)}
+}
