@@ -19,6 +19,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -38,7 +39,7 @@ const (
 type ruleReconciler struct {
 	client client.Client
 	status *verdict.Writer
-	rules  *ruleCache
+	rules  *rulecache.Cache
 	find   finder
 	// reprocessing knows how far the rules' subjects are.
 	reprocessing *reprocessing
@@ -54,7 +55,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	rule := &v1alpha1.AutomationRule{}
 	if err := r.client.Get(ctx, req.NamespacedName, rule); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			r.rules.forget(req.NamespacedName)
+			r.rules.Forget(req.NamespacedName)
 			for _, kind := range []v1alpha1.SubjectKind{v1alpha1.SubjectScimUser, v1alpha1.SubjectScimGroup} {
 				r.reprocessing.forget(backlogKey{req.Namespace, kind}, req.Name)
 				r.linter.forget(backlogKey{req.Namespace, kind})
@@ -133,7 +134,7 @@ func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRul
 // waits for a rule in Git must not wait for the right data of each user.
 func (r *ruleReconciler) verdict(rule *v1alpha1.AutomationRule) verdict.Verdict {
 	if !rule.Spec.Disabled {
-		if err := r.rules.problem(rule); err != nil {
+		if err := r.rules.Problem(rule); err != nil {
 			return verdict.Stalled(v1alpha1.ReasonInvalidRule, err.Error())
 		}
 	}

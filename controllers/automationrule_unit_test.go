@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -50,7 +51,7 @@ func TestRuleIsReadyWhenItHasRunOnAllSubjects(t *testing.T) {
 		"all are done of one that is not valid": {rule(all, broken), metav1.ConditionFalse, v1alpha1.ReasonInvalidRule},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := (&ruleReconciler{rules: newRuleCache()}).verdict(test.rule)
+			got := (&ruleReconciler{rules: rulecache.New()}).verdict(test.rule)
 			want := map[metav1.ConditionStatus]func(reason, message string) verdict.Verdict{
 				metav1.ConditionTrue: verdict.Ready, metav1.ConditionFalse: verdict.Stalled, metav1.ConditionUnknown: verdict.UnderWay,
 			}[test.ready](test.reason, got.Message)

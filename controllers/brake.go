@@ -14,6 +14,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -91,7 +92,7 @@ type request struct {
 	held hold
 	// rules are those whose doing it is; nil where it is the client's, which needs no look at
 	// what the rules do to others.
-	rules *ruleSet
+	rules *rulecache.Set
 }
 
 // permit is the brake's answer.

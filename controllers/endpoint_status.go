@@ -70,8 +70,8 @@ func (t subjectTallies) count(ctx context.Context, endpoint *v1alpha1.ScimEndpoi
 
 // noRules says that nobody's Person follows the client, "" when one may.
 func (r *endpointReconciler) noRules(ctx context.Context, namespace string) (string, error) {
-	set, err := r.rules.load(ctx, r.client, namespace, v1alpha1.SubjectScimUser)
-	if err != nil || !set.empty() {
+	set, err := r.rules.Load(ctx, r.client, namespace, v1alpha1.SubjectScimUser)
+	if err != nil || !set.Empty() {
 		return "", err
 	}
 	return "The token works, but there is no enabled AutomationRule with subject ScimUser in this namespace, so nothing becomes of " +

@@ -15,6 +15,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -36,7 +37,7 @@ type executionLog struct {
 	subject client.Object
 	kind    v1alpha1.SubjectKind
 	// sources are the rules, by name.
-	sources map[string]ruleSource
+	sources map[string]rulecache.Source
 	// omit says that executions are to hold no values.
 	omit bool
 	// existing are the cache's own objects, by rule.
@@ -59,7 +60,7 @@ func openExecutionLog(ctx context.Context, c client.Client, clk clock.PassiveClo
 	for i := range list.Items {
 		existing[list.Items[i].Spec.Rule] = &list.Items[i]
 	}
-	return &executionLog{client: c, clock: clk, subject: run.subject, kind: run.kind, sources: run.set.sources, omit: omit, existing: existing}, nil
+	return &executionLog{client: c, clock: clk, subject: run.subject, kind: run.kind, sources: run.set.Sources, omit: omit, existing: existing}, nil
 }
 
 // record writes what a rule did, unless the execution says so already. Values that were
@@ -108,7 +109,7 @@ func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecuti
 func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Outcome, current rules.Record, trigger v1alpha1.Trigger) {
 	now := l.clock.Now()
 	source := l.sources[outcome.Rule]
-	outcome = shortened(source.hide(outcome))
+	outcome = shortened(source.Hide(outcome))
 	succeeded, result := resultOf(outcome)
 	execution.Labels = map[string]string{
 		v1alpha1.LabelRule: outcome.Rule, v1alpha1.LabelSubjectKind: string(l.kind), v1alpha1.LabelResult: string(result),
@@ -122,9 +123,9 @@ func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome
 	status.RuleGeneration, status.SubjectGeneration = outcome.Generation, l.subject.GetGeneration()
 	status.RequestID = clip(l.subject.GetAnnotations()[v1alpha1.AnnotationRequestID], maxRequestID)
 	status.SubjectRerun = followed(l.subject, status.SubjectRerun)
-	status.RuleRerun = followed(source.rule, status.RuleRerun)
+	status.RuleRerun = followed(source.Rule, status.RuleRerun)
 	status.Expressions = outcome.Expressions
-	status.Condition = conditionOf(source.rule, outcome)
+	status.Condition = conditionOf(source.Rule, outcome)
 	status.Record, status.Changes = nil, nil
 	if current != nil {
 		status.Record = &v1alpha1.TargetReference{Kind: outcome.Kind, Name: current.GetName()}
@@ -193,7 +194,7 @@ func (l *executionLog) trigger(previous *v1alpha1.AutomationRuleExecution, outco
 	status := &previous.Status
 	switch {
 	case status.SubjectRerun != followed(l.subject, status.SubjectRerun),
-		status.RuleRerun != followed(l.sources[outcome.Rule].rule, status.RuleRerun):
+		status.RuleRerun != followed(l.sources[outcome.Rule].Rule, status.RuleRerun):
 		return v1alpha1.TriggerRequested
 	case status.SubjectGeneration != l.subject.GetGeneration():
 		return v1alpha1.TriggerSubjectChanged
@@ -242,9 +243,9 @@ func appendHistory(previous *v1alpha1.AutomationRuleExecution) []v1alpha1.Execut
 }
 
 // prune removes the executions of rules that are gone or disabled.
-func (l *executionLog) prune(ctx context.Context, set ruleSet) error {
+func (l *executionLog) prune(ctx context.Context, set rulecache.Set) error {
 	for _, name := range slices.Sorted(maps.Keys(l.existing)) {
-		if set.has(name) {
+		if set.Has(name) {
 			continue
 		}
 		if err := l.client.Delete(ctx, l.existing[name].DeepCopy()); client.IgnoreNotFound(err) != nil {

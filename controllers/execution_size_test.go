@@ -10,6 +10,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
@@ -29,7 +30,7 @@ func TestTheLargestExecutionFitsIntoEtcd(t *testing.T) {
 			rule := &v1alpha1.AutomationRule{Spec: v1alpha1.AutomationRuleSpec{Condition: value}}
 			log := &executionLog{
 				clock: clocktesting.NewFakePassiveClock(time.Unix(1_800_000_000, 0)), kind: v1alpha1.SubjectScimUser,
-				subject: &v1alpha1.ScimUser{}, sources: map[string]ruleSource{"rule": {rule: rule}},
+				subject: &v1alpha1.ScimUser{}, sources: map[string]rulecache.Source{"rule": {Rule: rule}},
 			}
 			execution := log.newExecution("rule")
 			log.fill(execution, outcome, nil, v1alpha1.TriggerCreated)

@@ -15,6 +15,7 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -67,9 +68,9 @@ var errForecasting = verdict.Again(forecastWait, errors.New("whom the rules woul
 // no more Persons than is allowed now. That is found out once for a set of rules, and again for
 // what they do later; in between the count of what was really done is enough. While somebody
 // else is at it, the error is errForecasting.
-func (f *forecaster) allows(ctx context.Context, namespace string, set ruleSet, e effect, s safety, persons *personWindow) (bool, error) {
+func (f *forecaster) allows(ctx context.Context, namespace string, set rulecache.Set, e effect, s safety, persons *personWindow) (bool, error) {
 	last := f.of(forecastKey{namespace, e})
-	basis := fmt.Sprintf("%s %d %d", set.fingerprint(), s.released, s.windows)
+	basis := fmt.Sprintf("%s %d %d", set.Fingerprint(), s.released, s.windows)
 	now := f.clock.Now()
 	if allowed, err := last.begin(basis, now); allowed != nil || err != nil {
 		return allowed != nil && *allowed, err
@@ -124,7 +125,7 @@ func (f *forecaster) of(key forecastKey) *forecast {
 // exceeds plans for one user after the other until an effect would come about on more Persons
 // than allowed, without those for which it counts already: to repair what rules have done needs
 // no more room.
-func (f *forecaster) exceeds(ctx context.Context, namespace string, set ruleSet, e effect, allowed int, counts func(person string) bool) (bool, error) {
+func (f *forecaster) exceeds(ctx context.Context, namespace string, set rulecache.Set, e effect, allowed int, counts func(person string) bool) (bool, error) {
 	bounded, cancel := context.WithTimeout(ctx, forecastTime)
 	defer cancel()
 	users := &v1alpha1.ScimUserList{}
@@ -156,7 +157,7 @@ func (f *forecaster) exceeds(ctx context.Context, namespace string, set ruleSet,
 // causes returns the Person of a user on which the rules bring an effect about, and the client
 // does not, "" where there is none. Who has an address that a user is to get is left out of account: it may be about
 // to leave that, as when all addresses go round.
-func (f *forecaster) causes(ctx context.Context, user *v1alpha1.ScimUser, set ruleSet, e effect) (string, error) {
+func (f *forecaster) causes(ctx context.Context, user *v1alpha1.ScimUser, set rulecache.Set, e effect) (string, error) {
 	if !user.DeletionTimestamp.IsZero() || (e != v1alpha1.HeldChangePrimaryEmail && isClients(e, user, "")) {
 		return "", nil
 	}
@@ -169,7 +170,7 @@ func (f *forecaster) causes(ctx context.Context, user *v1alpha1.ScimUser, set ru
 	if e == v1alpha1.HeldChangePrimaryEmail {
 		looked = view.Unoccupied(user.Name)
 	}
-	planned, err := preview.Of(ctx, set.compiled, input, looked)
+	planned, err := preview.Of(ctx, set.Compiled, input, looked)
 	if err != nil {
 		return "", fmt.Errorf("plan: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/rulecache"
 )
 
 // slowReader lists nothing before somebody lets it.
@@ -33,7 +34,7 @@ func TestNobodyWaitsForAForecast(t *testing.T) {
 	f := newForecaster(reader, clock.RealClock{})
 	persons := windowOf(time.Now(), 12)
 	ask := func() (bool, error) {
-		return f.allows(t.Context(), "tenant", ruleSet{}, v1alpha1.HeldDisable, safetyOf(&v1alpha1.ScimEndpoint{}), persons)
+		return f.allows(t.Context(), "tenant", rulecache.Set{}, v1alpha1.HeldDisable, safetyOf(&v1alpha1.ScimEndpoint{}), persons)
 	}
 	// The first one fails, the second one succeeds.
 	for _, end := range []error{errors.New("no connection"), nil} {

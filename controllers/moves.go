@@ -11,6 +11,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -155,12 +156,12 @@ func (m moveRow) hasMoved(ctx context.Context, d directory.View, user string) (b
 
 // wantedAddress is the folded address that the rules give a user's Person where it is
 // free, "" where they make no Person.
-func (r *ruleRunner) wantedAddress(ctx context.Context, set ruleSet, d directory.View, user *v1alpha1.ScimUser) (string, error) {
+func (r *ruleRunner) wantedAddress(ctx context.Context, set rulecache.Set, d directory.View, user *v1alpha1.ScimUser) (string, error) {
 	input, err := d.UserInput(ctx, user)
 	if err != nil {
 		return "", err
 	}
-	plan, err := rules.Plan(ctx, set.compiled, input, d.Unoccupied(user.Name))
+	plan, err := rules.Plan(ctx, set.Compiled, input, d.Unoccupied(user.Name))
 	if err != nil {
 		return "", fmt.Errorf("plan for a user with the same address: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -36,14 +37,14 @@ type linted struct {
 
 func newLinter() *linter { return &linter{known: map[backlogKey]linted{}} }
 
-func (l *linter) of(key backlogKey, set ruleSet) ([]rules.Finding, error) {
+func (l *linter) of(key backlogKey, set rulecache.Set) ([]rules.Finding, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fingerprint := set.fingerprint()
+	fingerprint := set.Fingerprint()
 	if known, ok := l.known[key]; ok && known.fingerprint == fingerprint {
 		return known.findings, nil
 	}
-	findings, err := rules.Lint(set.compiled)
+	findings, err := rules.Lint(set.Compiled)
 	if err != nil {
 		return nil, fmt.Errorf("look for mistakes in rules: %w", err)
 	}
@@ -65,7 +66,7 @@ func (r *ruleReconciler) findings(ctx context.Context, rule *v1alpha1.Automation
 	if rule.Spec.Disabled {
 		return nil
 	}
-	set, err := r.rules.load(ctx, r.find.reader, rule.Namespace, rule.Spec.Subject)
+	set, err := r.rules.Load(ctx, r.find.reader, rule.Namespace, rule.Spec.Subject)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -30,7 +31,7 @@ type endpointReconciler struct {
 	// live reads Secrets that do not have the label yet, which the cache lacks.
 	live     client.Reader
 	status   *verdict.Writer
-	rules    *ruleCache
+	rules    *rulecache.Cache
 	subjects subjectTallies
 	brake    *brake
 }

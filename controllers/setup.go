@@ -23,6 +23,7 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/fairqueue"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/tally"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -91,7 +92,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		options: o,
 		client:  mgr.GetClient(),
 		find:    finder{reader: mgr.GetCache(), memories: memories},
-		rules:   newRuleCache(),
+		rules:   rulecache.New(),
 		status:  verdict.NewWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
 	}
 	s.reprocessing = newReprocessing(o.Clock)
@@ -120,7 +121,7 @@ type setup struct {
 	options Options
 	client  client.Client
 	find    finder
-	rules   *ruleCache
+	rules   *rulecache.Cache
 	status  *verdict.Writer
 	runner  *ruleRunner
 	brake   *brake

@@ -17,6 +17,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -26,7 +27,7 @@ import (
 type ruleRunner struct {
 	client client.Client
 	clock  clock.PassiveClock
-	rules  *ruleCache
+	rules  *rulecache.Cache
 	// identities is held while a record gets a primary e-mail address or a name, so
 	// that no two records get the same.
 	identities *keylock.Locks
@@ -69,7 +70,7 @@ type run struct {
 	kind      v1alpha1.SubjectKind
 	input     rules.Input
 	directory *directory.Recorder
-	set       ruleSet
+	set       rulecache.Set
 	log       *executionLog
 	// outcomes are what the rules did, in their order.
 	outcomes []rules.Outcome
@@ -91,7 +92,7 @@ type run struct {
 // outcomes.
 func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alpha1.SubjectKind, input rules.Input) (*run, error) {
 	namespace := subject.GetNamespace()
-	set, err := r.rules.load(ctx, r.client, namespace, kind)
+	set, err := r.rules.Load(ctx, r.client, namespace, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +104,12 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 	if result.log, err = openExecutionLog(ctx, r.client, r.clock, result); err != nil {
 		return nil, err
 	}
-	if len(set.compiled) == 0 {
+	if len(set.Compiled) == 0 {
 		if err := result.findLinked(ctx); err != nil {
 			return nil, err
 		}
 	}
-	remaining := set.compiled
+	remaining := set.Compiled
 	for len(remaining) > 0 {
 		done, err := r.planAndApply(ctx, result, remaining)
 		if err != nil {
@@ -116,8 +117,8 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 		}
 		remaining = remaining[done:]
 	}
-	for _, broken := range set.broken {
-		if err := result.log.record(ctx, broken.outcome(), nil); err != nil {
+	for _, broken := range set.Broken {
+		if err := result.log.record(ctx, broken.Outcome(), nil); err != nil {
 			return nil, err
 		}
 	}
@@ -271,7 +272,7 @@ func notCreated(outcome rules.Outcome, rejected string) rules.Outcome {
 // failure says what the rules' outcomes mean for the subject. It is false when none
 // of them failed or left something out that somebody has to see to, so that the rest is for the kind of subject to say.
 func (run *run) failure() (verdict.Verdict, bool) {
-	if run.set.empty() {
+	if run.set.Empty() {
 		return verdict.Stalled(v1alpha1.ReasonNoRules,
 			fmt.Sprintf("There is no enabled AutomationRule with subject %s in this namespace.", run.kind)), true
 	}
@@ -287,12 +288,12 @@ func (run *run) failure() (verdict.Verdict, bool) {
 			reason = outcome.Reason
 		}
 		if reason != "" {
-			failures = append(failures, failed{run.set.compiled[i].Position(), outcome.Rule, reason, outcome.Message})
+			failures = append(failures, failed{run.set.Compiled[i].Position(), outcome.Rule, reason, outcome.Message})
 		}
 	}
-	for _, broken := range run.set.broken {
-		outcome := broken.outcome()
-		failures = append(failures, failed{broken.position, outcome.Rule, outcome.Reason, outcome.Message})
+	for _, broken := range run.set.Broken {
+		outcome := broken.Outcome()
+		failures = append(failures, failed{broken.Position, outcome.Rule, outcome.Reason, outcome.Message})
 	}
 	if len(failures) == 0 {
 		return verdict.Verdict{}, false

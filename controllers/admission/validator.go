@@ -20,6 +20,7 @@ import (
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
@@ -205,7 +206,7 @@ func (v *validator) others(ctx context.Context, rule *v1alpha1.AutomationRule) (
 // then.
 func (v *validator) answer(ctx context.Context, old, rule *v1alpha1.AutomationRule, others []*v1alpha1.AutomationRule) (*answer, error) {
 	given := v.memory.begin(rule.Namespace)
-	after, err := controllers.RunningRules(ctx, rule.Spec.Subject, append(slices.Clone(others), rule))
+	after, err := rulecache.Running(ctx, rule.Spec.Subject, append(slices.Clone(others), rule))
 	if err != nil {
 		return given, err
 	}
@@ -225,7 +226,7 @@ func (v *validator) answer(ctx context.Context, old, rule *v1alpha1.AutomationRu
 	if old != nil {
 		others = append(slices.Clone(others), old)
 	}
-	before, err := controllers.RunningRules(ctx, rule.Spec.Subject, others)
+	before, err := rulecache.Running(ctx, rule.Spec.Subject, others)
 	if err != nil {
 		return given, err
 	}

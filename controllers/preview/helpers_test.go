@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
+	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
@@ -52,7 +52,7 @@ func defaultRule() *v1alpha1.AutomationRule {
 
 func compiled(t *testing.T, manifests ...*v1alpha1.AutomationRule) []*rules.Rule {
 	t.Helper()
-	set, err := controllers.RunningRules(t.Context(), manifests[0].Spec.Subject, manifests)
+	set, err := rulecache.Running(t.Context(), manifests[0].Spec.Subject, manifests)
 	if err != nil || len(set) != len(manifests) {
 		t.Fatalf("%d of %d rules run; error %v", len(set), len(manifests), err)
 	}

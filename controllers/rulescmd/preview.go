@@ -12,6 +12,7 @@ import (
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
+	"rservice.dev/scim-operator/controllers/rulecache"
 )
 
 // previewOptions are the flags of preview.
@@ -90,11 +91,11 @@ func kindsOf(manifests []manifest) []v1alpha1.SubjectKind {
 }
 
 func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace string, kind v1alpha1.SubjectKind, manifests []manifest) (*previewed, error) {
-	before, err := controllers.RunningRules(ctx, kind, found.rules)
+	before, err := rulecache.Running(ctx, kind, found.rules)
 	if err != nil {
 		return nil, err
 	}
-	after, err := controllers.RunningRules(ctx, kind, replaced(found.rules, manifests))
+	after, err := rulecache.Running(ctx, kind, replaced(found.rules, manifests))
 	if err != nil {
 		return nil, err
 	}

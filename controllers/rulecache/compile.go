@@ -1,4 +1,4 @@
-package controllers
+package rulecache
 
 import (
 	"context"
@@ -34,10 +34,10 @@ func compileRuleWithin(ctx context.Context, rule *v1alpha1.AutomationRule) (*rul
 	return compiled, nil
 }
 
-// RunningRules are those of the rules that run for a kind of subject, in the order of
+// Running are those of the rules that run for a kind of subject, in the order of
 // execution: the enabled ones that compile and whose examples come true. The error is
 // that of ctx, which is looked at before each.
-func RunningRules(ctx context.Context, kind v1alpha1.SubjectKind, all []*v1alpha1.AutomationRule) ([]*rules.Rule, error) {
+func Running(ctx context.Context, kind v1alpha1.SubjectKind, all []*v1alpha1.AutomationRule) ([]*rules.Rule, error) {
 	var running []*rules.Rule
 	for _, rule := range all {
 		if !isToRun(rule, kind) {

@@ -1,4 +1,4 @@
-package controllers
+package rulecache
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func ruleNamed(name string) *v1alpha1.AutomationRule {
 }
 
 func TestARuleThatIsBeingCompiledKeepsNoOtherRuleWaiting(t *testing.T) {
-	cache := newRuleCache()
+	cache := New()
 	begun, finish := make(chan struct{}), make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -33,7 +33,7 @@ func TestARuleThatIsBeingCompiledKeepsNoOtherRuleWaiting(t *testing.T) {
 	})
 	<-begun
 	other := make(chan error, 1)
-	go func() { other <- cache.problem(ruleNamed("other")) }()
+	go func() { other <- cache.Problem(ruleNamed("other")) }()
 	select {
 	case err := <-other:
 		if err != nil {
@@ -49,10 +49,10 @@ func TestARuleThatIsBeingCompiledKeepsNoOtherRuleWaiting(t *testing.T) {
 func TestRunningRulesEndWithTheContext(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := RunningRules(ended, v1alpha1.SubjectScimUser, []*v1alpha1.AutomationRule{ruleNamed("a")}); !errors.Is(err, context.Canceled) {
+	if _, err := Running(ended, v1alpha1.SubjectScimUser, []*v1alpha1.AutomationRule{ruleNamed("a")}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	running, err := RunningRules(t.Context(), v1alpha1.SubjectScimUser, []*v1alpha1.AutomationRule{ruleNamed("a"), {}})
+	running, err := Running(t.Context(), v1alpha1.SubjectScimUser, []*v1alpha1.AutomationRule{ruleNamed("a"), {}})
 	if err != nil || len(running) != 1 {
 		t.Errorf("%d rules, error %v", len(running), err)
 	}
