@@ -112,13 +112,13 @@ func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRul
 	failures := []v1alpha1.SubjectFailure{}
 	changed := 0
 	for i := range executions.Items {
-		execution := &executions.Items[i]
-		if hasChanged(execution) {
+		one := &executions.Items[i]
+		if hasChanged(one) {
 			changed++
 		}
-		if hasFailed(execution) {
+		if hasFailed(one) {
 			failures = append(failures, v1alpha1.SubjectFailure{
-				Subject: execution.Spec.Subject.Name, Reason: succeededCondition(execution).Reason,
+				Subject: one.Spec.Subject.Name, Reason: reasonOf(one),
 			})
 		}
 	}
@@ -182,25 +182,16 @@ func (r *ruleReconciler) announceSubjects(rule, before *v1alpha1.AutomationRule)
 	}
 }
 
-func hasFailed(execution *v1alpha1.AutomationRuleExecution) bool {
-	return execution.Labels[v1alpha1.LabelResult] == string(v1alpha1.ResultFailed)
-}
-
-// hasChanged reports whether the rule changed the record when it last ran.
-func hasChanged(execution *v1alpha1.AutomationRuleExecution) bool {
-	return succeededCondition(execution).Reason == v1alpha1.ReasonApplied
-}
-
 // onExecutionChange counts a rule's executions again when one has come, gone or
 // changed its result: soon for failures, rarely for the mere number.
 func onExecutionChange(countInterval time.Duration) handler.EventHandler {
 	enqueue := func(object client.Object, q queue, delay time.Duration) {
-		if execution, ok := object.(*v1alpha1.AutomationRuleExecution); ok {
-			addToQueue(q, requestFor(execution.Namespace, execution.Spec.Rule), wait.Jitter(delay, countJitter))
+		if one, ok := object.(*v1alpha1.AutomationRuleExecution); ok {
+			addToQueue(q, requestFor(one.Namespace, one.Spec.Rule), wait.Jitter(delay, countJitter))
 		}
 	}
 	delayOf := func(object client.Object) time.Duration {
-		if execution, ok := object.(*v1alpha1.AutomationRuleExecution); ok && hasFailed(execution) {
+		if one, ok := object.(*v1alpha1.AutomationRuleExecution); ok && hasFailed(one) {
 			return min(failureDelay, countInterval)
 		}
 		return countInterval
@@ -216,7 +207,7 @@ func onExecutionChange(countInterval time.Duration) handler.EventHandler {
 			current, currentOK := e.ObjectNew.(*v1alpha1.AutomationRuleExecution)
 			switch {
 			case !oldOK || !currentOK:
-			case (hasFailed(old) || hasFailed(current)) && succeededCondition(old).Reason != succeededCondition(current).Reason:
+			case (hasFailed(old) || hasFailed(current)) && reasonOf(old) != reasonOf(current):
 				enqueue(current, q, min(failureDelay, countInterval))
 			case hasChanged(old) != hasChanged(current):
 				enqueue(current, q, countInterval)

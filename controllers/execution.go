@@ -32,27 +32,32 @@ const (
 
 // executionLog keeps the AutomationRuleExecutions of one subject.
 type executionLog struct {
-	client  client.Client
-	clock   clock.PassiveClock
+	executionBook
 	subject client.Object
-	kind    v1alpha1.SubjectKind
-	// sources are the rules, by name.
-	sources map[string]rulecache.Source
+	// rules are those that run, or would if they compiled.
+	rules rulecache.Set
 	// omit says that executions are to hold no values.
 	omit bool
 	// existing are the cache's own objects, by rule.
 	existing map[string]*v1alpha1.AutomationRuleExecution
 }
 
-// openExecutionLog reads the executions of the subject of a run.
-func openExecutionLog(ctx context.Context, c client.Client, clk clock.PassiveClock, run *run) (*executionLog, error) {
+// executionBook keeps the AutomationRuleExecutions of all subjects of a kind.
+type executionBook struct {
+	Client client.Client
+	Clock  clock.PassiveClock
+	Kind   v1alpha1.SubjectKind
+}
+
+// open reads the executions of a subject, for a run of these rules.
+func (b executionBook) open(ctx context.Context, subject client.Object, set rulecache.Set) (*executionLog, error) {
 	list := &v1alpha1.AutomationRuleExecutionList{}
-	err := c.List(ctx, list, client.InNamespace(run.subject.GetNamespace()),
-		client.MatchingFields{directory.ExecutionBySubject: run.subject.GetName()}, client.UnsafeDisableDeepCopy)
+	err := b.Client.List(ctx, list, client.InNamespace(subject.GetNamespace()),
+		client.MatchingFields{directory.ExecutionBySubject: subject.GetName()}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("list AutomationRuleExecutions: %w", err)
 	}
-	omit, err := omitsValues(ctx, c, run.subject.GetNamespace())
+	omit, err := omitsIn(ctx, directory.Of(b.Client, subject.GetNamespace()))
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +65,7 @@ func openExecutionLog(ctx context.Context, c client.Client, clk clock.PassiveClo
 	for i := range list.Items {
 		existing[list.Items[i].Spec.Rule] = &list.Items[i]
 	}
-	return &executionLog{client: c, clock: clk, subject: run.subject, kind: run.kind, sources: run.set.Sources, omit: omit, existing: existing}, nil
+	return &executionLog{executionBook: b, subject: subject, rules: set, omit: omit, existing: existing}, nil
 }
 
 // record writes what a rule did, unless the execution says so already. Values that were
@@ -71,7 +76,7 @@ func (l *executionLog) record(ctx context.Context, outcome rules.Outcome, curren
 	if stored == nil {
 		execution := l.newExecution(outcome.Rule)
 		l.fill(execution, outcome, current, v1alpha1.TriggerCreated)
-		return verdict.FailedTo("create execution", l.client.Create(ctx, execution))
+		return verdict.FailedTo("create execution", l.Client.Create(ctx, execution))
 	}
 	previous := stored
 	if l.omit {
@@ -81,12 +86,12 @@ func (l *executionLog) record(ctx context.Context, outcome rules.Outcome, curren
 	l.fill(next, outcome, current, l.trigger(previous, outcome))
 	if !sameRun(previous, next, outcome.Remarks()) {
 		next.Status.History = appendHistory(previous)
-		return verdict.FailedTo("update execution", l.client.Update(ctx, next))
+		return verdict.FailedTo("update execution", l.Client.Update(ctx, next))
 	}
 	if previous == stored {
 		return nil
 	}
-	return verdict.FailedTo("leave values out of execution", l.client.Update(ctx, previous))
+	return verdict.FailedTo("leave values out of execution", l.Client.Update(ctx, previous))
 }
 
 func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecution {
@@ -95,24 +100,24 @@ func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecuti
 			Namespace: l.subject.GetNamespace(),
 			Name:      rule + "-" + l.subject.GetName(),
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: string(l.kind),
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: string(l.Kind),
 				Name: l.subject.GetName(), UID: l.subject.GetUID(), Controller: new(true),
 			}},
 		},
 		Spec: v1alpha1.AutomationRuleExecutionSpec{
-			Rule: rule, Subject: v1alpha1.SubjectReference{Kind: l.kind, Name: l.subject.GetName()},
+			Rule: rule, Subject: v1alpha1.SubjectReference{Kind: l.Kind, Name: l.subject.GetName()},
 		},
 	}
 }
 
 // fill writes an outcome into an execution.
 func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Outcome, current rules.Record, trigger v1alpha1.Trigger) {
-	now := l.clock.Now()
-	source := l.sources[outcome.Rule]
+	now := l.Clock.Now()
+	source := l.rules.Sources[outcome.Rule]
 	outcome = shortened(source.Hide(outcome))
 	succeeded, result := resultOf(outcome)
 	execution.Labels = map[string]string{
-		v1alpha1.LabelRule: outcome.Rule, v1alpha1.LabelSubjectKind: string(l.kind), v1alpha1.LabelResult: string(result),
+		v1alpha1.LabelRule: outcome.Rule, v1alpha1.LabelSubjectKind: string(l.Kind), v1alpha1.LabelResult: string(result),
 	}
 	status := &execution.Status
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
@@ -194,7 +199,7 @@ func (l *executionLog) trigger(previous *v1alpha1.AutomationRuleExecution, outco
 	status := &previous.Status
 	switch {
 	case status.SubjectRerun != followed(l.subject, status.SubjectRerun),
-		status.RuleRerun != followed(l.sources[outcome.Rule].Rule, status.RuleRerun):
+		status.RuleRerun != followed(l.rules.Sources[outcome.Rule].Rule, status.RuleRerun):
 		return v1alpha1.TriggerRequested
 	case status.SubjectGeneration != l.subject.GetGeneration():
 		return v1alpha1.TriggerSubjectChanged
@@ -243,14 +248,29 @@ func appendHistory(previous *v1alpha1.AutomationRuleExecution) []v1alpha1.Execut
 }
 
 // prune removes the executions of rules that are gone or disabled.
-func (l *executionLog) prune(ctx context.Context, set rulecache.Set) error {
+func (l *executionLog) prune(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(l.existing)) {
-		if set.Has(name) {
+		if l.rules.Has(name) {
 			continue
 		}
-		if err := l.client.Delete(ctx, l.existing[name].DeepCopy()); client.IgnoreNotFound(err) != nil {
+		if err := l.Client.Delete(ctx, l.existing[name].DeepCopy()); client.IgnoreNotFound(err) != nil {
 			return verdict.FailedTo("delete execution of a rule that is gone", err)
 		}
 	}
 	return nil
+}
+
+// hasFailed reports whether the rule failed when it last ran.
+func hasFailed(execution *v1alpha1.AutomationRuleExecution) bool {
+	return execution.Labels[v1alpha1.LabelResult] == string(v1alpha1.ResultFailed)
+}
+
+// hasChanged reports whether the rule changed the record when it last ran.
+func hasChanged(execution *v1alpha1.AutomationRuleExecution) bool {
+	return reasonOf(execution) == v1alpha1.ReasonApplied
+}
+
+// reasonOf is why the last run ended as it did, "" before the first one.
+func reasonOf(execution *v1alpha1.AutomationRuleExecution) string {
+	return succeededCondition(execution).Reason
 }

@@ -29,8 +29,8 @@ func TestTheLargestExecutionFitsIntoEtcd(t *testing.T) {
 			}
 			rule := &v1alpha1.AutomationRule{Spec: v1alpha1.AutomationRuleSpec{Condition: value}}
 			log := &executionLog{
-				clock: clocktesting.NewFakePassiveClock(time.Unix(1_800_000_000, 0)), kind: v1alpha1.SubjectScimUser,
-				subject: &v1alpha1.ScimUser{}, sources: map[string]rulecache.Source{"rule": {Rule: rule}},
+				executionBook: executionBook{Clock: clocktesting.NewFakePassiveClock(time.Unix(1_800_000_000, 0)), Kind: v1alpha1.SubjectScimUser},
+				subject:       &v1alpha1.ScimUser{}, rules: rulecache.Set{Sources: map[string]rulecache.Source{"rule": {Rule: rule}}},
 			}
 			execution := log.newExecution("rule")
 			log.fill(execution, outcome, nil, v1alpha1.TriggerCreated)

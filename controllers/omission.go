@@ -5,8 +5,6 @@ import (
 	"iter"
 	"slices"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
 )
@@ -15,13 +13,14 @@ import (
 // most values are names, titles, yes or no, which a digest tells to whoever guesses them.
 const omittedText = "(omitted)"
 
-// omitsValues reports whether executions of a namespace hold no values. Where one of its
+// omitsIn reports whether executions of a namespace hold no values. Where one of its
 // endpoints says so they do not, because no user says which endpoint it came by.
-func omitsValues(ctx context.Context, reader client.Reader, namespace string) (bool, error) {
-	endpoints, err := directory.Of(reader, namespace).Endpoints(ctx)
+func omitsIn(ctx context.Context, view directory.View) (bool, error) {
+	endpoints, err := view.Endpoints(ctx)
 	return slices.ContainsFunc(endpoints, omitting), err
 }
 
+// omitting reports whether an endpoint, nil for none, says that executions hold no values.
 func omitting(endpoint *v1alpha1.ScimEndpoint) bool {
 	return endpoint != nil && endpoint.Spec.ExecutionValues == v1alpha1.ExecutionValuesOmit
 }

@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -76,25 +73,4 @@ func rerunNoted(old, current client.Object) bool {
 	before, _ := rerunStatus(old)
 	after, _ := rerunStatus(current)
 	return *after != "" && *before != *after
-}
-
-// specOrRerunChanges leaves out changes of status and of metadata, but for the annotation that
-// asks for a run. A deletion counts as a change of the spec where there is a finalizer,
-// because it raises the generation.
-var specOrRerunChanges = builder.WithPredicates(predicate.Or(
-	predicate.GenerationChangedPredicate{},
-	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		asked := annotatedRerun(e.ObjectNew)
-		return asked != "" && asked != annotatedRerun(e.ObjectOld)
-	}},
-))
-
-// sameSubject finds a subject itself when its status or metadata was changed. Where another
-// manager can be at work, that one may have written a status with an older view.
-func sameSubject[T client.Object](_ context.Context, old, current T, into requestSet) error {
-	var none T
-	if any(old) != any(none) && any(current) != any(none) && !changedSpec(old, current) {
-		into.add(current.GetNamespace(), current.GetName())
-	}
-	return nil
 }

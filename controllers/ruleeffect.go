@@ -86,37 +86,37 @@ func newEffectSum(rule *v1alpha1.AutomationRule) *effectSum {
 	return &effectSum{rule: rule, records: map[v1alpha1.TargetReference]map[string]v1alpha1.FieldChange{}, reasons: map[string]int{}}
 }
 
-func (s *effectSum) add(execution *v1alpha1.AutomationRuleExecution) {
-	if execution.Spec.Rule == s.rule.Name {
+func (s *effectSum) add(one *v1alpha1.AutomationRuleExecution) {
+	if one.Spec.Rule == s.rule.Name {
 		s.subjects++
-		if hasFailed(execution) {
-			s.reasons[succeededCondition(execution).Reason]++
+		if hasFailed(one) {
+			s.reasons[reasonOf(one)]++
 		}
 	}
-	if execution.Status.Record == nil {
+	if one.Status.Record == nil {
 		return
 	}
-	changes := s.records[*execution.Status.Record]
+	changes := s.records[*one.Status.Record]
 	if changes == nil {
 		changes = map[string]v1alpha1.FieldChange{}
-		s.records[*execution.Status.Record] = changes
+		s.records[*one.Status.Record] = changes
 	}
-	if !s.caused(execution) {
+	if !s.caused(one) {
 		return
 	}
-	for _, change := range execution.Status.Changes {
+	for _, change := range one.Status.Changes {
 		changes[change.Field] = change
 	}
 }
 
 // caused reports whether an execution changed its record because of this version of the
 // rule, and not because of what a client pushed meanwhile.
-func (s *effectSum) caused(execution *v1alpha1.AutomationRuleExecution) bool {
-	status := &execution.Status
-	if !hasChanged(execution) || status.Time.Time.Before(s.rule.Status.Effect.Since.Time) {
+func (s *effectSum) caused(one *v1alpha1.AutomationRuleExecution) bool {
+	status := &one.Status
+	if !hasChanged(one) || status.Time.Time.Before(s.rule.Status.Effect.Since.Time) {
 		return false
 	}
-	if execution.Spec.Rule != s.rule.Name {
+	if one.Spec.Rule != s.rule.Name {
 		return status.Trigger == v1alpha1.TriggerContextChanged
 	}
 	return status.RuleGeneration == s.rule.Generation && status.Trigger != v1alpha1.TriggerSubjectChanged

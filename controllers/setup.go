@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -262,6 +263,17 @@ func (s *setup) retention(ctx context.Context) error {
 // specChanges leaves out status and metadata changes. A deletion counts as a change
 // of the spec where there is a finalizer, because it raises the generation.
 var specChanges = builder.WithPredicates(predicate.GenerationChangedPredicate{})
+
+// specOrRerunChanges leaves out changes of status and of metadata, but for the annotation that
+// asks for a run. A deletion counts as a change of the spec where there is a finalizer,
+// because it raises the generation.
+var specOrRerunChanges = builder.WithPredicates(predicate.Or(
+	predicate.GenerationChangedPredicate{},
+	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		asked := annotatedRerun(e.ObjectNew)
+		return asked != "" && asked != annotatedRerun(e.ObjectOld)
+	}},
+))
 
 // specOrAnnotationChanges also lets through what an annotation asks for.
 var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))

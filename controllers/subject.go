@@ -101,7 +101,7 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 		directory: r.memories[kind].Record(directory.Of(r.client, namespace), input),
 		rejected:  map[v1alpha1.RecordKind]string{}, records: map[v1alpha1.RecordKind]rules.Record{},
 	}
-	if result.log, err = openExecutionLog(ctx, r.client, r.clock, result); err != nil {
+	if result.log, err = (executionBook{Client: r.client, Clock: r.clock, Kind: kind}).open(ctx, subject, set); err != nil {
 		return nil, err
 	}
 	if len(set.Compiled) == 0 {
@@ -123,7 +123,7 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 		}
 	}
 	result.directory.Done()
-	return result, result.log.prune(ctx, set)
+	return result, result.log.prune(ctx)
 }
 
 // record is the subject's record of a kind, nil if it has none.

@@ -116,6 +116,16 @@ func eachIn(list client.ObjectList, visit func(client.Object)) error {
 	})
 }
 
+// sameSubject finds a subject itself when its status or metadata was changed. Where another
+// manager can be at work, that one may have written a status with an older view.
+func sameSubject[T client.Object](_ context.Context, old, current T, into requestSet) error {
+	var none T
+	if any(old) != any(none) && any(current) != any(none) && !changedSpec(old, current) {
+		into.add(current.GetNamespace(), current.GetName())
+	}
+	return nil
+}
+
 // changedSpec reports whether an event is more than a change of status or metadata.
 func changedSpec(old, current client.Object) bool {
 	return old.GetGeneration() != current.GetGeneration()

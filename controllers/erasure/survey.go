@@ -76,13 +76,13 @@ func (d *Dossier) personNames() []string {
 }
 
 func (s *survey) seeExecution(d *Dossier, object client.Object) {
-	execution, ok := object.(*v1alpha1.AutomationRuleExecution)
+	one, ok := object.(*v1alpha1.AutomationRuleExecution)
 	switch {
 	case !ok:
-	case slices.Contains(d.ids, execution.Spec.Subject.Name):
-		s.executions = append(s.executions, execution.Name)
+	case slices.Contains(d.ids, one.Spec.Subject.Name):
+		s.executions = append(s.executions, one.Name)
 	default:
-		if erased, changed := controllers.EraseValues(execution, d.isIn); changed {
+		if erased, changed := controllers.EraseValues(one, d.isIn); changed {
 			s.mentions = append(s.mentions, erased)
 		}
 	}
