@@ -19,6 +19,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -66,7 +67,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if !rule.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	if err := noteRerun(ctx, r.client, rule); err != nil {
+	if err := execution.NoteRerun(ctx, r.client, rule); err != nil {
 		return r.status.Fail(ctx, rule, rule.DeepCopy(), &rule.Status.Conditions, err)
 	}
 	before := rule.DeepCopy()
@@ -113,12 +114,12 @@ func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRul
 	changed := 0
 	for i := range executions.Items {
 		one := &executions.Items[i]
-		if hasChanged(one) {
+		if execution.Changed(one) {
 			changed++
 		}
-		if hasFailed(one) {
+		if execution.Failed(one) {
 			failures = append(failures, v1alpha1.SubjectFailure{
-				Subject: one.Spec.Subject.Name, Reason: reasonOf(one),
+				Subject: one.Spec.Subject.Name, Reason: execution.Reason(one),
 			})
 		}
 	}
@@ -191,7 +192,7 @@ func onExecutionChange(countInterval time.Duration) handler.EventHandler {
 		}
 	}
 	delayOf := func(object client.Object) time.Duration {
-		if one, ok := object.(*v1alpha1.AutomationRuleExecution); ok && hasFailed(one) {
+		if one, ok := object.(*v1alpha1.AutomationRuleExecution); ok && execution.Failed(one) {
 			return min(failureDelay, countInterval)
 		}
 		return countInterval
@@ -207,9 +208,9 @@ func onExecutionChange(countInterval time.Duration) handler.EventHandler {
 			current, currentOK := e.ObjectNew.(*v1alpha1.AutomationRuleExecution)
 			switch {
 			case !oldOK || !currentOK:
-			case (hasFailed(old) || hasFailed(current)) && reasonOf(old) != reasonOf(current):
+			case (execution.Failed(old) || execution.Failed(current)) && execution.Reason(old) != execution.Reason(current):
 				enqueue(current, q, min(failureDelay, countInterval))
-			case hasChanged(old) != hasChanged(current):
+			case execution.Changed(old) != execution.Changed(current):
 				enqueue(current, q, countInterval)
 			}
 		},

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/execution"
 )
 
 const (
@@ -99,7 +100,7 @@ type version struct {
 }
 
 func versionOf(rule *v1alpha1.AutomationRule) version {
-	return version{rule.UID, rule.Generation, followed(rule, "")}
+	return version{rule.UID, rule.Generation, execution.FollowedRerun(rule, "")}
 }
 
 // olderThan reports whether a rule has changed since.
@@ -255,7 +256,7 @@ func (p *reprocessing) watched(f finder, kind v1alpha1.SubjectKind) func(context
 		if err := f.subjectsOfRule(kind)(ctx, old, current, into); err != nil || current == nil || current.Spec.Subject != kind {
 			return err
 		}
-		if old != nil && !changedSpec(old, current) && !rerunNoted(old, current) {
+		if old != nil && !changedSpec(old, current) && !execution.RerunNoted(old, current) {
 			return nil
 		}
 		if !p.start(current, into) {
@@ -308,7 +309,7 @@ func (p *reprocessing) resume(ctx context.Context, f finder, rule *v1alpha1.Auto
 func (r *ruleReconciler) progress(ctx context.Context, rule *v1alpha1.AutomationRule) (result ctrl.Result, newest bool, err error) {
 	last := rule.Status.Reprocessing
 	settled := rule.Status.ObservedGeneration == rule.Generation && (last == nil || last.FinishedAt != nil) &&
-		rule.Status.LastRerun == followed(rule, rule.Status.LastRerun)
+		rule.Status.LastRerun == execution.FollowedRerun(rule, rule.Status.LastRerun)
 	if settled {
 		// A standby that has counted along does not know that the leader until now has finished.
 		r.reprocessing.forget(keyOf(rule), rule.Name)
@@ -327,7 +328,7 @@ func (r *ruleReconciler) progress(ctx context.Context, rule *v1alpha1.Automation
 	}
 	rule.Status.Reprocessing = state
 	if state.FinishedAt != nil {
-		rule.Status.LastRerun = followed(rule, rule.Status.LastRerun)
+		rule.Status.LastRerun = execution.FollowedRerun(rule, rule.Status.LastRerun)
 		return ctrl.Result{}, true, nil
 	}
 	return ctrl.Result{RequeueAfter: progressInterval}, true, nil

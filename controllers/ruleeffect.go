@@ -11,6 +11,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -89,8 +90,8 @@ func newEffectSum(rule *v1alpha1.AutomationRule) *effectSum {
 func (s *effectSum) add(one *v1alpha1.AutomationRuleExecution) {
 	if one.Spec.Rule == s.rule.Name {
 		s.subjects++
-		if hasFailed(one) {
-			s.reasons[reasonOf(one)]++
+		if execution.Failed(one) {
+			s.reasons[execution.Reason(one)]++
 		}
 	}
 	if one.Status.Record == nil {
@@ -113,7 +114,7 @@ func (s *effectSum) add(one *v1alpha1.AutomationRuleExecution) {
 // rule, and not because of what a client pushed meanwhile.
 func (s *effectSum) caused(one *v1alpha1.AutomationRuleExecution) bool {
 	status := &one.Status
-	if !hasChanged(one) || status.Time.Time.Before(s.rule.Status.Effect.Since.Time) {
+	if !execution.Changed(one) || status.Time.Time.Before(s.rule.Status.Effect.Since.Time) {
 		return false
 	}
 	if one.Spec.Rule != s.rule.Name {

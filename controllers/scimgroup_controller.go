@@ -10,6 +10,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -37,7 +38,7 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		// name takes over. Nothing has to be undone.
 		return ctrl.Result{}, nil
 	}
-	if err := noteRerun(ctx, r.client, group); err != nil {
+	if err := execution.NoteRerun(ctx, r.client, group); err != nil {
 		return r.status.Fail(ctx, group, group.DeepCopy(), &group.Status.Conditions, err)
 	}
 	before := group.DeepCopy()
@@ -50,7 +51,7 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)
 	}
 	group.Status.ObservedGeneration = group.Generation
-	group.Status.LastRerun = followed(group, group.Status.LastRerun)
+	group.Status.LastRerun = execution.FollowedRerun(group, group.Status.LastRerun)
 	group.Status.Organization = referenceTo(done.record(v1alpha1.RecordOrganization))
 	group.Status.Site = referenceTo(done.record(v1alpha1.RecordSite))
 	group.Status.Classification = classify(group)

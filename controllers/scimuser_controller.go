@@ -13,6 +13,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -41,7 +42,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if err := noteRerun(ctx, r.client, user); err != nil {
+	if err := execution.NoteRerun(ctx, r.client, user); err != nil {
 		return r.status.Fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
 	}
 	if err := r.noteReturn(ctx, user); err != nil {
@@ -72,7 +73,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	}
 	r.tellEarlierLink(user, done)
 	user.Status.ObservedGeneration = user.Generation
-	user.Status.LastRerun = followed(user, user.Status.LastRerun)
+	user.Status.LastRerun = execution.FollowedRerun(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record(v1alpha1.RecordPerson))
 	person, ok := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person)
 	noteDisabled(user, ok && person.Spec.Disabled, r.runner.clock.Now())

@@ -23,6 +23,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/fairqueue"
 	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/tally"
@@ -270,8 +271,8 @@ var specChanges = builder.WithPredicates(predicate.GenerationChangedPredicate{})
 var specOrRerunChanges = builder.WithPredicates(predicate.Or(
 	predicate.GenerationChangedPredicate{},
 	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		asked := annotatedRerun(e.ObjectNew)
-		return asked != "" && asked != annotatedRerun(e.ObjectOld)
+		asked := execution.AskedRerun(e.ObjectNew)
+		return asked != "" && asked != execution.AskedRerun(e.ObjectOld)
 	}},
 ))
 

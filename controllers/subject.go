@@ -17,6 +17,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -71,7 +72,7 @@ type run struct {
 	input     rules.Input
 	directory *directory.Recorder
 	set       rulecache.Set
-	log       *executionLog
+	log       *execution.Log
 	// outcomes are what the rules did, in their order.
 	outcomes []rules.Outcome
 	// rejected names, for each kind of record, the last rule whose record the API
@@ -101,7 +102,7 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 		directory: r.memories[kind].Record(directory.Of(r.client, namespace), input),
 		rejected:  map[v1alpha1.RecordKind]string{}, records: map[v1alpha1.RecordKind]rules.Record{},
 	}
-	if result.log, err = (executionBook{Client: r.client, Clock: r.clock, Kind: kind}).open(ctx, subject, set); err != nil {
+	if result.log, err = (execution.Book{Client: r.client, Clock: r.clock, Kind: kind}).Open(ctx, subject, set); err != nil {
 		return nil, err
 	}
 	if len(set.Compiled) == 0 {
@@ -118,12 +119,12 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 		remaining = remaining[done:]
 	}
 	for _, broken := range set.Broken {
-		if err := result.log.record(ctx, broken.Outcome(), nil); err != nil {
+		if err := result.log.Record(ctx, broken.Outcome(), nil); err != nil {
 			return nil, err
 		}
 	}
 	result.directory.Done()
-	return result, result.log.prune(ctx)
+	return result, result.log.Prune(ctx)
 }
 
 // record is the subject's record of a kind, nil if it has none.
@@ -250,7 +251,7 @@ func (r *ruleRunner) sendLinked(person, user client.Object) {
 // finish takes down the outcome of a rule.
 func (run *run) finish(ctx context.Context, outcome rules.Outcome) error {
 	run.outcomes = append(run.outcomes, outcome)
-	return run.log.record(ctx, outcome, run.record(outcome.Kind))
+	return run.log.Record(ctx, outcome, run.record(outcome.Kind))
 }
 
 // rejectedOutcome is the outcome of a rule whose record the API server rejects, as

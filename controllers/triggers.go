@@ -10,6 +10,7 @@ import (
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
@@ -54,7 +55,7 @@ func subjectList(kind v1alpha1.SubjectKind) client.ObjectList {
 // subjectsOfRule finds all subjects of a rule that was made, edited or deleted.
 func (f finder) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.AutomationRule, *v1alpha1.AutomationRule, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
-		if old != nil && current != nil && !changedSpec(old, current) && !rerunNoted(old, current) {
+		if old != nil && current != nil && !changedSpec(old, current) && !execution.RerunNoted(old, current) {
 			return nil
 		}
 		rule := versions(old, current)[0]
@@ -204,7 +205,7 @@ func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Perso
 func (f finder) subjectsOfEndpoint(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.ScimEndpoint, *v1alpha1.ScimEndpoint, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 		// An endpoint that is deleted is no reason to give users more than they have.
-		if defaultOf(old) == defaultOf(current) && (current == nil || directory.SameTrust(old, current)) && (omitting(old) || !omitting(current)) {
+		if defaultOf(old) == defaultOf(current) && (current == nil || directory.SameTrust(old, current)) && (execution.OmitsValues(old) || !execution.OmitsValues(current)) {
 			return nil
 		}
 		return f.allSubjects(ctx, versions(old, current)[0].Namespace, kind, into)

@@ -12,7 +12,7 @@ import (
 
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
@@ -82,7 +82,7 @@ func (s *survey) seeExecution(d *Dossier, object client.Object) {
 	case slices.Contains(d.ids, one.Spec.Subject.Name):
 		s.executions = append(s.executions, one.Name)
 	default:
-		if erased, changed := controllers.EraseValues(one, d.isIn); changed {
+		if erased, changed := execution.EraseValues(one, d.isIn); changed {
 			s.mentions = append(s.mentions, erased)
 		}
 	}

@@ -1,4 +1,4 @@
-package controllers
+package execution
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func TestWhoKnowsLessDoesNotOverwriteWhatIsAskedFor(t *testing.T) {
 	})
 	for _, object := range []client.Object{&v1alpha1.ScimUser{ObjectMeta: meta}, &v1alpha1.ScimGroup{ObjectMeta: meta}, &v1alpha1.AutomationRule{ObjectMeta: meta}} {
 		seen = ""
-		if err := noteRerun(t.Context(), c, object); err != nil || !strings.Contains(seen, `"resourceVersion":"7"`) {
+		if err := NoteRerun(t.Context(), c, object); err != nil || !strings.Contains(seen, `"resourceVersion":"7"`) {
 			t.Errorf("what is asked for on a %T is written whatever version there is: %s, error %v", object, seen, err)
 		}
 	}

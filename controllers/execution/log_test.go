@@ -1,4 +1,4 @@
-package controllers
+package execution
 
 import (
 	"encoding/json"
@@ -28,9 +28,9 @@ func TestTheLargestExecutionFitsIntoEtcd(t *testing.T) {
 				outcome.Changes = append(outcome.Changes, v1alpha1.FieldChange{Field: fmt.Sprint("customFields.c", i), From: value, To: value})
 			}
 			rule := &v1alpha1.AutomationRule{Spec: v1alpha1.AutomationRuleSpec{Condition: value}}
-			log := &executionLog{
-				executionBook: executionBook{Clock: clocktesting.NewFakePassiveClock(time.Unix(1_800_000_000, 0)), Kind: v1alpha1.SubjectScimUser},
-				subject:       &v1alpha1.ScimUser{}, rules: rulecache.Set{Sources: map[string]rulecache.Source{"rule": {Rule: rule}}},
+			log := &Log{
+				Book:    Book{Clock: clocktesting.NewFakePassiveClock(time.Unix(1_800_000_000, 0)), Kind: v1alpha1.SubjectScimUser},
+				subject: &v1alpha1.ScimUser{}, rules: rulecache.Set{Sources: map[string]rulecache.Source{"rule": {Rule: rule}}},
 			}
 			execution := log.newExecution("rule")
 			log.fill(execution, outcome, nil, v1alpha1.TriggerCreated)

@@ -1,4 +1,4 @@
-package controllers
+package execution
 
 import (
 	"context"
@@ -17,11 +17,11 @@ const omittedText = "(omitted)"
 // endpoints says so they do not, because no user says which endpoint it came by.
 func omitsIn(ctx context.Context, view directory.View) (bool, error) {
 	endpoints, err := view.Endpoints(ctx)
-	return slices.ContainsFunc(endpoints, omitting), err
+	return slices.ContainsFunc(endpoints, OmitsValues), err
 }
 
-// omitting reports whether an endpoint, nil for none, says that executions hold no values.
-func omitting(endpoint *v1alpha1.ScimEndpoint) bool {
+// OmitsValues reports whether an endpoint, nil for none, says that executions hold no values.
+func OmitsValues(endpoint *v1alpha1.ScimEndpoint) bool {
 	return endpoint != nil && endpoint.Spec.ExecutionValues == v1alpha1.ExecutionValuesOmit
 }
 

@@ -1,4 +1,4 @@
-package controllers
+package execution
 
 import (
 	"context"
@@ -30,9 +30,9 @@ const (
 	maxHistoryMessage = 200
 )
 
-// executionLog keeps the AutomationRuleExecutions of one subject.
-type executionLog struct {
-	executionBook
+// Log keeps the AutomationRuleExecutions of one subject.
+type Log struct {
+	Book
 	subject client.Object
 	// rules are those that run, or would if they compiled.
 	rules rulecache.Set
@@ -42,15 +42,15 @@ type executionLog struct {
 	existing map[string]*v1alpha1.AutomationRuleExecution
 }
 
-// executionBook keeps the AutomationRuleExecutions of all subjects of a kind.
-type executionBook struct {
+// Book keeps the AutomationRuleExecutions of all subjects of a kind.
+type Book struct {
 	Client client.Client
 	Clock  clock.PassiveClock
 	Kind   v1alpha1.SubjectKind
 }
 
-// open reads the executions of a subject, for a run of these rules.
-func (b executionBook) open(ctx context.Context, subject client.Object, set rulecache.Set) (*executionLog, error) {
+// Open reads the executions of a subject, for a run of these rules.
+func (b Book) Open(ctx context.Context, subject client.Object, set rulecache.Set) (*Log, error) {
 	list := &v1alpha1.AutomationRuleExecutionList{}
 	err := b.Client.List(ctx, list, client.InNamespace(subject.GetNamespace()),
 		client.MatchingFields{directory.ExecutionBySubject: subject.GetName()}, client.UnsafeDisableDeepCopy)
@@ -65,13 +65,13 @@ func (b executionBook) open(ctx context.Context, subject client.Object, set rule
 	for i := range list.Items {
 		existing[list.Items[i].Spec.Rule] = &list.Items[i]
 	}
-	return &executionLog{executionBook: b, subject: subject, rules: set, omit: omit, existing: existing}, nil
+	return &Log{Book: b, subject: subject, rules: set, omit: omit, existing: existing}, nil
 }
 
-// record writes what a rule did, unless the execution says so already. Values that were
+// Record writes what a rule did, unless the execution says so already. Values that were
 // stored before and are not to be are taken out. current is
 // the subject's record after the rule, nil if it has none.
-func (l *executionLog) record(ctx context.Context, outcome rules.Outcome, current rules.Record) error {
+func (l *Log) Record(ctx context.Context, outcome rules.Outcome, current rules.Record) error {
 	stored := l.existing[outcome.Rule]
 	if stored == nil {
 		execution := l.newExecution(outcome.Rule)
@@ -94,7 +94,7 @@ func (l *executionLog) record(ctx context.Context, outcome rules.Outcome, curren
 	return verdict.FailedTo("leave values out of execution", l.Client.Update(ctx, previous))
 }
 
-func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecution {
+func (l *Log) newExecution(rule string) *v1alpha1.AutomationRuleExecution {
 	return &v1alpha1.AutomationRuleExecution{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: l.subject.GetNamespace(),
@@ -111,7 +111,7 @@ func (l *executionLog) newExecution(rule string) *v1alpha1.AutomationRuleExecuti
 }
 
 // fill writes an outcome into an execution.
-func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Outcome, current rules.Record, trigger v1alpha1.Trigger) {
+func (l *Log) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Outcome, current rules.Record, trigger v1alpha1.Trigger) {
 	now := l.Clock.Now()
 	source := l.rules.Sources[outcome.Rule]
 	outcome = shortened(source.Hide(outcome))
@@ -127,8 +127,8 @@ func (l *executionLog) fill(execution *v1alpha1.AutomationRuleExecution, outcome
 	status.Result, status.Trigger, status.Time = result, trigger, v1alpha1.NewTimestamp(now)
 	status.RuleGeneration, status.SubjectGeneration = outcome.Generation, l.subject.GetGeneration()
 	status.RequestID = clip(l.subject.GetAnnotations()[v1alpha1.AnnotationRequestID], maxRequestID)
-	status.SubjectRerun = followed(l.subject, status.SubjectRerun)
-	status.RuleRerun = followed(source.Rule, status.RuleRerun)
+	status.SubjectRerun = FollowedRerun(l.subject, status.SubjectRerun)
+	status.RuleRerun = FollowedRerun(source.Rule, status.RuleRerun)
 	status.Expressions = outcome.Expressions
 	status.Condition = conditionOf(source.Rule, outcome)
 	status.Record, status.Changes = nil, nil
@@ -195,11 +195,11 @@ func conditionStatus(met bool) metav1.ConditionStatus {
 	return metav1.ConditionFalse
 }
 
-func (l *executionLog) trigger(previous *v1alpha1.AutomationRuleExecution, outcome rules.Outcome) v1alpha1.Trigger {
+func (l *Log) trigger(previous *v1alpha1.AutomationRuleExecution, outcome rules.Outcome) v1alpha1.Trigger {
 	status := &previous.Status
 	switch {
-	case status.SubjectRerun != followed(l.subject, status.SubjectRerun),
-		status.RuleRerun != followed(l.rules.Sources[outcome.Rule].Rule, status.RuleRerun):
+	case status.SubjectRerun != FollowedRerun(l.subject, status.SubjectRerun),
+		status.RuleRerun != FollowedRerun(l.rules.Sources[outcome.Rule].Rule, status.RuleRerun):
 		return v1alpha1.TriggerRequested
 	case status.SubjectGeneration != l.subject.GetGeneration():
 		return v1alpha1.TriggerSubjectChanged
@@ -247,8 +247,8 @@ func appendHistory(previous *v1alpha1.AutomationRuleExecution) []v1alpha1.Execut
 	return history[:min(len(history), maxHistory)]
 }
 
-// prune removes the executions of rules that are gone or disabled.
-func (l *executionLog) prune(ctx context.Context) error {
+// Prune removes the executions of rules that are gone or disabled.
+func (l *Log) Prune(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(l.existing)) {
 		if l.rules.Has(name) {
 			continue
@@ -260,17 +260,17 @@ func (l *executionLog) prune(ctx context.Context) error {
 	return nil
 }
 
-// hasFailed reports whether the rule failed when it last ran.
-func hasFailed(execution *v1alpha1.AutomationRuleExecution) bool {
+// Failed reports whether the rule failed when it last ran.
+func Failed(execution *v1alpha1.AutomationRuleExecution) bool {
 	return execution.Labels[v1alpha1.LabelResult] == string(v1alpha1.ResultFailed)
 }
 
-// hasChanged reports whether the rule changed the record when it last ran.
-func hasChanged(execution *v1alpha1.AutomationRuleExecution) bool {
-	return reasonOf(execution) == v1alpha1.ReasonApplied
+// Changed reports whether the rule changed the record when it last ran.
+func Changed(execution *v1alpha1.AutomationRuleExecution) bool {
+	return Reason(execution) == v1alpha1.ReasonApplied
 }
 
-// reasonOf is why the last run ended as it did, "" before the first one.
-func reasonOf(execution *v1alpha1.AutomationRuleExecution) string {
+// Reason is why the last run ended as it did, "" before the first one.
+func Reason(execution *v1alpha1.AutomationRuleExecution) string {
 	return succeededCondition(execution).Reason
 }

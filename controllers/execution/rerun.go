@@ -1,4 +1,4 @@
-package controllers
+package execution
 
 import (
 	"context"
@@ -18,9 +18,9 @@ const (
 	maxRequestID = 256
 )
 
-// annotatedRerun is the value with which somebody asks for a run on an object, or of a rule.
+// AskedRerun is the value with which somebody asks for a run on an object, or of a rule.
 // It can be gone again at any time.
-func annotatedRerun(object client.Object) string {
+func AskedRerun(object client.Object) string {
 	value := object.GetAnnotations()[v1alpha1.AnnotationRerun]
 	if utf8.RuneCountInString(value) <= maxRerun {
 		return value
@@ -42,11 +42,11 @@ func rerunStatus(object client.Object) (requested, last *string) {
 	panic(fmt.Sprintf("nobody can ask for a run on a %T", object))
 }
 
-// noteRerun writes down what the annotation asks for, before anything is done about it: from
+// NoteRerun writes down what the annotation asks for, before anything is done about it: from
 // then on neither the annotation nor this process is needed for it.
-func noteRerun(ctx context.Context, c client.Client, object client.Object) error {
+func NoteRerun(ctx context.Context, c client.Client, object client.Object) error {
 	requested, last := rerunStatus(object)
-	asked := annotatedRerun(object)
+	asked := AskedRerun(object)
 	if asked == "" || asked == *requested || asked == *last || !object.GetDeletionTimestamp().IsZero() {
 		return nil
 	}
@@ -59,17 +59,17 @@ func noteRerun(ctx context.Context, c client.Client, object client.Object) error
 	return verdict.FailedTo("note what is asked for", c.Status().Patch(ctx, object, patch))
 }
 
-// followed is the value that is followed after a run on an object: the one that was asked
+// FollowedRerun is the value that is followed after a run on an object: the one that was asked
 // for last, or the last one where nothing was.
-func followed(object client.Object, last string) string {
+func FollowedRerun(object client.Object, last string) string {
 	if requested, _ := rerunStatus(object); *requested != "" {
 		return *requested
 	}
 	return last
 }
 
-// rerunNoted reports whether a change of an object notes that a run was asked for.
-func rerunNoted(old, current client.Object) bool {
+// RerunNoted reports whether a change of an object notes that a run was asked for.
+func RerunNoted(old, current client.Object) bool {
 	before, _ := rerunStatus(old)
 	after, _ := rerunStatus(current)
 	return *after != "" && *before != *after
