@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/keylock"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
@@ -36,6 +37,24 @@ type identityClaims struct {
 	live  client.Reader
 	salts *kube.Salts
 	clock clock.PassiveClock
+	// locks do the same within this manager, from a plan to the end of what it writes.
+	locks keylock.Locks
+	// exclusive says that no other manager is at work, so that no claim is needed.
+	exclusive bool
+}
+
+// newIdentityClaims makes claims with a manager's client; live reads from the API server. An exclusive manager is the
+// only one that is at work.
+func newIdentityClaims(c client.Client, live client.Reader, clk clock.PassiveClock, exclusive bool) *identityClaims {
+	return &identityClaims{client: c, live: live, salts: kube.NewSalts(c, live), clock: clk, exclusive: exclusive}
+}
+
+// lock waits until this manager is at work on none of the identities otherwise. The caller releases it.
+func (c *identityClaims) lock(ctx context.Context, keys ...string) (release func(), err error) {
+	if release, err = c.locks.Lock(ctx, keys...); err != nil {
+		return nil, fmt.Errorf("wait for who is at work on the same record: %w", err)
+	}
+	return release, nil
 }
 
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update
@@ -119,18 +138,48 @@ func (c *identityClaims) fence(ctx context.Context, record rules.Record) error {
 }
 
 // creating claims the identity of a new record and returns the name to create it under.
-func (c *identityClaims) creating(ctx context.Context, namespace string, id identity, record string) (string, error) {
-	if c == nil {
-		return record, nil
+func (c *identityClaims) creating(ctx context.Context, namespace string, record rules.Record) (string, error) {
+	salt, err := c.salts.Of(ctx, namespace)
+	if err != nil {
+		return "", err
 	}
-	return c.acquire(ctx, namespace, id, record, true)
+	id := identityOf(record)
+	name, err := freeName(ctx, c.client, namespace, salt, id)
+	if err != nil || c.exclusive {
+		return name, err
+	}
+	return c.acquire(ctx, namespace, id, name, true)
 }
 
 // moving claims the identity that a record is to get, if that is another one.
 func (c *identityClaims) moving(ctx context.Context, before, after rules.Record) error {
-	if c == nil || identityOf(before) == identityOf(after) {
+	if c.exclusive || identityOf(before) == identityOf(after) {
 		return nil
 	}
 	_, err := c.acquire(ctx, after.GetNamespace(), identityOf(after), after.GetName(), false)
 	return err
+}
+
+// forget releases the claim on a record's identity that it holds.
+func (c *identityClaims) forget(ctx context.Context, record rules.Record) error {
+	if c.exclusive {
+		return nil
+	}
+	salt, err := c.salts.Of(ctx, record.GetNamespace())
+	if err != nil {
+		return err
+	}
+	lease := &coordinationv1.Lease{}
+	err = c.live.Get(ctx, client.ObjectKey{Namespace: record.GetNamespace(), Name: identityOf(record).objectName(salt, 1)}, lease)
+	if apierrors.IsNotFound(err) || err == nil && ptr.Deref(lease.Spec.HolderIdentity, "") != record.GetName() {
+		return nil
+	}
+	if err != nil {
+		return verdict.FailedTo("read a claim", err)
+	}
+	err = c.client.Delete(ctx, lease, client.DisableReadYourWritesConsistency, client.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion})
+	if apierrors.IsConflict(err) {
+		return nil // Somebody else has it now.
+	}
+	return verdict.FailedTo("release a claim", client.IgnoreNotFound(err))
 }

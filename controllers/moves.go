@@ -46,8 +46,8 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 	}
 	if row.circle {
 		var release func()
-		if release, err = r.identities.Lock(ctx, row.keys(run.subject.GetNamespace())...); err != nil {
-			return fmt.Errorf("wait for who is at work on the same record: %w", err)
+		if release, err = r.identities.lock(ctx, row.keys(run.subject.GetNamespace())...); err != nil {
+			return err
 		}
 		defer release()
 		// Another one of the circle may have made way in the meantime.
@@ -95,7 +95,7 @@ type moveRow struct {
 func (m moveRow) keys(namespace string) []string {
 	var keys []string
 	for _, address := range m.addresses {
-		keys = append(keys, identity{kind: v1alpha1.RecordPerson, value: address}.key(namespace))
+		keys = append(keys, identityOfAddress(address).key(namespace))
 	}
 	return keys
 }

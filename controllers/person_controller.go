@@ -167,7 +167,7 @@ func nameVerdict(ctx context.Context, reader client.Reader, record rules.Record,
 	}
 	if len(others) > 0 {
 		return verdict.Stalled(v1alpha1.ReasonDuplicateName,
-			fmt.Sprintf("The same name is on %s %s. Rename or delete all but one.", identityOf(record).kind, verdict.FirstOf(others))), nil
+			fmt.Sprintf("The same name is on %s %s. Rename or delete all but one.", rules.KindOf(record), verdict.FirstOf(others))), nil
 	}
 	return verdict.Ready(v1alpha1.ReasonReady, consistent), nil
 }

@@ -9,14 +9,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -69,8 +67,8 @@ type retentionReconciler struct {
 	clock   clock.PassiveClock
 	leavers *leavers
 	// interval is the time between two passes in which there is nothing to do.
-	interval time.Duration
-	claims   *identityClaims
+	interval   time.Duration
+	identities *identityClaims
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=persons,verbs=get;list;watch;patch;delete
@@ -281,7 +279,7 @@ func (r *retentionReconciler) delete(ctx context.Context, one expired) (gone boo
 	if err := r.leave(ctx, one.person); err != nil {
 		return false, err
 	}
-	if err := r.claims.forget(ctx, one.person); err != nil {
+	if err := r.identities.forget(ctx, one.person); err != nil {
 		return false, err
 	}
 	err = r.client.Delete(ctx, one.person, client.Preconditions{UID: &one.person.UID, ResourceVersion: &one.person.ResourceVersion})
@@ -325,28 +323,4 @@ func (r *retentionReconciler) clear(ctx context.Context, record rules.Record, ch
 	change()
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	return verdict.FailedTo("take the manager off", client.IgnoreNotFound(r.client.Patch(ctx, record, patch)))
-}
-
-// forget releases the claim on a record's identity that it holds.
-func (c *identityClaims) forget(ctx context.Context, record rules.Record) error {
-	if c == nil {
-		return nil
-	}
-	salt, err := c.salts.Of(ctx, record.GetNamespace())
-	if err != nil {
-		return err
-	}
-	lease := &coordinationv1.Lease{}
-	err = c.live.Get(ctx, client.ObjectKey{Namespace: record.GetNamespace(), Name: identityOf(record).objectName(salt, 1)}, lease)
-	if apierrors.IsNotFound(err) || err == nil && ptr.Deref(lease.Spec.HolderIdentity, "") != record.GetName() {
-		return nil
-	}
-	if err != nil {
-		return verdict.FailedTo("read a claim", err)
-	}
-	err = c.client.Delete(ctx, lease, client.DisableReadYourWritesConsistency, client.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion})
-	if apierrors.IsConflict(err) {
-		return nil // Somebody else has it now.
-	}
-	return verdict.FailedTo("release a claim", client.IgnoreNotFound(err))
 }

@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"rservice.dev/scim-operator/api/keylock"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
@@ -108,11 +107,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
 	s.runner = &ruleRunner{
-		client: s.client, clock: o.Clock, rules: s.rules, identities: &keylock.Locks{}, recheckInterval: o.RecheckInterval, brake: s.brake,
-		memories: memories, salts: kube.NewSalts(s.client, mgr.GetAPIReader()), status: s.status,
-	}
-	if !o.Exclusive {
-		s.runner.claims = &identityClaims{client: s.client, live: mgr.GetAPIReader(), salts: s.runner.salts, clock: o.Clock}
+		client: s.client, clock: o.Clock, rules: s.rules, recheckInterval: o.RecheckInterval, brake: s.brake, memories: memories, status: s.status,
+		identities: newIdentityClaims(s.client, mgr.GetAPIReader(), o.Clock, o.Exclusive),
 	}
 	return errors.Join(s.publish(ctx), s.reportFaults(), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints(), s.retention(ctx))
 }
@@ -253,7 +249,7 @@ func (s *setup) retention(ctx context.Context) error {
 	}
 	reconciler := &retentionReconciler{
 		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, clock: s.options.Clock, leavers: index,
-		claims: s.runner.claims, interval: retentionCounts * s.options.CountInterval,
+		identities: s.runner.identities, interval: retentionCounts * s.options.CountInterval,
 	}
 	return s.complete("retention", 1, reconciler, func(b *builder.Builder) {
 		b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges).

@@ -13,7 +13,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"rservice.dev/scim-operator/api/keylock"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
@@ -29,11 +28,9 @@ type ruleRunner struct {
 	client client.Client
 	clock  clock.PassiveClock
 	rules  *rulecache.Cache
-	// identities is held while a record gets a primary e-mail address or a name, so
+	// identities are locked and claimed while a record gets a primary e-mail address or a name, so
 	// that no two records get the same.
-	identities *keylock.Locks
-	// claims do the same between several managers; nil where only one is at work.
-	claims *identityClaims
+	identities *identityClaims
 	// recheckInterval is after how long a subject is looked at again that waits for what no
 	// event tells of.
 	recheckInterval time.Duration
@@ -41,8 +38,6 @@ type ruleRunner struct {
 	memories map[v1alpha1.SubjectKind]*directory.Memory
 	// brake is asked before a plan disables or enables a Person or gives it another address.
 	brake *brake
-	// salts derive the names of new records.
-	salts *kube.Salts
 	// status sends the Events about links.
 	status *verdict.Writer
 }
@@ -223,8 +218,8 @@ func (r *ruleRunner) plan(ctx context.Context, run *run, set []*rules.Rule) (rul
 		}
 		release()
 		locked = claimed
-		if release, err = r.identities.Lock(ctx, claimed...); err != nil {
-			return rules.Result{}, nil, fmt.Errorf("wait for who is at work on the same record: %w", err)
+		if release, err = r.identities.lock(ctx, claimed...); err != nil {
+			return rules.Result{}, nil, err
 		}
 	}
 }
