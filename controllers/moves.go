@@ -11,6 +11,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/identity"
 	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -46,7 +47,7 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 	}
 	if row.circle {
 		var release func()
-		if release, err = r.identities.lock(ctx, row.keys(run.subject.GetNamespace())...); err != nil {
+		if release, err = r.identities.Lock(ctx, row.keys(run.subject.GetNamespace())...); err != nil {
 			return err
 		}
 		defer release()
@@ -95,7 +96,7 @@ type moveRow struct {
 func (m moveRow) keys(namespace string) []string {
 	var keys []string
 	for _, address := range m.addresses {
-		keys = append(keys, identityOfAddress(address).key(namespace))
+		keys = append(keys, identity.OfAddress(address).Key(namespace))
 	}
 	return keys
 }

@@ -40,7 +40,7 @@ func (r *ruleRunner) applyOutcome(ctx context.Context, namespace string, outcome
 			version.SetResourceVersion(current.GetResourceVersion())
 		}
 	}
-	if err := r.identities.moving(ctx, before, after); err != nil {
+	if err := r.identities.Moving(ctx, before, after); err != nil {
 		return nil, err
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
@@ -55,7 +55,7 @@ func (r *ruleRunner) applyOutcome(ctx context.Context, namespace string, outcome
 // identity.
 func (r *ruleRunner) createRecord(ctx context.Context, namespace string, outcome rules.Outcome) (rules.Record, error) {
 	record := outcome.After
-	name, err := r.identities.creating(ctx, namespace, record)
+	name, err := r.identities.Creating(ctx, namespace, record)
 	if err != nil {
 		return nil, err
 	}

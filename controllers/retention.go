@@ -24,6 +24,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/identity"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -68,7 +69,7 @@ type retentionReconciler struct {
 	leavers *leavers
 	// interval is the time between two passes in which there is nothing to do.
 	interval   time.Duration
-	identities *identityClaims
+	identities *identity.Claims
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=persons,verbs=get;list;watch;patch;delete
@@ -279,7 +280,7 @@ func (r *retentionReconciler) delete(ctx context.Context, one expired) (gone boo
 	if err := r.leave(ctx, one.person); err != nil {
 		return false, err
 	}
-	if err := r.identities.forget(ctx, one.person); err != nil {
+	if err := r.identities.Forget(ctx, one.person); err != nil {
 		return false, err
 	}
 	err = r.client.Delete(ctx, one.person, client.Preconditions{UID: &one.person.UID, ResourceVersion: &one.person.ResourceVersion})

@@ -24,6 +24,7 @@ import (
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/fairqueue"
+	"rservice.dev/scim-operator/controllers/identity"
 	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/tally"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -108,7 +109,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
 	s.runner = &ruleRunner{
 		client: s.client, clock: o.Clock, rules: s.rules, recheckInterval: o.RecheckInterval, brake: s.brake, memories: memories, status: s.status,
-		identities: newIdentityClaims(s.client, mgr.GetAPIReader(), o.Clock, o.Exclusive),
+		identities: identity.NewClaims(s.client, mgr.GetAPIReader(), o.Clock, o.Exclusive),
 	}
 	return errors.Join(s.publish(ctx), s.reportFaults(), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints(), s.retention(ctx))
 }

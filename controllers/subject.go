@@ -17,6 +17,7 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/execution"
+	"rservice.dev/scim-operator/controllers/identity"
 	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -30,7 +31,7 @@ type ruleRunner struct {
 	rules  *rulecache.Cache
 	// identities are locked and claimed while a record gets a primary e-mail address or a name, so
 	// that no two records get the same.
-	identities *identityClaims
+	identities *identity.Claims
 	// recheckInterval is after how long a subject is looked at again that waits for what no
 	// event tells of.
 	recheckInterval time.Duration
@@ -212,13 +213,13 @@ func (r *ruleRunner) plan(ctx context.Context, run *run, set []*rules.Rule) (rul
 			release()
 			return rules.Result{}, nil, fmt.Errorf("plan: %w", err)
 		}
-		claimed := claimedIdentities(run.subject.GetNamespace(), plan)
+		claimed := identity.Claimed(run.subject.GetNamespace(), plan)
 		if containsAll(locked, claimed) {
 			return plan, release, nil
 		}
 		release()
 		locked = claimed
-		if release, err = r.identities.lock(ctx, claimed...); err != nil {
+		if release, err = r.identities.Lock(ctx, claimed...); err != nil {
 			return rules.Result{}, nil, err
 		}
 	}

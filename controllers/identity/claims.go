@@ -1,4 +1,4 @@
-package controllers
+package identity
 
 import (
 	"context"
@@ -26,12 +26,12 @@ import (
 // certainly nobody's: a reconcile takes at most half of it.
 const claimForgotten = 2 * time.Minute
 
-// identityClaims keep two managers from giving an e-mail address or a name to two records.
+// Claims keep two managers from giving an e-mail address or a name to two records.
 // The name of a new record does that for creations; nothing but a claim does it for a
 // record that gets another address. A claim is a Lease whose name is derived from the
 // address and whose holder is the record's name. It is never deleted: one that its holder has
 // left is taken over by who wants it next.
-type identityClaims struct {
+type Claims struct {
 	client client.Client
 	// live reads from the API server.
 	live  client.Reader
@@ -43,14 +43,14 @@ type identityClaims struct {
 	exclusive bool
 }
 
-// newIdentityClaims makes claims with a manager's client; live reads from the API server. An exclusive manager is the
+// NewClaims makes claims with a manager's client; live reads from the API server. An exclusive manager is the
 // only one that is at work.
-func newIdentityClaims(c client.Client, live client.Reader, clk clock.PassiveClock, exclusive bool) *identityClaims {
-	return &identityClaims{client: c, live: live, salts: kube.NewSalts(c, live), clock: clk, exclusive: exclusive}
+func NewClaims(c client.Client, live client.Reader, clk clock.PassiveClock, exclusive bool) *Claims {
+	return &Claims{client: c, live: live, salts: kube.NewSalts(c, live), clock: clk, exclusive: exclusive}
 }
 
-// lock waits until this manager is at work on none of the identities otherwise. The caller releases it.
-func (c *identityClaims) lock(ctx context.Context, keys ...string) (release func(), err error) {
+// Lock waits until this manager is at work on none of the identities otherwise. The caller releases it.
+func (c *Claims) Lock(ctx context.Context, keys ...string) (release func(), err error) {
 	if release, err = c.locks.Lock(ctx, keys...); err != nil {
 		return nil, fmt.Errorf("wait for who is at work on the same record: %w", err)
 	}
@@ -62,7 +62,7 @@ func (c *identityClaims) lock(ctx context.Context, keys ...string) (release func
 // acquire claims an identity for a record and returns the name under which the record has
 // it. That is another one only for a new record, where somebody else is about to create
 // the same one. An error that isStale says to plan again.
-func (c *identityClaims) acquire(ctx context.Context, namespace string, id identity, record string, isNew bool) (string, error) {
+func (c *Claims) acquire(ctx context.Context, namespace string, id ID, record string, isNew bool) (string, error) {
 	salt, err := c.salts.Of(ctx, namespace)
 	if err != nil {
 		return "", err
@@ -94,7 +94,7 @@ func (c *identityClaims) acquire(ctx context.Context, namespace string, id ident
 
 // contend decides whether a record may have a claim that another one holds. The holder of a
 // claim that is taken over can no longer get the identity with a write that is under way.
-func (c *identityClaims) contend(ctx context.Context, lease *coordinationv1.Lease, id identity, record string, isNew bool) (string, error) {
+func (c *Claims) contend(ctx context.Context, lease *coordinationv1.Lease, id ID, record string, isNew bool) (string, error) {
 	holder := ptr.Deref(lease.Spec.HolderIdentity, "")
 	// A record that was created with the identity has the claim's name, maybe with a number.
 	created := holder == lease.Name || strings.HasPrefix(holder, lease.Name+"-")
@@ -112,19 +112,19 @@ func (c *identityClaims) contend(ctx context.Context, lease *coordinationv1.Leas
 		return "", taken
 	case err != nil:
 		return "", fmt.Errorf("read the holder of a claim: %w", err)
-	case identityOf(other) == id:
+	case Of(other) == id:
 		return "", taken
 	}
 	return record, c.fence(ctx, other)
 }
 
-func (c *identityClaims) heldBy(record string) coordinationv1.LeaseSpec {
+func (c *Claims) heldBy(record string) coordinationv1.LeaseSpec {
 	return coordinationv1.LeaseSpec{HolderIdentity: &record, AcquireTime: new(metav1.NewMicroTime(c.clock.Now()))}
 }
 
 // fence makes a write of a record fail that was planned on its present state, such as one
 // that gives it the identity which it has claimed and lost.
-func (c *identityClaims) fence(ctx context.Context, record rules.Record) error {
+func (c *Claims) fence(ctx context.Context, record rules.Record) error {
 	before, ok := record.DeepCopyObject().(rules.Record)
 	if !ok {
 		return fmt.Errorf("copy %T", record)
@@ -137,13 +137,13 @@ func (c *identityClaims) fence(ctx context.Context, record rules.Record) error {
 	return verdict.FailedTo("fence a record", c.client.Patch(ctx, record, patch))
 }
 
-// creating claims the identity of a new record and returns the name to create it under.
-func (c *identityClaims) creating(ctx context.Context, namespace string, record rules.Record) (string, error) {
+// Creating claims the identity of a new record and returns the name to create it under.
+func (c *Claims) Creating(ctx context.Context, namespace string, record rules.Record) (string, error) {
 	salt, err := c.salts.Of(ctx, namespace)
 	if err != nil {
 		return "", err
 	}
-	id := identityOf(record)
+	id := Of(record)
 	name, err := freeName(ctx, c.client, namespace, salt, id)
 	if err != nil || c.exclusive {
 		return name, err
@@ -151,17 +151,17 @@ func (c *identityClaims) creating(ctx context.Context, namespace string, record 
 	return c.acquire(ctx, namespace, id, name, true)
 }
 
-// moving claims the identity that a record is to get, if that is another one.
-func (c *identityClaims) moving(ctx context.Context, before, after rules.Record) error {
-	if c.exclusive || identityOf(before) == identityOf(after) {
+// Moving claims the identity that a record is to get, if that is another one.
+func (c *Claims) Moving(ctx context.Context, before, after rules.Record) error {
+	if c.exclusive || Of(before) == Of(after) {
 		return nil
 	}
-	_, err := c.acquire(ctx, after.GetNamespace(), identityOf(after), after.GetName(), false)
+	_, err := c.acquire(ctx, after.GetNamespace(), Of(after), after.GetName(), false)
 	return err
 }
 
-// forget releases the claim on a record's identity that it holds.
-func (c *identityClaims) forget(ctx context.Context, record rules.Record) error {
+// Forget releases the claim on a record's identity that it holds.
+func (c *Claims) Forget(ctx context.Context, record rules.Record) error {
 	if c.exclusive {
 		return nil
 	}
@@ -170,7 +170,7 @@ func (c *identityClaims) forget(ctx context.Context, record rules.Record) error 
 		return err
 	}
 	lease := &coordinationv1.Lease{}
-	err = c.live.Get(ctx, client.ObjectKey{Namespace: record.GetNamespace(), Name: identityOf(record).objectName(salt, 1)}, lease)
+	err = c.live.Get(ctx, client.ObjectKey{Namespace: record.GetNamespace(), Name: Of(record).objectName(salt, 1)}, lease)
 	if apierrors.IsNotFound(err) || err == nil && ptr.Deref(lease.Spec.HolderIdentity, "") != record.GetName() {
 		return nil
 	}

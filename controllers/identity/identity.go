@@ -1,4 +1,4 @@
-package controllers
+package identity
 
 import (
 	"context"
@@ -17,24 +17,24 @@ import (
 // hashLetters is the part of the hash that goes into a record's name: 5 bits each.
 const hashLetters = 26
 
-// identity is what no two records of a kind may have in common.
-type identity struct {
+// ID is what no two records of a kind may have in common.
+type ID struct {
 	kind v1alpha1.RecordKind
 	// value is rules.MatchKey.
 	value string
 }
 
-// identityOf is that of a record as it is now.
-func identityOf(record rules.Record) identity {
-	return identity{kind: rules.KindOf(record), value: rules.MatchKey(record)}
+// Of is that of a record as it is now.
+func Of(record rules.Record) ID {
+	return ID{kind: rules.KindOf(record), value: rules.MatchKey(record)}
 }
 
-// identityOfAddress is that of the Person with a folded e-mail address.
-func identityOfAddress(address string) identity {
-	return identity{kind: v1alpha1.RecordPerson, value: address}
+// OfAddress is that of the Person with a folded e-mail address.
+func OfAddress(address string) ID {
+	return ID{kind: v1alpha1.RecordPerson, value: address}
 }
 
-func (i identity) newRecord() rules.Record {
+func (i ID) newRecord() rules.Record {
 	switch i.kind {
 	case v1alpha1.RecordOrganization:
 		return &v1alpha1.Organization{}
@@ -47,7 +47,7 @@ func (i identity) newRecord() rules.Record {
 
 // objectName is the name of the nth record, counted from 1, that is created with
 // this identity. It is derived, so that two processes cannot both create the record.
-func (i identity) objectName(salt kube.Salt, n int) string {
+func (i ID) objectName(salt kube.Salt, n int) string {
 	prefix := strings.ToLower(string(i.kind))
 	name := prefix + "-" + salt.Name("record/"+prefix, i.value)[:hashLetters]
 	if n > 1 {
@@ -56,22 +56,22 @@ func (i identity) objectName(salt kube.Salt, n int) string {
 	return name
 }
 
-// key is the identity as a key for the lock.
-func (i identity) key(namespace string) string {
+// Key is the identity as a key for the lock.
+func (i ID) Key(namespace string) string {
 	return namespace + "\x00" + string(i.kind) + "\x00" + i.value
 }
 
-// claimedIdentities are the identities that a plan gives to records that did not
+// Claimed are the identities that a plan gives to records that did not
 // have them, as keys for the lock under which such a plan is made and applied.
-func claimedIdentities(namespace string, plan rules.Result) []string {
+func Claimed(namespace string, plan rules.Result) []string {
 	var keys []string
 	for _, outcome := range plan.Outcomes {
 		if outcome.Reason != v1alpha1.ReasonApplied || outcome.After == nil {
 			continue
 		}
-		id := identityOf(outcome.After)
-		if outcome.Create || (outcome.Before != nil && identityOf(outcome.Before) != id) {
-			keys = append(keys, id.key(namespace))
+		id := Of(outcome.After)
+		if outcome.Create || (outcome.Before != nil && Of(outcome.Before) != id) {
+			keys = append(keys, id.Key(namespace))
 		}
 	}
 	return keys
@@ -79,7 +79,7 @@ func claimedIdentities(namespace string, plan rules.Result) []string {
 
 // freeName returns the first name that no record has which was created with this
 // identity and has got another one since.
-func freeName(ctx context.Context, reader client.Reader, namespace string, salt kube.Salt, id identity) (string, error) {
+func freeName(ctx context.Context, reader client.Reader, namespace string, salt kube.Salt, id ID) (string, error) {
 	for n := 1; ; n++ {
 		name := id.objectName(salt, n)
 		record := id.newRecord()
@@ -90,7 +90,7 @@ func freeName(ctx context.Context, reader client.Reader, namespace string, salt 
 		if err != nil {
 			return "", fmt.Errorf("look for a free record name: %w", err)
 		}
-		if identityOf(record) == id {
+		if Of(record) == id {
 			// It appeared after the plan was made.
 			return "", apierrors.NewAlreadyExists(schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: string(id.kind)}, name)
 		}
