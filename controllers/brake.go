@@ -10,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/kube"
@@ -27,6 +28,17 @@ type brake struct {
 	clock    clock.PassiveClock
 	persons  *personWindow
 	forecast *forecaster
+	// counted hears of each decision to hold something.
+	counted func(namespace string, e effect)
+}
+
+// newBrake makes a brake. Call it before the cache is started. counted hears of each decision to hold something.
+func newBrake(ctx context.Context, c client.Client, from cache.Cache, clk clock.PassiveClock, counted func(namespace string, e effect)) (*brake, error) {
+	persons, err := newPersonWindow(ctx, from, clk)
+	if err != nil {
+		return nil, err
+	}
+	return &brake{client: c, clock: clk, persons: persons, forecast: newForecaster(from, clk), counted: counted}, nil
 }
 
 // hold says what is not to happen to a Person for now. The zero value is nothing.
@@ -75,6 +87,17 @@ func (h hold) with(other hold) hold {
 	}
 	both.effects = slices.Compact(slices.Sorted(slices.Values(slices.Concat(h.effects, other.effects))))
 	return both
+}
+
+// fields are those that a plan has to leave as they are.
+func (h hold) fields() []string {
+	var fields []string
+	for _, e := range h.effects {
+		if field := fieldOf(e); !slices.Contains(fields, field) {
+			fields = append(fields, field)
+		}
+	}
+	return fields
 }
 
 // decides reports whether the hold is on who is in use.
@@ -132,7 +155,7 @@ func (b *brake) ask(ctx context.Context, request request) (permit, error) {
 	if allowed && b.persons.reserve(request.namespace, slices.Concat(request.others, []string{request.person}), request.effect, now, s) {
 		return permit{at: now}, nil
 	}
-	subjectsNow.held(request.namespace, request.effect)
+	b.counted(request.namespace, request.effect)
 	return permit{hold: hold{
 		// Newer than what the endpoint tells of, so that a release of that leaves it alone.
 		generation: max(s.published+1, now.Unix()), effects: []effect{request.effect}, cause: request.cause(), endpoint: s.endpoint,

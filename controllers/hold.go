@@ -15,7 +15,6 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
-	"rservice.dev/scim-operator/controllers/verdict"
 )
 
 // maxHeldNames is the most names of held subjects that a ScimEndpoint shows.
@@ -69,11 +68,11 @@ func heldIn(ctx context.Context, reader client.Reader, namespace string, release
 	return found, nil
 }
 
-// describeBrake makes the endpoint's status tell what the safety brake holds and whether it is
+// describe makes the endpoint's status tell what the safety brake holds and whether it is
 // weakened. It returns the Events to send once that is written. Of several endpoints in a
 // namespace one speaks for it.
-func (r *endpointReconciler) describeBrake(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) ([]brakeEvent, error) {
-	speaker, err := directory.Of(r.client, endpoint.Namespace).Speaker(ctx)
+func (b *brake) describe(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) ([]brakeEvent, error) {
+	speaker, err := directory.Of(b.client, endpoint.Namespace).Speaker(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -83,26 +82,26 @@ func (r *endpointReconciler) describeBrake(ctx context.Context, endpoint *v1alph
 		endpoint.Status.Held = nil
 		return nil, nil
 	}
-	held, err := r.describeHold(ctx, endpoint)
+	held, err := b.describeHold(ctx, endpoint)
 	if err != nil {
 		return nil, err
 	}
-	weakened, err := r.describeWeakness(ctx, endpoint)
+	weakened, err := b.describeWeakness(ctx, endpoint)
 	return []brakeEvent{held, weakened}, err
 }
 
 // describeWeakness makes the endpoint's status tell whether the brake would hold anything.
-func (r *endpointReconciler) describeWeakness(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event brakeEvent, err error) {
-	if err := kube.WaitFor(ctx, r.brake.persons.synced); err != nil {
+func (b *brake) describeWeakness(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event brakeEvent, err error) {
+	if err := kube.WaitFor(ctx, b.persons.synced); err != nil {
 		return event, err
 	}
-	s, err := safetyIn(ctx, r.brake.client, endpoint.Namespace)
+	s, err := safetyIn(ctx, b.client, endpoint.Namespace)
 	if err != nil {
 		return event, err
 	}
 	conditions := &endpoint.Status.Conditions
 	before := meta.FindStatusCondition(*conditions, v1alpha1.ConditionBrakeWeakened)
-	reason, message := s.weakness(r.brake.persons.persons(endpoint.Namespace))
+	reason, message := s.weakness(b.persons.persons(endpoint.Namespace))
 	if reason == "" {
 		if meta.RemoveStatusCondition(conditions, v1alpha1.ConditionBrakeWeakened) {
 			event = brakeEvent{corev1.EventTypeNormal, eventRestored, "The safety brake is on, with limits that hold."}
@@ -114,20 +113,20 @@ func (r *endpointReconciler) describeWeakness(ctx context.Context, endpoint *v1a
 	}
 	meta.SetStatusCondition(conditions, metav1.Condition{
 		Type: v1alpha1.ConditionBrakeWeakened, Status: metav1.ConditionTrue, Reason: reason, Message: message,
-		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.Now()),
+		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(b.clock.Now()),
 	})
 	return event, nil
 }
 
 // describeHold lets go of what the annotation names and makes the endpoint's status
 // tell what is held. It returns the Event to send once that is written.
-func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event brakeEvent, err error) {
+func (b *brake) describeHold(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event brakeEvent, err error) {
 	conditions, status := &endpoint.Status.Conditions, &endpoint.Status
-	if r.releaseHeld(endpoint) {
+	if b.releaseHeld(endpoint) {
 		event = brakeEvent{corev1.EventTypeNormal, eventReleased, fmt.Sprintf(
 			"Generation %d of what the safety brake held is released.", status.Held.ReleasedGeneration)}
 	}
-	held, err := heldIn(ctx, r.client, endpoint.Namespace, safetyOf(endpoint).released)
+	held, err := heldIn(ctx, b.client, endpoint.Namespace, safetyOf(endpoint).released)
 	if err != nil {
 		return event, err
 	}
@@ -148,14 +147,14 @@ func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha
 		}
 		return event, nil
 	}
-	narrowest, err := r.narrowest(ctx, endpoint.Namespace, held)
+	narrowest, err := b.narrowest(ctx, endpoint.Namespace, held)
 	if err != nil {
 		return event, err
 	}
 	message := heldMessage(endpoint, held, narrowest)
 	meta.SetStatusCondition(conditions, metav1.Condition{
 		Type: v1alpha1.ConditionHeld, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHeld, Message: message,
-		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(r.status.Now()),
+		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(b.clock.Now()),
 	})
 	if !wasHeld {
 		event = brakeEvent{corev1.EventTypeWarning, v1alpha1.ReasonHeld, message}
@@ -166,40 +165,32 @@ func (r *endpointReconciler) describeHold(ctx context.Context, endpoint *v1alpha
 // brakeEvent is an Event about the safety brake; none if it has no reason.
 type brakeEvent struct{ kind, reason, message string }
 
-func (r *endpointReconciler) send(endpoint *v1alpha1.ScimEndpoint, events []brakeEvent) {
-	for _, event := range events {
-		if event.reason != "" {
-			r.status.Event(endpoint, nil, event.kind, event.reason, "%s", verdict.Truncate(event.message))
-		}
-	}
-}
-
 // releaseHeld does what the annotation asks for, if it names something that the status
 // has told of and that is not released yet.
-func (r *endpointReconciler) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
+func (b *brake) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
 	generation, err := strconv.ParseInt(endpoint.Annotations[v1alpha1.AnnotationReleaseHeld], 10, 64)
 	held := endpoint.Status.Held
 	if err != nil || held == nil || generation > held.Generation || generation <= held.ReleasedGeneration {
 		return false
 	}
 	held.ReleasedGeneration = generation
-	held.ReleasedAt = new(v1alpha1.NewTimestamp(r.status.Now()))
+	held.ReleasedAt = new(v1alpha1.NewTimestamp(b.clock.Now()))
 	return true
 }
 
 // narrowest names the limits that leave least now for what is held: with what has been done by
 // then the day's may be narrower than the one that is usually met first.
-func (r *endpointReconciler) narrowest(ctx context.Context, namespace string, found heldSubjects) ([]string, error) {
-	if err := kube.WaitFor(ctx, r.brake.persons.synced); err != nil {
+func (b *brake) narrowest(ctx context.Context, namespace string, found heldSubjects) ([]string, error) {
+	if err := kube.WaitFor(ctx, b.persons.synced); err != nil {
 		return nil, err
 	}
-	s, err := safetyIn(ctx, r.brake.client, namespace)
+	s, err := safetyIn(ctx, b.client, namespace)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, e := range effects {
-		if name := r.brake.persons.narrowest(namespace, e, r.brake.clock.Now(), s); found.of[e] > 0 && !slices.Contains(names, name) {
+		if name := b.persons.narrowest(namespace, e, b.clock.Now(), s); found.of[e] > 0 && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -236,20 +227,4 @@ func releaseChanged(old, current *v1alpha1.ScimEndpoint) bool {
 	}
 	before, after := safetyOf(old), safetyOf(current)
 	return before.released != after.released || before.off != after.off
-}
-
-// usersOfEndpoint finds the held users when an endpoint may let go of them.
-func (f finder) usersOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
-	if !releaseChanged(old, current) {
-		return nil
-	}
-	return f.usersBy(ctx, versions(old, current)[0].Namespace, directory.UserByHeld, []string{directory.Held}, into)
-}
-
-// personsOfEndpoint finds the held Persons that have no user.
-func (f finder) personsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
-	if !releaseChanged(old, current) {
-		return nil
-	}
-	return f.personsBy(ctx, versions(old, current)[0].Namespace, directory.PersonByHeld, directory.Held, into)
 }

@@ -82,11 +82,9 @@ func TestRulesThatBringBackWhatIsHeldAreAnError(t *testing.T) {
 		Records:  map[v1alpha1.RecordKind]rules.Record{v1alpha1.RecordPerson: after},
 		Outcomes: []rules.Outcome{{Before: person, After: after}},
 	}
-	run := &run{}
-	run.input.User = &v1alpha1.ScimUser{}
-	run.held(hold{generation: 1, effects: []effect{v1alpha1.HeldDisable}})
-	again, err := (&brake{}).restrain(t.Context(), run, plan)
-	if again || err == nil || !strings.Contains(err.Error(), "field disabled of Person jane") {
-		t.Errorf("again %t, %v", again, err)
+	subject := brakeSubject{user: &v1alpha1.ScimUser{}, held: hold{generation: 1, effects: []effect{v1alpha1.HeldDisable}}}
+	held, err := (&brake{}).restrain(t.Context(), subject, plan)
+	if held.on() || err == nil || !strings.Contains(err.Error(), "field disabled of Person jane") {
+		t.Errorf("held %+v, %v", held, err)
 	}
 }

@@ -58,7 +58,7 @@ type subjectCollector struct {
 // holdKey are the labels of what the brake has held.
 type holdKey struct {
 	namespace string
-	effect    effect
+	effect    v1alpha1.HeldEffect
 }
 
 // Describe implements prometheus.Collector.
@@ -111,7 +111,7 @@ func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 }
 
 // held counts a decision of the safety brake.
-func (c *subjectCollector) held(namespace string, e effect) {
+func (c *subjectCollector) held(namespace string, e v1alpha1.HeldEffect) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.holds[holdKey{namespace, e}]++

@@ -41,8 +41,13 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 	if err != nil || own == nil && row.held {
 		return err
 	}
-	answer, err := r.brake.mayMove(ctx, run, own, row)
+	move := brakeMove{person: own, address: row.addresses[0], blocked: row.held}
+	if row.circle && own != nil {
+		move.others = slices.DeleteFunc(row.holders, func(name string) bool { return name == own.Name })
+	}
+	answer, err := r.brake.mayMove(ctx, run.braked(), move)
 	if err != nil || answer.hold.on() {
+		run.held(answer.hold)
 		return err
 	}
 	if row.circle {
@@ -60,24 +65,6 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 		return err
 	}
 	return errMoving
-}
-
-// mayMove asks the brake whether a user's Person, nil if it has none yet, may get the address
-// that it waits for: in a circle with all others of it, or none would come to rest.
-func (b *brake) mayMove(ctx context.Context, run *run, own *v1alpha1.Person, row moveRow) (permit, error) {
-	if own == nil || isParked(own) {
-		return permit{}, nil
-	}
-	asked := run.request(v1alpha1.HeldChangePrimaryEmail, own, row.addresses[0])
-	asked.blocked = row.held
-	if row.circle {
-		asked.others = slices.DeleteFunc(row.holders, func(name string) bool { return name == own.Name })
-	}
-	answer, err := b.ask(ctx, asked)
-	if err == nil && answer.hold.on() {
-		run.held(answer.hold)
-	}
-	return answer, err
 }
 
 // moveRow is a row of users each of whom is to get the address of the next one's Person.
@@ -105,14 +92,14 @@ func (m moveRow) keys(namespace string) []string {
 // user is to get and so on. It is false when it ends with a Person that stays as it is.
 func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 	view := run.directory.View
-	s, err := safetyIn(ctx, r.brake.client, run.subject.GetNamespace())
+	s, err := safetyIn(ctx, r.client, run.subject.GetNamespace())
 	if err != nil {
 		return moveRow{}, false, err
 	}
 	var found moveRow
 	user, seen := run.input.User, []string{}
 	for len(seen) < maxMoves {
-		if h := holdOf(user); len(seen) > 0 && h.covers(v1alpha1.HeldChangePrimaryEmail) && h.generation > s.released && !s.off {
+		if len(seen) > 0 && s.keeps(holdOf(user), v1alpha1.HeldChangePrimaryEmail) {
 			found.held = true
 		}
 		seen = append(seen, user.Name)

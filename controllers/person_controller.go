@@ -58,6 +58,36 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	return ctrl.Result{}, r.status.Write(ctx, person, before, &person.Status.Conditions, found)
 }
 
+// disableOrphan disables a Person that a SCIM client pushed and whose user is gone, unless it is protected.
+// Usually the user's finalizer has seen to that. It cannot where it was taken off by
+// hand, or where a process that was no longer the leader wrote the Person last.
+func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.Person) (hold, error) {
+	orphan, err := r.isOrphan(ctx, person)
+	if err != nil || !orphan || person.IsProtected() {
+		return hold{}, err
+	}
+	return r.brake.disableOrphan(ctx, person)
+}
+
+// isOrphan reports whether a Person is enabled that a SCIM client pushed and whose user is gone.
+func (r *personReconciler) isOrphan(ctx context.Context, person *v1alpha1.Person) (bool, error) {
+	if person.Spec.Disabled || person.Spec.Source != v1alpha1.SourceSCIM || person.Spec.SourceID == "" {
+		return false, nil
+	}
+	key := client.ObjectKey{Namespace: person.Namespace, Name: person.Spec.SourceID}
+	// The API server has the last word, since the cache may not have a new user yet.
+	for _, reader := range []client.Reader{r.client, r.live} {
+		err := reader.Get(ctx, key, &v1alpha1.ScimUser{})
+		if err == nil {
+			return false, nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return false, fmt.Errorf("look up the Person's user: %w", err)
+		}
+	}
+	return true, nil
+}
+
 func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person) (verdict.Verdict, error) {
 	if person.IsProtected() {
 		orphan, err := r.isOrphan(ctx, person)

@@ -88,6 +88,11 @@ func safetyIn(ctx context.Context, reader client.Reader, namespace string) (safe
 	return *found, nil
 }
 
+// keeps reports whether a hold keeps an effect from coming about now.
+func (s safety) keeps(h hold, e effect) bool {
+	return h.covers(e) && h.generation > s.released && !s.off
+}
+
 func (s safety) strictest(other safety) safety {
 	both := s
 	if other.endpoint < s.endpoint {

@@ -62,7 +62,7 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if err := r.subjects.count(ctx, endpoint); err != nil {
 		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
-	events, err := r.describeBrake(ctx, endpoint)
+	events, err := r.brake.describe(ctx, endpoint)
 	if err != nil {
 		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
@@ -81,6 +81,15 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	}
 	r.send(endpoint, events)
 	return result, nil
+}
+
+// send tells of the safety brake what the status says by now.
+func (r *endpointReconciler) send(endpoint *v1alpha1.ScimEndpoint, events []brakeEvent) {
+	for _, event := range events {
+		if event.reason != "" {
+			r.status.Event(endpoint, nil, event.kind, event.reason, "%s", verdict.Truncate(event.message))
+		}
+	}
 }
 
 // reconcileSecret makes, adopts, rotates or tidies the Secret and says how it is.

@@ -174,6 +174,21 @@ func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUse
 	return hold{}, client.IgnoreNotFound(verdict.FailedTo("remove finalizer", r.client.Patch(ctx, user, patch)))
 }
 
+// disableUndecided disables the Persons of an inactive user unless a rule has decided
+// about that in this run, one way or the other: a rule that fails, does not apply,
+// does not compile or is gone must not keep somebody enabled who has left. It
+// reports whether it stands in for the rules.
+func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.ScimUser, done *run) (bool, error) {
+	if user.IsActive() || rules.Assigned(done.outcomes, rules.FieldDisabled) {
+		return false, nil
+	}
+	persons, held, err := r.runner.brake.disablePersons(ctx, user, "the user is inactive and no rule decided")
+	if held.on() {
+		done.held(held)
+	}
+	return persons > 0 && !held.on(), err
+}
+
 // staysFor ends the reconcile of a deleted user, which stays for as long as its Person
 // is held.
 func (r *userReconciler) staysFor(ctx context.Context, user, before *v1alpha1.ScimUser, held hold) (ctrl.Result, error) {

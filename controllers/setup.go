@@ -102,11 +102,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if s.subjects, err = newSubjectTallies(ctx, s); err != nil {
 		return err
 	}
-	persons, err := newPersonWindow(ctx, mgr.GetCache(), o.Clock)
-	if err != nil {
+	if s.brake, err = newBrake(ctx, s.client, mgr.GetCache(), o.Clock, subjectsNow.held); err != nil {
 		return err
 	}
-	s.brake = &brake{client: s.client, clock: o.Clock, persons: persons, forecast: newForecaster(mgr.GetCache(), o.Clock)}
 	s.runner = &ruleRunner{
 		client: s.client, clock: o.Clock, rules: s.rules, recheckInterval: o.RecheckInterval, brake: s.brake, memories: memories, status: s.status,
 		identities: identity.NewClaims(s.client, mgr.GetAPIReader(), o.Clock, o.Exclusive),

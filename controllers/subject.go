@@ -126,6 +126,17 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 // record is the subject's record of a kind, nil if it has none.
 func (run *run) record(kind v1alpha1.RecordKind) rules.Record { return run.records[kind] }
 
+// braked is what the safety brake has to know of the run.
+func (run *run) braked() brakeSubject {
+	return brakeSubject{user: run.input.User, held: run.hold, rules: run.set}
+}
+
+// held notes that something is held, so that plans leave it out from now on.
+func (run *run) held(h hold) {
+	run.hold = run.hold.with(h)
+	run.input.Held = run.hold.fields()
+}
+
 // findLinked finds the records that are linked to the subject, for when no rule looks
 // them up: a plan without rules does only that.
 func (run *run) findLinked(ctx context.Context) error {
@@ -190,10 +201,11 @@ func (r *ruleRunner) restrainedPlan(ctx context.Context, run *run, set []*rules.
 		if err != nil {
 			return rules.Result{}, nil, err
 		}
-		again, err := r.brake.restrain(ctx, run, plan)
-		if err == nil && !again {
+		held, err := r.brake.restrain(ctx, run.braked(), plan)
+		if err == nil && !held.on() {
 			return plan, release, nil
 		}
+		run.held(held)
 		release()
 		if err != nil {
 			return rules.Result{}, nil, err

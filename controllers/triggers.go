@@ -282,3 +282,27 @@ func (f finder) rulesOfRule(ctx context.Context, old, current *v1alpha1.Automati
 	}
 	return nil
 }
+
+// personsOfUser finds the Persons of a user that is gone.
+func (f finder) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
+	if current != nil {
+		return nil
+	}
+	return f.personsBy(ctx, old.Namespace, directory.PersonBySource, old.Name, into)
+}
+
+// usersOfEndpoint finds the held users when an endpoint may let go of them.
+func (f finder) usersOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+	if !releaseChanged(old, current) {
+		return nil
+	}
+	return f.usersBy(ctx, versions(old, current)[0].Namespace, directory.UserByHeld, []string{directory.Held}, into)
+}
+
+// personsOfEndpoint finds the held Persons that have no user.
+func (f finder) personsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+	if !releaseChanged(old, current) {
+		return nil
+	}
+	return f.personsBy(ctx, versions(old, current)[0].Namespace, directory.PersonByHeld, directory.Held, into)
+}

@@ -6,13 +6,11 @@ import (
 	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
-	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -100,55 +98,7 @@ func (b *brake) disableFor(ctx context.Context, user *v1alpha1.ScimUser, person 
 	return b.disablePerson(ctx, person, holdOf(user), because)
 }
 
-// disableUndecided disables the Persons of an inactive user unless a rule has decided
-// about that in this run, one way or the other: a rule that fails, does not apply,
-// does not compile or is gone must not keep somebody enabled who has left. It
-// reports whether it stands in for the rules.
-func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.ScimUser, done *run) (bool, error) {
-	if user.IsActive() || rules.Assigned(done.outcomes, rules.FieldDisabled) {
-		return false, nil
-	}
-	persons, held, err := r.runner.brake.disablePersons(ctx, user, "the user is inactive and no rule decided")
-	if held.on() {
-		done.held(held)
-	}
-	return persons > 0 && !held.on(), err
-}
-
-// disableOrphan disables a Person that a SCIM client pushed and whose user is gone, unless it is protected.
-// Usually the user's finalizer has seen to that. It cannot where it was taken off by
-// hand, or where a process that was no longer the leader wrote the Person last.
-func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.Person) (hold, error) {
-	orphan, err := r.isOrphan(ctx, person)
-	if err != nil || !orphan || person.IsProtected() {
-		return hold{}, err
-	}
-	return r.brake.disablePerson(ctx, person, holdOfOrphan(person), "its user is gone")
-}
-
-// isOrphan reports whether a Person is enabled that a SCIM client pushed and whose user is gone.
-func (r *personReconciler) isOrphan(ctx context.Context, person *v1alpha1.Person) (bool, error) {
-	if person.Spec.Disabled || person.Spec.Source != v1alpha1.SourceSCIM || person.Spec.SourceID == "" {
-		return false, nil
-	}
-	key := client.ObjectKey{Namespace: person.Namespace, Name: person.Spec.SourceID}
-	// The API server has the last word, since the cache may not have a new user yet.
-	for _, reader := range []client.Reader{r.client, r.live} {
-		err := reader.Get(ctx, key, &v1alpha1.ScimUser{})
-		if err == nil {
-			return false, nil
-		}
-		if !apierrors.IsNotFound(err) {
-			return false, fmt.Errorf("look up the Person's user: %w", err)
-		}
-	}
-	return true, nil
-}
-
-// personsOfUser finds the Persons of a user that is gone.
-func (f finder) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
-	if current != nil {
-		return nil
-	}
-	return f.personsBy(ctx, old.Namespace, directory.PersonBySource, old.Name, into)
+// disableOrphan disables a Person whose user is gone, unless that is held.
+func (b *brake) disableOrphan(ctx context.Context, person *v1alpha1.Person) (hold, error) {
+	return b.disablePerson(ctx, person, holdOfOrphan(person), "its user is gone")
 }
