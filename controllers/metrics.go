@@ -15,6 +15,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/tally"
 )
 
@@ -83,7 +84,7 @@ func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 	}
 	for namespace := range there {
 		// A counter that appears with its first value shows no increase.
-		for _, e := range effects {
+		for _, e := range brake.Effects {
 			c.holds[holdKey{namespace, e}] += 0
 		}
 	}

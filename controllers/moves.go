@@ -10,6 +10,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/identity"
 	"rservice.dev/scim-operator/controllers/rulecache"
@@ -41,13 +42,13 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 	if err != nil || own == nil && row.held {
 		return err
 	}
-	move := brakeMove{person: own, address: row.addresses[0], blocked: row.held}
+	move := brake.Move{Person: own, Address: row.addresses[0], Blocked: row.held}
 	if row.circle && own != nil {
-		move.others = slices.DeleteFunc(row.holders, func(name string) bool { return name == own.Name })
+		move.Others = slices.DeleteFunc(row.holders, func(name string) bool { return name == own.Name })
 	}
-	answer, err := r.brake.mayMove(ctx, run.braked(), move)
-	if err != nil || answer.hold.on() {
-		run.held(answer.hold)
+	answer, err := r.brake.MayMove(ctx, run.braked(), move)
+	if err != nil || answer.Hold.On() {
+		run.held(answer.Hold)
 		return err
 	}
 	if row.circle {
@@ -58,7 +59,7 @@ func (r *ruleRunner) awaitMove(ctx context.Context, run *run) error {
 		defer release()
 		// Another one of the circle may have made way in the meantime.
 		if row, moving, err = r.row(ctx, run); err == nil && moving && row.circle {
-			err = r.park(ctx, row.own, answer.at)
+			err = r.park(ctx, row.own, answer.At)
 		}
 	}
 	if err != nil {
@@ -92,14 +93,14 @@ func (m moveRow) keys(namespace string) []string {
 // user is to get and so on. It is false when it ends with a Person that stays as it is.
 func (r *ruleRunner) row(ctx context.Context, run *run) (moveRow, bool, error) {
 	view := run.directory.View
-	s, err := safetyIn(ctx, r.client, run.subject.GetNamespace())
+	s, err := brake.SafetyIn(ctx, r.client, run.subject.GetNamespace())
 	if err != nil {
 		return moveRow{}, false, err
 	}
 	var found moveRow
 	user, seen := run.input.User, []string{}
 	for len(seen) < maxMoves {
-		if len(seen) > 0 && s.keeps(holdOf(user), v1alpha1.HeldChangePrimaryEmail) {
+		if len(seen) > 0 && s.Keeps(brake.HoldOf(user), v1alpha1.HeldChangePrimaryEmail) {
 			found.held = true
 		}
 		seen = append(seen, user.Name)
@@ -168,7 +169,7 @@ func (r *ruleRunner) park(ctx context.Context, person *v1alpha1.Person, at time.
 	}
 	parked := person.DeepCopy()
 	parked.Spec.PrimaryEmail = parked.Name + rules.ParkedDomain
-	stampPerson(parked, v1alpha1.HeldChangePrimaryEmail, at)
+	brake.Stamp(parked, v1alpha1.HeldChangePrimaryEmail, at)
 	patch := client.MergeFromWithOptions(person, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, parked, patch); err != nil {
 		return verdict.FailedTo("let a Person make way for another one's address", err)

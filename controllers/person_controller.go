@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -26,7 +27,7 @@ type personReconciler struct {
 	// live reads from the API server.
 	live   client.Reader
 	status *verdict.Writer
-	brake  *brake
+	brake  *brake.Brake
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=persons,verbs=get;list;watch;patch
@@ -44,15 +45,15 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 		return r.status.Fail(ctx, person, person.DeepCopy(), &person.Status.Conditions, err)
 	}
 	before := person.DeepCopy()
-	person.Status.HeldGeneration = held.generation
+	person.Status.HeldGeneration = held.Generation
 	found, err := r.verdict(ctx, person)
 	if err != nil {
 		return r.status.Fail(ctx, person, before, &person.Status.Conditions, err)
 	}
-	if held.on() {
-		found = held.verdict(found)
+	if held.On() {
+		found = held.Verdict(found)
 	}
-	if before.Status.HeldGeneration == held.generation {
+	if before.Status.HeldGeneration == held.Generation {
 		return ctrl.Result{}, r.status.Settle(ctx, person, before, &person.Status.Conditions, found)
 	}
 	return ctrl.Result{}, r.status.Write(ctx, person, before, &person.Status.Conditions, found)
@@ -61,12 +62,12 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 // disableOrphan disables a Person that a SCIM client pushed and whose user is gone, unless it is protected.
 // Usually the user's finalizer has seen to that. It cannot where it was taken off by
 // hand, or where a process that was no longer the leader wrote the Person last.
-func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.Person) (hold, error) {
+func (r *personReconciler) disableOrphan(ctx context.Context, person *v1alpha1.Person) (brake.Hold, error) {
 	orphan, err := r.isOrphan(ctx, person)
 	if err != nil || !orphan || person.IsProtected() {
-		return hold{}, err
+		return brake.Hold{}, err
 	}
-	return r.brake.disableOrphan(ctx, person)
+	return r.brake.DisableOrphan(ctx, person)
 }
 
 // isOrphan reports whether a Person is enabled that a SCIM client pushed and whose user is gone.

@@ -23,6 +23,7 @@ import (
 	"rservice.dev/scim-operator/api/applied"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/identity"
 	"rservice.dev/scim-operator/controllers/rules"
@@ -102,7 +103,7 @@ func (r *retentionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 // counts before, so that a process that ends in between deletes too little and never too much.
 func (r *retentionReconciler) pass(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, days int32) (ctrl.Result, error) {
 	now := r.clock.Now()
-	age := max(time.Duration(days)*day, longestWindow)
+	age := max(time.Duration(days)*day, brake.LongestWindow)
 	due, persons := r.leavers.before(endpoint.Namespace, now.Add(-age), now)
 	previous := endpoint.Status.Retention
 	next := nextRetention(previous, days, now)
@@ -152,7 +153,7 @@ func nextRetention(previous *v1alpha1.RetentionStatus, days int32, now time.Time
 	switch since := now.Sub(next.DayStartedAt.Time); {
 	case since >= day:
 		next.DayStartedAt, next.DeletedInDay = v1alpha1.NewTimestamp(now), 0
-	case since < -clockDifference:
+	case since < -brake.ClockDifference:
 		next.DayStartedAt = v1alpha1.NewTimestamp(now)
 	}
 	return next

@@ -16,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rulecache"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -33,7 +34,7 @@ type endpointReconciler struct {
 	status   *verdict.Writer
 	rules    *rulecache.Cache
 	subjects subjectTallies
-	brake    *brake
+	brake    *brake.Brake
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints;organizations,verbs=get;list;watch
@@ -62,7 +63,7 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if err := r.subjects.count(ctx, endpoint); err != nil {
 		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
-	events, err := r.brake.describe(ctx, endpoint)
+	events, err := r.brake.Describe(ctx, endpoint)
 	if err != nil {
 		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
 	}
@@ -84,10 +85,10 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 }
 
 // send tells of the safety brake what the status says by now.
-func (r *endpointReconciler) send(endpoint *v1alpha1.ScimEndpoint, events []brakeEvent) {
+func (r *endpointReconciler) send(endpoint *v1alpha1.ScimEndpoint, events []brake.Event) {
 	for _, event := range events {
-		if event.reason != "" {
-			r.status.Event(endpoint, nil, event.kind, event.reason, "%s", verdict.Truncate(event.message))
+		if event.Reason != "" {
+			r.status.Event(endpoint, nil, event.Kind, event.Reason, "%s", verdict.Truncate(event.Message))
 		}
 	}
 }

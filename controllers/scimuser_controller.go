@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/rules"
@@ -76,7 +77,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	user.Status.LastRerun = execution.FollowedRerun(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record(v1alpha1.RecordPerson))
 	person, ok := done.record(v1alpha1.RecordPerson).(*v1alpha1.Person)
-	noteDisabled(user, ok && person.Spec.Disabled, r.runner.clock.Now())
+	brake.NoteDisabled(user, ok && person.Spec.Disabled, r.runner.clock.Now())
 	user.Status.FormerPerson = nil
 	if user.IsActive() {
 		user.Status.PersonDeletedAt = nil
@@ -84,10 +85,10 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if done.former != "" {
 		user.Status.FormerPerson = &v1alpha1.RecordReference{Name: done.former}
 	}
-	done.hold.keepIn(&user.Status)
+	done.hold.KeepIn(&user.Status)
 	found := userVerdict(done, instead)
-	if done.hold.on() {
-		found = done.hold.verdict(found)
+	if done.hold.On() {
+		found = done.hold.Verdict(found)
 	}
 	if err := r.status.Write(ctx, user, before, &user.Status.Conditions, found); err != nil {
 		return ctrl.Result{}, err
@@ -118,12 +119,12 @@ func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.Scim
 	if !user.IsActive() {
 		ctx, cancel := verdict.TimeToTell(ctx)
 		defer cancel()
-		persons, held, failed := r.runner.brake.disablePersons(ctx, user, "the user is inactive and the rules cannot be carried out")
+		persons, held, failed := r.runner.brake.DisableAll(ctx, user, "the user is inactive and the rules cannot be carried out")
 		switch {
-		case held.on():
-			held = holdOf(user).with(held)
-			held.keepIn(&user.Status)
-			found = held.verdict(found)
+		case held.On():
+			held = brake.HoldOf(user).With(held)
+			held.KeepIn(&user.Status)
+			found = held.Verdict(found)
 		case failed == nil && persons > 0:
 			found.Message = verdict.Truncate(found.Message, disabledAllTheSame)
 		}
@@ -136,7 +137,7 @@ func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.Scim
 // that not taken down because the process ends or the client changes the user once more, then to disable the Person
 // again would pass for what has counted already.
 func (r *userReconciler) noteReturn(ctx context.Context, user *v1alpha1.ScimUser) error {
-	if !isInUse(user) || user.Status.DeprovisionedAt == nil {
+	if !brake.InUse(user) || user.Status.DeprovisionedAt == nil {
 		return nil
 	}
 	before := user.DeepCopy()
@@ -161,17 +162,17 @@ func (r *userReconciler) ensureFinalizer(ctx context.Context, user *v1alpha1.Sci
 
 // deprovision disables the Person of a user that is being deleted, keeps its data,
 // and lets the user go, unless that is held.
-func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUser) (hold, error) {
+func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUser) (brake.Hold, error) {
 	if !controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerDeprovision) {
-		return hold{}, nil
+		return brake.Hold{}, nil
 	}
-	if _, held, err := r.runner.brake.disablePersons(ctx, user, "the user is being deleted"); err != nil || held.on() {
+	if _, held, err := r.runner.brake.DisableAll(ctx, user, "the user is being deleted"); err != nil || held.On() {
 		return held, err
 	}
 	kept := user.DeepCopy()
 	controllerutil.RemoveFinalizer(user, v1alpha1.FinalizerDeprovision)
 	patch := client.MergeFromWithOptions(kept, client.MergeFromWithOptimisticLock{})
-	return hold{}, client.IgnoreNotFound(verdict.FailedTo("remove finalizer", r.client.Patch(ctx, user, patch)))
+	return brake.Hold{}, client.IgnoreNotFound(verdict.FailedTo("remove finalizer", r.client.Patch(ctx, user, patch)))
 }
 
 // disableUndecided disables the Persons of an inactive user unless a rule has decided
@@ -182,23 +183,23 @@ func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.Sc
 	if user.IsActive() || rules.Assigned(done.outcomes, rules.FieldDisabled) {
 		return false, nil
 	}
-	persons, held, err := r.runner.brake.disablePersons(ctx, user, "the user is inactive and no rule decided")
-	if held.on() {
+	persons, held, err := r.runner.brake.DisableAll(ctx, user, "the user is inactive and no rule decided")
+	if held.On() {
 		done.held(held)
 	}
-	return persons > 0 && !held.on(), err
+	return persons > 0 && !held.On(), err
 }
 
 // staysFor ends the reconcile of a deleted user, which stays for as long as its Person
 // is held.
-func (r *userReconciler) staysFor(ctx context.Context, user, before *v1alpha1.ScimUser, held hold) (ctrl.Result, error) {
-	if !held.on() {
+func (r *userReconciler) staysFor(ctx context.Context, user, before *v1alpha1.ScimUser, held brake.Hold) (ctrl.Result, error) {
+	if !held.On() {
 		r.status.Done(user)
 		return ctrl.Result{}, nil
 	}
 	user.Status.ObservedGeneration = user.Generation
-	held.keepIn(&user.Status)
-	found := held.verdict(verdict.Verdict{})
+	held.KeepIn(&user.Status)
+	found := held.Verdict(verdict.Verdict{})
 	return r.runner.recheck(), r.status.Write(ctx, user, before, &user.Status.Conditions, found)
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/fairqueue"
@@ -102,7 +103,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if s.subjects, err = newSubjectTallies(ctx, s); err != nil {
 		return err
 	}
-	if s.brake, err = newBrake(ctx, s.client, mgr.GetCache(), o.Clock, subjectsNow.held); err != nil {
+	if s.brake, err = brake.New(ctx, s.client, mgr.GetCache(), o.Clock, subjectsNow.held); err != nil {
 		return err
 	}
 	s.runner = &ruleRunner{
@@ -121,7 +122,7 @@ type setup struct {
 	rules   *rulecache.Cache
 	status  *verdict.Writer
 	runner  *ruleRunner
-	brake   *brake
+	brake   *brake.Brake
 	// reprocessing follows what changes of rules cause.
 	reprocessing *reprocessing
 	// subjects are counted for endpoints and metrics.

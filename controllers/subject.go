@@ -15,6 +15,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/identity"
@@ -38,7 +39,7 @@ type ruleRunner struct {
 	// memories are of what the rules for each kind of subject looked up.
 	memories map[v1alpha1.SubjectKind]*directory.Memory
 	// brake is asked before a plan disables or enables a Person or gives it another address.
-	brake *brake
+	brake *brake.Brake
 	// status sends the Events about links.
 	status *verdict.Writer
 }
@@ -48,7 +49,7 @@ type ruleRunner struct {
 // what it has rejected, that a rule would get through which took too long, or that the
 // safety brake would let go.
 func (r *ruleRunner) again(done *run) ctrl.Result {
-	unforeseen := len(done.rejected) > 0 || done.hold.on() || slices.ContainsFunc(done.outcomes, func(o rules.Outcome) bool {
+	unforeseen := len(done.rejected) > 0 || done.hold.On() || slices.ContainsFunc(done.outcomes, func(o rules.Outcome) bool {
 		return o.Reason == v1alpha1.ReasonExpressionError
 	})
 	if !unforeseen {
@@ -79,7 +80,7 @@ type run struct {
 	// former is rules.Result.FormerPerson.
 	former string
 	// hold is what the safety brake has left out of the outcomes.
-	hold hold
+	hold brake.Hold
 	// toldLink says that an Event tells of a Person made by hand which the subject has got.
 	toldLink bool
 }
@@ -127,14 +128,14 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 func (run *run) record(kind v1alpha1.RecordKind) rules.Record { return run.records[kind] }
 
 // braked is what the safety brake has to know of the run.
-func (run *run) braked() brakeSubject {
-	return brakeSubject{user: run.input.User, held: run.hold, rules: run.set}
+func (run *run) braked() brake.Subject {
+	return brake.Subject{User: run.input.User, Held: run.hold, Rules: run.set}
 }
 
 // held notes that something is held, so that plans leave it out from now on.
-func (run *run) held(h hold) {
-	run.hold = run.hold.with(h)
-	run.input.Held = run.hold.fields()
+func (run *run) held(h brake.Hold) {
+	run.hold = run.hold.With(h)
+	run.input.Held = run.hold.Fields()
 }
 
 // findLinked finds the records that are linked to the subject, for when no rule looks
@@ -201,8 +202,8 @@ func (r *ruleRunner) restrainedPlan(ctx context.Context, run *run, set []*rules.
 		if err != nil {
 			return rules.Result{}, nil, err
 		}
-		held, err := r.brake.restrain(ctx, run.braked(), plan)
-		if err == nil && !held.on() {
+		held, err := r.brake.Restrain(ctx, run.braked(), plan)
+		if err == nil && !held.On() {
 			return plan, release, nil
 		}
 		run.held(held)

@@ -9,6 +9,7 @@ import (
 
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/rules"
@@ -293,7 +294,7 @@ func (f finder) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUs
 
 // usersOfEndpoint finds the held users when an endpoint may let go of them.
 func (f finder) usersOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
-	if !releaseChanged(old, current) {
+	if !brake.ReleaseChanged(old, current) {
 		return nil
 	}
 	return f.usersBy(ctx, versions(old, current)[0].Namespace, directory.UserByHeld, []string{directory.Held}, into)
@@ -301,7 +302,7 @@ func (f finder) usersOfEndpoint(ctx context.Context, old, current *v1alpha1.Scim
 
 // personsOfEndpoint finds the held Persons that have no user.
 func (f finder) personsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
-	if !releaseChanged(old, current) {
+	if !brake.ReleaseChanged(old, current) {
 		return nil
 	}
 	return f.personsBy(ctx, versions(old, current)[0].Namespace, directory.PersonByHeld, directory.Held, into)

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/preview"
 )
 
@@ -32,7 +32,7 @@ type answer struct {
 	// report counts what the rule would change; nil where that is not asked.
 	report *preview.Report
 	// outlook is what the safety brake makes of it; nil where that is not asked.
-	outlook *controllers.Outlook
+	outlook *brake.Outlook
 	// runs says that the rule is one of those that run.
 	runs bool
 }

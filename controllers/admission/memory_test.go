@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rules"
@@ -49,8 +49,8 @@ func newFolder(users int) *folder {
 	f.validator = newValidator(nil, nil, newMemory(f.clock, newChanges()))
 	f.validator.rules = func(context.Context, string) ([]*v1alpha1.AutomationRule, error) { return slices.Clone(f.rules), nil }
 	f.world = func(string) preview.World { return counting{world, f} }
-	f.outlook = func(ctx context.Context, namespace string) (*controllers.Outlook, error) {
-		return controllers.NewOutlook(ctx, directory.NewObjects(objects...), namespace, f.clock.Now())
+	f.outlook = func(ctx context.Context, namespace string) (*brake.Outlook, error) {
+		return brake.NewOutlook(ctx, directory.NewObjects(objects...), namespace, f.clock.Now())
 	}
 	return f
 }

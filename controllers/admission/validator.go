@@ -17,7 +17,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rulecache"
@@ -42,7 +42,7 @@ type validator struct {
 	// the namespace as they see it, and outlook its safety brake.
 	rules   func(ctx context.Context, namespace string) ([]*v1alpha1.AutomationRule, error)
 	world   func(namespace string) preview.World
-	outlook func(ctx context.Context, namespace string) (*controllers.Outlook, error)
+	outlook func(ctx context.Context, namespace string) (*brake.Outlook, error)
 	// watched are the namespaces that the operator works in, none for all.
 	watched []string
 	// turns lets one request at a time compile all rules of a namespace and count consequences,
@@ -58,8 +58,8 @@ func newValidator(cache client.Reader, watched []string, memory *memory) *valida
 			return listRules(ctx, cache, namespace)
 		},
 		world: func(namespace string) preview.World { return directory.NewWorld(cache, namespace) },
-		outlook: func(ctx context.Context, namespace string) (*controllers.Outlook, error) {
-			return controllers.NewOutlook(ctx, cache, namespace, memory.clock.Now())
+		outlook: func(ctx context.Context, namespace string) (*brake.Outlook, error) {
+			return brake.NewOutlook(ctx, cache, namespace, memory.clock.Now())
 		},
 		watched: watched,
 		turns:   newTurns(),

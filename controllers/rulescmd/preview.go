@@ -9,7 +9,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/preview"
 	"rservice.dev/scim-operator/controllers/rulecache"
@@ -100,7 +100,7 @@ func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace 
 		return nil, err
 	}
 	stored := directory.NewObjects(found.objects...)
-	outlook, err := controllers.NewOutlook(ctx, stored, namespace, time.Now())
+	outlook, err := brake.NewOutlook(ctx, stored, namespace, time.Now())
 	if err != nil {
 		return nil, err
 	}

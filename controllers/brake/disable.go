@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"context"
@@ -40,23 +40,23 @@ func linkedPersons(ctx context.Context, reader client.Reader, user *v1alpha1.Sci
 
 // disablePerson disables a Person as it was read, if it is enabled and not held, and
 // keeps all its other data.
-func (b *brake) disablePerson(ctx context.Context, person *v1alpha1.Person, held hold, because string) (hold, error) {
+func (b *Brake) disablePerson(ctx context.Context, person *v1alpha1.Person, held Hold, because string) (Hold, error) {
 	if person.Spec.Disabled {
-		return hold{}, nil
+		return Hold{}, nil
 	}
 	answer, err := b.ask(ctx, request{namespace: person.Namespace, person: person.Name, effect: v1alpha1.HeldDisable, held: held})
-	if err != nil || answer.hold.on() {
-		return answer.hold, err
+	if err != nil || answer.Hold.On() {
+		return answer.Hold, err
 	}
 	enabled := person.DeepCopy()
 	person.Spec.Disabled = true
-	stampPerson(person, v1alpha1.HeldDisable, answer.at)
-	stampPerson(person, v1alpha1.HeldEnable, time.Time{})
-	return hold{}, b.disable(ctx, enabled, person, because)
+	Stamp(person, v1alpha1.HeldDisable, answer.At)
+	Stamp(person, v1alpha1.HeldEnable, time.Time{})
+	return Hold{}, b.disable(ctx, enabled, person, because)
 }
 
 // disable writes a Person that is disabled now.
-func (b *brake) disable(ctx context.Context, enabled, person *v1alpha1.Person, because string) error {
+func (b *Brake) disable(ctx context.Context, enabled, person *v1alpha1.Person, because string) error {
 	patch := client.MergeFromWithOptions(enabled, client.MergeFromWithOptimisticLock{})
 	if err := b.client.Patch(ctx, person, patch); err != nil {
 		return verdict.FailedTo("disable Person", err)
@@ -65,40 +65,40 @@ func (b *brake) disable(ctx context.Context, enabled, person *v1alpha1.Person, b
 	return nil
 }
 
-// disablePersons disables all Persons of a user out of use that are not held, and returns
+// DisableAll disables all Persons of a user out of use that are not held, and returns
 // how many the user has.
-func (b *brake) disablePersons(ctx context.Context, user *v1alpha1.ScimUser, because string) (int, hold, error) {
+func (b *Brake) DisableAll(ctx context.Context, user *v1alpha1.ScimUser, because string) (int, Hold, error) {
 	persons, err := linkedPersons(ctx, b.client, user)
 	if err != nil {
-		return 0, hold{}, err
+		return 0, Hold{}, err
 	}
-	var held hold
+	var held Hold
 	for i := range persons {
 		one, err := b.disableFor(ctx, user, &persons[i], because)
 		if err != nil {
-			return 0, hold{}, err
+			return 0, Hold{}, err
 		}
-		if one.on() {
+		if one.On() {
 			held = one
 		}
 	}
-	if len(persons) > 0 && !held.on() {
-		noteDisabled(user, true, b.clock.Now())
+	if len(persons) > 0 && !held.On() {
+		NoteDisabled(user, true, b.clock.Now())
 	}
 	return len(persons), held, nil
 }
 
 // disableFor disables a Person of a user out of use.
-func (b *brake) disableFor(ctx context.Context, user *v1alpha1.ScimUser, person *v1alpha1.Person, because string) (hold, error) {
+func (b *Brake) disableFor(ctx context.Context, user *v1alpha1.ScimUser, person *v1alpha1.Person, because string) (Hold, error) {
 	if hasLeft(user) && !person.Spec.Disabled {
 		enabled := person.DeepCopy()
 		person.Spec.Disabled = true
-		return hold{}, b.disable(ctx, enabled, person, because)
+		return Hold{}, b.disable(ctx, enabled, person, because)
 	}
-	return b.disablePerson(ctx, person, holdOf(user), because)
+	return b.disablePerson(ctx, person, HoldOf(user), because)
 }
 
-// disableOrphan disables a Person whose user is gone, unless that is held.
-func (b *brake) disableOrphan(ctx context.Context, person *v1alpha1.Person) (hold, error) {
+// DisableOrphan disables a Person whose user is gone, unless that is held.
+func (b *Brake) DisableOrphan(ctx context.Context, person *v1alpha1.Person) (Hold, error) {
 	return b.disablePerson(ctx, person, holdOfOrphan(person), "its user is gone")
 }

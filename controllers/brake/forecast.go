@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"context"
@@ -68,7 +68,7 @@ var errForecasting = verdict.Again(forecastWait, errors.New("whom the rules woul
 // no more Persons than is allowed now. That is found out once for a set of rules, and again for
 // what they do later; in between the count of what was really done is enough. While somebody
 // else is at it, the error is errForecasting.
-func (f *forecaster) allows(ctx context.Context, namespace string, set rulecache.Set, e effect, s safety, persons *personWindow) (bool, error) {
+func (f *forecaster) allows(ctx context.Context, namespace string, set rulecache.Set, e effect, s Safety, persons *personWindow) (bool, error) {
 	last := f.of(forecastKey{namespace, e})
 	basis := fmt.Sprintf("%s %d %d", set.Fingerprint(), s.released, s.windows)
 	now := f.clock.Now()

@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 // Outlook is what the safety brake of a namespace would make of rules that are not in force yet.
 // It knows what has come about, but not what is under way.
 type Outlook struct {
-	safety safety
+	safety Safety
 	count  *personCount
 	// all is on how many Persons the rules would bring an effect about, and new on how many of
 	// them they do not without the change.
@@ -24,7 +24,7 @@ type Outlook struct {
 
 // NewOutlook reads what counts now: all Persons of the namespace, and its ScimEndpoints.
 func NewOutlook(ctx context.Context, reader client.Reader, namespace string, now time.Time) (*Outlook, error) {
-	s, err := safetyIn(ctx, reader, namespace)
+	s, err := SafetyIn(ctx, reader, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (o *Outlook) held() []effect {
 	if o == nil || o.safety.off {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(effects), func(e effect) bool {
+	return slices.DeleteFunc(slices.Clone(Effects), func(e effect) bool {
 		return o.new[e] == 0 || o.all[e] <= o.count.left(e, o.safety)
 	})
 }

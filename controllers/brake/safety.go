@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"context"
@@ -20,8 +20,8 @@ const (
 	defaultMinCountPerDay    = 20
 )
 
-// safety is what a namespace's ScimEndpoints say of the brake.
-type safety struct {
+// Safety is what a namespace's ScimEndpoints say of the brake.
+type Safety struct {
 	off      bool
 	windows  [2]limit
 	endpoint string
@@ -42,7 +42,7 @@ type limit struct {
 func (l limit) of(persons int) int { return max(l.minimum, persons*l.percent/100) }
 
 // nameLimit names what limits a window where there are so many Persons, as fields of spec.safety.
-func (s safety) nameLimit(window, persons int) string {
+func (s Safety) nameLimit(window, persons int) string {
 	l := s.windows[window]
 	part, minimum, within := "maxDisablePercent", "minDisableCount", fmt.Sprintf("windowSeconds %d", int(l.length.Seconds()))
 	if window == 1 {
@@ -56,22 +56,22 @@ func (s safety) nameLimit(window, persons int) string {
 
 // from is the time since when what was done counts in a window that begins at a time. A
 // release starts a new count.
-func (s safety) from(begin time.Time) time.Time {
+func (s Safety) from(begin time.Time) time.Time {
 	if begin.After(s.releasedAt) {
 		return begin
 	}
 	return s.releasedAt
 }
 
-// safetyIn is that of a namespace: what its endpoints say, of each field the strictest, so that
+// SafetyIn is that of a namespace: what its endpoints say, of each field the strictest, so that
 // one which is made beside another never weakens it. The first one by name tells what is held
 // and releases.
-func safetyIn(ctx context.Context, reader client.Reader, namespace string) (safety, error) {
+func SafetyIn(ctx context.Context, reader client.Reader, namespace string) (Safety, error) {
 	endpoints, err := directory.Of(reader, namespace).Endpoints(ctx)
 	if err != nil {
-		return safety{}, err
+		return Safety{}, err
 	}
-	var found *safety
+	var found *Safety
 	for _, endpoint := range endpoints {
 		if !endpoint.DeletionTimestamp.IsZero() {
 			continue
@@ -88,12 +88,12 @@ func safetyIn(ctx context.Context, reader client.Reader, namespace string) (safe
 	return *found, nil
 }
 
-// keeps reports whether a hold keeps an effect from coming about now.
-func (s safety) keeps(h hold, e effect) bool {
-	return h.covers(e) && h.generation > s.released && !s.off
+// Keeps reports whether a hold keeps an effect from coming about now.
+func (s Safety) Keeps(h Hold, e effect) bool {
+	return h.covers(e) && h.Generation > s.released && !s.off
 }
 
-func (s safety) strictest(other safety) safety {
+func (s Safety) strictest(other Safety) Safety {
 	both := s
 	if other.endpoint < s.endpoint {
 		both = other
@@ -106,14 +106,14 @@ func (s safety) strictest(other safety) safety {
 	return both
 }
 
-func safetyOf(endpoint *v1alpha1.ScimEndpoint) safety {
+func safetyOf(endpoint *v1alpha1.ScimEndpoint) Safety {
 	spec := endpoint.Spec.Safety
 	window := time.Duration(orDefault(spec.WindowSeconds, int(defaultSafetyWindow/time.Second))) * time.Second
-	s := safety{
+	s := Safety{
 		off: spec.Disabled, endpoint: endpoint.Name,
 		windows: [2]limit{
-			{min(window, longestWindow), orDefault(spec.MaxDisablePercent, defaultMaxDisablePercent), orDefault(spec.MinDisableCount, defaultMinDisableCount)},
-			{longestWindow, orDefault(spec.MaxPercentPerDay, defaultMaxPercentPerDay), orDefault(spec.MinCountPerDay, defaultMinCountPerDay)},
+			{min(window, LongestWindow), orDefault(spec.MaxDisablePercent, defaultMaxDisablePercent), orDefault(spec.MinDisableCount, defaultMinDisableCount)},
+			{LongestWindow, orDefault(spec.MaxPercentPerDay, defaultMaxPercentPerDay), orDefault(spec.MinCountPerDay, defaultMinCountPerDay)},
 		},
 	}
 	if held := endpoint.Status.Held; held != nil {
@@ -135,7 +135,7 @@ func orDefault(value *int32, unset int) int {
 // weakness says why the brake would hardly hold anything where there are so many Persons in
 // use, "" where it would: it is off, or its limits are above the defaults and let the same
 // happen to more than half of them within an hour or a day.
-func (s safety) weakness(persons int) (reason, message string) {
+func (s Safety) weakness(persons int) (reason, message string) {
 	if s.off {
 		return v1alpha1.ReasonSwitchedOff, "The safety brake is off, by spec.safety.disabled. Take that away to have it on."
 	}
@@ -146,7 +146,7 @@ func (s safety) weakness(persons int) (reason, message string) {
 		name  string
 	}{
 		{s.windows[0], defaultMinDisableCount, defaultSafetyWindow, "an hour, by maxDisablePercent, minDisableCount and windowSeconds"},
-		{s.windows[1], defaultMinCountPerDay, longestWindow, "a day, by maxPercentPerDay and minCountPerDay"},
+		{s.windows[1], defaultMinCountPerDay, LongestWindow, "a day, by maxPercentPerDay and minCountPerDay"},
 	} {
 		times := max(1, int((window.per+window.limit.length-1)/window.limit.length))
 		if allowed := min(persons, window.limit.of(persons)*times); allowed > max(window.least, persons/2) {

@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"testing"
@@ -52,8 +52,8 @@ func TestOfSeveralEndpointsTheStrictestCounts(t *testing.T) {
 	loose := safetyOf(endpointWith("a", v1alpha1.ScimEndpointSafety{
 		Disabled: true, MaxDisablePercent: n(100), MinDisableCount: n(20), MaxPercentPerDay: n(30), MinCountPerDay: n(1000), WindowSeconds: n(60),
 	}))
-	want := safety{endpoint: "a", windows: [2]limit{{2 * time.Hour, 5, 20}, {longestWindow, 30, 7}}}
-	for _, got := range []safety{strict.strictest(loose), loose.strictest(strict)} {
+	want := Safety{endpoint: "a", windows: [2]limit{{2 * time.Hour, 5, 20}, {LongestWindow, 30, 7}}}
+	for _, got := range []Safety{strict.strictest(loose), loose.strictest(strict)} {
 		if got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}

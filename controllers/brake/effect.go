@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"slices"
@@ -13,8 +13,8 @@ import (
 // effect is what becomes of a Person that the safety brake counts. That one is made is none.
 type effect = v1alpha1.HeldEffect
 
-// effects are all that there are.
-var effects = []effect{v1alpha1.HeldDisable, v1alpha1.HeldEnable, v1alpha1.HeldChangePrimaryEmail}
+// Effects are all that there are.
+var Effects = []effect{v1alpha1.HeldDisable, v1alpha1.HeldEnable, v1alpha1.HeldChangePrimaryEmail}
 
 // countedBy is the annotation that says when an effect came about.
 var countedBy = map[effect]string{
@@ -57,8 +57,8 @@ func isParked(person *v1alpha1.Person) bool {
 	return strings.HasSuffix(person.Spec.PrimaryEmail, rules.ParkedDomain)
 }
 
-// stampPerson notes on a Person when an effect came about; at is zero where it is not to count.
-func stampPerson(person *v1alpha1.Person, e effect, at time.Time) {
+// Stamp notes on a Person when an effect came about; at is zero where it is not to count.
+func Stamp(person *v1alpha1.Person, e effect, at time.Time) {
 	if at.IsZero() {
 		delete(person.Annotations, countedBy[e])
 		return
@@ -69,8 +69,8 @@ func stampPerson(person *v1alpha1.Person, e effect, at time.Time) {
 	person.Annotations[countedBy[e]] = at.UTC().Format(time.RFC3339Nano)
 }
 
-// isInUse reports whether the client has the user in use.
-func isInUse(user *v1alpha1.ScimUser) bool { return user.DeletionTimestamp.IsZero() && user.IsActive() }
+// InUse reports whether the client has the user in use.
+func InUse(user *v1alpha1.ScimUser) bool { return user.DeletionTimestamp.IsZero() && user.IsActive() }
 
 // isNew reports whether the client has changed the user since it was last processed.
 func isNew(user *v1alpha1.ScimUser) bool { return user.Status.ObservedGeneration != user.Generation }
@@ -82,9 +82,9 @@ func isNew(user *v1alpha1.ScimUser) bool { return user.Status.ObservedGeneration
 func isClients(e effect, user *v1alpha1.ScimUser, address string) bool {
 	switch e {
 	case v1alpha1.HeldDisable:
-		return !isInUse(user)
+		return !InUse(user)
 	case v1alpha1.HeldEnable:
-		return isInUse(user) && isNew(user)
+		return InUse(user) && isNew(user)
 	case v1alpha1.HeldChangePrimaryEmail:
 	}
 	sent := user.AsLastActive().Spec
@@ -95,14 +95,14 @@ func isClients(e effect, user *v1alpha1.ScimUser, address string) bool {
 // hasLeft reports whether the Person of a user out of use has been disabled for that before. It
 // has counted then, and to disable it again is to repair what somebody has enabled.
 func hasLeft(user *v1alpha1.ScimUser) bool {
-	return !isInUse(user) && user.Status.DeprovisionedAt != nil
+	return !InUse(user) && user.Status.DeprovisionedAt != nil
 }
 
-// noteDisabled keeps in the status of a user since when its Person has been disabled because
+// NoteDisabled keeps in the status of a user since when its Person has been disabled because
 // the client has taken it out of use.
-func noteDisabled(user *v1alpha1.ScimUser, disabled bool, now time.Time) {
+func NoteDisabled(user *v1alpha1.ScimUser, disabled bool, now time.Time) {
 	switch {
-	case isInUse(user):
+	case InUse(user):
 		user.Status.DeprovisionedAt = nil
 	case disabled && user.Status.DeprovisionedAt == nil:
 		user.Status.DeprovisionedAt = new(v1alpha1.NewTimestamp(now))

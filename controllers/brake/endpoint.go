@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"context"
@@ -39,10 +39,10 @@ type heldSubjects struct {
 // heldIn collects the subjects that are held under a generation that is not released.
 func heldIn(ctx context.Context, reader client.Reader, namespace string, released int64) (heldSubjects, error) {
 	found := heldSubjects{of: map[effect]int{}}
-	add := func(name string, h hold) {
-		if h.generation > released {
+	add := func(name string, h Hold) {
+		if h.Generation > released {
 			found.names = append(found.names, name)
-			found.newest = max(found.newest, h.generation)
+			found.newest = max(found.newest, h.Generation)
 			for _, e := range h.effects {
 				found.of[e]++
 			}
@@ -59,7 +59,7 @@ func heldIn(ctx context.Context, reader client.Reader, namespace string, release
 		return found, fmt.Errorf("list held Persons: %w", err)
 	}
 	for i := range users.Items {
-		add(users.Items[i].Name, holdOf(&users.Items[i]))
+		add(users.Items[i].Name, HoldOf(&users.Items[i]))
 	}
 	for i := range persons.Items {
 		add(persons.Items[i].Name, holdOfOrphan(&persons.Items[i]))
@@ -68,10 +68,10 @@ func heldIn(ctx context.Context, reader client.Reader, namespace string, release
 	return found, nil
 }
 
-// describe makes the endpoint's status tell what the safety brake holds and whether it is
+// Describe makes the endpoint's status tell what the safety brake holds and whether it is
 // weakened. It returns the Events to send once that is written. Of several endpoints in a
 // namespace one speaks for it.
-func (b *brake) describe(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) ([]brakeEvent, error) {
+func (b *Brake) Describe(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) ([]Event, error) {
 	speaker, err := directory.Of(b.client, endpoint.Namespace).Speaker(ctx)
 	if err != nil {
 		return nil, err
@@ -87,15 +87,15 @@ func (b *brake) describe(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (
 		return nil, err
 	}
 	weakened, err := b.describeWeakness(ctx, endpoint)
-	return []brakeEvent{held, weakened}, err
+	return []Event{held, weakened}, err
 }
 
 // describeWeakness makes the endpoint's status tell whether the brake would hold anything.
-func (b *brake) describeWeakness(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event brakeEvent, err error) {
+func (b *Brake) describeWeakness(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event Event, err error) {
 	if err := kube.WaitFor(ctx, b.persons.synced); err != nil {
 		return event, err
 	}
-	s, err := safetyIn(ctx, b.client, endpoint.Namespace)
+	s, err := SafetyIn(ctx, b.client, endpoint.Namespace)
 	if err != nil {
 		return event, err
 	}
@@ -104,12 +104,12 @@ func (b *brake) describeWeakness(ctx context.Context, endpoint *v1alpha1.ScimEnd
 	reason, message := s.weakness(b.persons.persons(endpoint.Namespace))
 	if reason == "" {
 		if meta.RemoveStatusCondition(conditions, v1alpha1.ConditionBrakeWeakened) {
-			event = brakeEvent{corev1.EventTypeNormal, eventRestored, "The safety brake is on, with limits that hold."}
+			event = Event{corev1.EventTypeNormal, eventRestored, "The safety brake is on, with limits that hold."}
 		}
 		return event, nil
 	}
 	if before == nil || before.Reason != reason {
-		event = brakeEvent{corev1.EventTypeWarning, v1alpha1.ConditionBrakeWeakened, message}
+		event = Event{corev1.EventTypeWarning, v1alpha1.ConditionBrakeWeakened, message}
 	}
 	meta.SetStatusCondition(conditions, metav1.Condition{
 		Type: v1alpha1.ConditionBrakeWeakened, Status: metav1.ConditionTrue, Reason: reason, Message: message,
@@ -120,10 +120,10 @@ func (b *brake) describeWeakness(ctx context.Context, endpoint *v1alpha1.ScimEnd
 
 // describeHold lets go of what the annotation names and makes the endpoint's status
 // tell what is held. It returns the Event to send once that is written.
-func (b *brake) describeHold(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event brakeEvent, err error) {
+func (b *Brake) describeHold(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (event Event, err error) {
 	conditions, status := &endpoint.Status.Conditions, &endpoint.Status
 	if b.releaseHeld(endpoint) {
-		event = brakeEvent{corev1.EventTypeNormal, eventReleased, fmt.Sprintf(
+		event = Event{corev1.EventTypeNormal, eventReleased, fmt.Sprintf(
 			"Generation %d of what the safety brake held is released.", status.Held.ReleasedGeneration)}
 	}
 	held, err := heldIn(ctx, b.client, endpoint.Namespace, safetyOf(endpoint).released)
@@ -142,8 +142,8 @@ func (b *brake) describeHold(ctx context.Context, endpoint *v1alpha1.ScimEndpoin
 	status.Held.First = held.names[:min(len(held.names), maxHeldNames)]
 	if len(held.names) == 0 {
 		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionHeld)
-		if wasHeld && event.reason == "" {
-			event = brakeEvent{corev1.EventTypeNormal, eventHoldEnded, "The safety brake holds nothing any more: the cause is gone."}
+		if wasHeld && event.Reason == "" {
+			event = Event{corev1.EventTypeNormal, eventHoldEnded, "The safety brake holds nothing any more: the cause is gone."}
 		}
 		return event, nil
 	}
@@ -157,17 +157,17 @@ func (b *brake) describeHold(ctx context.Context, endpoint *v1alpha1.ScimEndpoin
 		ObservedGeneration: endpoint.Generation, LastTransitionTime: metav1.NewTime(b.clock.Now()),
 	})
 	if !wasHeld {
-		event = brakeEvent{corev1.EventTypeWarning, v1alpha1.ReasonHeld, message}
+		event = Event{corev1.EventTypeWarning, v1alpha1.ReasonHeld, message}
 	}
 	return event, nil
 }
 
-// brakeEvent is an Event about the safety brake; none if it has no reason.
-type brakeEvent struct{ kind, reason, message string }
+// Event is an Event about the safety brake; none if it has no reason.
+type Event struct{ Kind, Reason, Message string }
 
 // releaseHeld does what the annotation asks for, if it names something that the status
 // has told of and that is not released yet.
-func (b *brake) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
+func (b *Brake) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
 	generation, err := strconv.ParseInt(endpoint.Annotations[v1alpha1.AnnotationReleaseHeld], 10, 64)
 	held := endpoint.Status.Held
 	if err != nil || held == nil || generation > held.Generation || generation <= held.ReleasedGeneration {
@@ -180,16 +180,16 @@ func (b *brake) releaseHeld(endpoint *v1alpha1.ScimEndpoint) bool {
 
 // narrowest names the limits that leave least now for what is held: with what has been done by
 // then the day's may be narrower than the one that is usually met first.
-func (b *brake) narrowest(ctx context.Context, namespace string, found heldSubjects) ([]string, error) {
+func (b *Brake) narrowest(ctx context.Context, namespace string, found heldSubjects) ([]string, error) {
 	if err := kube.WaitFor(ctx, b.persons.synced); err != nil {
 		return nil, err
 	}
-	s, err := safetyIn(ctx, b.client, namespace)
+	s, err := SafetyIn(ctx, b.client, namespace)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, e := range effects {
+	for _, e := range Effects {
 		if name := b.persons.narrowest(namespace, e, b.clock.Now(), s); found.of[e] > 0 && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
@@ -200,7 +200,7 @@ func (b *brake) narrowest(ctx context.Context, namespace string, found heldSubje
 func heldMessage(endpoint *v1alpha1.ScimEndpoint, found heldSubjects, narrowest []string) string {
 	held := endpoint.Status.Held
 	var parts []string
-	for _, e := range effects {
+	for _, e := range Effects {
 		if n := found.of[e]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, inWords[e]))
 		}
@@ -220,8 +220,8 @@ var inWords = map[effect]string{
 	v1alpha1.HeldDisable: "not disabled", v1alpha1.HeldEnable: "not enabled", v1alpha1.HeldChangePrimaryEmail: "without their new primaryEmail",
 }
 
-// releaseChanged reports whether an endpoint lets go of more than before.
-func releaseChanged(old, current *v1alpha1.ScimEndpoint) bool {
+// ReleaseChanged reports whether an endpoint lets go of more than before.
+func ReleaseChanged(old, current *v1alpha1.ScimEndpoint) bool {
 	if old == nil || current == nil {
 		return true
 	}

@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"strings"
@@ -11,19 +11,19 @@ import (
 )
 
 func TestOneHoldOfTwo(t *testing.T) {
-	disable := hold{generation: 5, effects: []effect{v1alpha1.HeldDisable}, cause: v1alpha1.HeldByClient, endpoint: "okta"}
-	address := hold{generation: 7, effects: []effect{v1alpha1.HeldChangePrimaryEmail}, cause: v1alpha1.HeldByRules, endpoint: "okta"}
-	both := hold{
-		generation: 7, effects: []effect{v1alpha1.HeldChangePrimaryEmail, v1alpha1.HeldDisable}, cause: v1alpha1.HeldByClient, endpoint: "okta",
+	disable := Hold{Generation: 5, effects: []effect{v1alpha1.HeldDisable}, cause: v1alpha1.HeldByClient, endpoint: "okta"}
+	address := Hold{Generation: 7, effects: []effect{v1alpha1.HeldChangePrimaryEmail}, cause: v1alpha1.HeldByRules, endpoint: "okta"}
+	both := Hold{
+		Generation: 7, effects: []effect{v1alpha1.HeldChangePrimaryEmail, v1alpha1.HeldDisable}, cause: v1alpha1.HeldByClient, endpoint: "okta",
 	}
-	for name, test := range map[string]struct{ got, want hold }{
-		"nothing and one":                     {hold{}.with(address), address},
-		"one and nothing":                     {address.with(hold{}), address},
-		"the cause is of who is in use":       {disable.with(address), both},
-		"whichever comes first":               {address.with(disable), both},
-		"the same again, under a newer count": {address.with(hold{generation: 9, effects: address.effects, cause: v1alpha1.HeldByRules}), hold{9, address.effects, v1alpha1.HeldByRules, "okta"}},
+	for name, test := range map[string]struct{ got, want Hold }{
+		"nothing and one":                     {Hold{}.With(address), address},
+		"one and nothing":                     {address.With(Hold{}), address},
+		"the cause is of who is in use":       {disable.With(address), both},
+		"whichever comes first":               {address.With(disable), both},
+		"the same again, under a newer count": {address.With(Hold{Generation: 9, effects: address.effects, cause: v1alpha1.HeldByRules}), Hold{9, address.effects, v1alpha1.HeldByRules, "okta"}},
 	} {
-		if diff := cmp.Diff(test.want, test.got, cmp.AllowUnexported(hold{})); diff != "" {
+		if diff := cmp.Diff(test.want, test.got, cmp.AllowUnexported(Hold{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -31,10 +31,10 @@ func TestOneHoldOfTwo(t *testing.T) {
 
 func TestAHoldThatNamesNoEffectIsOnDisabling(t *testing.T) {
 	user := &v1alpha1.ScimUser{Status: v1alpha1.ScimUserStatus{HeldGeneration: 3, HeldCause: v1alpha1.HeldByRules}}
-	if h := holdOf(user); !h.covers(v1alpha1.HeldDisable) || h.covers(v1alpha1.HeldEnable) || h.covers(v1alpha1.HeldChangePrimaryEmail) {
+	if h := HoldOf(user); !h.covers(v1alpha1.HeldDisable) || h.covers(v1alpha1.HeldEnable) || h.covers(v1alpha1.HeldChangePrimaryEmail) {
 		t.Errorf("%+v", h)
 	}
-	if h := holdOf(&v1alpha1.ScimUser{}); h.on() || h.covers(v1alpha1.HeldDisable) {
+	if h := HoldOf(&v1alpha1.ScimUser{}); h.On() || h.covers(v1alpha1.HeldDisable) {
 		t.Errorf("%+v without a hold", h)
 	}
 }
@@ -82,9 +82,9 @@ func TestRulesThatBringBackWhatIsHeldAreAnError(t *testing.T) {
 		Records:  map[v1alpha1.RecordKind]rules.Record{v1alpha1.RecordPerson: after},
 		Outcomes: []rules.Outcome{{Before: person, After: after}},
 	}
-	subject := brakeSubject{user: &v1alpha1.ScimUser{}, held: hold{generation: 1, effects: []effect{v1alpha1.HeldDisable}}}
-	held, err := (&brake{}).restrain(t.Context(), subject, plan)
-	if held.on() || err == nil || !strings.Contains(err.Error(), "field disabled of Person jane") {
+	subject := Subject{User: &v1alpha1.ScimUser{}, Held: Hold{Generation: 1, effects: []effect{v1alpha1.HeldDisable}}}
+	held, err := (&Brake{}).Restrain(t.Context(), subject, plan)
+	if held.On() || err == nil || !strings.Contains(err.Error(), "field disabled of Person jane") {
 		t.Errorf("held %+v, %v", held, err)
 	}
 }

@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"context"
@@ -11,81 +11,81 @@ import (
 	"rservice.dev/scim-operator/controllers/rules"
 )
 
-// brakeSubject is the user of a run, as the brake has to know it.
-type brakeSubject struct {
-	// user is nil where the subject is a group.
-	user *v1alpha1.ScimUser
-	// held is what the run leaves out already, and rules are those that it carries out.
-	held  hold
-	rules rulecache.Set
+// Subject is the user of a run, as the brake has to know it.
+type Subject struct {
+	// User is nil where the subject is a group.
+	User *v1alpha1.ScimUser
+	// Held is what the run leaves out already, and rules are those that it carries out.
+	Held  Hold
+	Rules rulecache.Set
 }
 
-// restrain decides about what a plan does to a Person that exists. What is held the run is to
+// Restrain decides about what a plan does to a Person that exists. What is held the run is to
 // leave out and to be planned again. Where that is nothing, the
 // Person gets the annotations that count what is done to it, in the same write. A plan
 // that changes what is to be left out already is an error, so there are few rounds.
-func (b *brake) restrain(ctx context.Context, subject brakeSubject, plan rules.Result) (held hold, err error) {
-	user := subject.user
+func (b *Brake) Restrain(ctx context.Context, subject Subject, plan rules.Result) (held Hold, err error) {
+	user := subject.User
 	before, after := changedPerson(plan)
 	if user == nil || before == nil {
-		return hold{}, nil
+		return Hold{}, nil
 	}
 	counted := map[effect]time.Time{}
 	for _, e := range effectsBetween(before, after) {
 		if e == v1alpha1.HeldDisable && hasLeft(user) && before.Spec.SourceID == user.Name {
 			continue // What has counted goes on to count, whatever rules make of it meanwhile.
 		}
-		if slices.Contains(subject.held.fields(), fieldOf(e)) {
-			return hold{}, fmt.Errorf("rules change field %s of Person %s again, though the safety brake holds that (%s)", fieldOf(e), before.Name, e)
+		if slices.Contains(subject.Held.Fields(), fieldOf(e)) {
+			return Hold{}, fmt.Errorf("rules change field %s of Person %s again, though the safety brake holds that (%s)", fieldOf(e), before.Name, e)
 		}
 		answer, err := b.ask(ctx, subject.request(e, before, rules.MatchKey(after)))
 		if err != nil {
-			return hold{}, err
+			return Hold{}, err
 		}
-		if answer.hold.on() {
-			held = held.with(answer.hold)
+		if answer.Hold.On() {
+			held = held.With(answer.Hold)
 			continue
 		}
-		counted[e] = answer.at
+		counted[e] = answer.At
 	}
-	if !held.on() {
-		stampOutcomes(plan.Outcomes, counted, isInUse(user))
+	if !held.On() {
+		stampOutcomes(plan.Outcomes, counted, InUse(user))
 	}
 	return held, nil
 }
 
 // request is about an effect on a Person, which then has an address.
-func (s brakeSubject) request(e effect, person *v1alpha1.Person, address string) request {
-	asked := request{namespace: s.user.Namespace, person: person.Name, effect: e, held: holdOf(s.user)}
-	if s.held.covers(e) {
-		asked.held = s.held
+func (s Subject) request(e effect, person *v1alpha1.Person, address string) request {
+	asked := request{namespace: s.User.Namespace, person: person.Name, effect: e, held: HoldOf(s.User)}
+	if s.Held.covers(e) {
+		asked.held = s.Held
 	}
-	if !isClients(e, s.user, address) {
-		asked.rules = &s.rules
+	if !isClients(e, s.User, address) {
+		asked.rules = &s.Rules
 	}
 	return asked
 }
 
-// brakeMove is a Person that is to get the address of another one, which is to leave it.
-type brakeMove struct {
-	// person is nil where the user has none yet.
-	person *v1alpha1.Person
-	// address is folded.
-	address string
-	// others are Persons that get their addresses together with this one or not at all.
-	others []string
-	// blocked says that the address does not become free, because what it waits for is held.
-	blocked bool
+// Move is a Person that is to get the address of another one, which is to leave it.
+type Move struct {
+	// Person is nil where the user has none yet.
+	Person *v1alpha1.Person
+	// Address is folded.
+	Address string
+	// Others are Persons that get their addresses together with this one or not at all.
+	Others []string
+	// Blocked says that the address does not become free, because what it waits for is held.
+	Blocked bool
 }
 
-// mayMove decides whether a user's Person may get the address that it waits for: in a circle with all others of it, or
+// MayMove decides whether a user's Person may get the address that it waits for: in a circle with all others of it, or
 // none would come to rest.
-func (b *brake) mayMove(ctx context.Context, subject brakeSubject, move brakeMove) (permit, error) {
-	if move.person == nil || isParked(move.person) {
-		return permit{}, nil
+func (b *Brake) MayMove(ctx context.Context, subject Subject, move Move) (Permit, error) {
+	if move.Person == nil || isParked(move.Person) {
+		return Permit{}, nil
 	}
-	asked := subject.request(v1alpha1.HeldChangePrimaryEmail, move.person, move.address)
-	asked.others, asked.blocked = move.others, move.blocked
+	asked := subject.request(v1alpha1.HeldChangePrimaryEmail, move.Person, move.Address)
+	asked.others, asked.blocked = move.Others, move.Blocked
 	return b.ask(ctx, asked)
 }
 
@@ -121,9 +121,9 @@ func stampOutcomes(outcomes []rules.Outcome, counted map[effect]time.Time, inUse
 			if !asked {
 				continue
 			}
-			stampPerson(after, e, at)
+			Stamp(after, e, at)
 			if undone, ok := opposite[e]; ok && (inUse || e == v1alpha1.HeldDisable) {
-				stampPerson(after, undone, time.Time{})
+				Stamp(after, undone, time.Time{})
 			}
 		}
 	}

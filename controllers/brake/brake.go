@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"cmp"
@@ -19,11 +19,11 @@ import (
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
-// brake stands before everything that disables or enables Persons or gives them another
+// Brake stands before everything that disables or enables Persons or gives them another
 // primary e-mail address. It holds what would be too many at once. What is held is on the
 // subject, in status.heldGeneration: as long as that is set only a release lets go of it,
 // however much time passes.
-type brake struct {
+type Brake struct {
 	client   client.Client
 	clock    clock.PassiveClock
 	persons  *personWindow
@@ -32,18 +32,18 @@ type brake struct {
 	counted func(namespace string, e effect)
 }
 
-// newBrake makes a brake. Call it before the cache is started. counted hears of each decision to hold something.
-func newBrake(ctx context.Context, c client.Client, from cache.Cache, clk clock.PassiveClock, counted func(namespace string, e effect)) (*brake, error) {
+// New makes a brake. Call it before the cache is started. counted hears of each decision to hold something.
+func New(ctx context.Context, c client.Client, from cache.Cache, clk clock.PassiveClock, counted func(namespace string, e effect)) (*Brake, error) {
 	persons, err := newPersonWindow(ctx, from, clk)
 	if err != nil {
 		return nil, err
 	}
-	return &brake{client: c, clock: clk, persons: persons, forecast: newForecaster(from, clk), counted: counted}, nil
+	return &Brake{client: c, clock: clk, persons: persons, forecast: newForecaster(from, clk), counted: counted}, nil
 }
 
-// hold says what is not to happen to a Person for now. The zero value is nothing.
-type hold struct {
-	generation int64
+// Hold says what is not to happen to a Person for now. The zero value is nothing.
+type Hold struct {
+	Generation int64
 	// effects are what is held, in the order of their names.
 	effects []effect
 	// cause is who wants the Person disabled or enabled, or, where only its address is held,
@@ -53,44 +53,45 @@ type hold struct {
 	endpoint string
 }
 
-// holdOf is the hold that a user is under. That of an earlier version of the operator, which
+// HoldOf is the hold that a user is under. That of an earlier version of the operator, which
 // named no effects, is on disabling.
-func holdOf(user *v1alpha1.ScimUser) hold {
-	h := hold{generation: user.Status.HeldGeneration, effects: user.Status.HeldEffects, cause: user.Status.HeldCause}
-	if h.on() && len(h.effects) == 0 {
+func HoldOf(user *v1alpha1.ScimUser) Hold {
+	h := Hold{Generation: user.Status.HeldGeneration, effects: user.Status.HeldEffects, cause: user.Status.HeldCause}
+	if h.On() && len(h.effects) == 0 {
 		h.effects = []effect{v1alpha1.HeldDisable}
 	}
 	return h
 }
 
 // holdOfOrphan is the hold that a Person without a user is under.
-func holdOfOrphan(person *v1alpha1.Person) hold {
-	return hold{generation: person.Status.HeldGeneration, effects: []effect{v1alpha1.HeldDisable}}
+func holdOfOrphan(person *v1alpha1.Person) Hold {
+	return Hold{Generation: person.Status.HeldGeneration, effects: []effect{v1alpha1.HeldDisable}}
 }
 
-// keepIn writes the hold into the status of a user.
-func (h hold) keepIn(status *v1alpha1.ScimUserStatus) {
-	status.HeldGeneration, status.HeldEffects, status.HeldCause = h.generation, h.effects, h.cause
+// KeepIn writes the hold into the status of a user.
+func (h Hold) KeepIn(status *v1alpha1.ScimUserStatus) {
+	status.HeldGeneration, status.HeldEffects, status.HeldCause = h.Generation, h.effects, h.cause
 }
 
-func (h hold) on() bool { return h.generation != 0 }
+// On reports whether anything is held.
+func (h Hold) On() bool { return h.Generation != 0 }
 
 // covers reports whether an effect is held.
-func (h hold) covers(e effect) bool { return h.on() && slices.Contains(h.effects, e) }
+func (h Hold) covers(e effect) bool { return h.On() && slices.Contains(h.effects, e) }
 
-// with is one hold of what both hold, under the newer generation: a release of the older one
+// With is one hold of what both hold, under the newer generation: a release of the older one
 // must not let go of what is newer.
-func (h hold) with(other hold) hold {
-	both := hold{generation: max(h.generation, other.generation), cause: h.cause, endpoint: cmp.Or(h.endpoint, other.endpoint)}
-	if !h.decides() && other.on() {
+func (h Hold) With(other Hold) Hold {
+	both := Hold{Generation: max(h.Generation, other.Generation), cause: h.cause, endpoint: cmp.Or(h.endpoint, other.endpoint)}
+	if !h.decides() && other.On() {
 		both.cause = other.cause
 	}
 	both.effects = slices.Compact(slices.Sorted(slices.Values(slices.Concat(h.effects, other.effects))))
 	return both
 }
 
-// fields are those that a plan has to leave as they are.
-func (h hold) fields() []string {
+// Fields are those that a plan has to leave as they are.
+func (h Hold) Fields() []string {
 	var fields []string
 	for _, e := range h.effects {
 		if field := fieldOf(e); !slices.Contains(fields, field) {
@@ -101,7 +102,7 @@ func (h hold) fields() []string {
 }
 
 // decides reports whether the hold is on who is in use.
-func (h hold) decides() bool { return h.covers(v1alpha1.HeldDisable) || h.covers(v1alpha1.HeldEnable) }
+func (h Hold) decides() bool { return h.covers(v1alpha1.HeldDisable) || h.covers(v1alpha1.HeldEnable) }
 
 // request is an effect that is about to come about on a Person.
 type request struct {
@@ -112,53 +113,53 @@ type request struct {
 	others  []string
 	blocked bool
 	// held is the hold that the Person is under already.
-	held hold
+	held Hold
 	// rules are those whose doing it is; nil where it is the client's, which needs no look at
 	// what the rules do to others.
 	rules *rulecache.Set
 }
 
-// permit is the brake's answer.
-type permit struct {
-	hold hold
-	// at is when it counts to have come about; zero where it is not to count for later ones,
+// Permit is the brake's answer.
+type Permit struct {
+	Hold Hold
+	// At is when it counts to have come about; zero where it is not to count for later ones,
 	// because somebody has agreed to it.
-	at time.Time
+	At time.Time
 }
 
 // ask decides about a Person. An error is one to try again for.
-func (b *brake) ask(ctx context.Context, request request) (permit, error) {
+func (b *Brake) ask(ctx context.Context, request request) (Permit, error) {
 	if err := kube.WaitFor(ctx, b.persons.synced); err != nil {
-		return permit{}, err
+		return Permit{}, err
 	}
-	s, err := safetyIn(ctx, b.client, request.namespace)
+	s, err := SafetyIn(ctx, b.client, request.namespace)
 	if err != nil {
-		return permit{}, err
+		return Permit{}, err
 	}
 	now := b.clock.Now()
 	held := request.held
 	switch covered := held.covers(request.effect); {
 	case s.off:
-		return permit{at: now}, nil
-	case covered && held.generation > s.released && !request.supersedes():
-		return permit{hold: hold{generation: held.generation, effects: []effect{request.effect}, cause: request.stillBy(), endpoint: s.endpoint}}, nil
-	case covered && held.generation <= s.released:
-		return permit{}, nil
+		return Permit{At: now}, nil
+	case covered && held.Generation > s.released && !request.supersedes():
+		return Permit{Hold: Hold{Generation: held.Generation, effects: []effect{request.effect}, cause: request.stillBy(), endpoint: s.endpoint}}, nil
+	case covered && held.Generation <= s.released:
+		return Permit{}, nil
 	}
 	allowed := !request.blocked
 	if allowed && request.rules != nil {
 		allowed, err = b.forecast.allows(ctx, request.namespace, *request.rules, request.effect, s, b.persons)
 		if err != nil {
-			return permit{}, err
+			return Permit{}, err
 		}
 	}
 	if allowed && b.persons.reserve(request.namespace, slices.Concat(request.others, []string{request.person}), request.effect, now, s) {
-		return permit{at: now}, nil
+		return Permit{At: now}, nil
 	}
 	b.counted(request.namespace, request.effect)
-	return permit{hold: hold{
+	return Permit{Hold: Hold{
 		// Newer than what the endpoint tells of, so that a release of that leaves it alone.
-		generation: max(s.published+1, now.Unix()), effects: []effect{request.effect}, cause: request.cause(), endpoint: s.endpoint,
+		Generation: max(s.published+1, now.Unix()), effects: []effect{request.effect}, cause: request.cause(), endpoint: s.endpoint,
 	}}, nil
 }
 
@@ -188,8 +189,8 @@ var whatIsHeld = map[effect]string{
 	v1alpha1.HeldDisable: "is not disabled", v1alpha1.HeldEnable: "is not enabled", v1alpha1.HeldChangePrimaryEmail: "keeps its primaryEmail",
 }
 
-// verdict is what a held subject shows. besides is what would be shown otherwise.
-func (h hold) verdict(besides verdict.Verdict) verdict.Verdict {
+// Verdict is what a held subject shows. besides is what would be shown otherwise.
+func (h Hold) Verdict(besides verdict.Verdict) verdict.Verdict {
 	var held []string
 	for _, e := range h.effects {
 		held = append(held, whatIsHeld[e])

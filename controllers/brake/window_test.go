@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"fmt"
@@ -164,7 +164,7 @@ func TestAnotherLengthForgetsNothing(t *testing.T) {
 	short := safetyOf(&v1alpha1.ScimEndpoint{Spec: v1alpha1.ScimEndpointSpec{Safety: v1alpha1.ScimEndpointSafety{WindowSeconds: new(int32(60))}}})
 	w := windowOf(windowTime, 40, slices.Repeat([]time.Duration{10 * time.Minute}, 6)...)
 	for i, step := range []struct {
-		safety safety
+		safety Safety
 		want   int
 	}{{s, 4}, {short, 10}, {s, 4}} {
 		if got := w.left("tenant", v1alpha1.HeldDisable, windowTime, step.safety); got != step.want {
@@ -245,7 +245,7 @@ func TestEachEffectHasACountOfItsOwn(t *testing.T) {
 	}
 	// Those that were enabled were not in use when the window began, and the one that was disabled was.
 	want := map[effect]int{v1alpha1.HeldDisable: 99/5 - 1, v1alpha1.HeldEnable: 99/5 - 2, v1alpha1.HeldChangePrimaryEmail: 99/5 - 3}
-	for _, e := range effects {
+	for _, e := range Effects {
 		if got := w.left("tenant", e, windowTime, s); got != want[e] {
 			t.Errorf("%s: left = %d, want %d", e, got, want[e])
 		}

@@ -1,4 +1,4 @@
-package controllers
+package brake
 
 import (
 	"cmp"
@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// clockDifference is how much later than ours another process's clock may be. What claims
+	// ClockDifference is how much later than ours another process's clock may be. What claims
 	// to have been later was not done by provisioning, and is not to count for ever.
-	clockDifference = 5 * time.Minute
+	ClockDifference = 5 * time.Minute
 	// reservationTime is how long something counts without the cache saying so: after that
 	// its write has failed.
 	reservationTime = time.Minute
-	// longestWindow is the length of the second window, and the most that the first one has.
-	longestWindow = 24 * time.Hour
+	// LongestWindow is the length of the second window, and the most that the first one has.
+	LongestWindow = 24 * time.Hour
 	// refreshInterval is how far behind the borders of the windows may be: to move them is to
 	// look at everything in them.
 	refreshInterval = time.Second
@@ -75,7 +75,7 @@ func (w *personWindow) of(namespace string) *personCount {
 
 // reserve counts an effect on Persons as done now, unless that would be too many. Persons for
 // which it counts already count once.
-func (w *personWindow) reserve(namespace string, names []string, e effect, now time.Time, s safety) bool {
+func (w *personWindow) reserve(namespace string, names []string, e effect, now time.Time, s Safety) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	count := w.of(namespace)
@@ -97,7 +97,7 @@ func (w *personWindow) reserve(namespace string, names []string, e effect, now t
 }
 
 // left is for how many more Persons of a namespace an effect may come about now.
-func (w *personWindow) left(namespace string, e effect, now time.Time, s safety) int {
+func (w *personWindow) left(namespace string, e effect, now time.Time, s Safety) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	count := w.of(namespace)
@@ -106,7 +106,7 @@ func (w *personWindow) left(namespace string, e effect, now time.Time, s safety)
 }
 
 // narrowest names the limit that leaves least for an effect now.
-func (w *personWindow) narrowest(namespace string, e effect, now time.Time, s safety) string {
+func (w *personWindow) narrowest(namespace string, e effect, now time.Time, s Safety) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	count := w.of(namespace)
@@ -116,7 +116,7 @@ func (w *personWindow) narrowest(namespace string, e effect, now time.Time, s sa
 }
 
 // counts reports whether an effect on a Person counts already.
-func (w *personWindow) counts(namespace, name string, e effect, now time.Time, s safety) bool {
+func (w *personWindow) counts(namespace, name string, e effect, now time.Time, s Safety) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	count := w.of(namespace)
@@ -178,7 +178,7 @@ type span struct {
 
 func newPersonCount() *personCount {
 	c := &personCount{ages: ages{made: map[int64]int{}}, of: map[effect]*effectCount{}}
-	for _, e := range effects {
+	for _, e := range Effects {
 		c.of[e] = &effectCount{done: map[string]happening{}, reserved: map[string]time.Time{}}
 	}
 	return c
@@ -219,7 +219,7 @@ func (c *personCount) add(person *v1alpha1.Person, now time.Time) {
 		at, err := time.Parse(time.RFC3339, person.Annotations[countedBy[e]])
 		// Without the annotation a person has done it, or one has allowed it. One on a Person
 		// that is no longer so still counts: rules have undone it, and may do it again.
-		if err != nil || at.Before(now.Add(-longestWindow)) || at.After(now.Add(clockDifference)) {
+		if err != nil || at.Before(now.Add(-LongestWindow)) || at.After(now.Add(ClockDifference)) {
 			continue
 		}
 		if reserved, ok := count.reserved[person.Name]; ok && !at.Before(reserved) {
@@ -270,7 +270,7 @@ func (c *personCount) counts(e effect, name string) bool {
 }
 
 // advance moves the windows to now, and forgets what is before them.
-func (c *personCount) advance(now time.Time, s safety) {
+func (c *personCount) advance(now time.Time, s Safety) {
 	since := now.Sub(c.refreshed)
 	same := since >= 0 && since < refreshInterval && c.released.Equal(s.releasedAt)
 	for i := range c.spans {
@@ -280,7 +280,7 @@ func (c *personCount) advance(now time.Time, s safety) {
 		return
 	}
 	c.refreshed, c.released = now, s.releasedAt
-	c.ages.settle(now.Add(-longestWindow))
+	c.ages.settle(now.Add(-LongestWindow))
 	for i := range c.spans {
 		length := s.windows[i].length
 		grown := now.Add(-length)
@@ -290,7 +290,7 @@ func (c *personCount) advance(now time.Time, s safety) {
 	}
 	for e, count := range c.of {
 		maps.DeleteFunc(count.reserved, func(_ string, at time.Time) bool { return now.Sub(at) > reservationTime })
-		maps.DeleteFunc(count.done, func(_ string, entry happening) bool { return entry.at.Before(now.Add(-longestWindow)) })
+		maps.DeleteFunc(count.done, func(_ string, entry happening) bool { return entry.at.Before(now.Add(-LongestWindow)) })
 		for _, entry := range count.done {
 			c.tell(e, entry, 1)
 		}
@@ -298,13 +298,13 @@ func (c *personCount) advance(now time.Time, s safety) {
 }
 
 // left is on how many more Persons an effect may come about: what the narrower window leaves.
-func (c *personCount) left(e effect, s safety) int {
+func (c *personCount) left(e effect, s Safety) int {
 	i := c.narrower(e, s)
 	return c.spans[i].left(e, s.windows[i]) - len(c.of[e].reserved)
 }
 
 // narrower is the window that leaves less.
-func (c *personCount) narrower(e effect, s safety) int {
+func (c *personCount) narrower(e effect, s Safety) int {
 	if c.spans[1].left(e, s.windows[1]) < c.spans[0].left(e, s.windows[0]) {
 		return 1
 	}
