@@ -11,11 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
@@ -180,42 +177,5 @@ func (r *ruleReconciler) announceSubjects(rule, before *v1alpha1.AutomationRule)
 		r.status.Event(rule, nil, corev1.EventTypeWarning, is.Reason, "%s", is.Message)
 	case was != nil:
 		r.status.Event(rule, nil, corev1.EventTypeNormal, is.Reason, "%s", is.Message)
-	}
-}
-
-// onExecutionChange counts a rule's executions again when one has come, gone or
-// changed its result: soon for failures, rarely for the mere number.
-func onExecutionChange(countInterval time.Duration) handler.EventHandler {
-	enqueue := func(object client.Object, q queue, delay time.Duration) {
-		if one, ok := object.(*v1alpha1.AutomationRuleExecution); ok {
-			addToQueue(q, requestFor(one.Namespace, one.Spec.Rule), wait.Jitter(delay, countJitter))
-		}
-	}
-	delayOf := func(object client.Object) time.Duration {
-		if one, ok := object.(*v1alpha1.AutomationRuleExecution); ok && execution.Failed(one) {
-			return min(failureDelay, countInterval)
-		}
-		return countInterval
-	}
-	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
-			if !e.IsInInitialList {
-				enqueue(e.Object, q, delayOf(e.Object))
-			}
-		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
-			old, oldOK := e.ObjectOld.(*v1alpha1.AutomationRuleExecution)
-			current, currentOK := e.ObjectNew.(*v1alpha1.AutomationRuleExecution)
-			switch {
-			case !oldOK || !currentOK:
-			case (execution.Failed(old) || execution.Failed(current)) && execution.Reason(old) != execution.Reason(current):
-				enqueue(current, q, min(failureDelay, countInterval))
-			case execution.Changed(old) != execution.Changed(current):
-				enqueue(current, q, countInterval)
-			}
-		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
-			enqueue(e.Object, q, delayOf(e.Object))
-		},
 	}
 }

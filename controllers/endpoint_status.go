@@ -2,19 +2,11 @@ package controllers
 
 import (
 	"context"
-	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/tally"
 )
 
@@ -76,90 +68,6 @@ func (r *endpointReconciler) noRules(ctx context.Context, namespace string) (str
 	}
 	return "The token works, but there is no enabled AutomationRule with subject ScimUser in this namespace, so nothing becomes of " +
 		"what the client sends. Persons stay as they are. kubectl apply -k config/rules brings back the default rules.", nil
-}
-
-// endpointsOfRule finds the endpoints of a namespace whose rules have come, gone or
-// been switched on or off.
-func (f finder) endpointsOfRule(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
-	if old != nil && current != nil && old.Spec.Disabled == current.Spec.Disabled {
-		return nil
-	}
-	return f.endpoints(ctx, versions(old, current)[0].Namespace, into, func(*v1alpha1.ScimEndpoint) bool { return true })
-}
-
-// endpointsOfSiblings finds the other endpoints of a namespace in which one has come
-// or gone, because the first one by name speaks for it, or lets its client or the safety brake do
-// more or less, because the strictest counts.
-func (f finder) endpointsOfSiblings(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
-	existing := versions(old, current)
-	if len(existing) == 2 && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero() && directory.SameTrust(old, current) &&
-		equality.Semantic.DeepEqual(old.Spec.Safety, current.Spec.Safety) {
-		return nil
-	}
-	return f.endpoints(ctx, existing[0].Namespace, into, func(e *v1alpha1.ScimEndpoint) bool { return e.Name != existing[0].Name })
-}
-
-// onSubjectChange counts again for the endpoints of a namespace when a subject has
-// come, gone, stopped or started being Ready, or being held: for what is held soon,
-// for the mere numbers rarely.
-func onSubjectChange[T client.Object](f finder, countInterval time.Duration, stateOf func(T) subjectState) handler.EventHandler {
-	enqueue := func(ctx context.Context, object client.Object, q queue, delay time.Duration) {
-		found := requestSet{}
-		err := f.endpoints(ctx, object.GetNamespace(), found, func(*v1alpha1.ScimEndpoint) bool { return true })
-		if err != nil {
-			logf.FromContext(ctx).Error(err, "Could not look up the ScimEndpoints of a namespace")
-		}
-		for request := range found {
-			addToQueue(q, request, wait.Jitter(delay, countJitter))
-		}
-	}
-	delayOf := func(object client.Object) time.Duration {
-		if typed, ok := object.(T); ok && stateOf(typed).held != 0 {
-			return min(failureDelay, countInterval)
-		}
-		return countInterval
-	}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
-			if !e.IsInInitialList {
-				enqueue(ctx, e.Object, q, delayOf(e.Object))
-			}
-		},
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
-			old, oldOK := e.ObjectOld.(T)
-			current, currentOK := e.ObjectNew.(T)
-			if !oldOK || !currentOK {
-				return
-			}
-			switch before, after := stateOf(old), stateOf(current); {
-			case before.held != after.held:
-				enqueue(ctx, current, q, min(failureDelay, countInterval))
-			case before.class != after.class:
-				enqueue(ctx, current, q, countInterval)
-			}
-		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
-			enqueue(ctx, e.Object, q, delayOf(e.Object))
-		},
-	}
-}
-
-// subjectState is what an endpoint's status counts of a subject.
-type subjectState struct {
-	class string
-	held  int64
-}
-
-func stateOfUser(u *v1alpha1.ScimUser) subjectState {
-	return subjectState{classOf(u.Status.Conditions), u.Status.HeldGeneration}
-}
-
-func stateOfGroup(g *v1alpha1.ScimGroup) subjectState {
-	return subjectState{class: classOf(g.Status.Conditions)}
-}
-
-func stateOfPerson(p *v1alpha1.Person) subjectState {
-	return subjectState{held: p.Status.HeldGeneration}
 }
 
 // keepLastUse keeps what the SCIM server has written of the tokens that still exist.

@@ -122,49 +122,6 @@ func (r *personReconciler) verdict(ctx context.Context, person *v1alpha1.Person)
 	return verdict.Ready(v1alpha1.ReasonReady, consistent), nil
 }
 
-// personsOfPerson finds the Persons for which it matters that one has come, gone or
-// got another e-mail address, and itself when it is protected from now on, or no longer.
-func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
-	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
-		if old.IsProtected() != current.IsProtected() {
-			into.add(current.Namespace, current.Name)
-		}
-		return nil
-	}
-	existing := versions(old, current)
-	for _, version := range existing {
-		if err := f.personsBy(ctx, version.Namespace, directory.PersonByEmail, rules.MatchKey(version), into); err != nil {
-			return err
-		}
-	}
-	if len(existing) == 1 {
-		return f.personsBy(ctx, existing[0].Namespace, directory.PersonByManager, existing[0].Name, into)
-	}
-	return nil
-}
-
-// personsOfSite finds the Persons of a Site that has come or gone.
-func (f finder) personsOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
-	existing := versions(old, current)
-	if len(existing) == 2 {
-		return nil
-	}
-	return f.personsBy(ctx, existing[0].Namespace, directory.PersonBySite, existing[0].Name, into)
-}
-
-// personsOfOrganization finds the Persons of an Organization that has come or gone.
-func (f finder) personsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-	existing := versions(old, current)
-	if len(existing) == 2 {
-		return nil
-	}
-	return f.personsBy(ctx, existing[0].Namespace, directory.PersonByOrganization, existing[0].Name, into)
-}
-
-func (f finder) personsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
-	return f.addAll(ctx, &v1alpha1.PersonList{}, namespace, into, client.MatchingFields{index: key})
-}
-
 // reference is a field of a record that names another record.
 type reference struct {
 	field string

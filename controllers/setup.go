@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -136,20 +135,7 @@ func (s *setup) users() error {
 	return s.complete("scimuser", s.options.Concurrency+spareWorker,
 		s.tracked(&userReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimUser),
 		func(b *builder.Builder) {
-			if !s.options.Exclusive {
-				b.Watches(&v1alpha1.ScimUser{}, onChange(sameSubject[*v1alpha1.ScimUser]))
-			}
-			b.For(&v1alpha1.ScimUser{}, specOrRerunChanges).
-				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(v1alpha1.SubjectScimUser))).
-				Watches(&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(v1alpha1.SubjectScimUser))).
-				Watches(&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser)).
-				Watches(&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, v1alpha1.SubjectScimUser))).
-				WatchesRawSource(s.resumed(v1alpha1.SubjectScimUser)).
-				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup)).
-				Watches(&v1alpha1.Organization{}, onChange(s.find.usersOfOrganization)).
-				Watches(&v1alpha1.Site{}, onChange(s.find.usersOfSite)).
-				Watches(&v1alpha1.Person{}, onChange(s.find.usersOfPerson)).
-				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.usersOfEndpoint))
+			b.For(&v1alpha1.ScimUser{}, specOrRerunChanges).WatchesRawSource(s.resumed(v1alpha1.SubjectScimUser))
 		})
 }
 
@@ -157,18 +143,7 @@ func (s *setup) groups() error {
 	return s.complete("scimgroup", s.options.Concurrency+spareWorker,
 		s.tracked(&groupReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimGroup),
 		func(b *builder.Builder) {
-			if !s.options.Exclusive {
-				b.Watches(&v1alpha1.ScimGroup{}, onChange(sameSubject[*v1alpha1.ScimGroup]))
-			}
-			b.For(&v1alpha1.ScimGroup{}, specOrRerunChanges).
-				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(v1alpha1.SubjectScimGroup))).
-				Watches(&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(v1alpha1.SubjectScimGroup))).
-				Watches(&v1alpha1.Person{}, onChange(s.find.groupsOfPerson)).
-				Watches(&v1alpha1.ScimGroup{}, onChange(s.find.groupsOfGroup)).
-				Watches(&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, v1alpha1.SubjectScimGroup))).
-				WatchesRawSource(s.resumed(v1alpha1.SubjectScimGroup)).
-				Watches(&v1alpha1.Organization{}, onChange(s.find.groupsOfOrganization)).
-				Watches(&v1alpha1.Site{}, onChange(s.find.groupsOfSite))
+			b.For(&v1alpha1.ScimGroup{}, specOrRerunChanges).WatchesRawSource(s.resumed(v1alpha1.SubjectScimGroup))
 		})
 }
 
@@ -187,8 +162,6 @@ func (s *setup) automationRules() error {
 	return s.complete("automationrule", 1, reconciler,
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.AutomationRule{}, specOrRerunChanges).
-				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.rulesOfRule)).
-				Watches(&v1alpha1.AutomationRuleExecution{}, onExecutionChange(s.options.CountInterval)).
 				WatchesRawSource(source.Channel(s.reprocessing.rules, &handler.EnqueueRequestForObject{}))
 		})
 }
@@ -196,29 +169,21 @@ func (s *setup) automationRules() error {
 func (s *setup) persons() error {
 	return s.complete("person", s.options.Concurrency+spareWorker, &personReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status, brake: s.brake},
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.Person{}, specChanges).
-				Watches(&v1alpha1.Person{}, onChange(s.find.personsOfPerson)).
-				Watches(&v1alpha1.ScimUser{}, onChange(s.find.personsOfUser)).
-				Watches(&v1alpha1.Organization{}, onChange(s.find.personsOfOrganization)).
-				Watches(&v1alpha1.Site{}, onChange(s.find.personsOfSite)).
-				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.personsOfEndpoint))
+			b.For(&v1alpha1.Person{}, specChanges)
 		})
 }
 
 func (s *setup) organizations() error {
 	return s.complete("organization", 1, &organizationReconciler{client: s.client, status: s.status},
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.Organization{}, specChanges).
-				Watches(&v1alpha1.Organization{}, onChange(s.find.organizationsOfOrganization)).
-				Watches(&v1alpha1.Person{}, onChange(s.find.organizationsOfPerson))
+			b.For(&v1alpha1.Organization{}, specChanges)
 		})
 }
 
 func (s *setup) sites() error {
 	return s.complete("site", 1, &siteReconciler{client: s.client, status: s.status},
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.Site{}, specChanges).
-				Watches(&v1alpha1.Site{}, onChange(s.find.sitesOfSite))
+			b.For(&v1alpha1.Site{}, specChanges)
 		})
 }
 
@@ -226,18 +191,9 @@ func (s *setup) endpoints() error {
 	reconciler := &endpointReconciler{
 		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects, brake: s.brake,
 	}
-	interval := s.options.CountInterval
 	return s.complete("scimendpoint", 1, reconciler,
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges).
-				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfEndpoint)).
-				Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfSiblings)).
-				Watches(&v1alpha1.AutomationRule{}, onChange(s.find.endpointsOfRule)).
-				Watches(&v1alpha1.ScimUser{}, onSubjectChange(s.find, interval, stateOfUser)).
-				Watches(&v1alpha1.ScimGroup{}, onSubjectChange(s.find, interval, stateOfGroup)).
-				Watches(&v1alpha1.Person{}, onSubjectChange(s.find, interval, stateOfPerson)).
-				Watches(&corev1.Secret{}, onChange(s.find.endpointOfSecret)).
-				Watches(&v1alpha1.Organization{}, onChange(s.find.endpointsOfOrganization))
+			b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges)
 		})
 }
 
@@ -252,8 +208,7 @@ func (s *setup) retention(ctx context.Context) error {
 		identities: s.runner.identities, interval: retentionCounts * s.options.CountInterval,
 	}
 	return s.complete("retention", 1, reconciler, func(b *builder.Builder) {
-		b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges).
-			Watches(&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfSiblings))
+		b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges)
 	})
 }
 
@@ -284,6 +239,9 @@ func (s *setup) complete(name string, workers int, r reconcile.Reconciler, watch
 		},
 	})
 	watch(b)
+	for _, one := range s.triggers(name) {
+		b.Watches(one.changed, one.handler)
+	}
 	if err := b.Complete(verdict.Replanning(r)); err != nil {
 		return fmt.Errorf("set up controller %s: %w", name, err)
 	}

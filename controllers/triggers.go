@@ -1,309 +1,108 @@
 package controllers
 
 import (
-	"context"
-	"slices"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
-	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/controllers/brake"
-	"rservice.dev/scim-operator/controllers/directory"
-	"rservice.dev/scim-operator/controllers/execution"
-	"rservice.dev/scim-operator/controllers/rules"
 )
 
-// usersBy adds the users under any of the keys of an index, and those whose rules have
-// computed such a key.
-func (f finder) usersBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
-	return f.subjectsBy(ctx, v1alpha1.SubjectScimUser, namespace, index, keys, into)
+// trigger is a change of an object that has others reconciled.
+type trigger struct {
+	changed client.Object
+	handler handler.EventHandler
+	// how says which changes count, and whom what is reconciled, in the words of README.md.
+	how, whom string
 }
 
-// groupsBy is usersBy for groups.
-func (f finder) groupsBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
-	return f.subjectsBy(ctx, v1alpha1.SubjectScimGroup, namespace, index, keys, into)
-}
-
-func (f finder) subjectsBy(ctx context.Context, kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) error {
-	f.remembered(kind, namespace, index, keys, into)
-	for _, key := range keys {
-		if key == "" {
-			continue
+// triggers are who is reconciled by each controller when something else changes than its own objects.
+// README.md tells of all of them, which a test sees to.
+func (s *setup) triggers(controller string) []trigger {
+	switch controller {
+	case "scimuser":
+		return s.userTriggers()
+	case "scimgroup":
+		return s.groupTriggers()
+	case "automationrule":
+		return []trigger{
+			{&v1alpha1.AutomationRule{}, onChange(s.find.rulesOfRule), "made, edited, deleted", "the other rules for the same kind of subject"},
+			{&v1alpha1.AutomationRuleExecution{}, onExecutionChange(s.options.CountInterval), "made, deleted, failed, recovered", "its rule: failures after 2 s, the mere count after a minute"},
 		}
-		if err := f.addAll(ctx, subjectList(kind), namespace, into, client.MatchingFields{index: key}); err != nil {
-			return err
+	case "person":
+		return []trigger{
+			{&v1alpha1.Person{}, onChange(s.find.personsOfPerson), "made, deleted, another `primaryEmail`, protected or no longer", "those with the same address, whose manager it is, itself"},
+			{&v1alpha1.ScimUser{}, onChange(s.find.personsOfUser), "gone", "its Persons"},
+			{&v1alpha1.Organization{}, onChange(s.find.personsOfOrganization), "made, deleted", "those that refer to it"},
+			{&v1alpha1.Site{}, onChange(s.find.personsOfSite), "made, deleted", "those that refer to it"},
+			{&v1alpha1.ScimEndpoint{}, onChange(s.find.personsOfEndpoint), "releases, switches the brake off or on", "what is held and has no user"},
 		}
-	}
-	return nil
-}
-
-// remembered adds the subjects whose rules have looked up any of the keys of an index.
-func (f finder) remembered(kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) {
-	for _, subject := range f.memories[kind].Subjects(namespace, index, keys) {
-		into.add(namespace, subject)
-	}
-}
-
-func subjectList(kind v1alpha1.SubjectKind) client.ObjectList {
-	if kind == v1alpha1.SubjectScimGroup {
-		return &v1alpha1.ScimGroupList{}
-	}
-	return &v1alpha1.ScimUserList{}
-}
-
-// subjectsOfRule finds all subjects of a rule that was made, edited or deleted.
-func (f finder) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.AutomationRule, *v1alpha1.AutomationRule, requestSet) error {
-	return func(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
-		if old != nil && current != nil && !changedSpec(old, current) && !execution.RerunNoted(old, current) {
-			return nil
+	case "organization":
+		return []trigger{
+			{&v1alpha1.Organization{}, onChange(s.find.organizationsOfOrganization), "made, renamed, deleted", "those of the same name, whose parent it is"},
+			{&v1alpha1.Person{}, onChange(s.find.organizationsOfPerson), "made, deleted", "those whose manager it is"},
 		}
-		rule := versions(old, current)[0]
-		if rule.Spec.Subject != kind {
-			return nil
+	case "site":
+		return []trigger{
+			{&v1alpha1.Site{}, onChange(s.find.sitesOfSite), "made, renamed, deleted", "those of the same name"},
 		}
-		return f.allSubjects(ctx, rule.Namespace, kind, into)
-	}
-}
-
-// allSubjects adds all subjects of a kind.
-func (f finder) allSubjects(ctx context.Context, namespace string, kind v1alpha1.SubjectKind, into requestSet) error {
-	return f.addAll(ctx, subjectList(kind), namespace, into)
-}
-
-// usersOfGroup finds the members of a group of which rules now see something else.
-// A change of membership alone is none: that is a change of the member.
-func (f finder) usersOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
-	if old != nil && current != nil && !groupViewChanged(old, current) {
-		return nil
-	}
-	group := versions(old, current)[0]
-	return f.usersBy(ctx, group.Namespace, directory.UserByGroup, []string{group.Name}, into)
-}
-
-func groupViewChanged(old, current *v1alpha1.ScimGroup) bool {
-	return old.Spec.DisplayName != current.Spec.DisplayName || old.Spec.ExternalID != current.Spec.ExternalID ||
-		old.Spec.GroupType != current.Spec.GroupType || old.Status.Classification != current.Status.Classification ||
-		directory.ReferredName(old.Status.Organization) != directory.ReferredName(current.Status.Organization) ||
-		directory.ReferredName(old.Status.Site) != directory.ReferredName(current.Status.Site) ||
-		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero()
-}
-
-// groupsOfGroup finds the groups that can now have the Organization or Site that a
-// deleted group was linked to.
-func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
-	if old == nil || (current != nil && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero()) {
-		return nil
-	}
-	organizations := &v1alpha1.OrganizationList{}
-	if err := f.list(ctx, organizations, old.Namespace, client.MatchingFields{directory.OrganizationBySource: old.Name}); err != nil {
-		return err
-	}
-	names := []string{fold.String(old.Spec.DisplayName)}
-	for i := range organizations.Items {
-		names = append(names, rules.MatchKey(&organizations.Items[i]))
-	}
-	sites := &v1alpha1.SiteList{}
-	if err := f.list(ctx, sites, old.Namespace, client.MatchingFields{directory.SiteBySource: old.Name}); err != nil {
-		return err
-	}
-	for i := range sites.Items {
-		names = append(names, rules.MatchKey(&sites.Items[i]))
-	}
-	return f.groupsBy(ctx, old.Namespace, directory.GroupByDisplayName, names, into)
-}
-
-// usersOfPerson finds the users that are linked to a Person, those that wait for its
-// primary e-mail address, and those whose manager it is.
-func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
-	both := old != nil && current != nil
-	turned := both && old.IsProtected() != current.IsProtected()
-	if both && !turned && !changedSpec(old, current) {
-		return nil
-	}
-	existing := versions(old, current)
-	person := existing[0]
-	var emails []string
-	for _, version := range existing {
-		into.add(version.Namespace, version.Spec.SourceID)
-		emails = append(emails, rules.MatchKey(version))
-	}
-	if both && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
-		if !turned && slices.Equal(emails[:1], emails[1:]) {
-			return nil
-		}
-		return f.usersBy(ctx, person.Namespace, directory.UserByEmail, emails, into)
-	}
-	if err := f.usersBy(ctx, person.Namespace, directory.UserByEmail, emails, into); err != nil {
-		return err
-	}
-	for _, version := range existing {
-		for _, former := range rules.FormerSources(version) {
-			into.add(version.Namespace, former)
-		}
-		if err := f.usersOfManager(ctx, version.Namespace, version.Spec.SourceID, into); err != nil {
-			return err
+	case "scimendpoint":
+		return s.endpointTriggers()
+	case "retention":
+		return []trigger{
+			{&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfSiblings), "made, deleted, another `linkExisting`, `emailDomains` or `safety`", "the others of the namespace"},
 		}
 	}
 	return nil
 }
 
-// usersOfManager finds the users whose manager is the user with this id.
-func (f finder) usersOfManager(ctx context.Context, namespace, id string, into requestSet) error {
-	names, err := f.namesOfUser(ctx, namespace, id)
-	if err != nil {
-		return err
+func (s *setup) userTriggers() []trigger {
+	const kind = v1alpha1.SubjectScimUser
+	own := []trigger{
+		{&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, kind)), "made, edited, disabled, deleted, asked to run again", "all its subjects"},
+		{&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(kind)), "another `defaultOrganization`, `linkExisting` or `emailDomains`; `executionValues` omitted", "all of the namespace"},
+		{&v1alpha1.ScimEndpoint{}, onChange(s.find.usersOfEndpoint), "releases, switches the brake off or on", "what is held"},
+		{&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(kind)), "the `defaultOrganization` is made, enabled, disabled, deleted", "all of the namespace"},
+		{&v1alpha1.Organization{}, onChange(s.find.usersOfOrganization), "made, renamed, enabled, disabled, deleted", "who name it, members of its groups"},
+		{&v1alpha1.Site{}, onChange(s.find.usersOfSite), "made, renamed, enabled, disabled, deleted", "who name it, members of its groups"},
+		{&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup), "renamed, linked, unlinked, deleted", "its members (a change of membership is a change of the member itself)"},
+		{&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser), "renamed, deactivated, activated, deleted", "who wait for its e-mail address, whose manager it is"},
+		{&v1alpha1.Person{}, onChange(s.find.usersOfPerson), "made, changed, deleted, protected or no longer", "its user, users with its e-mail address; if it was linked, disabled or enabled, the users it manages"},
 	}
-	return f.usersBy(ctx, namespace, directory.UserByManager, names, into)
+	if s.options.Exclusive {
+		return own
+	}
+	return append(own, trigger{&v1alpha1.ScimUser{}, onChange(sameSubject[*v1alpha1.ScimUser]), "status or metadata changed, where several managers are at work", "itself"})
 }
 
-// namesOfUser are the folded values by which the user with this id can be named. Of one
-// that is gone only the id is known.
-func (f finder) namesOfUser(ctx context.Context, namespace, id string) ([]string, error) {
-	if id == "" {
-		return nil, nil
+func (s *setup) groupTriggers() []trigger {
+	const kind = v1alpha1.SubjectScimGroup
+	own := []trigger{
+		{&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, kind)), "made, edited, disabled, deleted, asked to run again", "all its subjects"},
+		{&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(kind)), "another `defaultOrganization`, `linkExisting` or `emailDomains`; `executionValues` omitted", "all of the namespace"},
+		{&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(kind)), "the `defaultOrganization` is made, enabled, disabled, deleted", "all of the namespace"},
+		{&v1alpha1.Organization{}, onChange(s.find.groupsOfOrganization), "made, renamed, enabled, disabled, deleted", "those of its name or linked to it"},
+		{&v1alpha1.Site{}, onChange(s.find.groupsOfSite), "made, renamed, enabled, disabled, deleted", "those of its name or linked to it"},
+		{&v1alpha1.ScimGroup{}, onChange(s.find.groupsOfGroup), "deleted", "those that wait for its Organization or Site"},
+		{&v1alpha1.Person{}, onChange(s.find.groupsOfPerson), "made, deleted, linked, enabled, disabled", "those whose rules looked for it"},
 	}
-	user := &v1alpha1.ScimUser{}
-	err := f.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: id}, user, client.UnsafeDisableDeepCopy)
-	if apierrors.IsNotFound(err) {
-		return []string{fold.String(id)}, nil
+	if s.options.Exclusive {
+		return own
 	}
-	return directory.ManagerNames(user), err
+	return append(own, trigger{&v1alpha1.ScimGroup{}, onChange(sameSubject[*v1alpha1.ScimGroup]), "status or metadata changed, where several managers are at work", "itself"})
 }
 
-// emailsOf are the folded addresses that a user has or can have.
-func (f finder) emailsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]string, error) {
-	persons := &v1alpha1.PersonList{}
-	if err := f.list(ctx, persons, user.Namespace, client.MatchingFields{directory.PersonBySource: user.Name}); err != nil {
-		return nil, err
+func (s *setup) endpointTriggers() []trigger {
+	const counted = "all of the namespace, after a minute; what is held after 2 s"
+	interval := s.options.CountInterval
+	return []trigger{
+		{&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfEndpoint), "edited, deleted", "those that wait for its Secret"},
+		{&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfSiblings), "made, deleted, another `linkExisting`, `emailDomains` or `safety`", "the others of the namespace"},
+		{&v1alpha1.AutomationRule{}, onChange(s.find.endpointsOfRule), "made, deleted, switched on or off", "all of the namespace"},
+		{&v1alpha1.ScimUser{}, onSubjectChange(s.find, interval, stateOfUser), "made, deleted, Ready or no longer, held or no longer", counted},
+		{&v1alpha1.ScimGroup{}, onSubjectChange(s.find, interval, stateOfGroup), "made, deleted, Ready or no longer", counted},
+		{&v1alpha1.Person{}, onSubjectChange(s.find, interval, stateOfPerson), "made, deleted, held or no longer", counted},
+		{&corev1.Secret{}, onChange(s.find.endpointOfSecret), "made, changed, deleted", "the one it belongs to, those that wait for it"},
+		{&v1alpha1.Organization{}, onChange(s.find.endpointsOfOrganization), "made, deleted", "those whose `defaultOrganization` it is"},
 	}
-	emails := directory.EmailCandidates(user)
-	for i := range persons.Items {
-		emails = append(emails, rules.MatchKey(&persons.Items[i]))
-	}
-	return emails, nil
-}
-
-// groupsOfPerson finds the groups whose rules looked for the Person of a user.
-func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
-	if old != nil && current != nil && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
-		return nil
-	}
-	for _, version := range versions(old, current) {
-		names, err := f.namesOfUser(ctx, version.Namespace, version.Spec.SourceID)
-		if err != nil {
-			return err
-		}
-		f.remembered(v1alpha1.SubjectScimGroup, version.Namespace, directory.UserByManager, names, into)
-	}
-	return nil
-}
-
-// subjectsOfEndpoint finds all subjects when the Organization of last resort becomes another
-// one, because any rule can read which it is, when the client may do more or less, and when
-// executions are to hold no values from now on.
-func (f finder) subjectsOfEndpoint(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.ScimEndpoint, *v1alpha1.ScimEndpoint, requestSet) error {
-	return func(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
-		// An endpoint that is deleted is no reason to give users more than they have.
-		if defaultOf(old) == defaultOf(current) && (current == nil || directory.SameTrust(old, current)) && (execution.OmitsValues(old) || !execution.OmitsValues(current)) {
-			return nil
-		}
-		return f.allSubjects(ctx, versions(old, current)[0].Namespace, kind, into)
-	}
-}
-
-func defaultOf(endpoint *v1alpha1.ScimEndpoint) string {
-	if endpoint == nil {
-		return ""
-	}
-	return directory.ReferredName(endpoint.Spec.DefaultOrganization)
-}
-
-// subjectsOfDefault finds all subjects when the Organization of last resort can be used from
-// now on, or no longer.
-func (f finder) subjectsOfDefault(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.Organization, *v1alpha1.Organization, requestSet) error {
-	return func(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-		change := organizationChange(old, current)
-		if change == nil || !change.usable {
-			return nil
-		}
-		endpoints, err := directory.Of(f.reader, change.namespace).Endpoints(ctx)
-		if err != nil || !slices.ContainsFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return defaultOf(e) == change.name }) {
-			return err
-		}
-		return f.allSubjects(ctx, change.namespace, kind, into)
-	}
-}
-
-// usersOfUser finds the other users for whom it matters that a user was renamed,
-// deactivated, activated or deleted: those that wait for its e-mail address, and
-// those whose manager it is.
-func (f finder) usersOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
-	if old == nil || (current != nil && !identityChanged(old, current)) {
-		return nil
-	}
-	for _, version := range versions(old, current) {
-		emails, err := f.emailsOf(ctx, version)
-		if err != nil {
-			return err
-		}
-		if err := f.usersBy(ctx, version.Namespace, directory.UserByEmail, emails, into); err != nil {
-			return err
-		}
-		if err := f.usersBy(ctx, version.Namespace, directory.UserByManager, directory.ManagerNames(version), into); err != nil {
-			return err
-		}
-	}
-	delete(into, requestFor(old.Namespace, old.Name))
-	return nil
-}
-
-func identityChanged(old, current *v1alpha1.ScimUser) bool {
-	return old.IsActive() != current.IsActive() || old.Spec.ExternalID != current.Spec.ExternalID ||
-		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero() ||
-		!slices.Equal(directory.EmailCandidates(old), directory.EmailCandidates(current))
-}
-
-// rulesOfRule finds the rules that run on the same subjects as one that was made, edited
-// or deleted: what is odd about them can depend on it.
-func (f finder) rulesOfRule(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
-	if old != nil && current != nil && !changedSpec(old, current) {
-		return nil
-	}
-	rule := versions(old, current)[0]
-	list := &v1alpha1.AutomationRuleList{}
-	if err := f.list(ctx, list, rule.Namespace); err != nil {
-		return err
-	}
-	for i := range list.Items {
-		if other := &list.Items[i]; other.Spec.Subject == rule.Spec.Subject && other.Name != rule.Name {
-			into.add(other.Namespace, other.Name)
-		}
-	}
-	return nil
-}
-
-// personsOfUser finds the Persons of a user that is gone.
-func (f finder) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
-	if current != nil {
-		return nil
-	}
-	return f.personsBy(ctx, old.Namespace, directory.PersonBySource, old.Name, into)
-}
-
-// usersOfEndpoint finds the held users when an endpoint may let go of them.
-func (f finder) usersOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
-	if !brake.ReleaseChanged(old, current) {
-		return nil
-	}
-	return f.usersBy(ctx, versions(old, current)[0].Namespace, directory.UserByHeld, []string{directory.Held}, into)
-}
-
-// personsOfEndpoint finds the held Persons that have no user.
-func (f finder) personsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
-	if !brake.ReleaseChanged(old, current) {
-		return nil
-	}
-	return f.personsBy(ctx, versions(old, current)[0].Namespace, directory.PersonByHeld, directory.Held, into)
 }

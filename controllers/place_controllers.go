@@ -8,7 +8,6 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
-	"rservice.dev/scim-operator/controllers/rules"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
 
@@ -54,33 +53,25 @@ func (r *organizationReconciler) verdict(ctx context.Context, organization *v1al
 	return found, nil
 }
 
-// organizationsOfOrganization finds the Organizations for which it matters that one
-// has come, gone or been renamed.
-func (f finder) organizationsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
-		return nil
-	}
-	existing := versions(old, current)
-	for _, version := range existing {
-		if err := f.organizationsBy(ctx, version.Namespace, directory.OrganizationByName, rules.MatchKey(version), into); err != nil {
-			return err
-		}
-	}
-	if len(existing) == 1 {
-		return f.organizationsBy(ctx, existing[0].Namespace, directory.OrganizationByParent, existing[0].Name, into)
-	}
-	return nil
+// siteReconciler says of each Site whether its name is its own.
+type siteReconciler struct {
+	client client.Client
+	status *verdict.Writer
 }
 
-// organizationsOfPerson finds the Organizations whose manager has come or gone.
-func (f finder) organizationsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
-	existing := versions(old, current)
-	if len(existing) == 2 {
-		return nil
-	}
-	return f.organizationsBy(ctx, existing[0].Namespace, directory.OrganizationByManager, existing[0].Name, into)
-}
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=sites,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=sites/status,verbs=patch
 
-func (f finder) organizationsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
-	return f.addAll(ctx, &v1alpha1.OrganizationList{}, namespace, into, client.MatchingFields{index: key})
+// Reconcile implements reconcile.Reconciler.
+func (r *siteReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	site := &v1alpha1.Site{}
+	if err := r.client.Get(ctx, req.NamespacedName, site); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	before := site.DeepCopy()
+	found, err := nameVerdict(ctx, r.client, site, &v1alpha1.SiteList{}, directory.SiteByName)
+	if err != nil {
+		return r.status.Fail(ctx, site, before, &site.Status.Conditions, err)
+	}
+	return ctrl.Result{}, r.status.Settle(ctx, site, before, &site.Status.Conditions, found)
 }
