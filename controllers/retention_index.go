@@ -62,6 +62,9 @@ func (l *leavers) change(old, current *v1alpha1.Person) {
 			delete(of.byName, old.Name)
 			of.outdated = true
 		}
+		if of.persons == 0 {
+			delete(l.namespaces, old.Namespace)
+		}
 	}
 	if current == nil {
 		return
@@ -88,7 +91,10 @@ func (l *leavers) of(namespace string) *leaversOf {
 func (l *leavers) before(namespace string, limit, now time.Time) (due []leaver, persons int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := l.of(namespace)
+	of := l.namespaces[namespace]
+	if of == nil {
+		return nil, 0
+	}
 	if of.outdated {
 		of.sorted = of.sorted[:0]
 		for _, one := range of.byName {
@@ -112,7 +118,10 @@ func (l *leavers) before(namespace string, limit, now time.Time) (due []leaver, 
 func (l *leavers) putAside(namespace string, one leaver, until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := l.of(namespace)
+	of := l.namespaces[namespace]
+	if of == nil {
+		return
+	}
 	if known, there := of.byName[one.name]; there && known.version == one.version {
 		known.aside = until
 		of.byName[one.name] = known

@@ -112,4 +112,15 @@ func TestLeavers(t *testing.T) {
 	expect("it was looked at before it changed", "oldest", "old")
 	l.change(old, nil)
 	expect("one is gone", "oldest")
+	for name := range l.namespaces["acme"].byName {
+		l.change(person(name, "2", 50, nil), nil)
+	}
+	for _, enabled := range []string{"active", "held", "protected", "by-hand"} {
+		l.change(person(enabled, "1", 50, func(p *v1alpha1.Person) { p.Spec.Disabled = false }), nil)
+	}
+	expect("all are gone")
+	l.putAside("acme", due[0], now.Add(day))
+	if len(l.namespaces) != 0 {
+		t.Errorf("of a namespace without Persons %v is left", l.namespaces)
+	}
 }

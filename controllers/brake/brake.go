@@ -34,11 +34,12 @@ type Brake struct {
 
 // New makes a brake. Call it before the cache is started. counted hears of each decision to hold something.
 func New(ctx context.Context, c client.Client, from cache.Cache, clk clock.PassiveClock, counted func(namespace string, e effect)) (*Brake, error) {
-	persons, err := newPersonWindow(ctx, from, clk)
+	forecast := newForecaster(from, clk)
+	persons, err := newPersonWindow(ctx, from, clk, forecast.forget)
 	if err != nil {
 		return nil, err
 	}
-	return &Brake{client: c, clock: clk, persons: persons, forecast: newForecaster(from, clk), counted: counted}, nil
+	return &Brake{client: c, clock: clk, persons: persons, forecast: forecast, counted: counted}, nil
 }
 
 // Hold says what is not to happen to a Person for now. The zero value is nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -120,6 +121,13 @@ func (f *forecaster) of(key forecastKey) *forecast {
 		f.forecasts[key] = &forecast{}
 	}
 	return f.forecasts[key]
+}
+
+// forget drops the forecasts of a namespace that has no Persons any more.
+func (f *forecaster) forget(namespace string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.forecasts, func(key forecastKey, _ *forecast) bool { return key.namespace == namespace })
 }
 
 // exceeds plans for one user after the other until an effect would come about on more Persons

@@ -35,14 +35,17 @@ const (
 type personWindow struct {
 	synced toolscache.InformerSynced
 	clock  clock.PassiveClock
+	// emptied hears of a namespace in which nothing counts any more.
+	emptied func(namespace string)
 
 	mu         sync.Mutex
 	namespaces map[string]*personCount
 }
 
-// newPersonWindow makes a window. Call it before the cache is started.
-func newPersonWindow(ctx context.Context, c cache.Cache, clk clock.PassiveClock) (*personWindow, error) {
-	w := &personWindow{clock: clk, namespaces: map[string]*personCount{}}
+// newPersonWindow makes a window. Call it before the cache is started. emptied hears of a namespace in which nothing
+// counts any more.
+func newPersonWindow(ctx context.Context, c cache.Cache, clk clock.PassiveClock, emptied func(namespace string)) (*personWindow, error) {
+	w := &personWindow{clock: clk, emptied: emptied, namespaces: map[string]*personCount{}}
 	var err error
 	w.synced, err = kube.Follow(ctx, c, &v1alpha1.Person{}, w.change)
 	return w, err
@@ -61,6 +64,7 @@ func (w *personWindow) change(old, current *v1alpha1.Person) {
 	}
 	if w.namespaces[namespace] = count; count.isEmpty() {
 		delete(w.namespaces, namespace)
+		w.emptied(namespace)
 	}
 }
 

@@ -10,12 +10,14 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
+	"rservice.dev/scim-operator/controllers/rulecache"
 )
 
 // windowOf is a window over Persons that are enabled, and over ones that were disabled
 // so long ago. All are a year old.
 func windowOf(now time.Time, enabled int, ago ...time.Duration) *personWindow {
-	w := &personWindow{clock: clocktesting.NewFakePassiveClock(now), namespaces: map[string]*personCount{}}
+	w := &personWindow{emptied: func(string) {}, clock: clocktesting.NewFakePassiveClock(now), namespaces: map[string]*personCount{}}
 	for i := range enabled {
 		w.change(nil, personAs(fmt.Sprint("enabled-", i), false, time.Time{}))
 	}
@@ -142,7 +144,7 @@ func TestWhomAPartIsOf(t *testing.T) {
 // All who were made together in one import grow up together: first for the hour, then for the day.
 func TestWhoWasRestoredGrowsUp(t *testing.T) {
 	s := safetyOf(&v1alpha1.ScimEndpoint{})
-	w := &personWindow{clock: clocktesting.NewFakePassiveClock(windowTime), namespaces: map[string]*personCount{}}
+	w := &personWindow{emptied: func(string) {}, clock: clocktesting.NewFakePassiveClock(windowTime), namespaces: map[string]*personCount{}}
 	for i := range 1000 {
 		person := personAs(fmt.Sprint("restored-", i), false, time.Time{})
 		person.CreationTimestamp = metav1.NewTime(windowTime)
@@ -327,10 +329,20 @@ func TestNothingStaysOfANamespaceThatIsGone(t *testing.T) {
 	if len(w.namespaces) != 1 {
 		t.Errorf("%d namespaces, want the one with Persons", len(w.namespaces))
 	}
+	f := newForecaster(directory.NewObjects(), w.clock)
+	w.emptied = f.forget
+	for _, namespace := range []string{"tenant", "other"} {
+		if _, err := f.allows(t.Context(), namespace, rulecache.Set{}, v1alpha1.HeldDisable, s, w); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.change(personAs("enabled-0", false, time.Time{}), nil)
 	w.change(personAs("disabled-0", true, windowTime.Add(-time.Minute)), nil)
 	if len(w.namespaces) != 0 {
 		t.Errorf("%d namespaces without Persons", len(w.namespaces))
+	}
+	if len(f.forecasts) != 1 || f.forecasts[forecastKey{"other", v1alpha1.HeldDisable}] == nil {
+		t.Errorf("forecasts %v, want the one of the namespace that is not gone", f.forecasts)
 	}
 	w.reserve("tenant", []string{"enabled-0"}, v1alpha1.HeldDisable, windowTime, s)
 	if left := w.left("tenant", v1alpha1.HeldDisable, windowTime, s); left != 9 {
