@@ -64,33 +64,38 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if !rule.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	if err := execution.NoteRerun(ctx, r.client, rule); err != nil {
-		return r.status.Fail(ctx, rule, rule.DeepCopy(), &rule.Status.Conditions, err)
+	report := r.status.Begin(rule, &rule.Status.Conditions)
+	result, found, err := r.reconcile(ctx, rule, report)
+	return report.End(ctx, result, found, err)
+}
+
+// reconcile says how a rule fares; nothing where it is not the newest version any more.
+func (r *ruleReconciler) reconcile(ctx context.Context, rule *v1alpha1.AutomationRule, report *verdict.Report) (result ctrl.Result, found verdict.Verdict, err error) {
+	err = execution.NoteRerun(ctx, r.client, rule)
+	report.Stored()
+	if err != nil {
+		return result, found, err
 	}
 	before := rule.DeepCopy()
 	result, newest, err := r.progress(ctx, rule)
-	if err == nil && !newest {
-		return result, nil
+	if err != nil || !newest {
+		return result, found, err
 	}
-	if err == nil {
-		err = r.count(ctx, rule)
+	if err = r.count(ctx, rule); err != nil {
+		return result, found, err
 	}
-	if err == nil {
-		err = errors.Join(r.effect(ctx, rule, before), r.findings(ctx, rule))
-	}
-	if err != nil {
-		return r.status.Fail(ctx, rule, before, &rule.Status.Conditions, err)
+	if err = errors.Join(r.effect(ctx, rule, before), r.findings(ctx, rule)); err != nil {
+		return result, found, err
 	}
 	rule.Status.ObservedGeneration = rule.Generation
 	meta.SetStatusCondition(&rule.Status.Conditions, r.subjectsHealthy(rule))
-	if err := r.status.Write(ctx, rule, before, &rule.Status.Conditions, r.verdict(rule)); err != nil {
-		return ctrl.Result{}, err
-	}
-	r.told(rule, before)
-	r.announceSubjects(rule, before)
-	r.tellEffect(rule, before)
-	r.tellFindings(rule, before)
-	return result, nil
+	report.Announce(func() {
+		r.told(rule, before)
+		r.announceSubjects(rule, before)
+		r.tellEffect(rule, before)
+		r.tellFindings(rule, before)
+	})
+	return result, r.verdict(rule), nil
 }
 
 // count reads the rule's executions as they are now. What is still under way comes with

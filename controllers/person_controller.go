@@ -40,23 +40,21 @@ func (r *personReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if err := r.client.Get(ctx, req.NamespacedName, person); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	report := r.status.Begin(person, &person.Status.Conditions)
 	held, err := r.disableOrphan(ctx, person)
-	if err != nil {
-		return r.status.Fail(ctx, person, person.DeepCopy(), &person.Status.Conditions, err)
+	report.Stored()
+	var found verdict.Verdict
+	if err == nil {
+		if person.Status.HeldGeneration != held.Generation {
+			person.Status.HeldGeneration = held.Generation
+			report.Touch()
+		}
+		found, err = r.verdict(ctx, person)
 	}
-	before := person.DeepCopy()
-	person.Status.HeldGeneration = held.Generation
-	found, err := r.verdict(ctx, person)
-	if err != nil {
-		return r.status.Fail(ctx, person, before, &person.Status.Conditions, err)
-	}
-	if held.On() {
+	if err == nil && held.On() {
 		found = held.Verdict(found)
 	}
-	if before.Status.HeldGeneration == held.Generation {
-		return ctrl.Result{}, r.status.Settle(ctx, person, before, &person.Status.Conditions, found)
-	}
-	return ctrl.Result{}, r.status.Write(ctx, person, before, &person.Status.Conditions, found)
+	return report.End(ctx, ctrl.Result{}, found, err)
 }
 
 // disableOrphan disables a Person that a SCIM client pushed and whose user is gone, unless it is protected.

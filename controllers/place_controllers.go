@@ -27,12 +27,9 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err := r.client.Get(ctx, req.NamespacedName, organization); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	before := organization.DeepCopy()
+	report := r.status.Begin(organization, &organization.Status.Conditions)
 	found, err := r.verdict(ctx, organization)
-	if err != nil {
-		return r.status.Fail(ctx, organization, before, &organization.Status.Conditions, err)
-	}
-	return ctrl.Result{}, r.status.Settle(ctx, organization, before, &organization.Status.Conditions, found)
+	return report.End(ctx, ctrl.Result{}, found, err)
 }
 
 func (r *organizationReconciler) verdict(ctx context.Context, organization *v1alpha1.Organization) (verdict.Verdict, error) {
@@ -68,10 +65,7 @@ func (r *siteReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err := r.client.Get(ctx, req.NamespacedName, site); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	before := site.DeepCopy()
+	report := r.status.Begin(site, &site.Status.Conditions)
 	found, err := nameVerdict(ctx, r.client, site, &v1alpha1.SiteList{}, directory.SiteByName)
-	if err != nil {
-		return r.status.Fail(ctx, site, before, &site.Status.Conditions, err)
-	}
-	return ctrl.Result{}, r.status.Settle(ctx, site, before, &site.Status.Conditions, found)
+	return report.End(ctx, ctrl.Result{}, found, err)
 }

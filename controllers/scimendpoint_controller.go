@@ -50,38 +50,43 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if !endpoint.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	before := endpoint.DeepCopy()
+	report := r.status.Begin(endpoint, &endpoint.Status.Conditions)
+	result, found, err := r.reconcile(ctx, endpoint, report)
+	return report.End(ctx, result, found, err)
+}
+
+// reconcile sees to the Secret of an endpoint and counts what the namespace holds.
+func (r *endpointReconciler) reconcile(
+	ctx context.Context, endpoint *v1alpha1.ScimEndpoint, report *verdict.Report,
+) (result ctrl.Result, found verdict.Verdict, err error) {
 	secret, found, err := r.reconcileSecret(ctx, endpoint)
 	if err == nil {
 		err = r.release(ctx, endpoint)
 	}
 	if err != nil {
-		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
+		return result, verdict.Verdict{}, err
 	}
 	endpoint.Status.ObservedGeneration = endpoint.Generation
 	endpoint.Status.TokenSecretName = endpoint.WantedSecretName()
 	if err := r.subjects.count(ctx, endpoint); err != nil {
-		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
+		return result, verdict.Verdict{}, err
 	}
 	events, err := r.brake.Describe(ctx, endpoint)
 	if err != nil {
-		return r.status.Fail(ctx, endpoint, before, &endpoint.Status.Conditions, err)
+		return result, verdict.Verdict{}, err
 	}
+	report.Announce(func() { r.send(endpoint, events) })
+	known := endpoint.Status.Tokens
 	endpoint.Status.Tokens = nil
-	var result ctrl.Result
 	if found.Reason != v1alpha1.ReasonInvalidSecret {
-		endpoint.Status.Tokens = keepLastUse(secret.tokens(), before.Status.Tokens)
+		endpoint.Status.Tokens = keepLastUse(secret.tokens(), known)
 		endpoint.Status.TokenGeneration, _ = secret.generation()
 		if expiry := secret.previousExpiry(); expiry != nil {
 			// Not earlier than the second that the expiry is given in.
 			result.RequeueAfter = expiry.Sub(r.status.Now()) + time.Second
 		}
 	}
-	if err := r.status.Write(ctx, endpoint, before, &endpoint.Status.Conditions, found); err != nil {
-		return result, err
-	}
-	r.send(endpoint, events)
-	return result, nil
+	return result, found, nil
 }
 
 // send tells of the safety brake what the status says by now.

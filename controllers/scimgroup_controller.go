@@ -38,28 +38,32 @@ func (r *groupReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		// name takes over. Nothing has to be undone.
 		return ctrl.Result{}, nil
 	}
-	if err := execution.NoteRerun(ctx, r.client, group); err != nil {
-		return r.status.Fail(ctx, group, group.DeepCopy(), &group.Status.Conditions, err)
+	report := r.status.Begin(group, &group.Status.Conditions)
+	result, found, err := r.reconcile(ctx, group, report)
+	return report.End(ctx, result, found, err)
+}
+
+// reconcile runs the rules of a group and says what came of them.
+func (r *groupReconciler) reconcile(ctx context.Context, group *v1alpha1.ScimGroup, report *verdict.Report) (ctrl.Result, verdict.Verdict, error) {
+	err := execution.NoteRerun(ctx, r.client, group)
+	report.Stored()
+	if err != nil {
+		return ctrl.Result{}, verdict.Verdict{}, err
 	}
-	before := group.DeepCopy()
 	input, err := directory.Of(r.client, group.Namespace).GroupInput(ctx, group)
 	if err != nil {
-		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)
+		return ctrl.Result{}, verdict.Verdict{}, err
 	}
 	done, err := r.runner.run(ctx, group, v1alpha1.SubjectScimGroup, input)
 	if err != nil {
-		return r.status.Fail(ctx, group, before, &group.Status.Conditions, err)
+		return ctrl.Result{}, verdict.Verdict{}, err
 	}
 	group.Status.ObservedGeneration = group.Generation
 	group.Status.LastRerun = execution.FollowedRerun(group, group.Status.LastRerun)
 	group.Status.Organization = referenceTo(done.record(v1alpha1.RecordOrganization))
 	group.Status.Site = referenceTo(done.record(v1alpha1.RecordSite))
 	group.Status.Classification = classify(group)
-	found := groupVerdict(done)
-	if err := r.status.Write(ctx, group, before, &group.Status.Conditions, found); err != nil {
-		return ctrl.Result{}, err
-	}
-	return r.runner.again(done), nil
+	return r.runner.again(done), groupVerdict(done), nil
 }
 
 // classify says what a group stands for by what it is linked to. An organization goes

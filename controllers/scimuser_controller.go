@@ -43,36 +43,49 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if err := execution.NoteRerun(ctx, r.client, user); err != nil {
-		return r.status.Fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
+	report := r.status.Begin(user, &user.Status.Conditions)
+	result, found, err := r.reconcile(ctx, user, report)
+	return report.End(ctx, result, found, err)
+}
+
+// reconcile runs the rules of a user, or sees to its Person where it is being deleted, and says what came of that.
+func (r *userReconciler) reconcile(ctx context.Context, user *v1alpha1.ScimUser, report *verdict.Report) (result ctrl.Result, found verdict.Verdict, err error) {
+	if err = execution.NoteRerun(ctx, r.client, user); err == nil {
+		err = r.noteReturn(ctx, user)
 	}
-	if err := r.noteReturn(ctx, user); err != nil {
-		return r.status.Fail(ctx, user, user.DeepCopy(), &user.Status.Conditions, err)
+	report.Stored()
+	if err != nil {
+		return result, found, err
 	}
-	before := user.DeepCopy()
 	if !user.DeletionTimestamp.IsZero() {
-		held, err := r.deprovision(ctx, user)
-		if err != nil {
-			return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
-		}
-		return r.staysFor(ctx, user, before, held)
+		return r.leave(ctx, user, report)
 	}
-	if err := r.ensureFinalizer(ctx, user, &before); err != nil {
-		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
+	if err = r.ensureFinalizer(ctx, user, report); err != nil {
+		return result, found, err
 	}
 	input, err := directory.Of(r.client, user.Namespace).UserInput(ctx, user)
 	if err != nil {
-		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
+		return result, found, err
 	}
 	done, err := r.runner.run(ctx, user, v1alpha1.SubjectScimUser, input)
 	if err != nil {
-		return r.failed(ctx, user, before, err)
+		return r.failed(ctx, user, report, err)
 	}
 	instead, err := r.disableUndecided(ctx, user, done)
 	if err != nil {
-		return r.status.Fail(ctx, user, before, &user.Status.Conditions, err)
+		return result, found, err
 	}
 	r.tellEarlierLink(user, done)
+	r.noteRun(user, done)
+	found = userVerdict(done, instead)
+	if done.hold.On() {
+		found = done.hold.Verdict(found)
+	}
+	return r.runner.again(done), found, nil
+}
+
+// noteRun keeps in the status what a run has found.
+func (r *userReconciler) noteRun(user *v1alpha1.ScimUser, done *run) {
 	user.Status.ObservedGeneration = user.Generation
 	user.Status.LastRerun = execution.FollowedRerun(user, user.Status.LastRerun)
 	user.Status.Person = referenceTo(done.record(v1alpha1.RecordPerson))
@@ -86,14 +99,6 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		user.Status.FormerPerson = &v1alpha1.RecordReference{Name: done.former}
 	}
 	done.hold.KeepIn(&user.Status)
-	found := userVerdict(done, instead)
-	if done.hold.On() {
-		found = done.hold.Verdict(found)
-	}
-	if err := r.status.Write(ctx, user, before, &user.Status.Conditions, found); err != nil {
-		return ctrl.Result{}, err
-	}
-	return r.runner.again(done), nil
 }
 
 // tellEarlierLink tells of a Person made by hand that an earlier run has linked to the user, if
@@ -111,9 +116,9 @@ func (r *userReconciler) tellEarlierLink(user *v1alpha1.ScimUser, done *run) {
 // failed ends a run of the rules that could not finish. If that lasts, the Persons of an
 // inactive user are disabled all the same: a record that cannot be written for whatever
 // reason must not keep somebody enabled who has left.
-func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.ScimUser, err error) (ctrl.Result, error) {
-	if result, passes := r.status.Passes(ctx, user, err); passes {
-		return result, nil
+func (r *userReconciler) failed(ctx context.Context, user *v1alpha1.ScimUser, report *verdict.Report, err error) (ctrl.Result, verdict.Verdict, error) {
+	if result, passes := report.Passes(ctx, err); passes {
+		return result, verdict.Verdict{}, nil
 	}
 	found := verdict.Retrying(err)
 	if !user.IsActive() {
@@ -130,7 +135,7 @@ func (r *userReconciler) failed(ctx context.Context, user, before *v1alpha1.Scim
 		}
 		err = errors.Join(err, failed)
 	}
-	return ctrl.Result{}, r.status.Tell(ctx, user, before, &user.Status.Conditions, err, found)
+	return ctrl.Result{}, found, err
 }
 
 // noteReturn takes down that a user is in use again before anything is done for it. Were its Person enabled first, and
@@ -148,16 +153,16 @@ func (r *userReconciler) noteReturn(ctx context.Context, user *v1alpha1.ScimUser
 
 // ensureFinalizer puts the finalizer on a user that lost it or that somebody else
 // than the SCIM server made, before anything is done that it has to undo.
-func (r *userReconciler) ensureFinalizer(ctx context.Context, user *v1alpha1.ScimUser, before **v1alpha1.ScimUser) error {
-	if !controllerutil.AddFinalizer(user, v1alpha1.FinalizerDeprovision) {
+func (r *userReconciler) ensureFinalizer(ctx context.Context, user *v1alpha1.ScimUser, report *verdict.Report) error {
+	if controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerDeprovision) {
 		return nil
 	}
-	patch := client.MergeFromWithOptions(*before, client.MergeFromWithOptimisticLock{})
-	if err := r.client.Patch(ctx, user, patch); err != nil {
-		return verdict.FailedTo("add finalizer", err)
-	}
-	*before = user.DeepCopy()
-	return nil
+	before := user.DeepCopy()
+	controllerutil.AddFinalizer(user, v1alpha1.FinalizerDeprovision)
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	err := verdict.FailedTo("add finalizer", r.client.Patch(ctx, user, patch))
+	report.Stored()
+	return err
 }
 
 // deprovision disables the Person of a user that is being deleted, keeps its data,
@@ -190,17 +195,19 @@ func (r *userReconciler) disableUndecided(ctx context.Context, user *v1alpha1.Sc
 	return persons > 0 && !held.On(), err
 }
 
-// staysFor ends the reconcile of a deleted user, which stays for as long as its Person
-// is held.
-func (r *userReconciler) staysFor(ctx context.Context, user, before *v1alpha1.ScimUser, held brake.Hold) (ctrl.Result, error) {
+// leave ends what there is of a deleted user, which stays for as long as its Person is held.
+func (r *userReconciler) leave(ctx context.Context, user *v1alpha1.ScimUser, report *verdict.Report) (ctrl.Result, verdict.Verdict, error) {
+	held, err := r.deprovision(ctx, user)
+	if err != nil {
+		return ctrl.Result{}, verdict.Verdict{}, err
+	}
 	if !held.On() {
-		r.status.Done(user)
-		return ctrl.Result{}, nil
+		report.Done()
+		return ctrl.Result{}, verdict.Verdict{}, nil
 	}
 	user.Status.ObservedGeneration = user.Generation
 	held.KeepIn(&user.Status)
-	found := held.Verdict(verdict.Verdict{})
-	return r.runner.recheck(), r.status.Write(ctx, user, before, &user.Status.Conditions, found)
+	return r.runner.recheck(), held.Verdict(verdict.Verdict{}), nil
 }
 
 // userVerdict says what the rules' outcomes mean for a user, whose Person was disabled

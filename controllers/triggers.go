@@ -35,7 +35,7 @@ func (s *setup) triggers(controller string) []trigger {
 			{&v1alpha1.ScimUser{}, onChange(s.find.personsOfUser), "gone", "its Persons"},
 			{&v1alpha1.Organization{}, onChange(s.find.personsOfOrganization), "made, deleted", "those that refer to it"},
 			{&v1alpha1.Site{}, onChange(s.find.personsOfSite), "made, deleted", "those that refer to it"},
-			{&v1alpha1.ScimEndpoint{}, onChange(s.find.personsOfEndpoint), "releases, switches the brake off or on", "what is held and has no user"},
+			{&v1alpha1.ScimEndpoint{}, onChange(s.find.personsOfEndpoint), "made, deleted, releases, switches the brake off or on", "what is held and has no user"},
 		}
 	case "organization":
 		return []trigger{
@@ -61,7 +61,7 @@ func (s *setup) userTriggers() []trigger {
 	own := []trigger{
 		{&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, kind)), "made, edited, disabled, deleted, asked to run again", "all its subjects"},
 		{&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(kind)), "another `defaultOrganization`, `linkExisting` or `emailDomains`; `executionValues` omitted", "all of the namespace"},
-		{&v1alpha1.ScimEndpoint{}, onChange(s.find.usersOfEndpoint), "releases, switches the brake off or on", "what is held"},
+		{&v1alpha1.ScimEndpoint{}, onChange(s.find.usersOfEndpoint), "made, deleted, releases, switches the brake off or on", "what is held"},
 		{&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(kind)), "the `defaultOrganization` is made, enabled, disabled, deleted", "all of the namespace"},
 		{&v1alpha1.Organization{}, onChange(s.find.usersOfOrganization), "made, renamed, enabled, disabled, deleted", "who name it, members of its groups"},
 		{&v1alpha1.Site{}, onChange(s.find.usersOfSite), "made, renamed, enabled, disabled, deleted", "who name it, members of its groups"},

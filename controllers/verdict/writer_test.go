@@ -45,7 +45,7 @@ func TestAFailureIsToldUnlessTheProcessEnds(t *testing.T) {
 				},
 			})
 			w := NewWriter(c, nil, clock.RealClock{})
-			result, err := w.Fail(tt.ctx(), person, person.DeepCopy(), &person.Status.Conditions, tt.err)
+			result, err := w.Begin(person, &person.Status.Conditions).End(tt.ctx(), reconcile.Result{}, Verdict{}, tt.err)
 			if written != tt.told || errors.Is(err, tt.err) != tt.told || !result.IsZero() {
 				t.Errorf("status written: %v, error: %v, result: %v; want it told: %v", written, err, result, tt.told)
 			}
@@ -57,7 +57,7 @@ func TestWhoIsToComeAgainTellsNobody(t *testing.T) {
 	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "jane"}}
 	w := NewWriter(nil, nil, clock.RealClock{}) // a write would fail
 	for range 2 * maxStale {
-		result, err := w.Fail(t.Context(), user, user.DeepCopy(), &user.Status.Conditions, Again(time.Second, errors.New("somebody else is at it")))
+		result, err := w.Begin(user, &user.Status.Conditions).End(t.Context(), reconcile.Result{}, Verdict{}, Again(time.Second, errors.New("somebody else is at it")))
 		if err != nil || result.RequeueAfter < time.Second || result.RequeueAfter > 2*time.Second {
 			t.Fatalf("result %v, error %v", result, err)
 		}
@@ -104,7 +104,7 @@ func TestAMovedObjectIsReconciledAgainWithoutAnError(t *testing.T) {
 	bad := Stalled(v1alpha1.ReasonInvalidSecret, "There is no token.")
 	r := Replanning(reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 		now := endpoint.DeepCopy()
-		return reconcile.Result{RequeueAfter: time.Hour}, w.Write(ctx, now, endpoint, &now.Status.Conditions, bad)
+		return w.Begin(now, &now.Status.Conditions).End(ctx, reconcile.Result{RequeueAfter: time.Hour}, bad, nil)
 	}))
 	try := func() (reconcile.Result, error) { return r.Reconcile(t.Context(), reconcile.Request{}) }
 	for i := range maxStale {
@@ -126,7 +126,7 @@ func TestAMovedObjectIsReconciledAgainWithoutAnError(t *testing.T) {
 
 	cause := errors.New("the reason of all this")
 	now := endpoint.DeepCopy()
-	if _, err := w.Fail(t.Context(), now, endpoint, &now.Status.Conditions, cause); !errors.Is(err, cause) || apierrors.IsConflict(err) {
+	if _, err := w.Begin(now, &now.Status.Conditions).End(t.Context(), reconcile.Result{}, Verdict{}, cause); !errors.Is(err, cause) || apierrors.IsConflict(err) {
 		t.Errorf("a failure is told, whatever becomes of the status: got %v", err)
 	}
 }
@@ -167,7 +167,7 @@ func TestWhoKnowsLessDoesNotOverwriteAStatus(t *testing.T) {
 		user: &user.Status.Conditions, group: &group.Status.Conditions, rule: &rule.Status.Conditions, endpoint: &endpoint.Status.Conditions,
 		person: &person.Status.Conditions, organization: &organization.Status.Conditions, site: &site.Status.Conditions,
 	} {
-		before, _ := object.DeepCopyObject().(client.Object)
-		expect(fmt.Sprintf("the status of a %T", object), w.Write(t.Context(), object, before, conditions, said))
+		_, err := w.Begin(object, conditions).End(t.Context(), reconcile.Result{}, said, nil)
+		expect(fmt.Sprintf("the status of a %T", object), err)
 	}
 }
