@@ -13,7 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// slowServer is an API server that answers a call when it is told to.
+// slowServer is an API server that answers a call when it is told to. Time is that of the test alone: it passes when
+// everybody waits.
 type slowServer struct {
 	t     *testing.T
 	bound *boundCalls
@@ -23,6 +24,7 @@ type slowServer struct {
 }
 
 func newSlowServer(t *testing.T, limit int) *slowServer {
+	t.Helper()
 	s := &slowServer{t: t, underWay: make(map[string][]chan struct{})}
 	c := newCallers()
 	c.limit = limit
@@ -104,10 +106,10 @@ func TestNamespacesShareTheAPIServer(t *testing.T) {
 
 		s.call(t.Context(), "loud", 5, 0)
 		s.answer("quiet", 2)
-		time.Sleep(calledLately - time.Millisecond)
+		<-time.After(calledLately - time.Millisecond)
 		s.answer("loud", 1)
 		s.want("loud", 2, "between two calls one is not forgotten at once")
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 		s.answer("loud", 1)
 		s.want("loud", 5, "alone again")
 	})
@@ -144,7 +146,7 @@ func TestWhoGivesUpWaitingHoldsNothing(t *testing.T) {
 			t.Errorf("%d calls have failed, want 1", s.failed)
 		}
 		s.end()
-		time.Sleep(calledLately)
+		<-time.After(calledLately)
 		s.call(t.Context(), "other", 1, 0)
 		if n := len(s.bound.callers.namespaces); n != 1 {
 			t.Errorf("%d namespaces are remembered, want the one that calls", n)
