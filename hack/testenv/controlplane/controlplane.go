@@ -231,19 +231,24 @@ func (cp *ControlPlane) waitReady(ctx context.Context, process *Process, url str
 func wait(ctx context.Context, process *Process, stall time.Duration, try func() error) error {
 	var before string
 	var stalled <-chan time.Time
+	silent := false
 	for {
 		last := try()
 		if last == nil {
 			return nil
 		}
-		if now := fmt.Sprint(process.logSize(), last); now != before {
-			before, stalled = now, time.After(stall)
+		now := fmt.Sprint(process.logSize(), last)
+		if now == before && silent {
+			return fmt.Errorf("%s is not ready and has done nothing for %s: %w; its log ends with:\n%s", process.Name, stall, last, process.LogTail())
+		}
+		if now != before {
+			before, stalled, silent = now, time.After(stall), false
 		}
 		select {
 		case <-process.Done():
 			return process.ExitError()
 		case <-stalled:
-			return fmt.Errorf("%s is not ready and has done nothing for %s: %w; its log ends with:\n%s", process.Name, stall, last, process.LogTail())
+			silent = true // unless it has done something since the last look: on a busy machine that may be long ago
 		case <-ctx.Done():
 			return fmt.Errorf("%s was not ready in time: %w; its log ends with:\n%s", process.Name, last, process.LogTail())
 		case <-time.After(50 * time.Millisecond):

@@ -147,20 +147,20 @@ func TestAStartIsWaitedForAsLongAsItAdvances(t *testing.T) {
 		script string
 		// attempts are the answers of the probe; the last one is repeated.
 		attempts []error
+		stall    time.Duration
 		want     string
 	}{
-		"a program that becomes ready":                {"sleep 600", []error{refused, refused, nil}, ""},
-		"a program that ends":                         {"echo broken; exit 3", []error{refused}, "program ended unexpectedly (exit status 3)"},
-		"a program that is silent":                    {"sleep 600", []error{refused}, "program is not ready and has done nothing for 200ms: refused"},
-		"a program that answers something else first": {"sleep 600", []error{refused, errors.New("503")}, "has done nothing for 200ms: 503"},
+		"a program that becomes ready": {"sleep 600", []error{refused, refused, nil}, time.Hour, ""},
+		"a program that ends":          {"echo broken; exit 3", []error{refused}, time.Hour, "program ended unexpectedly (exit status 3)"},
+		"a program that is silent": {"sleep 600", []error{refused}, 200 * time.Millisecond,
+			"program is not ready and has done nothing for 200ms: refused"},
+		"a program that answers something else first": {"sleep 600", []error{refused, errors.New("503")}, 200 * time.Millisecond,
+			"has done nothing for 200ms: 503"},
+		"a program that was not looked at for longer": {"sleep 600", []error{refused, errors.New("503"), refused, nil}, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tries := 0
-			stall := 200 * time.Millisecond
-			if !strings.Contains(c.want, "nothing for") {
-				stall = time.Hour
-			}
-			err := wait(t.Context(), running(t, c.script), stall, func() error {
+			err := wait(t.Context(), running(t, c.script), c.stall, func() error {
 				tries++
 				return c.attempts[min(tries, len(c.attempts))-1]
 			})
