@@ -62,11 +62,7 @@ var errContended = apierrors.NewTooManyRequests("many clients are changing the s
 // remove deletes an object as it was read, and nothing newer.
 func (s *Store) remove(ctx context.Context, obj client.Object) error {
 	uid, revision := obj.GetUID(), obj.GetResourceVersion()
-	err := s.client.Delete(ctx, obj, client.Preconditions{UID: &uid, ResourceVersion: &revision})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
+	return s.client.Delete(ctx, obj, client.Preconditions{UID: &uid, ResourceVersion: &revision})
 }
 
 // backoff waits a little after a conflict, so that two replicas do not meet again.

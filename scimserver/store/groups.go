@@ -96,19 +96,24 @@ func lostClaim(err error) error {
 // updateGroup changes a group and its membership. The members are written
 // first, each to its own object, so parallel requests lose none; the group is
 // written last with the revision of the newest member. A request that failed
-// half-way completes when it is repeated. If-Match holds in every round: this request does not
-// move the group's version before it is done, so another one is somebody else's, whose change
-// the client has not seen.
+// half-way completes when it is repeated. With If-Match the group is written first, and last
+// again: only one of several requests for the same version may write members.
 func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, change Change) (Updated, error) {
 	unlock, err := s.locks.Lock(ctx, tenant+"/"+id)
 	if err != nil {
 		return Updated{}, err
 	}
 	defer unlock()
+	if ifMatch == "*" { // that the group exists is asked of every request
+		ifMatch = ""
+	}
 	var written int64
 	for try := range maxTries {
 		group, current, err := s.currentGroup(ctx, tenant, id, ifMatch)
 		if err != nil {
+			return Updated{}, err
+		}
+		if err := s.checkWhole(ctx, ifMatch, group); err != nil {
 			return Updated{}, err
 		}
 		next, err := change.Apply(ctx, current.resource)
@@ -122,10 +127,11 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, cha
 		if writes.none() && written == 0 && !untold(group, current.members) {
 			return Updated{Resource: current.resource, Members: len(current.members)}, nil
 		}
-		revision, err := s.carryOut(ctx, group, writes)
-		written = max(written, revision)
-		if err == nil {
-			err = s.writeGroup(ctx, group, writes, written)
+		var updated Updated
+		if ifMatch != "" && !writes.members.empty() {
+			updated, err = s.writeExactly(ctx, group, current, writes)
+		} else {
+			updated, err = s.writeMerged(ctx, group, writes, &written)
 		}
 		// Whether a claim that was lost on the way is somebody else's, the next round says.
 		if apierrors.IsConflict(err) || errors.Is(err, errTaken) {
@@ -134,13 +140,24 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, cha
 			}
 			continue
 		}
-		if err != nil {
-			return Updated{}, err
-		}
-		res, err := groupResource(group)
-		return Updated{Resource: res, Members: writes.digest.count, Changed: true}, err
+		return updated, err
 	}
 	return Updated{}, errContended
+}
+
+// writeMerged writes members and then the group, whatever others change of it meanwhile. written is the newest revision
+// of a member that the request has written.
+func (s *Store) writeMerged(ctx context.Context, group *v1alpha1.ScimGroup, writes *groupWrites, written *int64) (Updated, error) {
+	revision, err := s.carryOut(ctx, group, writes)
+	*written = max(*written, revision)
+	if err != nil {
+		return Updated{}, err
+	}
+	if err := s.writeGroup(ctx, group, writes, *written); err != nil {
+		return Updated{}, err
+	}
+	res, err := groupResource(group)
+	return Updated{Resource: res, Members: writes.digest.count, Changed: true}, err
 }
 
 // groupState is a group with its members at one point in time.
@@ -282,10 +299,13 @@ func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, write
 	group.Spec.ProvisionedAt = createdAt(group, group.Spec.ProvisionedAt)
 	group.Spec.LastModified = now(last)
 	noteMembers(group, writes.digest)
+	if s.over(group.Annotations[annotationChanging]) {
+		delete(group.Annotations, annotationChanging)
+	}
 	stampRequest(ctx, group)
 	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
 	defer cancel()
-	err := s.client.Update(writeCtx, group)
+	err := s.update(ctx, writeCtx, group)
 	if err == nil {
 		s.groups.noteWrite(group)
 		s.removeLogged(ctx, writes.oldClaim)
@@ -319,6 +339,8 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 		}
 		if err := s.remove(ctx, group); apierrors.IsConflict(err) {
 			continue
+		} else if apierrors.IsNotFound(err) {
+			return notFound(scim.Group, id)
 		} else if err != nil {
 			return fmt.Errorf("delete: %w", err)
 		}

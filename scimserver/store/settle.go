@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -46,7 +47,7 @@ func (s *Store) settle(ctx context.Context, obj client.Object, held *claim, caus
 		if err := sleep(ctx, settlePause(try)); err != nil {
 			return errors.Join(cause, err)
 		}
-		found, err := s.adopt(ctx, obj, held)
+		found, err := s.adopt(ctx, obj)
 		if err != nil {
 			continue // as long as the API server does not answer, nothing can be said
 		}
@@ -59,7 +60,7 @@ func (s *Store) settle(ctx context.Context, obj client.Object, held *claim, caus
 		renewed, err := s.claims.acquire(ctx, uniqueName{held.kind(), obj.GetNamespace(), claimedName(obj)}, claimant{id: obj.GetName()})
 		if errors.Is(err, errTaken) {
 			// Who takes a claim over gives it back to an object that has appeared meanwhile.
-			if found, err := s.adopt(ctx, obj, held); found || err != nil {
+			if found, err := s.adopt(ctx, obj); found || err != nil {
 				return err
 			}
 			return errTaken
@@ -82,18 +83,64 @@ func settlePause(try int) time.Duration {
 }
 
 // adopt reads an object that this request may have made from the API server, and reports whether it is there.
-func (s *Store) adopt(ctx context.Context, obj client.Object, held *claim) (bool, error) {
-	stored := held.kind().newHolder()
+func (s *Store) adopt(ctx context.Context, obj client.Object) (bool, error) {
+	stored := emptyLike(obj)
 	if err := s.live.Get(ctx, client.ObjectKeyFromObject(obj), stored); apierrors.IsNotFound(err) {
 		return false, nil
 	} else if err != nil {
 		return false, fmt.Errorf("look what has become of a new object: %w", err)
 	}
-	switch stored := stored.(type) {
-	case *v1alpha1.ScimUser:
-		stored.DeepCopyInto(obj.(*v1alpha1.ScimUser))
-	case *v1alpha1.ScimGroup:
-		stored.DeepCopyInto(obj.(*v1alpha1.ScimGroup))
-	}
+	replaceBy(obj, stored)
 	return true, nil
+}
+
+// replaceBy makes of an object another one of its kind.
+func replaceBy(obj, other client.Object) {
+	switch other := other.(type) {
+	case *v1alpha1.ScimUser:
+		other.DeepCopyInto(obj.(*v1alpha1.ScimUser))
+	case *v1alpha1.ScimGroup:
+		other.DeepCopyInto(obj.(*v1alpha1.ScimGroup))
+	}
+}
+
+// update writes a user or group as it was changed since it was read, within the time of writeCtx. If that tells of a
+// conflict, or nothing, it looks whether what is stored is this very write: client-go may have repeated a request of which
+// the answer was lost, and then met its own.
+func (s *Store) update(ctx, writeCtx context.Context, obj client.Object) error {
+	err := s.client.Update(writeCtx, obj)
+	if !apierrors.IsConflict(err) && !unknown(err) {
+		return err
+	}
+	stored := emptyLike(obj)
+	if readErr := s.live.Get(ctx, client.ObjectKeyFromObject(obj), stored); readErr != nil || !sameWrite(stored, obj) {
+		return err
+	}
+	replaceBy(obj, stored)
+	return nil
+}
+
+// sameWrite reports whether what is stored is what was sent: the next generation with the same content, which has the
+// microsecond of the change in it, of the same request.
+func sameWrite(stored, sent client.Object) bool {
+	return stored.GetGeneration() == sent.GetGeneration()+1 && stored.GetUID() == sent.GetUID() &&
+		stored.GetAnnotations()[v1alpha1.AnnotationRequestID] == sent.GetAnnotations()[v1alpha1.AnnotationRequestID] &&
+		equality.Semantic.DeepEqual(specOf(stored), specOf(sent))
+}
+
+func emptyLike(obj client.Object) client.Object {
+	if _, ok := obj.(*v1alpha1.ScimUser); ok {
+		return &v1alpha1.ScimUser{}
+	}
+	return &v1alpha1.ScimGroup{}
+}
+
+func specOf(obj client.Object) any {
+	switch obj := obj.(type) {
+	case *v1alpha1.ScimUser:
+		return obj.Spec
+	case *v1alpha1.ScimGroup:
+		return obj.Spec
+	}
+	return nil
 }

@@ -126,7 +126,7 @@ func (s *Store) writeUser(ctx context.Context, user *v1alpha1.ScimUser, oldName 
 		writeCtx, cancel = context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite))
 		defer cancel()
 	}
-	err := s.client.Update(writeCtx, user)
+	err := s.update(ctx, writeCtx, user)
 	switch {
 	case err == nil:
 		s.users.noteWrite(user)
@@ -159,6 +159,8 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 		}
 		if err := s.remove(ctx, user); apierrors.IsConflict(err) {
 			continue
+		} else if apierrors.IsNotFound(err) {
+			return notFound(scim.User, id)
 		} else if err != nil {
 			return err
 		}
