@@ -230,12 +230,15 @@ type AutomationRuleExecution struct {
 	// metadata is standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
-	// spec names the rule and the subject. It cannot be changed.
+	// spec names the rule and the subject. It cannot be changed. One writer owns all of it: ownership of each field
+	// would take as many bytes as the fields.
 	// +required
+	// +structType=atomic
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the rule and subject of an execution cannot be changed"
 	Spec AutomationRuleExecutionSpec `json:"spec,omitempty,omitzero"`
-	// status is the outcome.
+	// status is the outcome; it has one owner, like spec.
 	// +optional
+	// +structType=atomic
 	Status AutomationRuleExecutionStatus `json:"status,omitempty,omitzero"`
 }
 

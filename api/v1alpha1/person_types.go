@@ -204,8 +204,9 @@ type Person struct {
 	// spec is the record.
 	// +required
 	Spec PersonSpec `json:"spec,omitempty,omitzero"`
-	// status says whether the record is consistent.
+	// status says whether the record is consistent. It has one owner; in spec every field has its own, such as a rule.
 	// +optional
+	// +structType=atomic
 	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "No controller has processed this person yet.", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	Status PersonStatus `json:"status,omitempty,omitzero"`
 }

@@ -354,11 +354,14 @@ type ScimUser struct {
 	// metadata is standard object metadata; the name is the SCIM id.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
-	// spec is the user as the client sent it.
+	// spec is the user as the client sent it. The SCIM server alone writes it, so it has one owner: ownership of each
+	// field would take as many bytes as the fields.
 	// +required
+	// +structType=atomic
 	Spec ScimUserSpec `json:"spec,omitempty,omitzero"`
-	// status says what became of the user.
+	// status says what became of the user; it has one owner, like spec.
 	// +optional
+	// +structType=atomic
 	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "No controller has processed this user yet.", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	Status ScimUserStatus `json:"status,omitempty,omitzero"`
 }
