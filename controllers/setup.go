@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,6 +196,15 @@ func (s *setup) endpoints() error {
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges)
 		})
+}
+
+// reportFaults adds the reporter, if there is somebody to ask.
+func (s *setup) reportFaults() error {
+	if s.options.Faults == nil {
+		return nil
+	}
+	interval := cmp.Or(s.options.FaultInterval, defaultFaultInterval)
+	return s.mgr.Add(&faultReporter{client: s.client, cache: s.mgr.GetCache(), status: s.status, faults: s.options.Faults, interval: interval})
 }
 
 // retention deletes the Persons of those who left long ago, where an endpoint says so.

@@ -206,11 +206,11 @@ func (r *ruleRunner) restrainedPlan(ctx context.Context, run *run, set []*rules.
 		if err == nil && !held.On() {
 			return plan, release, nil
 		}
-		run.held(held)
 		release()
 		if err != nil {
 			return rules.Result{}, nil, err
 		}
+		run.held(held)
 	}
 }
 

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,15 +37,6 @@ type faultReporter struct {
 	interval time.Duration
 	// clean says that no endpoint has the condition.
 	clean bool
-}
-
-// reportFaults adds the reporter, if there is somebody to ask.
-func (s *setup) reportFaults() error {
-	if s.options.Faults == nil {
-		return nil
-	}
-	interval := cmp.Or(s.options.FaultInterval, defaultFaultInterval)
-	return s.mgr.Add(&faultReporter{client: s.client, cache: s.mgr.GetCache(), status: s.status, faults: s.options.Faults, interval: interval})
 }
 
 // Start implements manager.Runnable, which only the leader runs.
