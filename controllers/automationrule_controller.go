@@ -38,7 +38,7 @@ type ruleReconciler struct {
 	client client.Client
 	status *verdict.Writer
 	rules  *rulecache.Cache
-	find   finder
+	find   dependents
 	// reprocessing knows how far the rules' subjects are.
 	reprocessing *reprocessing
 	// linter knows what about the rules is probably a mistake.

@@ -251,7 +251,7 @@ func (p *reprocessing) left() map[backlogKey]int {
 
 // watched starts the counting when a rule has changed in a way that puts its subjects
 // into the queue.
-func (p *reprocessing) watched(f finder, kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.AutomationRule, *v1alpha1.AutomationRule, requestSet) error {
+func (p *reprocessing) watched(f dependents, kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.AutomationRule, *v1alpha1.AutomationRule, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
 		if err := f.subjectsOfRule(kind)(ctx, old, current, into); err != nil || current == nil || current.Spec.Subject != kind {
 			return err
@@ -268,7 +268,7 @@ func (p *reprocessing) watched(f finder, kind v1alpha1.SubjectKind) func(context
 }
 
 // onResume puts the subjects of a rule into the queue, at low priority.
-func (p *reprocessing) onResume(f finder, kind v1alpha1.SubjectKind) handler.EventHandler {
+func (p *reprocessing) onResume(f dependents, kind v1alpha1.SubjectKind) handler.EventHandler {
 	return handler.Funcs{GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) {
 		rule, ok := e.Object.(*v1alpha1.AutomationRule)
 		if !ok {
@@ -286,7 +286,7 @@ func (p *reprocessing) onResume(f finder, kind v1alpha1.SubjectKind) handler.Eve
 
 // resume processes the subjects of a rule again that no event has told of: it changed
 // while nothing was running, or a process ended before they were done.
-func (p *reprocessing) resume(ctx context.Context, f finder, rule *v1alpha1.AutomationRule) error {
+func (p *reprocessing) resume(ctx context.Context, f dependents, rule *v1alpha1.AutomationRule) error {
 	subjects := requestSet{}
 	if err := f.subjectsOfRule(rule.Spec.Subject)(ctx, nil, rule, subjects); err != nil {
 		return err

@@ -94,7 +94,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		mgr:     mgr,
 		options: o,
 		client:  mgr.GetClient(),
-		find:    finder{reader: mgr.GetCache(), memories: memories},
+		find:    dependents{reader: mgr.GetCache(), memories: memories},
 		rules:   rulecache.New(),
 		status:  verdict.NewWriter(mgr.GetClient(), mgr.GetEventRecorder(recorderName), o.Clock),
 	}
@@ -118,7 +118,7 @@ type setup struct {
 	mgr     ctrl.Manager
 	options Options
 	client  client.Client
-	find    finder
+	find    dependents
 	rules   *rulecache.Cache
 	status  *verdict.Writer
 	runner  *ruleRunner

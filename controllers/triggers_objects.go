@@ -21,7 +21,7 @@ import (
 
 // personsOfPerson finds the Persons for which it matters that one has come, gone or
 // got another e-mail address, and itself when it is protected from now on, or no longer.
-func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
+func (f dependents) personsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
 	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
 		if old.IsProtected() != current.IsProtected() {
 			into.add(current.Namespace, current.Name)
@@ -41,7 +41,7 @@ func (f finder) personsOfPerson(ctx context.Context, old, current *v1alpha1.Pers
 }
 
 // personsOfSite finds the Persons of a Site that has come or gone.
-func (f finder) personsOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
+func (f dependents) personsOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
 	existing := versions(old, current)
 	if len(existing) == 2 {
 		return nil
@@ -50,7 +50,7 @@ func (f finder) personsOfSite(ctx context.Context, old, current *v1alpha1.Site, 
 }
 
 // personsOfOrganization finds the Persons of an Organization that has come or gone.
-func (f finder) personsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+func (f dependents) personsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
 	existing := versions(old, current)
 	if len(existing) == 2 {
 		return nil
@@ -58,12 +58,12 @@ func (f finder) personsOfOrganization(ctx context.Context, old, current *v1alpha
 	return f.personsBy(ctx, existing[0].Namespace, directory.PersonByOrganization, existing[0].Name, into)
 }
 
-func (f finder) personsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
+func (f dependents) personsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
 	return f.addAll(ctx, &v1alpha1.PersonList{}, namespace, into, client.MatchingFields{index: key})
 }
 
 // personsOfUser finds the Persons of a user that is gone.
-func (f finder) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
+func (f dependents) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
 	if current != nil {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (f finder) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUs
 }
 
 // personsOfEndpoint finds the held Persons that have no user.
-func (f finder) personsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+func (f dependents) personsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 	if !brake.ReleaseChanged(old, current) {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (f finder) personsOfEndpoint(ctx context.Context, old, current *v1alpha1.Sc
 
 // organizationsOfOrganization finds the Organizations for which it matters that one
 // has come, gone or been renamed.
-func (f finder) organizationsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+func (f dependents) organizationsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
 	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
 		return nil
 	}
@@ -97,7 +97,7 @@ func (f finder) organizationsOfOrganization(ctx context.Context, old, current *v
 }
 
 // organizationsOfPerson finds the Organizations whose manager has come or gone.
-func (f finder) organizationsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
+func (f dependents) organizationsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
 	existing := versions(old, current)
 	if len(existing) == 2 {
 		return nil
@@ -105,13 +105,13 @@ func (f finder) organizationsOfPerson(ctx context.Context, old, current *v1alpha
 	return f.organizationsBy(ctx, existing[0].Namespace, directory.OrganizationByManager, existing[0].Name, into)
 }
 
-func (f finder) organizationsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
+func (f dependents) organizationsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
 	return f.addAll(ctx, &v1alpha1.OrganizationList{}, namespace, into, client.MatchingFields{index: key})
 }
 
 // sitesOfSite finds the Sites for which it matters that one has come, gone or been
 // renamed.
-func (f finder) sitesOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
+func (f dependents) sitesOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
 	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (f finder) sitesOfSite(ctx context.Context, old, current *v1alpha1.Site, in
 
 // rulesOfRule finds the rules that run on the same subjects as one that was made, edited
 // or deleted: what is odd about them can depend on it.
-func (f finder) rulesOfRule(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
+func (f dependents) rulesOfRule(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
 	if old != nil && current != nil && !changedSpec(old, current) {
 		return nil
 	}
@@ -182,7 +182,7 @@ func onExecutionChange(countInterval time.Duration) handler.EventHandler {
 
 // endpointsOfRule finds the endpoints of a namespace whose rules have come, gone or
 // been switched on or off.
-func (f finder) endpointsOfRule(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
+func (f dependents) endpointsOfRule(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
 	if old != nil && current != nil && old.Spec.Disabled == current.Spec.Disabled {
 		return nil
 	}
@@ -192,7 +192,7 @@ func (f finder) endpointsOfRule(ctx context.Context, old, current *v1alpha1.Auto
 // endpointsOfSiblings finds the other endpoints of a namespace in which one has come
 // or gone, because the first one by name speaks for it, or lets its client or the safety brake do
 // more or less, because the strictest counts.
-func (f finder) endpointsOfSiblings(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+func (f dependents) endpointsOfSiblings(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 	existing := versions(old, current)
 	if len(existing) == 2 && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero() && directory.SameTrust(old, current) &&
 		equality.Semantic.DeepEqual(old.Spec.Safety, current.Spec.Safety) {
@@ -204,7 +204,7 @@ func (f finder) endpointsOfSiblings(ctx context.Context, old, current *v1alpha1.
 // onSubjectChange counts again for the endpoints of a namespace when a subject has
 // come, gone, stopped or started being Ready, or being held: for what is held soon,
 // for the mere numbers rarely.
-func onSubjectChange[T client.Object](f finder, countInterval time.Duration, stateOf func(T) subjectState) handler.EventHandler {
+func onSubjectChange[T client.Object](f dependents, countInterval time.Duration, stateOf func(T) subjectState) handler.EventHandler {
 	enqueue := func(ctx context.Context, object client.Object, q queue, delay time.Duration) {
 		found := requestSet{}
 		err := f.endpoints(ctx, object.GetNamespace(), found, func(*v1alpha1.ScimEndpoint) bool { return true })
@@ -266,7 +266,7 @@ func stateOfPerson(p *v1alpha1.Person) subjectState {
 
 // endpointOfSecret finds the endpoint that a token Secret belongs to, and every one
 // that waits for it.
-func (f finder) endpointOfSecret(ctx context.Context, old, current *corev1.Secret, into requestSet) error {
+func (f dependents) endpointOfSecret(ctx context.Context, old, current *corev1.Secret, into requestSet) error {
 	for _, secret := range versions(old, current) {
 		into.add(secret.Namespace, secret.Labels[v1alpha1.LabelEndpoint])
 	}
@@ -276,7 +276,7 @@ func (f finder) endpointOfSecret(ctx context.Context, old, current *corev1.Secre
 
 // endpointsOfEndpoint finds the endpoints that wait for the Secret of one that was
 // changed or deleted.
-func (f finder) endpointsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+func (f dependents) endpointsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 	if old == nil || (current != nil && !changedSpec(old, current)) {
 		return nil
 	}
@@ -287,7 +287,7 @@ func (f finder) endpointsOfEndpoint(ctx context.Context, old, current *v1alpha1.
 
 // endpointsOfOrganization finds the endpoints whose default Organization has come or
 // gone.
-func (f finder) endpointsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+func (f dependents) endpointsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
 	existing := versions(old, current)
 	if len(existing) == 2 {
 		return nil
@@ -297,7 +297,7 @@ func (f finder) endpointsOfOrganization(ctx context.Context, old, current *v1alp
 	})
 }
 
-func (f finder) endpoints(ctx context.Context, namespace string, into requestSet, wanted func(*v1alpha1.ScimEndpoint) bool) error {
+func (f dependents) endpoints(ctx context.Context, namespace string, into requestSet, wanted func(*v1alpha1.ScimEndpoint) bool) error {
 	endpoints, err := directory.Of(f.reader, namespace).Endpoints(ctx)
 	for _, endpoint := range endpoints {
 		if wanted(endpoint) {

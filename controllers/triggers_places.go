@@ -62,16 +62,16 @@ func changeOf[T any, P interface {
 
 // usersOfOrganization finds the users that name an Organization, and where it was
 // made, deleted, enabled or disabled, the members of its groups.
-func (f finder) usersOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+func (f dependents) usersOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
 	return f.usersOfPlace(ctx, organizationChange(old, current), directory.UserByOrganization, directory.GroupByOrganization, into)
 }
 
 // usersOfSite is usersOfOrganization for Sites.
-func (f finder) usersOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
+func (f dependents) usersOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
 	return f.usersOfPlace(ctx, siteChange(old, current), directory.UserBySite, directory.GroupBySite, into)
 }
 
-func (f finder) usersOfPlace(ctx context.Context, change *placeChange, byName, byLink string, into requestSet) error {
+func (f dependents) usersOfPlace(ctx context.Context, change *placeChange, byName, byLink string, into requestSet) error {
 	if change == nil {
 		return nil
 	}
@@ -95,16 +95,16 @@ func (f finder) usersOfPlace(ctx context.Context, change *placeChange, byName, b
 
 // groupsOfOrganization finds the groups that are linked to an Organization or have
 // its name.
-func (f finder) groupsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
+func (f dependents) groupsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
 	return f.groupsOfPlace(ctx, organizationChange(old, current), directory.GroupByOrganization, into)
 }
 
 // groupsOfSite is groupsOfOrganization for Sites.
-func (f finder) groupsOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
+func (f dependents) groupsOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
 	return f.groupsOfPlace(ctx, siteChange(old, current), directory.GroupBySite, into)
 }
 
-func (f finder) groupsOfPlace(ctx context.Context, change *placeChange, byLink string, into requestSet) error {
+func (f dependents) groupsOfPlace(ctx context.Context, change *placeChange, byLink string, into requestSet) error {
 	if change == nil {
 		return nil
 	}

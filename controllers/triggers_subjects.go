@@ -17,16 +17,16 @@ import (
 
 // usersBy adds the users under any of the keys of an index, and those whose rules have
 // computed such a key.
-func (f finder) usersBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
+func (f dependents) usersBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
 	return f.subjectsBy(ctx, v1alpha1.SubjectScimUser, namespace, index, keys, into)
 }
 
 // groupsBy is usersBy for groups.
-func (f finder) groupsBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
+func (f dependents) groupsBy(ctx context.Context, namespace, index string, keys []string, into requestSet) error {
 	return f.subjectsBy(ctx, v1alpha1.SubjectScimGroup, namespace, index, keys, into)
 }
 
-func (f finder) subjectsBy(ctx context.Context, kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) error {
+func (f dependents) subjectsBy(ctx context.Context, kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) error {
 	f.remembered(kind, namespace, index, keys, into)
 	for _, key := range keys {
 		if key == "" {
@@ -40,7 +40,7 @@ func (f finder) subjectsBy(ctx context.Context, kind v1alpha1.SubjectKind, names
 }
 
 // remembered adds the subjects whose rules have looked up any of the keys of an index.
-func (f finder) remembered(kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) {
+func (f dependents) remembered(kind v1alpha1.SubjectKind, namespace, index string, keys []string, into requestSet) {
 	for _, subject := range f.memories[kind].Subjects(namespace, index, keys) {
 		into.add(namespace, subject)
 	}
@@ -54,7 +54,7 @@ func subjectList(kind v1alpha1.SubjectKind) client.ObjectList {
 }
 
 // subjectsOfRule finds all subjects of a rule that was made, edited or deleted.
-func (f finder) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.AutomationRule, *v1alpha1.AutomationRule, requestSet) error {
+func (f dependents) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.AutomationRule, *v1alpha1.AutomationRule, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.AutomationRule, into requestSet) error {
 		if old != nil && current != nil && !changedSpec(old, current) && !execution.RerunNoted(old, current) {
 			return nil
@@ -68,13 +68,13 @@ func (f finder) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Context, 
 }
 
 // allSubjects adds all subjects of a kind.
-func (f finder) allSubjects(ctx context.Context, namespace string, kind v1alpha1.SubjectKind, into requestSet) error {
+func (f dependents) allSubjects(ctx context.Context, namespace string, kind v1alpha1.SubjectKind, into requestSet) error {
 	return f.addAll(ctx, subjectList(kind), namespace, into)
 }
 
 // usersOfGroup finds the members of a group of which rules now see something else.
 // A change of membership alone is none: that is a change of the member.
-func (f finder) usersOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
+func (f dependents) usersOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
 	if old != nil && current != nil && !groupViewChanged(old, current) {
 		return nil
 	}
@@ -92,7 +92,7 @@ func groupViewChanged(old, current *v1alpha1.ScimGroup) bool {
 
 // groupsOfGroup finds the groups that can now have the Organization or Site that a
 // deleted group was linked to.
-func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
+func (f dependents) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
 	if old == nil || (current != nil && old.DeletionTimestamp.IsZero() == current.DeletionTimestamp.IsZero()) {
 		return nil
 	}
@@ -116,7 +116,7 @@ func (f finder) groupsOfGroup(ctx context.Context, old, current *v1alpha1.ScimGr
 
 // usersOfPerson finds the users that are linked to a Person, those that wait for its
 // primary e-mail address, and those whose manager it is.
-func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
+func (f dependents) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
 	both := old != nil && current != nil
 	turned := both && old.IsProtected() != current.IsProtected()
 	if both && !turned && !changedSpec(old, current) {
@@ -150,7 +150,7 @@ func (f finder) usersOfPerson(ctx context.Context, old, current *v1alpha1.Person
 }
 
 // usersOfManager finds the users whose manager is the user with this id.
-func (f finder) usersOfManager(ctx context.Context, namespace, id string, into requestSet) error {
+func (f dependents) usersOfManager(ctx context.Context, namespace, id string, into requestSet) error {
 	names, err := f.namesOfUser(ctx, namespace, id)
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func (f finder) usersOfManager(ctx context.Context, namespace, id string, into r
 
 // namesOfUser are the folded values by which the user with this id can be named. Of one
 // that is gone only the id is known.
-func (f finder) namesOfUser(ctx context.Context, namespace, id string) ([]string, error) {
+func (f dependents) namesOfUser(ctx context.Context, namespace, id string) ([]string, error) {
 	if id == "" {
 		return nil, nil
 	}
@@ -173,7 +173,7 @@ func (f finder) namesOfUser(ctx context.Context, namespace, id string) ([]string
 }
 
 // emailsOf are the folded addresses that a user has or can have.
-func (f finder) emailsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]string, error) {
+func (f dependents) emailsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]string, error) {
 	persons := &v1alpha1.PersonList{}
 	if err := f.list(ctx, persons, user.Namespace, client.MatchingFields{directory.PersonBySource: user.Name}); err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func (f finder) emailsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]string
 }
 
 // groupsOfPerson finds the groups whose rules looked for the Person of a user.
-func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
+func (f dependents) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
 	if old != nil && current != nil && old.Spec.SourceID == current.Spec.SourceID && old.Spec.Disabled == current.Spec.Disabled {
 		return nil
 	}
@@ -203,7 +203,7 @@ func (f finder) groupsOfPerson(ctx context.Context, old, current *v1alpha1.Perso
 // subjectsOfEndpoint finds all subjects when the Organization of last resort becomes another
 // one, because any rule can read which it is, when the client may do more or less, and when
 // executions are to hold no values from now on.
-func (f finder) subjectsOfEndpoint(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.ScimEndpoint, *v1alpha1.ScimEndpoint, requestSet) error {
+func (f dependents) subjectsOfEndpoint(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.ScimEndpoint, *v1alpha1.ScimEndpoint, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 		// An endpoint that is deleted is no reason to give users more than they have.
 		if defaultOf(old) == defaultOf(current) && (current == nil || directory.SameTrust(old, current)) && (execution.OmitsValues(old) || !execution.OmitsValues(current)) {
@@ -222,7 +222,7 @@ func defaultOf(endpoint *v1alpha1.ScimEndpoint) string {
 
 // subjectsOfDefault finds all subjects when the Organization of last resort can be used from
 // now on, or no longer.
-func (f finder) subjectsOfDefault(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.Organization, *v1alpha1.Organization, requestSet) error {
+func (f dependents) subjectsOfDefault(kind v1alpha1.SubjectKind) func(context.Context, *v1alpha1.Organization, *v1alpha1.Organization, requestSet) error {
 	return func(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
 		change := organizationChange(old, current)
 		if change == nil || !change.usable {
@@ -239,7 +239,7 @@ func (f finder) subjectsOfDefault(kind v1alpha1.SubjectKind) func(context.Contex
 // usersOfUser finds the other users for whom it matters that a user was renamed,
 // deactivated, activated or deleted: those that wait for its e-mail address, and
 // those whose manager it is.
-func (f finder) usersOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
+func (f dependents) usersOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
 	if old == nil || (current != nil && !identityChanged(old, current)) {
 		return nil
 	}
@@ -266,7 +266,7 @@ func identityChanged(old, current *v1alpha1.ScimUser) bool {
 }
 
 // usersOfEndpoint finds the held users when an endpoint may let go of them.
-func (f finder) usersOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
+func (f dependents) usersOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 	if !brake.ReleaseChanged(old, current) {
 		return nil
 	}

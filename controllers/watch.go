@@ -40,10 +40,10 @@ func requestFor(namespace, name string) reconcile.Request {
 // old is nil for a new object and current is nil for a deleted one. Objects that
 // were there when the process started are left out, because then everything is
 // reconciled anyway.
-func onChange[T client.Object](dependents func(ctx context.Context, old, current T, into requestSet) error) handler.EventHandler {
+func onChange[T client.Object](find func(ctx context.Context, old, current T, into requestSet) error) handler.EventHandler {
 	enqueue := func(ctx context.Context, old, current T, q queue) {
 		found := requestSet{}
-		if err := dependents(ctx, old, current, found); err != nil {
+		if err := find(ctx, old, current, found); err != nil {
 			logf.FromContext(ctx).Error(err, "Could not look up what depends on a changed object")
 		}
 		for request := range found {
@@ -83,21 +83,21 @@ func addToQueue(q queue, request reconcile.Request, after time.Duration) {
 	q.AddAfter(request, after)
 }
 
-// finder looks up in the cache what an event concerns. It reads the cache as it is,
+// dependents looks up in the cache what an event concerns. It reads the cache as it is,
 // without waiting for this process's own writes: those come as events, too.
-type finder struct {
+type dependents struct {
 	reader client.Reader
 	// memories are of what the rules for each kind of subject looked up.
 	memories map[v1alpha1.SubjectKind]*directory.Memory
 }
 
 // list lists without copying; what it returns must not be changed.
-func (f finder) list(ctx context.Context, list client.ObjectList, namespace string, options ...client.ListOption) error {
+func (f dependents) list(ctx context.Context, list client.ObjectList, namespace string, options ...client.ListOption) error {
 	return f.reader.List(ctx, list, append(options, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)...)
 }
 
 // addAll adds all objects of a list, which is empty before.
-func (f finder) addAll(ctx context.Context, list client.ObjectList, namespace string, into requestSet, options ...client.ListOption) error {
+func (f dependents) addAll(ctx context.Context, list client.ObjectList, namespace string, into requestSet, options ...client.ListOption) error {
 	if err := f.list(ctx, list, namespace, options...); err != nil {
 		return err
 	}

@@ -18,14 +18,14 @@ import (
 func TestLivePushesGoBeforeWhatOtherObjectsCause(t *testing.T) {
 	q := fairqueue.New("test", 1, workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer q.ShutDown()
-	dependents := onChange(func(_ context.Context, _, rule *v1alpha1.AutomationRule, into requestSet) error {
+	handled := onChange(func(_ context.Context, _, rule *v1alpha1.AutomationRule, into requestSet) error {
 		for i := range 10_000 {
 			into.add(rule.Namespace, fmt.Sprintf("waiting-%d", i))
 		}
 		return nil
 	})
 	rule := &v1alpha1.AutomationRule{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant"}}
-	dependents.Create(t.Context(), event.CreateEvent{Object: rule}, q)
+	handled.Create(t.Context(), event.CreateEvent{Object: rule}, q)
 	live := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "live"}}
 	(&handler.EnqueueRequestForObject{}).Create(t.Context(), event.CreateEvent{Object: live}, q)
 	if request, _, _ := q.GetWithPriority(); request.Name != "live" {

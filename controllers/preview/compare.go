@@ -113,7 +113,7 @@ func (c *comparison) look(ctx context.Context, in rules.Input) error {
 		}
 	}
 	// From here on the subject counts.
-	id, name := nameOf(in)
+	id, name := idAndName(in)
 	c.report.reach(c.Rule, with)
 	if !differs {
 		return nil
@@ -170,7 +170,7 @@ func newFailure(with, without Effect) *Failure {
 	return nil
 }
 
-func nameOf(in rules.Input) (id, name string) {
+func idAndName(in rules.Input) (id, name string) {
 	if in.User != nil {
 		return in.User.Name, in.User.Spec.UserName
 	}

@@ -49,7 +49,7 @@ func (f *Fixture) Run(ctx context.Context, newWorld NewWorld, set []*rules.Rule,
 		if err != nil {
 			return Effect{}, err
 		}
-		if id, _ := nameOf(in); id == f.ID {
+		if id, _ := idAndName(in); id == f.ID {
 			return Of(ctx, set, in, world)
 		}
 	}

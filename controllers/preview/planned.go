@@ -13,19 +13,19 @@ import (
 type planned struct {
 	rules.Directory
 	// taken are the records that got a new match value, by kind and rules.MatchKey.
-	taken map[identity]rules.Record
+	taken map[recordKey]rules.Record
 	// moved are the match keys of records that got another one, by kind and name.
-	moved map[identity]string
+	moved map[recordKey]string
 }
 
-// identity is a kind of record and what tells its records apart: match key or name.
-type identity struct {
+// recordKey is a kind of record and what tells its records apart: match key or name.
+type recordKey struct {
 	kind v1alpha1.RecordKind
 	text string
 }
 
 func newPlanned(dir rules.Directory) *planned {
-	return &planned{Directory: dir, taken: map[identity]rules.Record{}, moved: map[identity]string{}}
+	return &planned{Directory: dir, taken: map[recordKey]rules.Record{}, moved: map[recordKey]string{}}
 }
 
 // add makes the effect on a subject known to the subjects planned later.
@@ -37,11 +37,11 @@ func (p *planned) add(id string, effect Effect) {
 		}
 		record := r.Final.DeepCopyObject().(rules.Record)
 		if r.Current != nil {
-			p.moved[identity{r.Kind, record.GetName()}] = value
+			p.moved[recordKey{r.Kind, record.GetName()}] = value
 		} else {
 			record.SetName("planned-for-" + id)
 		}
-		p.taken[identity{r.Kind, value}] = record
+		p.taken[recordKey{r.Kind, value}] = record
 	}
 }
 
@@ -53,11 +53,11 @@ func lookUp[T interface {
 }](p *planned, kind v1alpha1.RecordKind, value string, found T) T {
 	var none T
 	if found != none {
-		if other, moved := p.moved[identity{kind, found.GetName()}]; !moved || other == value {
+		if other, moved := p.moved[recordKey{kind, found.GetName()}]; !moved || other == value {
 			return found
 		}
 	}
-	record, _ := p.taken[identity{kind, value}].(T)
+	record, _ := p.taken[recordKey{kind, value}].(T)
 	return record
 }
 
