@@ -74,22 +74,28 @@ func sameExpressions(before, after []v1alpha1.ExpressionResult) bool {
 // erasedText stands in an execution for a value that named somebody who was erased.
 const erasedText = "(erased)"
 
-// EraseValues returns a copy of an execution without the values that name somebody, and
-// whether there are any. It is for executions of other subjects.
-func EraseValues(execution *v1alpha1.AutomationRuleExecution, names func(value string) bool) (*v1alpha1.AutomationRuleExecution, bool) {
-	found := false
-	for value := range values(&execution.Status) {
-		found = found || names(*value)
+// EraseValues returns a copy of an execution without the values and messages that name somebody,
+// and whether there are any. It is for executions of other subjects.
+func EraseValues(execution *v1alpha1.AutomationRuleExecution, names func(text string) bool) (*v1alpha1.AutomationRuleExecution, bool) {
+	erased, found := execution.DeepCopy(), false
+	erase := func(text *string) {
+		if names(*text) {
+			*text, found = erasedText, true
+		}
+	}
+	status := &erased.Status
+	for value := range values(status) {
+		erase(value)
+	}
+	for i := range status.Conditions {
+		erase(&status.Conditions[i].Message)
+	}
+	for i := range status.History {
+		erase(&status.History[i].Message)
 	}
 	if !found {
 		return nil, false
 	}
-	erased := execution.DeepCopy()
-	for value := range values(&erased.Status) {
-		if names(*value) {
-			*value = erasedText
-		}
-	}
-	erased.Status.Log = narrate(erased)
+	status.Log = narrate(erased)
 	return erased, true
 }
