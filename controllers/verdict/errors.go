@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,28 @@ func Again(after time.Duration, cause error) error { return &againError{after: a
 func (e *againError) Error() string { return e.cause.Error() }
 
 func (e *againError) Unwrap() error { return e.cause }
+
+// again finds what says that nobody needs to hear of an error, nil where somebody does: of errors that are joined
+// each has to say so, or what failed beside it would be swallowed.
+func again(err error) *againError {
+	switch e := err.(type) { //nolint:errorlint // errors.As looks at any one of those that are joined
+	case *againError:
+		return e
+	case interface{ Unwrap() error }:
+		return again(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var first *againError
+		for _, part := range e.Unwrap() {
+			soon := again(part)
+			if soon == nil {
+				return nil
+			}
+			first = cmp.Or(first, soon)
+		}
+		return first
+	}
+	return nil
+}
 
 // result is what a reconcile returns instead of the error.
 func (e *againError) result() ctrl.Result {

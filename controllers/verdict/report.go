@@ -87,7 +87,7 @@ func (r *Report) Passes(ctx context.Context, err error) (ctrl.Result, bool) {
 	if isStale(err) {
 		err = r.writer.replan(r.obj, err)
 	}
-	if soon, ok := errors.AsType[*againError](err); ok {
+	if soon := again(err); soon != nil {
 		return soon.result(), true
 	}
 	return ctrl.Result{}, false
@@ -98,7 +98,7 @@ func (r *Report) tell(ctx context.Context, err error, v Verdict) error {
 	ctx, cancel := TimeToTell(ctx)
 	defer cancel()
 	written := r.write(ctx, v)
-	if _, moved := errors.AsType[*againError](written); moved {
+	if again(written) != nil {
 		return err // which brings the reconcile back, and then it is told
 	}
 	return errors.Join(err, written)
@@ -108,7 +108,9 @@ func (r *Report) tell(ctx context.Context, err error, v Verdict) error {
 // before. An Event follows when Ready has changed in a way that somebody may want to hear of.
 func (r *Report) write(ctx context.Context, v Verdict) error {
 	if isRecord(r.obj) && !r.touched && v.matches(*r.conditions) {
-		r.Done()
+		if v.outlook != retrying {
+			r.Done()
+		}
 		return nil
 	}
 	w := r.writer

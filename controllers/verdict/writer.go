@@ -2,7 +2,6 @@ package verdict
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -79,7 +78,7 @@ func (w *Writer) replan(obj client.Object, cause error) error {
 func Replanning(r reconcile.Reconciler) reconcile.Reconciler {
 	return reconcile.Func(func(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 		result, err := r.Reconcile(ctx, request)
-		if soon, ok := errors.AsType[*againError](err); ok {
+		if soon := again(err); soon != nil {
 			logf.FromContext(ctx).V(1).Info("The object has changed meanwhile; reconciling it again", "cause", soon.Error())
 			return soon.result(), nil
 		}

@@ -171,3 +171,43 @@ func TestWhoKnowsLessDoesNotOverwriteAStatus(t *testing.T) {
 		expect(fmt.Sprintf("the status of a %T", object), err)
 	}
 }
+
+// TestAConflictThatLastsIsToldEachTime: what is told as it was told before is no progress.
+func TestAConflictThatLastsIsToldEachTime(t *testing.T) {
+	person := &v1alpha1.Person{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "jane", UID: "0193f5c0"}}
+	c := interceptor.NewClient(nil, interceptor.Funcs{
+		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+			return nil
+		},
+	})
+	w := NewWriter(c, events.NewFakeRecorder(1), clock.RealClock{})
+	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "persons"}, "jane", nil)
+	for try := range 3 * maxStale {
+		_, err := w.Begin(person, &person.Status.Conditions).End(t.Context(), reconcile.Result{}, Verdict{}, conflict)
+		if told := err != nil; told != (try >= maxStale) {
+			t.Errorf("try %d: error %v", try, err)
+		}
+	}
+}
+
+func TestWhatFailsBesideWhoIsToComeAgainIsTold(t *testing.T) {
+	soon, failure := Again(time.Second, errors.New("somebody else is at it")), errors.New("no such field")
+	for name, tt := range map[string]struct {
+		err    error
+		passes bool
+	}{
+		"alone":          {soon, true},
+		"wrapped":        {fmt.Errorf("plan: %w", soon), true},
+		"twice":          {errors.Join(soon, soon), true},
+		"beside another": {errors.Join(failure, soon), false},
+		"before another": {errors.Join(fmt.Errorf("plan: %w", soon), failure), false},
+		"another":        {failure, false},
+		"none":           {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := again(tt.err) != nil; got != tt.passes {
+				t.Errorf("passes: %v", got)
+			}
+		})
+	}
+}
