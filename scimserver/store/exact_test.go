@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -32,6 +34,7 @@ type meanwhile struct {
 }
 
 func (m *meanwhile) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	defer GinkgoRecover() // members are written by goroutines
 	if _, isUser := obj.(*v1alpha1.ScimUser); isUser {
 		m.once.Do(func() { m.happens(ctx) })
 	}
@@ -163,6 +166,8 @@ var _ = Describe("If-Match over replicas", func() {
 		a.client = &meanwhile{Client: a.client, happens: func(ctx context.Context) {
 			_, err := b.Update(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id), replaced())
 			Expect(err).To(haveStatus(http.StatusPreconditionFailed))
+			err = b.Delete(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id))
+			Expect(err).To(haveStatus(http.StatusPreconditionFailed))
 			updated, err := b.Update(within(ctx), tenant, scim.Group, id, "", join(users[1]))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(updated.Changed).To(BeTrue())
@@ -251,10 +256,33 @@ var _ = Describe("If-Match over replicas", func() {
 					}
 					return res, err
 				})
-				updated, err := s.Update(within(ctx), tenant, rt, id, versionOf(ctx, rt, id), set("externalId", name))
+				// The API server writes the number otherwise.
+				updated, err := s.Update(within(ctx), tenant, rt, id, versionOf(ctx, rt, id),
+					set("urn:example:params:badge", map[string]any{"name": name, "size": json.Number("1.50")}))
 				Expect(err).NotTo(HaveOccurred(), "%s: %s", rt.Name, name)
 				Expect(updated.Resource.Complex("meta")).To(HaveKeyWithValue("version", versionOf(ctx, rt, id)))
 			}
 		}
+	})
+
+	It("cleans up after a deletion that client-go has repeated", func(ctx SpecContext) {
+		network := &lossy{}
+		s := replica(ctx, tenant, patient, network.wrap)
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[0]))
+		Expect(err).NotTo(HaveOccurred())
+		var lost atomic.Bool
+		network.through(func(r *http.Request, send sender) (*http.Response, error) {
+			res, err := send()
+			if err == nil && r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, created.ID()) && lost.CompareAndSwap(false, true) {
+				Expect(res.Body.Close()).To(Succeed())
+				return answer(r, http.StatusInternalServerError, "ServerTimeout", http.Header{"Retry-After": {"1"}}), nil
+			}
+			return res, err
+		})
+		Expect(s.Delete(within(ctx), tenant, scim.Group, created.ID(), "")).To(haveStatus(http.StatusNotFound))
+		Expect(storedMembers(ctx, created.ID())).To(BeEmpty())
+		again, err := replicas[0].Create(within(ctx), tenant, scim.Group, group("Guides"))
+		Expect(err).NotTo(HaveOccurred(), "its name is free")
+		Expect(again.ID()).NotTo(Equal(created.ID()))
 	})
 })

@@ -337,19 +337,27 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 		if err != nil {
 			return err
 		}
-		if err := s.remove(ctx, group); apierrors.IsConflict(err) {
+		if err := s.checkWhole(ctx, ifMatch, group); err != nil {
+			return err
+		}
+		err = s.remove(ctx, group)
+		if apierrors.IsConflict(err) {
 			continue
-		} else if apierrors.IsNotFound(err) {
-			return notFound(scim.Group, id)
-		} else if err != nil {
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
 			return fmt.Errorf("delete: %w", err)
 		}
+		// Also where it was gone already: client-go repeats a deletion whose answer says to come back, and then nobody
+		// has cleaned up.
 		s.groups.order.remove(tenant, id)
 		s.releaseDeleted(ctx, uniqueName{claimDisplayName, tenant, group.Spec.DisplayName}, id)
 		if _, err := s.writeMembers(ctx, tenant, id, membership{remove: state.members}, nil); err != nil {
 			log.FromContext(ctx).Error(err, "Members still mention a deleted group; the sweeper will clean up", "group", id)
 		}
 		s.touchGroups(ctx, tenant, group.Spec.Groups, id, 0)
+		if err != nil {
+			return notFound(scim.Group, id)
+		}
 		return nil
 	}
 	return errContended

@@ -157,17 +157,21 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 		if err := checkVersion(ifMatch, user); err != nil {
 			return err
 		}
-		if err := s.remove(ctx, user); apierrors.IsConflict(err) {
+		err = s.remove(ctx, user)
+		if apierrors.IsConflict(err) {
 			continue
-		} else if apierrors.IsNotFound(err) {
-			return notFound(scim.User, id)
-		} else if err != nil {
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
+		// Also where it was gone already: see deleteGroup.
 		s.users.order.remove(tenant, id)
 		s.releaseDeleted(ctx, uniqueName{claimUserName, tenant, user.Spec.UserName}, id)
 		if len(user.Spec.Groups) > 0 {
 			s.touchGroups(ctx, tenant, user.Spec.Groups, id, s.revisionOfDeletion(ctx, tenant, id))
+		}
+		if err != nil {
+			return notFound(scim.User, id)
 		}
 		return nil
 	}
