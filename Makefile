@@ -42,6 +42,7 @@ controlplane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl
 
 .PHONY: run
 run: ## Run a control plane and the operator on this machine; Ctrl-C stops them, data stays in bin/dev.
+	@echo "building the runner; the first time that takes a minute or two"
 	@go build -o bin/scim-dev ./hack/dev
 	@exec bin/scim-dev $(RUNARGS)
 

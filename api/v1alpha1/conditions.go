@@ -47,8 +47,6 @@ const (
 	ReasonUnreadable = "Unreadable"
 	// ReasonRefused means that the API server lets the operator not list or watch a kind.
 	ReasonRefused = "Refused"
-	// ReasonDeleting means that the object is being deleted.
-	ReasonDeleting = "Deleting"
 )
 
 // Reasons of a rule's outcome on a subject: on ConditionSucceeded of the
