@@ -413,6 +413,7 @@ var _ = Describe("The safety brake", func() {
 
 		By("letting one go whose Person has a new user")
 		held := get(ctx, w, &v1alpha1.ScimUser{}, endpoint.Status.Held.First[0])
+		Expect(readyMessage(held)).To(HaveSuffix("Besides: The client has deleted the user."))
 		returned := w.createReady(ctx, newUser(held.Spec.UserName, "Back again"))
 		Expect(w.personOf(ctx, returned)).To(disabled(false))
 		eventually(ctx, w, endpoint, holds(2))

@@ -207,7 +207,7 @@ func (r *userReconciler) leave(ctx context.Context, user *v1alpha1.ScimUser, rep
 	}
 	user.Status.ObservedGeneration = user.Generation
 	held.KeepIn(&user.Status)
-	return r.runner.recheck(), held.Verdict(verdict.Verdict{}), nil
+	return r.runner.recheck(), held.Verdict(verdict.Stalled(v1alpha1.ReasonHeld, "The client has deleted the user.")), nil
 }
 
 // userVerdict says what the rules' outcomes mean for a user, whose Person was disabled
