@@ -13,6 +13,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -61,13 +62,15 @@ func (w *statusRecorder) WriteHeader(status int) {
 // Unwrap lets http.ResponseController find the connection.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// identify gives the request its id, which goes back in the answer.
+// identify gives the request its id, which goes back in the answer, and lets its calls to the API server go before those of
+// the controllers.
 func identify(base string) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			c := &call{requestID: requestIDOf(r), basePath: base}
 			w.Header().Set(requestIDHeader, c.requestID)
-			next.ServeHTTP(&statusRecorder{ResponseWriter: w, call: c}, r.WithContext(withCall(r.Context(), c)))
+			ctx := kube.Live(withCall(r.Context(), c))
+			next.ServeHTTP(&statusRecorder{ResponseWriter: w, call: c}, r.WithContext(ctx))
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -20,12 +21,14 @@ const (
 	callSize = 64 << 10
 	// calledLately is how long after its last call a namespace counts as one that calls.
 	calledLately = 5 * time.Second
+	// liveInARow is how many calls of SCIM requests go before one of the others, which so never starve.
+	liveInARow = 3
 )
 
 // callers bounds the calls to the API server that this process has under way for one namespace. The API server and etcd see
 // one account behind all tenants, and serve in the order of arrival: whoever has the most calls there gets the most of
 // them. A namespace that calls alone may have as many as it likes. While another one calls, too, each has a few, and
-// what comes on top waits here, in the order of arrival.
+// what comes on top waits here: those of SCIM requests (Live) in one queue, which goes first, and all others in a second.
 type callers struct {
 	limit int
 
@@ -35,11 +38,22 @@ type callers struct {
 
 // caller is a namespace that calls, or did lately.
 type caller struct {
-	// underWay are its calls, by weight, and waiting those that it has no room for.
+	// underWay are its calls, by weight.
 	underWay int
-	waiting  []*call
+	// live and others are the calls that it has no room for, each in the order of arrival.
+	live, others []*call
+	// passed is how many of live have been let past the first of others.
+	passed int
 	// last is when it began or ended one.
 	last time.Time
+}
+
+// next is the queue whose first call goes on next; an empty one if there is none.
+func (of *caller) next() *[]*call {
+	if len(of.live) > 0 && (len(of.others) == 0 || of.passed < liveInARow) {
+		return &of.live
+	}
+	return &of.others
 }
 
 type call struct {
@@ -68,7 +82,11 @@ func (c *callers) enter(ctx context.Context, namespace string, weight int) (leav
 		of = &caller{}
 		c.namespaces[namespace] = of
 	}
-	of.waiting = append(of.waiting, one)
+	queue := &of.others
+	if IsLive(ctx) {
+		queue = &of.live
+	}
+	*queue = append(*queue, one)
 	c.admit(namespace, of)
 	c.mu.Unlock()
 	leave = func() {
@@ -83,9 +101,9 @@ func (c *callers) enter(ctx context.Context, namespace string, weight int) (leav
 	case <-ctx.Done():
 	}
 	c.mu.Lock()
-	waits := slices.Index(of.waiting, one)
+	waits := slices.Index(*queue, one)
 	if waits >= 0 {
-		of.waiting = slices.Delete(of.waiting, waits, waits+1)
+		*queue = slices.Delete(*queue, waits, waits+1)
 		c.admit(namespace, of) // a smaller one may have room
 	}
 	c.mu.Unlock()
@@ -95,18 +113,28 @@ func (c *callers) enter(ctx context.Context, namespace string, weight int) (leav
 	return nil, context.Cause(ctx)
 }
 
-// admit lets those calls go on for which there is room, in the order of their arrival. It is called whenever one of the
-// namespace comes, ends or gives up; while any waits, one is under way.
+// admit lets those calls go on for which there is room. It is called whenever one of the namespace comes, ends or gives up;
+// while any waits, one is under way.
 func (c *callers) admit(namespace string, of *caller) {
 	of.last = time.Now()
-	if len(of.waiting) == 0 {
+	queue := of.next()
+	if len(*queue) == 0 {
 		return
 	}
 	alone := c.alone(namespace)
-	for len(of.waiting) > 0 && (alone || of.underWay == 0 || of.underWay+of.waiting[0].weight <= c.limit) {
-		of.underWay += of.waiting[0].weight
-		close(of.waiting[0].admitted)
-		of.waiting = of.waiting[1:]
+	for ; len(*queue) > 0; queue = of.next() {
+		one := (*queue)[0]
+		if !alone && of.underWay > 0 && of.underWay+one.weight > c.limit {
+			return
+		}
+		of.underWay += one.weight
+		close(one.admitted)
+		*queue = (*queue)[1:]
+		if queue == &of.live && len(of.others) > 0 {
+			of.passed++
+		} else {
+			of.passed = 0
+		}
 	}
 }
 
@@ -136,14 +164,21 @@ func (b *boundCalls) RoundTrip(r *http.Request) (*http.Response, error) {
 	if namespace == "" {
 		return b.next.RoundTrip(r)
 	}
+	sent, _ := r.Context().Value(sentKey{}).(*atomic.Bool)
 	leave, err := b.callers.enter(r.Context(), namespace, 1+int(max(r.ContentLength, 0)/callSize))
 	if err != nil {
 		if r.Body != nil {
 			_ = r.Body.Close() // as a RoundTripper has to
 		}
+		if sent != nil && !sent.Load() {
+			err = &notSent{err}
+		}
 		return nil, err
 	}
 	defer leave()
+	if sent != nil {
+		sent.Store(true)
+	}
 	return b.next.RoundTrip(r)
 }
 

@@ -20,12 +20,14 @@ type slowServer struct {
 	bound *boundCalls
 	// underWay are calls that have come to it, by namespace.
 	underWay map[string][]chan struct{}
-	failed   int
+	// kind is of what kind the last call of a namespace was: "live" or "other".
+	kind   map[string]string
+	failed []error
 }
 
 func newSlowServer(t *testing.T, limit int) *slowServer {
 	t.Helper()
-	s := &slowServer{t: t, underWay: make(map[string][]chan struct{})}
+	s := &slowServer{t: t, underWay: make(map[string][]chan struct{}), kind: make(map[string]string)}
 	c := newCallers()
 	c.limit = limit
 	s.bound = &boundCalls{s, c}
@@ -37,6 +39,10 @@ func (s *slowServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	answered := make(chan struct{})
 	namespace := namespaceOf(r)
 	s.underWay[namespace] = append(s.underWay[namespace], answered)
+	s.kind[namespace] = "other"
+	if IsLive(r.Context()) {
+		s.kind[namespace] = "live"
+	}
 	<-answered
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }
@@ -51,7 +57,7 @@ func (s *slowServer) call(ctx context.Context, namespace string, n, size int) {
 		go func() {
 			response, err := s.bound.RoundTrip(request)
 			if err != nil {
-				s.failed++
+				s.failed = append(s.failed, err)
 				return
 			}
 			_ = response.Body.Close()
@@ -115,6 +121,80 @@ func TestNamespacesShareTheAPIServer(t *testing.T) {
 	})
 }
 
+func TestCallsOfRequestsGoFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlowServer(t, 1)
+		defer s.end()
+		s.call(t.Context(), "quiet", 1, 0)
+		s.call(t.Context(), "loud", 4, 0)
+		s.call(Live(t.Context()), "loud", 5, 0)
+		s.answer("loud", 1)
+		for i, want := range []string{"live", "live", "live", "other", "live", "live", "other", "other"} {
+			if got := s.kind["loud"]; got != want {
+				t.Errorf("call %d is one of kind %s, want %s", i, got, want)
+			}
+			s.want("loud", 1, "one after the other")
+			s.answer("loud", 1)
+		}
+		s.want("loud", 0, "all are answered")
+	})
+}
+
+func TestCallsOfRequestsDoNotStarveOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlowServer(t, 1)
+		defer s.end()
+		s.call(t.Context(), "quiet", 1, 0)
+		s.call(Live(t.Context()), "loud", 2, 0)
+		s.call(t.Context(), "loud", 10, 100*callSize)
+		others := 0
+		for range 20 {
+			s.call(Live(t.Context()), "loud", 1, 0)
+			s.answer("loud", 1)
+			if s.kind["loud"] == "other" {
+				others++
+			}
+		}
+		if others != 5 {
+			t.Errorf("%d of 20 calls were others, want each fourth", others)
+		}
+	})
+}
+
+func TestCallsThatAreNotSent(t *testing.T) {
+	for name, c := range map[string]struct {
+		ctx      func(context.Context) context.Context
+		repeated bool
+		want     bool
+	}{
+		"a write":                      {OneWrite, false, true},
+		"a write that was sent before": {OneWrite, true, false},
+		"another call":                 {Live, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSlowServer(t, 1)
+				defer s.end()
+				short, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				ctx := c.ctx(short)
+				s.call(t.Context(), "quiet", 1, 0)
+				if c.repeated {
+					s.call(ctx, "loud", 1, 0)
+					s.answer("loud", 1)
+				}
+				s.call(t.Context(), "loud", 1, 0)
+				s.call(ctx, "loud", 1, 0)
+				<-short.Done()
+				synctest.Wait()
+				if len(s.failed) != 1 || !errors.Is(s.failed[0], context.DeadlineExceeded) || NotSent(s.failed[0]) != c.want {
+					t.Errorf("failed: %v, want one of which it is %t that it was not sent", s.failed, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestLargeCallsCountAsSeveral(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSlowServer(t, 4)
@@ -142,8 +222,8 @@ func TestWhoGivesUpWaitingHoldsNothing(t *testing.T) {
 		cancel(errors.New("the client is gone"))
 		synctest.Wait()
 		s.want("loud", 2, "who waited behind it")
-		if s.failed != 1 {
-			t.Errorf("%d calls have failed, want 1", s.failed)
+		if len(s.failed) != 1 {
+			t.Errorf("%d calls have failed, want 1", len(s.failed))
 		}
 		s.end()
 		<-time.After(calledLately)
