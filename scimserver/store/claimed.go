@@ -55,8 +55,8 @@ func (s *Store) moveClaim(ctx context.Context, from uniqueName, to, id string) (
 
 // createClaimed creates the object that a fresh claim is for. When it is certain that the object was not created
 // the claim is released; else it stays until that is known. The id must be this request's alone.
-// begun is what the claim says of what is written of the object already, "" for nothing: for want of room the claim is
-// kept with it, so that a repeated request goes on with the same.
+// begun is what the claim says of what is written of the object already, "" for nothing: for want of room or of time the
+// claim is kept with it, so that a repeated request goes on with the same.
 func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *claim, begun string) error {
 	err := s.createWithin(ctx, obj, held)
 	switch {
@@ -69,7 +69,7 @@ func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *clai
 		if errors.Is(err, errTaken) {
 			return held.kind().taken()
 		}
-	case begun != "" && kube.NoRoom(err):
+	case begun != "" && (kube.NoRoom(err) || kube.NotSent(err)):
 		noteBegun(held.lease, begun)
 		s.breakOff(ctx, held, err)
 	case definite(err):
@@ -82,7 +82,7 @@ func (s *Store) createClaimed(ctx context.Context, obj client.Object, held *clai
 func (s *Store) createWithin(ctx context.Context, obj client.Object, held *claim) error {
 	writeCtx, cancel := context.WithDeadline(ctx, held.renewed.Add(s.timing.claimedWrite))
 	defer cancel()
-	return s.client.Create(writeCtx, obj)
+	return s.client.Create(kube.OneWrite(writeCtx), obj)
 }
 
 // definite reports whether an error of a write says for certain that nothing was
@@ -90,7 +90,7 @@ func (s *Store) createWithin(ctx context.Context, obj client.Object, held *claim
 func definite(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
 		kube.TooLarge(err) || kube.NoRoom(err) || apierrors.IsTooManyRequests(err) || apierrors.IsNotFound(err) ||
-		apierrors.IsConflict(err) || apierrors.IsUnauthorized(err)
+		apierrors.IsConflict(err) || apierrors.IsUnauthorized(err) || kube.NotSent(err)
 }
 
 // giveUp removes the claim of a request that has certainly failed, unless another

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -42,7 +43,7 @@ func unknown(err error) bool {
 // created again, under the renewed claim; should the first try still arrive, only one of the two succeeds.
 func (s *Store) settle(ctx context.Context, obj client.Object, held *claim, cause error) error {
 	absent := 0
-	for try := 0; unknown(cause); try++ {
+	for try := 0; unknown(cause) || kube.NotSent(cause); try++ { // that a later one was not sent says nothing of the first
 		if err := sleep(ctx, settlePause(try)); err != nil {
 			return errors.Join(cause, err)
 		}
@@ -107,7 +108,7 @@ func replaceBy(obj, other client.Object) {
 // conflict, or nothing, it looks whether what is stored is this very write: client-go may have repeated a request of which
 // the answer was lost, and then met its own.
 func (s *Store) update(ctx, writeCtx context.Context, obj client.Object) error {
-	err := s.client.Update(writeCtx, obj)
+	err := s.client.Update(kube.OneWrite(writeCtx), obj)
 	if !apierrors.IsConflict(err) && !unknown(err) {
 		return err
 	}
