@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,8 @@ import (
 type slowServer struct {
 	t     *testing.T
 	bound *boundCalls
+	// mu is for calls that come at once: whoever looks waits for all of them.
+	mu sync.Mutex
 	// underWay are calls that have come to it, by namespace.
 	underWay map[string][]chan struct{}
 	// kind is of what kind the last call of a namespace was: "live" or "other".
@@ -38,11 +41,13 @@ func newSlowServer(t *testing.T, limit int) *slowServer {
 func (s *slowServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	answered := make(chan struct{})
 	namespace := namespaceOf(r)
+	s.mu.Lock()
 	s.underWay[namespace] = append(s.underWay[namespace], answered)
 	s.kind[namespace] = "other"
 	if IsLive(r.Context()) {
 		s.kind[namespace] = "live"
 	}
+	s.mu.Unlock()
 	<-answered
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }
@@ -57,6 +62,8 @@ func (s *slowServer) call(ctx context.Context, namespace string, n, size int) {
 		go func() {
 			response, err := s.bound.RoundTrip(request)
 			if err != nil {
+				s.mu.Lock()
+				defer s.mu.Unlock()
 				s.failed = append(s.failed, err)
 				return
 			}
