@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"reflect"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -120,12 +122,13 @@ func (s *Store) update(ctx, writeCtx context.Context, obj client.Object) error {
 	return nil
 }
 
-// sameWrite reports whether what is stored is what was sent: the next generation, of the same request and of the same
-// microsecond. The content can be written otherwise: the API server has 1.5 where 1.50 was sent.
+// sameWrite reports whether what is stored is what was sent: the next generation with the same content, which has the
+// microsecond of the change in it, of the same request.
 func sameWrite(stored, sent client.Object) bool {
 	return stored.GetGeneration() == sent.GetGeneration()+1 && stored.GetUID() == sent.GetUID() &&
 		stored.GetAnnotations()[v1alpha1.AnnotationRequestID] == sent.GetAnnotations()[v1alpha1.AnnotationRequestID] &&
-		lastModified(stored).Equal(lastModified(sent))
+		stored.GetAnnotations()[annotationChanging] == sent.GetAnnotations()[annotationChanging] &&
+		sameContent(specOf(stored), specOf(sent))
 }
 
 func emptyLike(obj client.Object) client.Object {
@@ -135,12 +138,24 @@ func emptyLike(obj client.Object) client.Object {
 	return &v1alpha1.ScimGroup{}
 }
 
-func lastModified(obj client.Object) time.Time {
+// sameContent compares what two specs are as JSON, which the API server writes otherwise than it was sent: 1.5 for 1.50.
+func sameContent(a, b any) bool {
+	var values [2]any
+	for i, spec := range []any{a, b} {
+		raw, err := json.Marshal(spec)
+		if err != nil || json.Unmarshal(raw, &values[i]) != nil {
+			return false
+		}
+	}
+	return reflect.DeepEqual(values[0], values[1])
+}
+
+func specOf(obj client.Object) any {
 	switch obj := obj.(type) {
 	case *v1alpha1.ScimUser:
-		return obj.Spec.LastModified.Time
+		return obj.Spec
 	case *v1alpha1.ScimGroup:
-		return obj.Spec.LastModified.Time
+		return obj.Spec
 	}
-	return time.Time{}
+	return nil
 }
