@@ -21,8 +21,10 @@ func TestOnlyTheVeryWriteIsTheSame(t *testing.T) {
 		change func(*v1alpha1.ScimGroup)
 		want   bool
 	}{
-		"itself":                    {func(*v1alpha1.ScimGroup) {}, true},
-		"a number written anew":     {func(g *v1alpha1.ScimGroup) { g.Spec.Extensions["urn:example:badge"] = v1alpha1.JSON{Raw: []byte(`{"size":1.5}`)} }, true},
+		"itself": {func(*v1alpha1.ScimGroup) {}, true},
+		"a number written anew": {func(g *v1alpha1.ScimGroup) {
+			g.Spec.Extensions["urn:example:badge"] = v1alpha1.JSON{Raw: []byte(`{"size":1.5}`)}
+		}, true},
 		"other content":             {func(g *v1alpha1.ScimGroup) { g.Spec.DisplayName = "Rangers" }, false},
 		"another request's members": {func(g *v1alpha1.ScimGroup) { g.Annotations[annotationChanging] = "b" }, false},
 		"another request":           {func(g *v1alpha1.ScimGroup) { g.Annotations[v1alpha1.AnnotationRequestID] = "b" }, false},
