@@ -5,7 +5,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -58,12 +57,6 @@ func (s *Store) Delete(ctx context.Context, tenant string, rt *scim.ResourceType
 
 // errContended means that a write lost against others maxTries times.
 var errContended = apierrors.NewTooManyRequests("many clients are changing the same resource", 1)
-
-// remove deletes an object as it was read, and nothing newer.
-func (s *Store) remove(ctx context.Context, obj client.Object) error {
-	uid, revision := obj.GetUID(), obj.GetResourceVersion()
-	return s.client.Delete(ctx, obj, client.Preconditions{UID: &uid, ResourceVersion: &revision})
-}
 
 // backoff waits a little after a conflict, so that two replicas do not meet again.
 func backoff(ctx context.Context, try int) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -321,89 +320,4 @@ func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, write
 		return notFound(scim.Group, group.Name)
 	}
 	return refused(err, "update")
-}
-
-// deleteGroup deletes the group first, which ends it for everyone, and then the
-// members' mentions of it. Those that a crash leaves behind mean nothing, and the
-// Sweeper removes them.
-func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) error {
-	unlock, err := s.locks.Lock(ctx, tenant+"/"+id)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	for range maxTries {
-		group, state, err := s.currentGroup(ctx, tenant, id, ifMatch)
-		if err != nil {
-			return err
-		}
-		if err := s.checkWhole(ctx, ifMatch, group); err != nil {
-			return err
-		}
-		err = s.remove(ctx, group)
-		if apierrors.IsConflict(err) {
-			continue
-		}
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("delete: %w", err)
-		}
-		// Also where it was gone already: client-go repeats a deletion whose answer says to come back, and then nobody
-		// has cleaned up.
-		s.groups.order.remove(tenant, id)
-		s.releaseDeleted(ctx, uniqueName{claimDisplayName, tenant, group.Spec.DisplayName}, id)
-		if _, err := s.writeMembers(ctx, tenant, id, membership{remove: state.members}, nil); err != nil {
-			log.FromContext(ctx).Error(err, "Members still mention a deleted group; the sweeper will clean up", "group", id)
-		}
-		s.touchGroups(ctx, tenant, group.Spec.Groups, id, 0)
-		if err != nil {
-			return notFound(scim.Group, id)
-		}
-		return nil
-	}
-	return errContended
-}
-
-// touchGroups is touchGroup for all groups of a member that has been deleted. The
-// deletion is done, so an error is only logged. revision is that of the deletion if the member was a user.
-func (s *Store) touchGroups(ctx context.Context, tenant string, groups []string, member string, revision int64) {
-	for _, group := range groups {
-		if err := s.touchGroup(ctx, tenant, group, member, revision); err != nil {
-			log.FromContext(ctx).Error(err, "A group's version does not tell of a deleted member", "group", group, "member", member)
-		}
-	}
-}
-
-// touchGroup moves the version of a group whose membership has changed by the
-// deletion of a member.
-func (s *Store) touchGroup(ctx context.Context, tenant, id, member string, revision int64) error {
-	for try := range maxTries {
-		group := &v1alpha1.ScimGroup{}
-		if found, err := fetch(ctx, s, tenant, id, group, try > 0); !found || err != nil {
-			return err
-		}
-		group.Spec.MembersRevision = formatRevision(max(revision, membersRevision(group)))
-		group.Spec.LastModified = now(group.Spec.LastModified)
-		if noted, ok := notedMembers(group); ok {
-			noted.remove(member)
-			noteMembers(group, noted)
-		}
-		err := s.client.Update(ctx, group)
-		if !apierrors.IsConflict(err) {
-			if err == nil {
-				s.groups.noteWrite(group)
-			}
-			return err
-		}
-		if err := backoff(ctx, try); err != nil {
-			return err
-		}
-	}
-	return errContended
-}
-
-func formatRevision(revision int64) string {
-	if revision == 0 {
-		return ""
-	}
-	return strconv.FormatInt(revision, 10)
 }

@@ -177,3 +177,10 @@ func currentRevision(ctx context.Context, o Options, listKind schema.GroupVersio
 	}
 	return revision, nil
 }
+
+func formatRevision(revision int64) string {
+	if revision == 0 {
+		return ""
+	}
+	return strconv.FormatInt(revision, 10)
+}

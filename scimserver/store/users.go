@@ -7,7 +7,6 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -142,51 +141,4 @@ func (s *Store) writeUser(ctx context.Context, user *v1alpha1.ScimUser, oldName 
 		return notFound(scim.User, id)
 	}
 	return refused(err, "update")
-}
-
-func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) error {
-	for range maxTries {
-		user := &v1alpha1.ScimUser{}
-		found, err := fetch(ctx, s, tenant, id, user, true)
-		if err != nil {
-			return err
-		}
-		if !found {
-			return notFound(scim.User, id)
-		}
-		if err := checkVersion(ifMatch, user); err != nil {
-			return err
-		}
-		err = s.remove(ctx, user)
-		if apierrors.IsConflict(err) {
-			continue
-		}
-		if err != nil && !apierrors.IsNotFound(err) {
-			return err
-		}
-		// Also where it was gone already: see deleteGroup.
-		s.users.order.remove(tenant, id)
-		s.releaseDeleted(ctx, uniqueName{claimUserName, tenant, user.Spec.UserName}, id)
-		if len(user.Spec.Groups) > 0 {
-			s.touchGroups(ctx, tenant, user.Spec.Groups, id, s.revisionOfDeletion(ctx, tenant, id))
-		}
-		if err != nil {
-			return notFound(scim.User, id)
-		}
-		return nil
-	}
-	return errContended
-}
-
-// revisionOfDeletion returns a revision that includes the deletion of a user. The answer to the deletion has none, so it
-// waits for the watch. Should that be slow, it returns 0 after a while: then other replicas may for a moment give the new
-// version of a group with the user in it.
-func (s *Store) revisionOfDeletion(ctx context.Context, tenant, id string) int64 {
-	waitCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
-	defer cancel()
-	revision, err := s.users.order.waitUntilLeft(waitCtx, tenant, id)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "The watch does not tell of a deleted user", "user", id)
-	}
-	return revision
 }
