@@ -36,11 +36,21 @@ type Updated struct {
 	Changed bool
 }
 
+// wantedVersion is what an If-Match header asks for, "" for nothing: that the resource exists, which "*" asks for, is
+// asked of every request.
+func wantedVersion(ifMatch string) string {
+	if ifMatch == "*" {
+		return ""
+	}
+	return ifMatch
+}
+
 // Update carries out a change. ifMatch is the value of the If-Match header, "" for none; a version that is
 // not the current one is a 412.
 func (s *Store) Update(
 	ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string, change Change,
 ) (Updated, error) {
+	ifMatch = wantedVersion(ifMatch)
 	if rt == scim.User {
 		return s.updateUser(ctx, tenant, id, ifMatch, change)
 	}
@@ -49,6 +59,7 @@ func (s *Store) Update(
 
 // Delete removes a resource. Its name is free again at once.
 func (s *Store) Delete(ctx context.Context, tenant string, rt *scim.ResourceType, id, ifMatch string) error {
+	ifMatch = wantedVersion(ifMatch)
 	if rt == scim.User {
 		return s.deleteUser(ctx, tenant, id, ifMatch)
 	}

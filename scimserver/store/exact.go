@@ -94,7 +94,7 @@ func (s *Store) tell(ctx context.Context, group *v1alpha1.ScimGroup, digest memb
 // moves, so that a client who reads it has read what there is.
 func (s *Store) checkWhole(ctx context.Context, ifMatch string, group *v1alpha1.ScimGroup) error {
 	mark := group.Annotations[annotationChanging]
-	if ifMatch == "" || ifMatch == "*" || mark == "" {
+	if ifMatch == "" || mark == "" {
 		return nil
 	}
 	if s.over(mark) {

@@ -103,9 +103,6 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, cha
 		return Updated{}, err
 	}
 	defer unlock()
-	if ifMatch == "*" { // that the group exists is asked of every request
-		ifMatch = ""
-	}
 	var written int64
 	for try := range maxTries {
 		group, current, err := s.currentGroup(ctx, tenant, id, ifMatch)
