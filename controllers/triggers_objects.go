@@ -28,34 +28,33 @@ func (f dependents) personsOfPerson(ctx context.Context, old, current *v1alpha1.
 		}
 		return nil
 	}
-	existing := versions(old, current)
-	for _, version := range existing {
+	for _, version := range versions(old, current) {
 		if err := f.personsBy(ctx, version.Namespace, directory.PersonByEmail, rules.MatchKey(version), into); err != nil {
 			return err
 		}
 	}
-	if len(existing) == 1 {
-		return f.personsBy(ctx, existing[0].Namespace, directory.PersonByManager, existing[0].Name, into)
+	if manager := comeOrGone(old, current); manager != nil {
+		return f.personsBy(ctx, manager.Namespace, directory.PersonByManager, manager.Name, into)
 	}
 	return nil
 }
 
 // personsOfSite finds the Persons of a Site that has come or gone.
 func (f dependents) personsOfSite(ctx context.Context, old, current *v1alpha1.Site, into requestSet) error {
-	existing := versions(old, current)
-	if len(existing) == 2 {
+	site := comeOrGone(old, current)
+	if site == nil {
 		return nil
 	}
-	return f.personsBy(ctx, existing[0].Namespace, directory.PersonBySite, existing[0].Name, into)
+	return f.personsBy(ctx, site.Namespace, directory.PersonBySite, site.Name, into)
 }
 
 // personsOfOrganization finds the Persons of an Organization that has come or gone.
 func (f dependents) personsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-	existing := versions(old, current)
-	if len(existing) == 2 {
+	organization := comeOrGone(old, current)
+	if organization == nil {
 		return nil
 	}
-	return f.personsBy(ctx, existing[0].Namespace, directory.PersonByOrganization, existing[0].Name, into)
+	return f.personsBy(ctx, organization.Namespace, directory.PersonByOrganization, organization.Name, into)
 }
 
 func (f dependents) personsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
@@ -84,25 +83,24 @@ func (f dependents) organizationsOfOrganization(ctx context.Context, old, curren
 	if old != nil && current != nil && rules.MatchKey(old) == rules.MatchKey(current) {
 		return nil
 	}
-	existing := versions(old, current)
-	for _, version := range existing {
+	for _, version := range versions(old, current) {
 		if err := f.organizationsBy(ctx, version.Namespace, directory.OrganizationByName, rules.MatchKey(version), into); err != nil {
 			return err
 		}
 	}
-	if len(existing) == 1 {
-		return f.organizationsBy(ctx, existing[0].Namespace, directory.OrganizationByParent, existing[0].Name, into)
+	if parent := comeOrGone(old, current); parent != nil {
+		return f.organizationsBy(ctx, parent.Namespace, directory.OrganizationByParent, parent.Name, into)
 	}
 	return nil
 }
 
 // organizationsOfPerson finds the Organizations whose manager has come or gone.
 func (f dependents) organizationsOfPerson(ctx context.Context, old, current *v1alpha1.Person, into requestSet) error {
-	existing := versions(old, current)
-	if len(existing) == 2 {
+	manager := comeOrGone(old, current)
+	if manager == nil {
 		return nil
 	}
-	return f.organizationsBy(ctx, existing[0].Namespace, directory.OrganizationByManager, existing[0].Name, into)
+	return f.organizationsBy(ctx, manager.Namespace, directory.OrganizationByManager, manager.Name, into)
 }
 
 func (f dependents) organizationsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
@@ -288,12 +286,12 @@ func (f dependents) endpointsOfEndpoint(ctx context.Context, old, current *v1alp
 // endpointsOfOrganization finds the endpoints whose default Organization has come or
 // gone.
 func (f dependents) endpointsOfOrganization(ctx context.Context, old, current *v1alpha1.Organization, into requestSet) error {
-	existing := versions(old, current)
-	if len(existing) == 2 {
+	organization := comeOrGone(old, current)
+	if organization == nil {
 		return nil
 	}
-	return f.endpoints(ctx, existing[0].Namespace, into, func(e *v1alpha1.ScimEndpoint) bool {
-		return directory.ReferredName(e.Spec.DefaultOrganization) == existing[0].Name
+	return f.endpoints(ctx, organization.Namespace, into, func(e *v1alpha1.ScimEndpoint) bool {
+		return directory.ReferredName(e.Spec.DefaultOrganization) == organization.Name
 	})
 }
 

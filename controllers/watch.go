@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -140,4 +141,12 @@ func versions[T any](old, current *T) []*T {
 		}
 	}
 	return existing
+}
+
+// comeOrGone is an object that has come or gone, nil for one that was updated.
+func comeOrGone[T any](old, current *T) *T {
+	if old != nil && current != nil {
+		return nil
+	}
+	return cmp.Or(current, old)
 }
