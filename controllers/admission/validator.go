@@ -230,9 +230,11 @@ func (v *validator) answer(ctx context.Context, old, rule *v1alpha1.AutomationRu
 	if err != nil {
 		return given, err
 	}
-	outlook, err := v.outlook(ctx, rule.Namespace)
-	if err != nil {
-		return given, err
+	outlook := &brake.Outlook{} // rules for groups touch no Person
+	if rule.Spec.Subject == v1alpha1.SubjectScimUser {
+		if outlook, err = v.outlook(ctx, rule.Namespace); err != nil {
+			return given, err
+		}
 	}
 	report, err := preview.Compare(ctx, v.world(rule.Namespace),
 		preview.Comparison{Kind: rule.Spec.Subject, Rule: rule.Name, Before: before, After: after, Persons: outlook.Look})

@@ -13,7 +13,7 @@ import (
 )
 
 // Outlook is what the safety brake of a namespace would make of rules that are not in force yet.
-// It knows what has come about, but not what is under way.
+// It knows what has come about, but not what is under way. The zero value holds nothing.
 type Outlook struct {
 	safety Safety
 	count  *personCount
