@@ -20,10 +20,10 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-// reasonPattern finds the constants in api/v1alpha1/conditions.go, flagPattern the flags in main.go.
+// reasonPattern finds the constants in api/v1alpha1/conditions.go, flagPattern the flags in what --help prints, with their defaults.
 var (
 	reasonPattern = regexp.MustCompile(`(?m)^\tReason\w+ += "(\w+)"$`)
-	flagPattern   = regexp.MustCompile(`flags\.(?:\w+Var\([^,]+, |Func\()"([a-z-]+)"`)
+	flagPattern   = regexp.MustCompile(`(?m)^  -([a-z-]+).*\n    \t.*?(?: \(default (.*)\))?$`)
 )
 
 // section is the part under a heading of one of the documents for those who install and operate.
@@ -81,14 +81,19 @@ var _ = Describe("the documents", func() {
 		}
 	})
 
-	It("explains every flag", func() {
-		source, err := os.ReadFile("../main.go")
-		Expect(err).NotTo(HaveOccurred())
-		flags := flagPattern.FindAllStringSubmatch(string(source), -1)
-		Expect(len(flags)).To(BeNumerically(">", 5), "main.go looks different from what this test expects")
+	It("explains every flag, with its default", func(ctx SpecContext) {
+		help, err := exec.CommandContext(ctx, "go", "run", "..", "--help").CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(help))
+		flags := flagPattern.FindAllStringSubmatch(string(help), -1)
+		Expect(len(flags)).To(BeNumerically(">", 5), "the help looks different from what this test expects")
 		table := section("Flags")
 		for _, flag := range flags {
-			Expect(table).To(ContainSubstring("`--"+flag[1]+"`"), "install.md says nothing of --%s", flag[1])
+			name, value := flag[1], strings.TrimSuffix(strings.Trim(flag[2], `"`), "0s") // 1m0s
+			row := regexp.MustCompile("(?m)^\\|[^|]*`--" + name + "`[^|]*\\|([^|]*)\\|").FindStringSubmatch(table)
+			Expect(row).NotTo(BeNil(), "install.md has no row for --%s", name)
+			if value != "" {
+				Expect(row[1]).To(ContainSubstring("`"+value+"`"), "the default of --%s", name)
+			}
 		}
 	})
 
