@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/admission"
 	"rservice.dev/scim-operator/controllers/erasure"
@@ -114,6 +115,9 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
+	}
+	if err := membership.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
 	}
 	resources, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, o.manager.Namespaces)
 	if err != nil {

@@ -21,7 +21,7 @@ type groupReconciler struct {
 	runner *ruleRunner
 }
 
-// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimgroups,verbs=get;list;watch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimgroups;scimgrouppages,verbs=get;list;watch
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimgroups/status,verbs=patch
 
 // Reconcile implements reconcile.Reconciler.

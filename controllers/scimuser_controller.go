@@ -29,7 +29,7 @@ type userReconciler struct {
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimusers,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimusers/status,verbs=patch
-// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimgroups;scimendpoints;automationrules,verbs=get;list;watch
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimgroups;scimgrouppages;scimendpoints;automationrules,verbs=get;list;watch
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=persons;organizations,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=automationruleexecutions,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

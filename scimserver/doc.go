@@ -5,7 +5,7 @@
 package scimserver
 
 // What the server and the store need of the API server, in every tenant's namespace:
-// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimusers;scimgroups,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimusers;scimgroups;scimgrouppages,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints,verbs=get;list;watch
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;list;create;update;delete
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch

@@ -91,7 +91,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o 
 
 // Kinds are what a Server needs to read. It serves without any others.
 func Kinds() []client.Object {
-	return []client.Object{&v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}, &v1alpha1.ScimEndpoint{}, &corev1.Secret{}}
+	return []client.Object{&v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}, &v1alpha1.ScimGroupPage{}, &v1alpha1.ScimEndpoint{}, &corev1.Secret{}}
 }
 
 func newServer(s resourceStore, auth authenticator, o Options) *Server {

@@ -15,6 +15,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&ScimEndpoint{}, &ScimEndpointList{},
 		&ScimUser{}, &ScimUserList{},
 		&ScimGroup{}, &ScimGroupList{},
+		&ScimGroupPage{}, &ScimGroupPageList{},
 		&AutomationRule{}, &AutomationRuleList{},
 		&AutomationRuleExecution{}, &AutomationRuleExecutionList{},
 		&Person{}, &PersonList{},

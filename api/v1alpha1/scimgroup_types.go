@@ -18,8 +18,7 @@ const (
 )
 
 // ScimGroupSpec is a group as the SCIM client sent it (RFC 7643 section 4.2).
-// Its members are not here: each ScimUser and ScimGroup lists the groups that it
-// is a member of, so a group has no size limit.
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.members) || has(self.members)",message="members cannot be taken away: who writes this does not know where the members of groups are kept, and would lose them"
 type ScimGroupSpec struct {
 	// displayName is the group's name, unique in this namespace whatever the case
 	// of its letters and the white space around.
@@ -39,17 +38,35 @@ type ScimGroupSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=20
 	Extensions map[string]JSON `json:"extensions,omitempty"`
-	// groups are the ids of the groups that this group is a direct member of, in
-	// the order of joining.
+	// members are the first direct members of this group: its users and nested groups. Further ones
+	// are in the ScimGroupPages of spec.pages; a group has no size limit. An id that is found several
+	// times counts once, and one without a ScimUser or ScimGroup means nothing. As long as there is no
+	// such list, not even an empty one, an operator from before there were pages has written the
+	// group: its members are then those whose spec.groups names it.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=500
+	Members []GroupMember `json:"members,omitzero"`
+	// pages are the numbers of the ScimGroupPages that hold further members, which are named after
+	// the group's id and their number. A page that is not listed here means nothing.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=10000
+	// +kubebuilder:validation:items:Minimum=1
+	// +kubebuilder:validation:items:Maximum=999999999
+	Pages []int32 `json:"pages,omitempty"`
+	// groups is where operators from before there were pages kept the ids of the groups that this
+	// group is a direct member of, in the order of joining. An id counts until that group has
+	// spec.members. Deprecated: nothing is added here any more.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=5000
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	Groups []string `json:"groups,omitempty"`
-	// membersRevision is the newest resourceVersion among the members written by
-	// the last change of membership. A server that has seen it knows all members
-	// that were acknowledged before.
+	// membersRevision is what operators from before there were pages noted of a change of
+	// membership: the newest resourceVersion among the members written by it. Deprecated: a group
+	// with spec.members has none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[0-9]+$`
@@ -62,8 +79,8 @@ type ScimGroupSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
 	ProvisionedAt Timestamp `json:"provisionedAt,omitempty,omitzero"`
-	// lastModified is when the server last accepted a change of the group or of
-	// its members, for sorting by Updated At.
+	// lastModified is when the server last wrote this object, for sorting by Updated At. A change of
+	// members in a page is noted there.
 	// +required
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
@@ -100,6 +117,10 @@ type ScimGroupStatus struct {
 	// site is the Site that the group is linked to.
 	// +optional
 	Site *RecordReference `json:"site,omitempty"`
+	// members is how many direct members the group has, in all pages together.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Members *int32 `json:"members,omitempty"`
 }
 
 // ScimGroup is a group that a SCIM client has pushed, as the client sent it.
@@ -110,6 +131,7 @@ type ScimGroupStatus struct {
 // +kubebuilder:selectablefield:JSONPath=`.spec.displayName`
 // +kubebuilder:selectablefield:JSONPath=`.spec.externalId`
 // +kubebuilder:printcolumn:name="DisplayName",type=string,JSONPath=`.spec.displayName`
+// +kubebuilder:printcolumn:name="Members",type=integer,JSONPath=`.status.members`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Classification",type=string,JSONPath=`.status.classification`

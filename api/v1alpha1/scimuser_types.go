@@ -110,8 +110,9 @@ type ScimUserSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=20
 	Extensions map[string]JSON `json:"extensions,omitempty"`
-	// groups are the ids of the groups that the user is a direct member of, in the
-	// order of joining. An id whose ScimGroup does not exist means nothing.
+	// groups is where operators from before there were ScimGroupPages kept the ids of the groups that
+	// the user is a direct member of, in the order of joining. An id counts until that group has
+	// spec.members. Deprecated: nothing is added here any more.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=5000

@@ -48,6 +48,9 @@ spec:
 	"ScimGroup": `
 metadata: {name: ` + groupID + `}
 spec: {displayName: Engineering, lastModified: "2026-01-02T03:04:05.000006Z", membersRevision: "42"}`,
+	"ScimGroupPage": `
+metadata: {name: ` + groupID + `-1}
+spec: {group: ` + groupID + `, members: [{id: ` + userID + `, joined: 1767322984}], lastModified: "2026-01-02T03:04:05.000006Z"}`,
 	"ScimEndpoint": `
 metadata: {name: okta}
 spec: {publicURL: "https://scim.example.com/scim/v2", tokenGeneration: 3, tokenOverlapSeconds: 0}`,
@@ -71,6 +74,15 @@ spec: {name: Engineering}`,
 	"Site": `
 metadata: {name: amsterdam}
 spec: {name: Amsterdam, timeZone: Europe/Amsterdam, addresses: [{city: Amsterdam}]}`,
+}
+
+// manyMembers is a list of n members.
+func manyMembers(n int) string {
+	members := make([]string, n)
+	for i := range members {
+		members[i] = fmt.Sprintf("{id: m%d, joined: 1}", i)
+	}
+	return "[" + strings.Join(members, ", ") + "]"
 }
 
 // object decodes a manifest and applies changes of the form "path.to.field = YAML".
@@ -112,6 +124,10 @@ var _ = DescribeTable("the API server accepts", func(ctx SpecContext, kind strin
 		`spec.phoneNumbers = [{value: "1"}]`, `spec.addresses = [{locality: Bern}]`),
 	Entry("a user without lists", "ScimUser", `spec.emails = null`, `spec.phoneNumbers = null`, `spec.addresses = null`),
 	Entry("a group", "ScimGroup"),
+	Entry("a group with members and pages", "ScimGroup", `spec.members = [{id: a, joined: 0}]`, `spec.pages = [1, 2, 999999999]`),
+	Entry("a group without members", "ScimGroup", `spec.members = []`),
+	Entry("a page", "ScimGroupPage"),
+	Entry("a page without members", "ScimGroupPage", `spec.members = []`),
 	Entry("an endpoint", "ScimEndpoint"),
 	Entry("an endpoint with a port and no path", "ScimEndpoint", `spec.publicURL = "http://localhost:8080"`),
 	Entry("an endpoint without settings", "ScimEndpoint", `spec = null`),
@@ -139,6 +155,13 @@ var _ = DescribeTable("the API server refuses", func(ctx SpecContext, cause, kin
 	Entry("a group whose name is no UUID", "must be a UUID", "ScimGroup", `metadata.name = engineering`),
 	Entry("a group without displayName", "spec.displayName", "ScimGroup", `spec.displayName = null`),
 	Entry("a members revision that is no number", "spec.membersRevision", "ScimGroup", `spec.membersRevision = new`),
+	Entry("a group with too many members", "must have at most 500 items", "ScimGroup", `spec.members = `+manyMembers(501)),
+	Entry("a page with too many members", "must have at most 500 items", "ScimGroupPage", `spec.members = `+manyMembers(501)),
+	Entry("a page of number 0", "a hyphen and a number", "ScimGroupPage", `metadata.name = `+groupID+`-0`),
+	Entry("a page of another group's name", "a hyphen and a number", "ScimGroupPage", `metadata.name = `+userID+`-1`),
+	Entry("a page without a number", "a hyphen and a number", "ScimGroupPage", `metadata.name = `+groupID),
+	Entry("a page with more than a number", "a hyphen and a number", "ScimGroupPage", `metadata.name = `+groupID+`-1-1`),
+	Entry("a group that lists a page twice", "Duplicate value", "ScimGroup", `spec.members = []`, `spec.pages = [1, 1]`),
 	Entry("a URL with a trailing slash", "without query, fragment or trailing slash", "ScimEndpoint", `spec.publicURL = "https://scim.example.com/"`),
 	Entry("a URL with a query", "without query, fragment or trailing slash", "ScimEndpoint", `spec.publicURL = "https://scim.example.com/scim?x=1"`),
 	Entry("another scheme", "must be an http or https URL", "ScimEndpoint", `spec.publicURL = "ftp://scim.example.com"`),
@@ -196,6 +219,21 @@ var _ = DescribeTable("an object that no controller has seen says so", func(ctx 
 	Entry("ScimUser", "ScimUser"), Entry("ScimGroup", "ScimGroup"), Entry("ScimEndpoint", "ScimEndpoint"),
 	Entry("AutomationRule", "AutomationRule"), Entry("Person", "Person"), Entry("Organization", "Organization"), Entry("Site", "Site"),
 )
+
+var _ = It("who does not know the members of a group cannot take them away", func(ctx SpecContext) {
+	obj := object("ScimGroup", namespace(ctx), `spec.members = []`)
+	Expect(direct.Create(ctx, obj)).To(Succeed())
+	Expect(obj.Object["spec"]).To(HaveKeyWithValue("members", BeEmpty()))
+	change(obj, `spec.members = null`, `spec.displayName = Renamed`)
+	Expect(direct.Update(ctx, obj)).To(haveCause("members cannot be taken away"))
+})
+
+var _ = It("a page stays with its group", func(ctx SpecContext) {
+	obj := object("ScimGroupPage", namespace(ctx))
+	Expect(direct.Create(ctx, obj)).To(Succeed())
+	change(obj, `spec.group = `+userID)
+	Expect(direct.Update(ctx, obj)).To(haveCause("a page stays with its group"))
+})
 
 var _ = It("any JSON in an extension comes back as it was", func(ctx SpecContext) {
 	obj := object("ScimUser", namespace(ctx))

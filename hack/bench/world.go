@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/scimserver"
@@ -97,6 +98,9 @@ func (w *world) serve(ctx context.Context) error {
 	ctrl.SetLogger(logr.Discard())
 	mgr, err := kube.NewManager(rest.CopyConfig(w.env.Config), kube.Options{MetricsBindAddress: "0", Logger: logr.Discard()})
 	if err != nil {
+		return err
+	}
+	if err := membership.Register(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	resources, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace})

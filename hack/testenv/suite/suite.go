@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
@@ -44,8 +45,8 @@ func Client(cfg *rest.Config, more ...func(*runtime.Scheme) error) client.Client
 	return c
 }
 
-// NewManager returns an operator's manager for these namespaces, or with none for all, which serves neither metrics nor
-// probes.
+// NewManager returns an operator's manager for these namespaces, or with none for all, with the indexes of membership, which
+// serves neither metrics nor probes.
 func NewManager(cfg *rest.Config, namespaces []string, change ...func(*kube.Options)) manager.Manager {
 	ginkgo.GinkgoHelper()
 	o := kube.Options{
@@ -57,6 +58,7 @@ func NewManager(cfg *rest.Config, namespaces []string, change ...func(*kube.Opti
 	}
 	mgr, err := kube.NewManager(cfg, o)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	gomega.Expect(membership.Register(context.Background(), mgr.GetFieldIndexer())).To(gomega.Succeed())
 	return mgr
 }
 

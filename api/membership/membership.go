@@ -1,0 +1,217 @@
+// Package membership says who is a member of which group, as it is stored: in groups and their pages. The SCIM server and the
+// controllers, which do not know each other, read it in this one way.
+package membership
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// Membership is that of one member in one group.
+type Membership struct {
+	// Group is the reader's own: read only.
+	Group *v1alpha1.ScimGroup
+	// Joined is as in v1alpha1.GroupMember.
+	Joined int64
+}
+
+// PageName is the name of a group's page.
+func PageName(group string, number int32) string {
+	return group + "-" + strconv.FormatInt(int64(number), 10)
+}
+
+// InPages reports whether the members of a group are in the group and its pages. Those of others, which an operator from before
+// there were pages has written last, are who names the group in spec.groups.
+func InPages(group *v1alpha1.ScimGroup) bool { return group.Spec.Members != nil }
+
+// lists reports whether a page is one of the group's.
+func lists(group *v1alpha1.ScimGroup, page *v1alpha1.ScimGroupPage) bool {
+	return InPages(group) && group.Name == page.Spec.Group &&
+		slices.ContainsFunc(group.Spec.Pages, func(number int32) bool { return PageName(group.Name, number) == page.Name })
+}
+
+// GroupsOf returns the groups that a user or group is a direct member of, in the order of joining: those that the reader has and
+// that are not being deleted. The reader needs the indexes.
+func GroupsOf(ctx context.Context, reader client.Reader, member client.Object) ([]Membership, error) {
+	tenant, id := member.GetNamespace(), member.GetName()
+	joined := make(map[string]Membership)
+	note := func(group *v1alpha1.ScimGroup, at int64) {
+		if earlier, ok := joined[group.Name]; !ok || at < earlier.Joined {
+			joined[group.Name] = Membership{Group: group, Joined: at}
+		}
+	}
+	var groups v1alpha1.ScimGroupList
+	if err := list(ctx, reader, &groups, tenant, groupsByMember, id); err != nil {
+		return nil, err
+	}
+	for i := range groups.Items {
+		if group := &groups.Items[i]; group.DeletionTimestamp == nil {
+			note(group, joinedAt(group.Spec.Members, id))
+		}
+	}
+	var pages v1alpha1.ScimGroupPageList
+	if err := list(ctx, reader, &pages, tenant, pagesByMember, id); err != nil {
+		return nil, err
+	}
+	for i := range pages.Items {
+		page := &pages.Items[i]
+		group, err := get(ctx, reader, tenant, page.Spec.Group)
+		if err != nil {
+			return nil, err
+		}
+		if group != nil && lists(group, page) {
+			note(group, joinedAt(page.Spec.Members, id))
+		}
+	}
+	for position, named := range legacyGroups(member) {
+		group, err := get(ctx, reader, tenant, named)
+		if err != nil {
+			return nil, err
+		}
+		if group != nil && !InPages(group) {
+			note(group, legacyJoined(member, position))
+		}
+	}
+	return slices.SortedFunc(maps.Values(joined), func(a, b Membership) int {
+		return cmp.Or(cmp.Compare(a.Joined, b.Joined), cmp.Compare(a.Group.Name, b.Group.Name))
+	}), nil
+}
+
+// Of returns the direct members of a group, by id and each once, as far as the reader knows its pages. The reader needs the
+// indexes. A member need not exist.
+func Of(ctx context.Context, reader client.Reader, group *v1alpha1.ScimGroup) ([]v1alpha1.GroupMember, error) {
+	if !InPages(group) {
+		return legacyMembers(ctx, reader, group)
+	}
+	pages, err := Pages(ctx, reader, group)
+	if err != nil {
+		return nil, err
+	}
+	return Merge(group, pages), nil
+}
+
+// Pages returns those of a group's pages that the reader has, in the order of spec.pages. They are the reader's own: read only.
+func Pages(ctx context.Context, reader client.Reader, group *v1alpha1.ScimGroup) ([]*v1alpha1.ScimGroupPage, error) {
+	if !InPages(group) || len(group.Spec.Pages) == 0 {
+		return nil, nil
+	}
+	var list v1alpha1.ScimGroupPageList
+	if err := listPages(ctx, reader, &list, group); err != nil {
+		return nil, err
+	}
+	byName := make(map[string]*v1alpha1.ScimGroupPage, len(list.Items))
+	for i := range list.Items {
+		byName[list.Items[i].Name] = &list.Items[i]
+	}
+	pages := make([]*v1alpha1.ScimGroupPage, 0, len(group.Spec.Pages))
+	for _, number := range group.Spec.Pages {
+		if page := byName[PageName(group.Name, number)]; page != nil {
+			pages = append(pages, page)
+		}
+	}
+	return pages, nil
+}
+
+// Merge returns the members that a group and its pages hold, by id and each once, with the earliest time of joining.
+func Merge(group *v1alpha1.ScimGroup, pages []*v1alpha1.ScimGroupPage) []v1alpha1.GroupMember {
+	total := len(group.Spec.Members)
+	for _, page := range pages {
+		total += len(page.Spec.Members)
+	}
+	members := append(make([]v1alpha1.GroupMember, 0, total), group.Spec.Members...)
+	for _, page := range pages {
+		members = append(members, page.Spec.Members...)
+	}
+	return once(members)
+}
+
+// once sorts members by id and leaves out all but the first time of joining of each.
+func once(members []v1alpha1.GroupMember) []v1alpha1.GroupMember {
+	slices.SortFunc(members, func(a, b v1alpha1.GroupMember) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Joined, b.Joined))
+	})
+	return slices.CompactFunc(members, func(a, b v1alpha1.GroupMember) bool { return a.ID == b.ID })
+}
+
+// Changed returns the ids of who is in one of two lists of members only. For an object before and
+// after a change those are whose groups have changed. What a page holds that a group lists anew, or no longer, is to be added.
+func Changed(old, current []v1alpha1.GroupMember) []string {
+	in := make(map[string]int, len(old))
+	for _, m := range old {
+		in[m.ID] = 1
+	}
+	var ids []string
+	for _, m := range current {
+		if in[m.ID] == 0 {
+			ids = append(ids, m.ID)
+		}
+		in[m.ID] = 2 // which is neither new again nor gone
+	}
+	for _, m := range old {
+		if in[m.ID] == 1 {
+			ids = append(ids, m.ID)
+			in[m.ID] = 2
+		}
+	}
+	return ids
+}
+
+func joinedAt(members []v1alpha1.GroupMember, id string) int64 {
+	var joined int64
+	found := false
+	for i := range members {
+		if members[i].ID == id && (!found || members[i].Joined < joined) {
+			joined, found = members[i].Joined, true
+		}
+	}
+	return joined
+}
+
+// get returns nil for a group that does not exist or is being deleted.
+func get(ctx context.Context, reader client.Reader, tenant, id string) (*v1alpha1.ScimGroup, error) {
+	group := &v1alpha1.ScimGroup{}
+	err := reader.Get(ctx, client.ObjectKey{Namespace: tenant, Name: id}, group, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) || err == nil && group.DeletionTimestamp != nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a group: %w", err)
+	}
+	return group, nil
+}
+
+// Affected returns the ids of those whose groups a change of a group may have changed, as far as the reader has its pages: when
+// a page comes later, its own event tells of it. old is nil for a new group, current for one that is gone.
+func Affected(ctx context.Context, reader client.Reader, old, current *v1alpha1.ScimGroup) ([]string, error) {
+	if old == nil || current == nil {
+		members, err := Of(ctx, reader, cmp.Or(old, current))
+		return memberIDs(members), err
+	}
+	ids := Changed(old.Spec.Members, current.Spec.Members)
+	if slices.Equal(old.Spec.Pages, current.Spec.Pages) {
+		return ids, nil
+	}
+	before, err := Pages(ctx, reader, old)
+	if err != nil {
+		return nil, err
+	}
+	after, err := Pages(ctx, reader, current)
+	if err != nil {
+		return nil, err
+	}
+	for _, page := range append(before, after...) {
+		if lists(old, page) != lists(current, page) {
+			ids = append(ids, memberIDs(page.Spec.Members)...)
+		}
+	}
+	return ids, nil
+}
