@@ -47,6 +47,8 @@ func Client(cfg *rest.Config, more ...func(*runtime.Scheme) error) client.Client
 
 // NewManager returns an operator's manager for these namespaces, or with none for all, with the indexes of membership, which
 // serves neither metrics nor probes.
+//
+//nolint:contextcheck,nolintlint // callers would be told to pass a context; the indexes are registered with no context of a test that could end
 func NewManager(cfg *rest.Config, namespaces []string, change ...func(*kube.Options)) manager.Manager {
 	ginkgo.GinkgoHelper()
 	o := kube.Options{
