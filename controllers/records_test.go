@@ -1,6 +1,8 @@
 package controllers_test
 
 import (
+	"slices"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -23,6 +25,8 @@ var _ = Describe("A Person", func() {
 		update(ctx, w, second, func(p *v1alpha1.Person) { p.Spec.PrimaryEmail = "joan@example.com" })
 		eventually(ctx, w, first, isReady())
 		eventually(ctx, w, second, isReady())
+		Expect(readyMessage(first)).NotTo(BeEmpty(), "it says that what was wrong is mended")
+		Expect(kinds(w.writes(ctx))).To(Equal(slices.Repeat([]string{"patch persons/status"}, 4)), "one write when it goes wrong, one when it is mended")
 	})
 
 	It("that refers to a missing record says which, until that exists", func(ctx SpecContext) {

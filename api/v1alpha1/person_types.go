@@ -159,9 +159,10 @@ type PersonSpec struct {
 	SourceID string `json:"sourceID,omitempty"`
 }
 
-// PersonStatus says whether the record is consistent.
+// PersonStatus says what is wrong with the record; it is empty while nothing is.
 type PersonStatus struct {
-	// conditions are Ready and, while they apply, Reconciling and Stalled.
+	// conditions are Ready and, while they apply, Reconciling and Stalled. There are none until
+	// something is wrong with the record; from then on Ready says whether that is so still.
 	// They have no observedGeneration, because they are written only when they change.
 	// +optional
 	// +listType=map
@@ -189,10 +190,9 @@ type PersonStatus struct {
 // +kubebuilder:printcolumn:name="VIP",type=boolean,JSONPath=`.spec.vip`
 // +kubebuilder:printcolumn:name="Organization",type=string,JSONPath=`.spec.organization.name`
 // +kubebuilder:printcolumn:name="Site",type=string,priority=1,JSONPath=`.spec.site.name`
-// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Problem",type=string,JSONPath=`.status.conditions[?(@.status=="False")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.status=="False")].message`
 // +kubebuilder:printcolumn:name="Job Title",type=string,priority=1,JSONPath=`.spec.jobTitle`
 // +kubebuilder:printcolumn:name="Manager",type=string,priority=1,JSONPath=`.spec.manager.name`
 // +kubebuilder:printcolumn:name="Source ID",type=string,priority=1,JSONPath=`.spec.sourceID`
@@ -204,10 +204,10 @@ type Person struct {
 	// spec is the record.
 	// +required
 	Spec PersonSpec `json:"spec,omitempty,omitzero"`
-	// status says whether the record is consistent. It has one owner; in spec every field has its own, such as a rule.
+	// status says what is wrong with the record, if anything is. It has one owner; in spec every field has its own, such
+	// as a rule.
 	// +optional
 	// +structType=atomic
-	// +kubebuilder:default={conditions: {{type: "Ready", status: "Unknown", reason: "Pending", message: "No controller has processed this person yet.", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
 	Status PersonStatus `json:"status,omitempty,omitzero"`
 }
 

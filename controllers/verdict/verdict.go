@@ -93,9 +93,12 @@ func (v Verdict) apply(conditions *[]metav1.Condition, generation int64, now met
 	}
 }
 
-// matches reports whether the conditions already say this, whatever generation
-// they were set at.
+// matches reports whether the conditions of a record already say this, whatever generation
+// they were set at. Without any, nothing is wrong with it.
 func (v Verdict) matches(conditions []metav1.Condition) bool {
+	if len(conditions) == 0 {
+		return v.Ready == metav1.ConditionTrue
+	}
 	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.Status == v.Ready && ready.Reason == v.Reason && ready.Message == Truncate(v.Message) &&
 		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled) == (v.outlook == stalled) &&
