@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -40,14 +39,15 @@ func manifestOf(kind, name, spec string) string {
 	return fmt.Sprintf("apiVersion: provisioning.rservice.dev/v1alpha1\nkind: %s\nmetadata: {name: %s}\nspec: %s\n", kind, name, spec)
 }
 
-// keeps matches an execution of the object's present generation that says what it keeps.
+// keeps waits until an execution says what it keeps once the object's present generation is processed.
 func (w *world) keeps(ctx context.Context, rule string, subject client.Object, what string) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
+		g.Expect(w.Get(ctx, client.ObjectKeyFromObject(subject), subject)).To(Succeed())
+		g.Expect(conditionsOf(subject).observed).To(Equal(subject.GetGeneration()))
 		execution := get(ctx, w, &v1alpha1.AutomationRuleExecution{}, rule+"-"+subject.GetName())
-		g.Expect(execution.Status.SubjectGeneration).To(Equal(subject.GetGeneration()))
 		g.Expect(execution.Status.Result).To(Equal(v1alpha1.ResultSucceeded))
-		g.Expect(strings.Join(execution.Status.Log, "\n")).To(ContainSubstring(what))
+		g.Expect(execution.Status.Conditions[0].Message).To(ContainSubstring(what))
 	}).Should(Succeed())
 }
 

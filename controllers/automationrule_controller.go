@@ -116,7 +116,7 @@ func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRul
 	changed := 0
 	for i := range executions.Items {
 		one := &executions.Items[i]
-		if execution.Changed(one) {
+		if execution.Changed(one) && one.Status.RuleGeneration == rule.Generation {
 			changed++
 		}
 		if execution.Failed(one) {

@@ -50,7 +50,7 @@ func (w *world) versionsOf(ctx context.Context, name string, generation int64) f
 			}
 			if found == kstatus.CurrentStatus {
 				executions := &v1alpha1.AutomationRuleExecutionList{}
-				Expect(w.List(ctx, executions, client.MatchingLabels{v1alpha1.LabelRule: name})).To(Succeed())
+				Expect(w.List(ctx, executions, client.MatchingFields{"spec.rule": name})).To(Succeed())
 				return append(seen, fmt.Sprintf("%d executions, %d processed", len(executions.Items), rule.Status.Processed))
 			}
 		}

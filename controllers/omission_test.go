@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	executions "rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
@@ -73,7 +74,7 @@ var _ = Describe("Executions without values", func() {
 		Expect(run.Status.Changes).To(ContainElements(v1alpha1.FieldChange{Field: "name", From: "(omitted)", To: "(omitted)"}))
 		Expect(run.Status.Expressions).To(ContainElements(
 			v1alpha1.ExpressionResult{Name: "email", Value: "(omitted)"}, v1alpha1.ExpressionResult{Name: "site"}))
-		Expect(run.Status.Log).To(ContainElements("Expression email: (omitted)", "Expression site: (none)", "Change name: (omitted) -> (omitted)"))
+		Expect(executions.Narrate(run)).To(ContainElements("Expression email: (omitted)", "Expression site: (none)", "Change name: (omitted) -> (omitted)"))
 		Expect(run.Status.Record.Name).To(Equal(w.personOf(ctx, user).Name))
 		holdNone(ctx)
 

@@ -107,7 +107,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return err
 	}
 	s.runner = &ruleRunner{
-		client: s.client, clock: o.Clock, rules: s.rules, recheckInterval: o.RecheckInterval, brake: s.brake, memories: memories, status: s.status,
+		client: s.client, live: mgr.GetAPIReader(), clock: o.Clock, rules: s.rules, recheckInterval: o.RecheckInterval, brake: s.brake, memories: memories, status: s.status,
 		identities: identity.NewClaims(s.client, mgr.GetAPIReader(), o.Clock, o.Exclusive),
 	}
 	return errors.Join(s.publish(ctx), s.reportFaults(), s.users(), s.groups(), s.automationRules(), s.persons(), s.organizations(), s.sites(), s.endpoints(), s.retention(ctx))

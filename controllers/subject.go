@@ -28,8 +28,10 @@ import (
 // groups differ in what goes in and in what becomes of the result.
 type ruleRunner struct {
 	client client.Client
-	clock  clock.PassiveClock
-	rules  *rulecache.Cache
+	// live reads from the API server.
+	live  client.Reader
+	clock clock.PassiveClock
+	rules *rulecache.Cache
 	// identities are locked and claimed while a record gets a primary e-mail address or a name, so
 	// that no two records get the same.
 	identities *identity.Claims
@@ -99,7 +101,7 @@ func (r *ruleRunner) run(ctx context.Context, subject client.Object, kind v1alph
 		directory: r.memories[kind].Record(directory.Of(r.client, namespace), input),
 		rejected:  map[v1alpha1.RecordKind]string{}, records: map[v1alpha1.RecordKind]rules.Record{},
 	}
-	if result.log, err = (execution.Book{Client: r.client, Clock: r.clock, Kind: kind}).Open(ctx, subject, set); err != nil {
+	if result.log, err = (execution.Book{Client: r.client, Live: r.live, Clock: r.clock, Kind: kind}).Open(ctx, subject, set); err != nil {
 		return nil, err
 	}
 	if len(set.Compiled) == 0 {

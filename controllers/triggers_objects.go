@@ -168,7 +168,7 @@ func onExecutionChange(countInterval time.Duration) handler.EventHandler {
 			case !oldOK || !currentOK:
 			case (execution.Failed(old) || execution.Failed(current)) && execution.Reason(old) != execution.Reason(current):
 				enqueue(current, q, min(failureDelay, countInterval))
-			case execution.Changed(old) != execution.Changed(current):
+			case execution.Changed(old) != execution.Changed(current), old.Status.RuleGeneration != current.Status.RuleGeneration:
 				enqueue(current, q, countInterval)
 			}
 		},

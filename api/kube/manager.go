@@ -23,6 +23,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"rservice.dev/scim-operator/api/applied"
+	"rservice.dev/scim-operator/api/digest"
 	v1alpha1 "rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -158,15 +159,6 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-// withoutLog leaves out of the cache what of an execution only people read, and what the
-// default leaves out. Whoever writes an execution writes its log anew.
-func withoutLog(object any) (any, error) {
-	if execution, ok := object.(*v1alpha1.AutomationRuleExecution); ok {
-		execution.Status.Log = nil
-	}
-	return cache.TransformStripManagedFields()(object)
-}
-
 func cacheOptions() (cache.Options, error) {
 	hasEndpoint, err := labels.NewRequirement(v1alpha1.LabelEndpoint, selection.Exists, nil)
 	if err != nil {
@@ -179,7 +171,7 @@ func cacheOptions() (cache.Options, error) {
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Secret{}:                    {Label: labels.NewSelector().Add(*hasEndpoint), Transform: onlyTokens},
-			&v1alpha1.AutomationRuleExecution{}: {Transform: withoutLog},
+			&v1alpha1.AutomationRuleExecution{}: {Transform: digest.Strip},
 			// Rules leave alone what others applied.
 			&v1alpha1.Person{}:       {Transform: applied.Strip},
 			&v1alpha1.Organization{}: {Transform: applied.Strip},

@@ -252,9 +252,9 @@ type AutomationRuleStatus struct {
 	// +optional
 	// +kubebuilder:default=0
 	Processed int64 `json:"processed"`
-	// changed is the number of subjects whose record the rule changed when it last ran on
-	// them; runs that only find what an earlier one wrote do not count. It follows with
-	// the delay of processed.
+	// changed is the number of subjects whose record this generation of the rule has changed;
+	// runs that only find what an earlier one wrote do not count. It follows with the delay
+	// of processed.
 	// +optional
 	// +kubebuilder:default=0
 	Changed int64 `json:"changed"`

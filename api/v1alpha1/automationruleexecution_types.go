@@ -149,8 +149,9 @@ type AutomationRuleExecutionStatus struct {
 	// result is the outcome in a word, by which executions can be sorted and selected.
 	// +optional
 	Result ExecutionResult `json:"result,omitempty"`
-	// log tells the run in sentences, in the order of events. It repeats what the other
-	// fields say, for people; values are cut shorter than there.
+	// log repeats in sentences what the other fields say. It is deprecated: nothing writes it any
+	// more, and what an operator before has written goes with the next run that has something to
+	// tell.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
@@ -160,15 +161,18 @@ type AutomationRuleExecutionStatus struct {
 	// trigger says why the rule ran.
 	// +optional
 	Trigger Trigger `json:"trigger,omitempty"`
-	// time is when the run ended.
+	// time is when the run ended, the last one that had something to tell.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
 	Time Timestamp `json:"time,omitempty,omitzero"`
-	// ruleGeneration is the generation of the rule that ran.
+	// ruleGeneration is the generation of the rule that ran. Generations in between that came
+	// to the same are not told of.
 	// +optional
 	RuleGeneration int64 `json:"ruleGeneration,omitempty"`
-	// subjectGeneration is the generation of the subject that the rule read.
+	// subjectGeneration is the generation of the subject that the rule read. Runs on later ones
+	// that came to the same are not told of: status.observedGeneration of the subject says how
+	// far the rules are.
 	// +optional
 	SubjectGeneration int64 `json:"subjectGeneration,omitempty"`
 	// requestID is the id of the HTTP request that made this generation of the subject;
@@ -206,12 +210,13 @@ type AutomationRuleExecutionStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=5
 	History []ExecutionRun `json:"history,omitempty"`
+	// Digest stands in the operator's cache for the values and the condition, which it does not hold. It is not stored.
+	Digest uint64 `json:"-"`
 }
 
 // AutomationRuleExecution is what one rule did for one subject the last time.
 // Its name is the rule's name, a dash and the subject's SCIM id. It goes with the
-// rule and with the subject. "kubectl describe" shows status.log, which tells the run in
-// sentences; sort by .status.result to have the failed ones first.
+// rule and with the subject. Sort by .status.result to have the failed ones first.
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Namespaced,shortName=are,categories=scim
 // +kubebuilder:selectablefield:JSONPath=`.spec.rule`

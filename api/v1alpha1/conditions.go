@@ -2,7 +2,8 @@ package v1alpha1
 
 // Condition types. Ready is on every kind but AutomationRuleExecution.
 // Reconciling and Stalled are set only while they are True, as kstatus expects,
-// so "kubectl wait" and GitOps tools read every kind the same way.
+// so "kubectl wait" and GitOps tools read every kind the same way. A Person has none before
+// something has been wrong with it.
 const (
 	// ConditionReady says whether the object does what it is there for. Unknown
 	// with reason Pending means that no controller has looked at it yet.
@@ -35,7 +36,7 @@ const (
 
 // Reasons that any kind can have.
 const (
-	// ReasonPending is the default in the CRDs: no controller has looked yet.
+	// ReasonPending is the default in the CRDs, but for Persons: no controller has looked yet.
 	ReasonPending = "Pending"
 	// ReasonReady means that everything is as it should be.
 	ReasonReady = "Ready"
@@ -159,10 +160,6 @@ const (
 
 // Labels and annotations.
 const (
-	// LabelRule is the name of the AutomationRule of an execution.
-	LabelRule = "provisioning.rservice.dev/rule"
-	// LabelSubjectKind is the kind of the subject of an execution.
-	LabelSubjectKind = "provisioning.rservice.dev/subject-kind"
 	// LabelResult is "succeeded", "failed" or "skipped" on an execution.
 	LabelResult = "result"
 	// LabelEndpoint is the name of the ScimEndpoint that a token Secret belongs

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/digest"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/rulecache"
@@ -23,8 +24,8 @@ import (
 const (
 	// maxHistory is the most earlier runs that an execution keeps.
 	maxHistory = 5
-	// maxTold is the most bytes of values in an execution: a byte can take six in JSON, the
-	// log repeats part of them, and etcd takes 1.5 MiB.
+	// maxTold is the most bytes of values in an execution: a byte can take six in JSON, and
+	// etcd takes 1.5 MiB.
 	maxTold = 150 << 10
 	// maxHistoryMessage is the most characters of an earlier run's message.
 	maxHistoryMessage = 200
@@ -36,17 +37,21 @@ type Log struct {
 	subject client.Object
 	// rules are those that run, or would if they compiled.
 	rules rulecache.Set
+	// seen says that an earlier run has read the same generation of the subject, whether it had something to tell or not.
+	seen bool
 	// omit says that executions are to hold no values.
 	omit bool
-	// existing are the cache's own objects, by rule.
+	// existing are the cache's own objects, by rule: digests of executions.
 	existing map[string]*v1alpha1.AutomationRuleExecution
 }
 
 // Book keeps the AutomationRuleExecutions of all subjects of a kind.
 type Book struct {
 	Client client.Client
-	Clock  clock.PassiveClock
-	Kind   v1alpha1.SubjectKind
+	// Live reads from the API server.
+	Live  client.Reader
+	Clock clock.PassiveClock
+	Kind  v1alpha1.SubjectKind
 }
 
 // Open reads the executions of a subject, for a run of these rules.
@@ -65,18 +70,25 @@ func (b Book) Open(ctx context.Context, subject client.Object, set rulecache.Set
 	for i := range list.Items {
 		existing[list.Items[i].Spec.Rule] = &list.Items[i]
 	}
-	return &Log{Book: b, subject: subject, rules: set, omit: omit, existing: existing}, nil
+	return &Log{Book: b, subject: subject, rules: set, seen: observed(subject) == subject.GetGeneration(), omit: omit, existing: existing}, nil
 }
 
 // Record writes what a rule did, unless the execution says so already. Values that were
 // stored before and are not to be are taken out. current is
 // the subject's record after the rule, nil if it has none.
 func (l *Log) Record(ctx context.Context, outcome rules.Outcome, current rules.Record) error {
-	stored := l.existing[outcome.Rule]
-	if stored == nil {
+	known := l.existing[outcome.Rule]
+	if known == nil {
 		execution := l.newExecution(outcome.Rule)
 		l.fill(execution, outcome, current, v1alpha1.TriggerCreated)
 		return verdict.FailedTo("create execution", l.Client.Create(ctx, execution))
+	}
+	if !l.isNews(known, outcome, current) {
+		return nil
+	}
+	stored, err := l.whole(ctx, known)
+	if err != nil {
+		return err
 	}
 	previous := stored
 	if l.omit {
@@ -84,7 +96,7 @@ func (l *Log) Record(ctx context.Context, outcome rules.Outcome, current rules.R
 	}
 	next := previous.DeepCopy()
 	l.fill(next, outcome, current, l.trigger(previous, outcome))
-	if !sameRun(previous, next, outcome.Remarks()) {
+	if !sameRun(previous, next, outcome.Remarks()) || !sameValues(previous, next) {
 		next.Status.History = appendHistory(previous)
 		return verdict.FailedTo("update execution", l.Client.Update(ctx, next))
 	}
@@ -92,6 +104,37 @@ func (l *Log) Record(ctx context.Context, outcome rules.Outcome, current rules.R
 		return nil
 	}
 	return verdict.FailedTo("leave values out of execution", l.Client.Update(ctx, previous))
+}
+
+// isNews reports whether what a rule did may have to be written, from what the cache keeps of its execution.
+func (l *Log) isNews(known *v1alpha1.AutomationRuleExecution, outcome rules.Outcome, current rules.Record) bool {
+	next := known.DeepCopy()
+	l.fill(next, outcome, current, l.trigger(known, outcome))
+	if !sameRun(known, next, outcome.Remarks()) {
+		return true
+	}
+	if l.omit && holdsValues(&known.Status) {
+		return true
+	}
+	if digest.Of(&next.Status) == known.Status.Digest {
+		return false
+	}
+	// Of a value that was left out only that there was one is known.
+	omitValues(&next.Status)
+	return digest.Of(&next.Status) != known.Status.Digest
+}
+
+// whole reads an execution of which the cache has a digest. If it is not the one any more that the run has seen, that
+// is a conflict.
+func (l *Log) whole(ctx context.Context, known *v1alpha1.AutomationRuleExecution) (*v1alpha1.AutomationRuleExecution, error) {
+	stored := &v1alpha1.AutomationRuleExecution{}
+	// From the API server's memory, which is to be as new as ours.
+	asNew := &client.GetOptions{Raw: &metav1.GetOptions{ResourceVersion: known.ResourceVersion}}
+	err := l.Live.Get(ctx, client.ObjectKeyFromObject(known), stored, asNew)
+	if err == nil && stored.ResourceVersion != known.ResourceVersion {
+		err = verdict.Transient("an execution has changed")
+	}
+	return stored, verdict.FailedTo("read execution", err)
 }
 
 func (l *Log) newExecution(rule string) *v1alpha1.AutomationRuleExecution {
@@ -116,9 +159,7 @@ func (l *Log) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Ou
 	source := l.rules.Sources[outcome.Rule]
 	outcome = shortened(source.Hide(outcome))
 	succeeded, result := resultOf(outcome)
-	execution.Labels = map[string]string{
-		v1alpha1.LabelRule: outcome.Rule, v1alpha1.LabelSubjectKind: string(l.Kind), v1alpha1.LabelResult: string(result),
-	}
+	execution.Labels = map[string]string{v1alpha1.LabelResult: string(result)}
 	status := &execution.Status
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionSucceeded, Status: succeeded, Reason: outcome.Reason,
@@ -141,7 +182,7 @@ func (l *Log) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Ou
 	if l.omit {
 		omitValues(status)
 	}
-	status.Log = narrate(execution)
+	status.Log = nil // of one that an operator before has written
 }
 
 // shortened cuts the values of an outcome that has too many long ones. It changes the
@@ -195,23 +236,41 @@ func conditionStatus(met bool) metav1.ConditionStatus {
 	return metav1.ConditionFalse
 }
 
+// trigger says why a rule has run again. The generations in an execution are those of the last run that had something
+// to tell; which ones a run has read since, without a word, the statuses of the subject and of the rule tell.
 func (l *Log) trigger(previous *v1alpha1.AutomationRuleExecution, outcome rules.Outcome) v1alpha1.Trigger {
-	status := &previous.Status
+	status, rule := &previous.Status, l.rules.Sources[outcome.Rule].Rule
 	switch {
-	case status.SubjectRerun != FollowedRerun(l.subject, status.SubjectRerun),
-		status.RuleRerun != FollowedRerun(l.rules.Sources[outcome.Rule].Rule, status.RuleRerun):
+	case status.SubjectRerun != FollowedRerun(l.subject, status.SubjectRerun), status.RuleRerun != FollowedRerun(rule, status.RuleRerun):
 		return v1alpha1.TriggerRequested
-	case status.SubjectGeneration != l.subject.GetGeneration():
+	case status.SubjectGeneration != l.subject.GetGeneration() && !l.seen:
 		return v1alpha1.TriggerSubjectChanged
-	case status.RuleGeneration != outcome.Generation:
+	case status.RuleGeneration != outcome.Generation && !hasRunOnAll(rule):
 		return v1alpha1.TriggerRuleChanged
 	}
 	return v1alpha1.TriggerContextChanged
 }
 
-// sameRun reports whether a new run has nothing to tell: the same inputs with the
-// same result. A run that changed something always has, and one that was asked for; a run
-// that finds what an earlier one has applied has not, unless it leaves something as it is,
+// observed is the generation of a subject that the last finished run has read.
+func observed(subject client.Object) int64 {
+	switch typed := subject.(type) {
+	case *v1alpha1.ScimUser:
+		return typed.Status.ObservedGeneration
+	case *v1alpha1.ScimGroup:
+		return typed.Status.ObservedGeneration
+	}
+	return 0
+}
+
+// hasRunOnAll reports whether all subjects are known to be processed since a rule was changed.
+func hasRunOnAll(rule *v1alpha1.AutomationRule) bool {
+	state := rule.Status.Reprocessing
+	return rule.Status.ObservedGeneration == rule.Generation && state != nil && state.FinishedAt != nil
+}
+
+// sameRun reports whether a new run with the same values has nothing to tell: a reader of the execution would see no
+// difference but of generations, which statuses tell of. A run that changed something always has, and one that was
+// asked for; a run that finds what an earlier one has applied has not, unless it leaves something as it is,
 // which its remarks tell, and the earlier one did not.
 func sameRun(previous, next *v1alpha1.AutomationRuleExecution, remarks string) bool {
 	before, after := succeededCondition(previous), succeededCondition(next)
@@ -220,9 +279,12 @@ func sameRun(previous, next *v1alpha1.AutomationRuleExecution, remarks string) b
 		sameReason = strings.HasSuffix(before.Message, remarks)
 	}
 	return sameReason && after.Reason != v1alpha1.ReasonApplied && next.Status.Trigger != v1alpha1.TriggerRequested &&
-		previous.Status.RuleGeneration == next.Status.RuleGeneration &&
-		previous.Status.SubjectGeneration == next.Status.SubjectGeneration &&
-		equality.Semantic.DeepEqual(previous.Status.Record, next.Status.Record) &&
+		equality.Semantic.DeepEqual(previous.Status.Record, next.Status.Record)
+}
+
+// sameValues reports whether expressions and the condition of two runs are the same.
+func sameValues(previous, next *v1alpha1.AutomationRuleExecution) bool {
+	return equality.Semantic.DeepEqual(previous.Status.Condition, next.Status.Condition) &&
 		sameExpressions(previous.Status.Expressions, next.Status.Expressions)
 }
 
@@ -262,7 +324,7 @@ func (l *Log) Prune(ctx context.Context) error {
 
 // Failed reports whether the rule failed when it last ran.
 func Failed(execution *v1alpha1.AutomationRuleExecution) bool {
-	return execution.Labels[v1alpha1.LabelResult] == string(v1alpha1.ResultFailed)
+	return execution.Status.Result == v1alpha1.ResultFailed
 }
 
 // Changed reports whether the rule changed the record when it last ran.

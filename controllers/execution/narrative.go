@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// maxToldValue is the most characters of a value in an execution's log.
+	// maxToldValue is the most characters of a value in a narration.
 	maxToldValue = 200
 	// maxToldText is the most characters of a condition or message there.
 	maxToldText = 1024
 )
 
-// narrate tells a run in sentences, from what the execution's other fields say.
-func narrate(execution *v1alpha1.AutomationRuleExecution) []string {
+// Narrate tells the last run of an execution in sentences, in the order of events, for whoever shows it to people.
+func Narrate(execution *v1alpha1.AutomationRuleExecution) []string {
 	status := &execution.Status
 	log := []string{
 		fmt.Sprintf("%s: %s", status.Time.UTC().Format(time.RFC3339), whyRun(execution)),

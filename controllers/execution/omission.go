@@ -5,13 +5,14 @@ import (
 	"iter"
 	"slices"
 
+	"rservice.dev/scim-operator/api/digest"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
 )
 
 // omittedText stands in an execution for a value that is not to be stored. No digest does:
 // most values are names, titles, yes or no, which a digest tells to whoever guesses them.
-const omittedText = "(omitted)"
+const omittedText = digest.Omitted
 
 // omitsIn reports whether executions of a namespace hold no values. Where one of its
 // endpoints says so they do not, because no user says which endpoint it came by.
@@ -52,14 +53,24 @@ func values(status *v1alpha1.AutomationRuleExecutionStatus) iter.Seq[*string] {
 	}
 }
 
-// withoutValues returns an execution that holds no values: itself, or a copy whose log is
-// told anew. What happened, when and why stays, so that nothing but the values is lost.
+// holdsValues reports whether there is anything for omitValues to leave out.
+func holdsValues(status *v1alpha1.AutomationRuleExecutionStatus) bool {
+	for value := range values(status) {
+		if *value != "" && *value != omittedText {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutValues returns an execution that holds no values: itself, or a copy. What happened,
+// when and why stays, so that nothing but the values is lost.
 func withoutValues(execution *v1alpha1.AutomationRuleExecution) *v1alpha1.AutomationRuleExecution {
 	clean := execution.DeepCopy()
 	if !omitValues(&clean.Status) {
 		return execution
 	}
-	clean.Status.Log = narrate(clean)
+	clean.Status.Log = nil // of old ones, which told values
 	return clean
 }
 
@@ -96,6 +107,6 @@ func EraseValues(execution *v1alpha1.AutomationRuleExecution, names func(text st
 	if !found {
 		return nil, false
 	}
-	status.Log = narrate(erased)
+	status.Log = nil // of old ones, which told values
 	return erased, true
 }

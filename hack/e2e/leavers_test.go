@@ -156,7 +156,7 @@ var _ = Describe("Whoever leaves and comes back", func() {
 		Expect(onePerson(ctx, id, true).Spec.EmployeeID).To(Equal("701984"))
 		execution := &v1alpha1.AutomationRuleExecution{}
 		Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "default-user-mapping-" + id}, execution)).To(Succeed())
-		Expect(strings.Join(execution.Status.Log, "\n")).To(MatchRegexp("it goes by userName, .*emails of when the user was last active"))
+		Expect(execution.Status.Conditions[0].Message).To(MatchRegexp("it goes by userName, .*emails of when the user was last active"))
 	})
 
 	It("keeps what it was called last, though nobody had looked before it left", func(ctx SpecContext) {
