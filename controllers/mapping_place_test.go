@@ -70,7 +70,7 @@ var _ = Describe("The default user mapping of places and lists", func() {
 			given: []client.Object{sales, support}, known: func(p record) { p.Organization = ref("support") }, user: inSales,
 			want: func(p record) { p.Organization = ref("sales") }}),
 		Entry("who leaves the group keeps it", userMapping{
-			given: []client.Object{sales}, groups: []string{"Sales"}, then: func(u scim) { u.Groups = nil }, want: func(p record) { p.Organization = ref("sales") }}),
+			given: []client.Object{sales}, groups: []string{"Sales"}, later: leavesItsGroups, want: func(p record) { p.Organization = ref("sales") }}),
 		Entry("a new Person without one gets that of the endpoint", userMapping{
 			given: []client.Object{support, endpointWith("support")}, want: func(p record) { p.Organization = ref("support") }}),
 		Entry("a new Person with one does not", userMapping{

@@ -50,11 +50,12 @@ func (m userMapping) run(ctx SpecContext) {
 	w := newMappingWorld(ctx)
 	w.createSettled(ctx, m.given)
 	user := newUser("jane@example.com", "Jane")
+	var groups []*v1alpha1.ScimGroup
 	for _, name := range m.groups {
-		group := newGroup(name)
-		w.createSettled(ctx, []client.Object{group})
-		user.Spec.Groups = append(user.Spec.Groups, group.Name)
+		groups = append(groups, newGroup(name))
+		w.createSettled(ctx, []client.Object{groups[len(groups)-1]})
 	}
+	w.join(ctx, user, groups...)
 	want := v1alpha1.PersonSpec{Name: "Jane", PrimaryEmail: "jane@example.com"}
 	if m.known != nil {
 		m.known(&want)

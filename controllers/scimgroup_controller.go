@@ -8,6 +8,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/execution"
@@ -50,6 +51,11 @@ func (r *groupReconciler) reconcile(ctx context.Context, group *v1alpha1.ScimGro
 	if err != nil {
 		return ctrl.Result{}, verdict.Verdict{}, err
 	}
+	members, err := membership.Of(ctx, r.client, group)
+	if err != nil {
+		return ctrl.Result{}, verdict.Verdict{}, err
+	}
+	group.Status.Members = new(int32(len(members))) //nolint:gosec // 10,000 pages of 500, and the group's own, are fewer than fit
 	input, err := directory.Of(r.client, group.Namespace).GroupInput(ctx, group)
 	if err != nil {
 		return ctrl.Result{}, verdict.Verdict{}, err

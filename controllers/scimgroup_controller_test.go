@@ -17,7 +17,7 @@ var _ = Describe("A ScimGroup", func() {
 		w.start(ctx)
 		group := newGroup("Sales")
 		Expect(w.Create(ctx, group)).To(Succeed())
-		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe", inGroups(group.Name)))
+		user := w.createReady(ctx, w.join(ctx, newUser("jane@example.com", "Jane Roe"), group))
 		eventually(ctx, w, group, isReady())
 		Expect(group.Status.Classification).To(Equal(v1alpha1.ClassificationOrganization))
 		Expect(group.Status.Organization).To(Equal(&v1alpha1.RecordReference{Name: "sales"}))
@@ -33,7 +33,7 @@ var _ = Describe("A ScimGroup", func() {
 		Expect(w.Create(ctx, group)).To(Succeed())
 		eventually(ctx, w, group, isFalse(v1alpha1.ReasonOrganizationNotFound))
 		Expect(group.Status.Classification).To(Equal(v1alpha1.ClassificationUnclassified))
-		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe", inGroups(group.Name)))
+		user := w.createReady(ctx, w.join(ctx, newUser("jane@example.com", "Jane Roe"), group))
 		Expect(w.personOf(ctx, user)).To(organizationName(""))
 
 		Expect(w.Create(ctx, newOrganization("sales", "sales"))).To(Succeed())
@@ -101,7 +101,7 @@ var _ = Describe("A ScimGroup", func() {
 			Expect(w.Create(ctx, group)).To(Succeed())
 			eventually(ctx, w, group, isReady())
 		}
-		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe", inGroups(first.Name, second.Name)))
+		user := w.createReady(ctx, w.join(ctx, newUser("jane@example.com", "Jane Roe"), first, second))
 		person := eventually(ctx, w, w.personOf(ctx, user), organizationName("support"))
 
 		By("using it from when it is enabled")
@@ -144,7 +144,7 @@ var _ = Describe("An Organization that a user names", func() {
 		group := newGroup("Sales")
 		Expect(w.Create(ctx, group)).To(Succeed())
 		eventually(ctx, w, group, isReady())
-		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe", inOrganization("Head Office"), inGroups(group.Name)))
+		user := w.createReady(ctx, w.join(ctx, newUser("jane@example.com", "Jane Roe", inOrganization("Head Office")), group))
 		person := eventually(ctx, w, w.personOf(ctx, user), organizationName("sales"))
 
 		head := newOrganization("head", "head office")

@@ -25,6 +25,8 @@ type userReconciler struct {
 	client client.Client
 	status *verdict.Writer
 	runner *ruleRunner
+	// leaveGroups is Options.Leave.
+	leaveGroups func(ctx context.Context, namespace, id string) error
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimusers,verbs=get;list;watch;patch
@@ -166,13 +168,18 @@ func (r *userReconciler) ensureFinalizer(ctx context.Context, user *v1alpha1.Sci
 }
 
 // deprovision disables the Person of a user that is being deleted, keeps its data,
-// and lets the user go, unless that is held.
+// takes the user out of its groups and lets it go, unless that is held.
 func (r *userReconciler) deprovision(ctx context.Context, user *v1alpha1.ScimUser) (brake.Hold, error) {
 	if !controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerDeprovision) {
 		return brake.Hold{}, nil
 	}
 	if _, held, err := r.runner.brake.DisableAll(ctx, user, "the user is being deleted"); err != nil || held.On() {
 		return held, err
+	}
+	if r.leaveGroups != nil {
+		if err := r.leaveGroups(ctx, user.Namespace, user.Name); err != nil {
+			return brake.Hold{}, verdict.FailedTo("take the user out of its groups", err)
+		}
 	}
 	kept := user.DeepCopy()
 	controllerutil.RemoveFinalizer(user, v1alpha1.FinalizerDeprovision)

@@ -58,6 +58,9 @@ type Options struct {
 	// event tells of: what the API server rejects, a rule that took too long, the safety
 	// brake. 0 means ten minutes.
 	RecheckInterval time.Duration
+	// Leave takes the user with this id out of all groups of its namespace before it is let go. What was done before is done
+	// without a write, and an error is retried. Nil: somebody else does that.
+	Leave func(ctx context.Context, namespace, id string) error
 	// Exclusive says that no other manager has controllers at work at the same time, as leader
 	// election sees to. Without it a Lease keeps each e-mail address and name for one record,
 	// which is one write more for each record that is new or gets another address.
@@ -134,7 +137,7 @@ type setup struct {
 
 func (s *setup) users() error {
 	return s.complete("scimuser", s.options.Concurrency+spareWorker,
-		s.tracked(&userReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimUser),
+		s.tracked(&userReconciler{client: s.client, status: s.status, runner: s.runner, leaveGroups: s.options.Leave}, v1alpha1.SubjectScimUser),
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.ScimUser{}, specOrRerunChanges).WatchesRawSource(s.resumed(v1alpha1.SubjectScimUser))
 		})
@@ -144,7 +147,7 @@ func (s *setup) groups() error {
 	return s.complete("scimgroup", s.options.Concurrency+spareWorker,
 		s.tracked(&groupReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimGroup),
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimGroup{}, specOrRerunChanges).WatchesRawSource(s.resumed(v1alpha1.SubjectScimGroup))
+			b.For(&v1alpha1.ScimGroup{}, builder.WithPredicates(specOrRerun, moreThanMembers)).WatchesRawSource(s.resumed(v1alpha1.SubjectScimGroup))
 		})
 }
 
@@ -226,16 +229,19 @@ func (s *setup) retention(ctx context.Context) error {
 // of the spec where there is a finalizer, because it raises the generation.
 var specChanges = builder.WithPredicates(predicate.GenerationChangedPredicate{})
 
-// specOrRerunChanges leaves out changes of status and of metadata, but for the annotation that
+// specOrRerun leaves out changes of status and of metadata, but for the annotation that
 // asks for a run. A deletion counts as a change of the spec where there is a finalizer,
 // because it raises the generation.
-var specOrRerunChanges = builder.WithPredicates(predicate.Or(
+var specOrRerun = predicate.Or(
 	predicate.GenerationChangedPredicate{},
 	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		asked := execution.AskedRerun(e.ObjectNew)
 		return asked != "" && asked != execution.AskedRerun(e.ObjectOld)
 	}},
-))
+)
+
+var specOrRerunChanges = builder.WithPredicates(specOrRerun)
+
 
 // specOrAnnotationChanges also lets through what an annotation asks for.
 var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))

@@ -30,7 +30,7 @@ var _ = Describe("A ScimGroup with the name of a Site", func() {
 		Expect(w.Create(ctx, group)).To(Succeed())
 		eventually(ctx, w, group, isFalse(v1alpha1.ReasonOrganizationNotFound))
 		Expect(readyMessage(group)).To(ContainSubstring("no Organization and no Site of this name exists"))
-		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe", inGroups(group.Name)))
+		user := w.createReady(ctx, w.join(ctx, newUser("jane@example.com", "Jane Roe"), group))
 		Expect(w.personOf(ctx, user)).To(siteName(""))
 
 		By("healing when the Site appears, without a new push")
@@ -65,7 +65,7 @@ var _ = Describe("A ScimGroup with the name of a Site", func() {
 		group := newGroup("Amsterdam")
 		Expect(w.Create(ctx, group)).To(Succeed())
 		eventually(ctx, w, group, isReady())
-		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe", inGroups(group.Name)))
+		user := w.createReady(ctx, w.join(ctx, newUser("jane@example.com", "Jane Roe"), group))
 		Expect(w.personOf(ctx, user)).To(siteName(""))
 		update(ctx, w, site, func(s *v1alpha1.Site) { s.Spec.Disabled = false })
 		eventually(ctx, w, w.personOf(ctx, user), siteName("ams"))

@@ -163,8 +163,16 @@ func newUser(userName, displayName string, options ...func(*v1alpha1.ScimUser)) 
 	return user
 }
 
-func inGroups(ids ...string) func(*v1alpha1.ScimUser) {
-	return func(user *v1alpha1.ScimUser) { user.Spec.Groups = ids }
+// join makes a user a member of groups, in this order, as the SCIM server does where they have room.
+func (w *world) join(ctx context.Context, user *v1alpha1.ScimUser, groups ...*v1alpha1.ScimGroup) *v1alpha1.ScimUser {
+	GinkgoHelper()
+	now := time.Now().Unix()
+	for i, group := range groups {
+		update(ctx, w, group, func(g *v1alpha1.ScimGroup) {
+			g.Spec.Members = append(g.Spec.Members, v1alpha1.GroupMember{ID: user.Name, Joined: now + int64(i)})
+		})
+	}
+	return user
 }
 
 func inOrganization(name string) func(*v1alpha1.ScimUser) {
@@ -182,7 +190,9 @@ func managedBy(value string) func(*v1alpha1.ScimUser) {
 func newGroup(displayName string) *v1alpha1.ScimGroup {
 	return &v1alpha1.ScimGroup{
 		ObjectMeta: metav1.ObjectMeta{Name: uuid.Must(uuid.NewV7()).String()},
-		Spec:       v1alpha1.ScimGroupSpec{DisplayName: displayName, LastModified: v1alpha1.NewTimestamp(time.Now())},
+		Spec: v1alpha1.ScimGroupSpec{
+			DisplayName: displayName, Members: []v1alpha1.GroupMember{}, LastModified: v1alpha1.NewTimestamp(time.Now()),
+		},
 	}
 }
 

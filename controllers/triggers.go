@@ -65,7 +65,9 @@ func (s *setup) userTriggers() []trigger {
 		{&v1alpha1.Organization{}, onChange(s.find.subjectsOfDefault(kind)), "the `defaultOrganization` is made, enabled, disabled, deleted", "all of the namespace"},
 		{&v1alpha1.Organization{}, onChange(s.find.usersOfOrganization), "made, renamed, enabled, disabled, deleted", "who name it, members of its groups"},
 		{&v1alpha1.Site{}, onChange(s.find.usersOfSite), "made, renamed, enabled, disabled, deleted", "who name it, members of its groups"},
-		{&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup), "renamed, linked, unlinked, deleted", "its members (a change of membership is a change of the member itself)"},
+		{&v1alpha1.ScimGroup{}, onPush(s.find.membersOfGroup), "made, deleted, other members or pages", "who has joined or left, as soon as what clients push"},
+		{&v1alpha1.ScimGroupPage{}, onPush(s.find.membersOfPage), "made, other members, deleted", "who has joined or left, as soon as what clients push"},
+		{&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup), "renamed, linked, unlinked, being deleted", "its members"},
 		{&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser), "renamed, deactivated, activated, deleted", "who wait for its e-mail address, whose manager it is"},
 		{&v1alpha1.Person{}, onChange(s.find.usersOfPerson), "made, changed, deleted, protected or no longer", "its user, users with its e-mail address; if it was linked, disabled or enabled, the users it manages"},
 	}
@@ -77,6 +79,7 @@ func (s *setup) userTriggers() []trigger {
 
 func (s *setup) groupTriggers() []trigger {
 	const kind = v1alpha1.SubjectScimGroup
+	counted := min(membersDelay, s.options.CountInterval)
 	own := []trigger{
 		{&v1alpha1.AutomationRule{}, onChange(s.reprocessing.watched(s.find, kind)), "made, edited, disabled, deleted, asked to run again", "all its subjects"},
 		{&v1alpha1.ScimEndpoint{}, onChange(s.find.subjectsOfEndpoint(kind)), "another `defaultOrganization`, `linkExisting` or `emailDomains`; `executionValues` omitted", "all of the namespace"},
@@ -84,6 +87,8 @@ func (s *setup) groupTriggers() []trigger {
 		{&v1alpha1.Organization{}, onChange(s.find.groupsOfOrganization), "made, renamed, enabled, disabled, deleted", "those of its name or linked to it"},
 		{&v1alpha1.Site{}, onChange(s.find.groupsOfSite), "made, renamed, enabled, disabled, deleted", "those of its name or linked to it"},
 		{&v1alpha1.ScimGroup{}, onChange(s.find.groupsOfGroup), "deleted", "those that wait for its Organization or Site"},
+		{&v1alpha1.ScimGroup{}, onChangeAfter(counted, s.find.groupOfMembers), "other members or pages, and nothing else", "itself after 2 s, to count them"},
+		{&v1alpha1.ScimGroupPage{}, onChangeAfter(counted, s.find.groupOfPage), "made, other members, deleted", "its group after 2 s, to count them"},
 		{&v1alpha1.Person{}, onChange(s.find.groupsOfPerson), "made, deleted, linked, enabled, disabled", "those whose rules looked for it"},
 	}
 	if s.options.Exclusive {

@@ -85,8 +85,13 @@ func (f dependents) usersOfPlace(ctx context.Context, change *placeChange, byNam
 	if err := f.groupsBy(ctx, change.namespace, byLink, []string{change.name}, groups); err != nil {
 		return err
 	}
-	for group := range groups {
-		if err := f.usersBy(ctx, change.namespace, directory.UserByGroup, []string{group.Name}, into); err != nil {
+	for request := range groups {
+		group := &v1alpha1.ScimGroup{}
+		err := f.reader.Get(ctx, request.NamespacedName, group, client.UnsafeDisableDeepCopy)
+		if err == nil {
+			err = f.membersOf(ctx, group, into)
+		}
+		if client.IgnoreNotFound(err) != nil {
 			return err
 		}
 	}

@@ -72,15 +72,7 @@ func (f dependents) allSubjects(ctx context.Context, namespace string, kind v1al
 	return f.addAll(ctx, subjectList(kind), namespace, into)
 }
 
-// usersOfGroup finds the members of a group of which rules now see something else.
-// A change of membership alone is none: that is a change of the member.
-func (f dependents) usersOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
-	if old != nil && current != nil && !groupViewChanged(old, current) {
-		return nil
-	}
-	group := versions(old, current)[0]
-	return f.usersBy(ctx, group.Namespace, directory.UserByGroup, []string{group.Name}, into)
-}
+
 
 func groupViewChanged(old, current *v1alpha1.ScimGroup) bool {
 	return old.Spec.DisplayName != current.Spec.DisplayName || old.Spec.ExternalID != current.Spec.ExternalID ||

@@ -32,23 +32,47 @@ func (s requestSet) add(namespace, name string) {
 	}
 }
 
+// addEach adds several names.
+func (s requestSet) addEach(namespace string, names []string) {
+	for _, name := range names {
+		s.add(namespace, name)
+	}
+}
+
 func requestFor(namespace, name string) reconcile.Request {
 	return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
 }
 
+// finder finds what depends on a changed object. old is nil for a new object and current is nil for a deleted one.
+type finder[T client.Object] func(ctx context.Context, old, current T, into requestSet) error
+
 // onChange reconciles, at low priority, what depends on a changed object: requests
 // that come from other objects' changes wait until what the client pushed is done.
-// old is nil for a new object and current is nil for a deleted one. Objects that
+func onChange[T client.Object](find finder[T]) handler.EventHandler {
+	return handlerOf(find, func(q queue, request reconcile.Request) { addToQueue(q, request, 0) })
+}
+
+// onPush is onChange for what the client has pushed of others than the changed object.
+func onPush[T client.Object](find finder[T]) handler.EventHandler {
+	return handlerOf(find, func(q queue, request reconcile.Request) { q.Add(request) })
+}
+
+// onChangeAfter is onChange for what is reconciled once for all changes of a while.
+func onChangeAfter[T client.Object](delay time.Duration, find finder[T]) handler.EventHandler {
+	return handlerOf(find, func(q queue, request reconcile.Request) { addToQueue(q, request, delay) })
+}
+
+// handlerOf adds what depends on a changed object to the queue. Objects that
 // were there when the process started are left out, because then everything is
 // reconciled anyway.
-func onChange[T client.Object](find func(ctx context.Context, old, current T, into requestSet) error) handler.EventHandler {
+func handlerOf[T client.Object](find finder[T], add func(queue, reconcile.Request)) handler.EventHandler {
 	enqueue := func(ctx context.Context, old, current T, q queue) {
 		found := requestSet{}
 		if err := find(ctx, old, current, found); err != nil {
 			logf.FromContext(ctx).Error(err, "Could not look up what depends on a changed object")
 		}
 		for request := range found {
-			addToQueue(q, request, 0)
+			add(q, request)
 		}
 	}
 	var none T

@@ -191,7 +191,7 @@ var _ = Describe("The number of API writes", func() {
 		eventually(ctx, w, group, isReady())
 		eventually(ctx, w, lost, isFalse(v1alpha1.ReasonOrganizationNotFound))
 		eventually(ctx, w, newEndpoint("okta"), isReady())
-		boss := w.createReady(ctx, newUser("boss@example.com", "The Boss", inGroups(group.Name)))
+		boss := w.createReady(ctx, w.join(ctx, newUser("boss@example.com", "The Boss"), group))
 		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe", managedBy(boss.Name)))
 		nameless := newUser("nobody@example.com", "")
 		Expect(w.Create(ctx, nameless)).To(Succeed())

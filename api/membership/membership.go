@@ -33,6 +33,13 @@ func PageName(group string, number int32) string {
 // there were pages has written last, are who names the group in spec.groups.
 func InPages(group *v1alpha1.ScimGroup) bool { return group.Spec.Members != nil }
 
+// Counts reports whether the members of a page are some of its group's, as far as the reader knows: whether that group is there
+// and lists it.
+func Counts(ctx context.Context, reader client.Reader, page *v1alpha1.ScimGroupPage) (bool, error) {
+	group, err := get(ctx, reader, page.Namespace, page.Spec.Group)
+	return group != nil && lists(group, page), err
+}
+
 // lists reports whether a page is one of the group's.
 func lists(group *v1alpha1.ScimGroup, page *v1alpha1.ScimGroupPage) bool {
 	return InPages(group) && group.Name == page.Spec.Group &&
@@ -142,27 +149,34 @@ func once(members []v1alpha1.GroupMember) []v1alpha1.GroupMember {
 	return slices.CompactFunc(members, func(a, b v1alpha1.GroupMember) bool { return a.ID == b.ID })
 }
 
-// Changed returns the ids of who is in one of two lists of members only. For an object before and
-// after a change those are whose groups have changed. What a page holds that a group lists anew, or no longer, is to be added.
+// Changed returns the ids of who is in one of two lists of members only, or joined at another time, each once. For an object before
+// and after a change those are whose groups, or their order, have changed. What a page holds that a group lists anew, or no
+// longer, is to be added.
 func Changed(old, current []v1alpha1.GroupMember) []string {
-	in := make(map[string]int, len(old))
-	for _, m := range old {
-		in[m.ID] = 1
-	}
+	was, is := joins(old), joins(current)
 	var ids []string
-	for _, m := range current {
-		if in[m.ID] == 0 {
-			ids = append(ids, m.ID)
+	for id, joined := range is {
+		if before, ok := was[id]; !ok || before != joined {
+			ids = append(ids, id)
 		}
-		in[m.ID] = 2 // which is neither new again nor gone
 	}
-	for _, m := range old {
-		if in[m.ID] == 1 {
-			ids = append(ids, m.ID)
-			in[m.ID] = 2
+	for id := range was {
+		if _, ok := is[id]; !ok {
+			ids = append(ids, id)
 		}
 	}
 	return ids
+}
+
+// joins is when each member has joined first.
+func joins(members []v1alpha1.GroupMember) map[string]int64 {
+	first := make(map[string]int64, len(members))
+	for _, m := range members {
+		if earlier, ok := first[m.ID]; !ok || m.Joined < earlier {
+			first[m.ID] = m.Joined
+		}
+	}
+	return first
 }
 
 func joinedAt(members []v1alpha1.GroupMember, id string) int64 {
@@ -190,11 +204,15 @@ func get(ctx context.Context, reader client.Reader, tenant, id string) (*v1alpha
 }
 
 // Affected returns the ids of those whose groups a change of a group may have changed, as far as the reader has its pages: when
-// a page comes later, its own event tells of it. old is nil for a new group, current for one that is gone.
+// a page comes later, its own event tells of it, as does a user's whose spec.groups has changed. old is nil for a new group,
+// current for one that is gone.
 func Affected(ctx context.Context, reader client.Reader, old, current *v1alpha1.ScimGroup) ([]string, error) {
 	if old == nil || current == nil {
 		members, err := Of(ctx, reader, cmp.Or(old, current))
 		return memberIDs(members), err
+	}
+	if InPages(old) != InPages(current) {
+		return moved(ctx, reader, old, current)
 	}
 	ids := Changed(old.Spec.Members, current.Spec.Members)
 	if slices.Equal(old.Spec.Pages, current.Spec.Pages) {
@@ -214,4 +232,14 @@ func Affected(ctx context.Context, reader client.Reader, old, current *v1alpha1.
 		}
 	}
 	return ids, nil
+}
+
+// moved is Affected for a group that has moved to pages. Who has been a member before and after joined at the same time.
+func moved(ctx context.Context, reader client.Reader, old, current *v1alpha1.ScimGroup) ([]string, error) {
+	before, err := Of(ctx, reader, old)
+	if err != nil {
+		return nil, err
+	}
+	after, err := Of(ctx, reader, current)
+	return Changed(before, after), err
 }

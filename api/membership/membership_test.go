@@ -127,13 +127,35 @@ var _ = It("spec.groups counts for groups that have not moved to pages, and the 
 })
 
 var _ = It("a change affects who has come or gone, and who is in a page that is listed anew or no longer", func(ctx SpecContext) {
-	before := groupOf(first, []v1alpha1.GroupMember{member("stays", 1), member("goes", 1)}, 1)
-	after := groupOf(first, []v1alpha1.GroupMember{member("stays", 2), member("comes", 1)}, 1, 2)
+	before := groupOf(first, []v1alpha1.GroupMember{member("stays", 1), member("goes", 1), member("rejoins", 1)}, 1)
+	after := groupOf(first, []v1alpha1.GroupMember{member("stays", 1), member("comes", 1), member("rejoins", 2)}, 1, 2)
 	reader, namespace := read(ctx, pageOf(first, 1, member("unchanged", 1)), pageOf(first, 2, member("listed", 1)))
 	before.Namespace, after.Namespace = namespace, namespace
 
-	Expect(membership.Affected(ctx, reader, before, after)).To(ConsistOf("goes", "comes", "listed"))
-	Expect(membership.Affected(ctx, reader, nil, after)).To(ConsistOf("stays", "comes", "unchanged", "listed"))
-	Expect(membership.Affected(ctx, reader, before, nil)).To(ConsistOf("stays", "goes", "unchanged"))
+	Expect(membership.Affected(ctx, reader, before, after)).To(ConsistOf("goes", "comes", "rejoins", "listed"))
+	Expect(membership.Affected(ctx, reader, nil, after)).To(ConsistOf("stays", "comes", "rejoins", "unchanged", "listed"))
+	Expect(membership.Affected(ctx, reader, before, nil)).To(ConsistOf("stays", "goes", "rejoins", "unchanged"))
 	Expect(membership.Changed(nil, nil)).To(BeEmpty())
+})
+
+var _ = It("a group that moves to pages affects only who has come or gone with that", func(ctx SpecContext) {
+	babs, ann := userOf(user, next, old), userOf(other, old)
+	before := groupOf(old, nil)
+	reader, _ := read(ctx, babs, ann, before)
+	members := membersOf(ctx, reader, before)
+	Expect(members).To(HaveExactElements(HaveField("ID", user), HaveField("ID", other)))
+
+	moved := groupOf(old, members)
+	moved.Namespace = before.Namespace
+	Expect(membership.Affected(ctx, reader, before, moved)).To(BeEmpty())
+	moved.Spec.Members = append(members[:1:1], member(first, 7))
+	Expect(membership.Affected(ctx, reader, before, moved)).To(ConsistOf(other, first))
+})
+
+var _ = It("a page counts when its group is there and lists it", func(ctx SpecContext) {
+	listed, unlisted, alone := pageOf(first, 1), pageOf(first, 2), pageOf(next, 1)
+	reader, _ := read(ctx, groupOf(first, []v1alpha1.GroupMember{}, 1), listed, unlisted, alone)
+	Expect(membership.Counts(ctx, reader, listed)).To(BeTrue())
+	Expect(membership.Counts(ctx, reader, unlisted)).To(BeFalse())
+	Expect(membership.Counts(ctx, reader, alone)).To(BeFalse())
 })

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -29,7 +30,6 @@ const (
 	SiteByName   = "controllers.site.name"
 	SiteBySource = "controllers.site.sourceID"
 
-	UserByGroup        = "controllers.user.group"
 	userByUserName     = "controllers.user.userName"
 	userByExternalID   = "controllers.user.externalId"
 	UserByManager      = "controllers.user.manager"
@@ -51,16 +51,9 @@ const (
 	ExecutionByRule    = "controllers.execution.rule"
 )
 
-// index is one index of the cache.
-type index struct {
-	object client.Object
-	name   string
-	keys   client.IndexerFunc
-}
-
 // indexOf makes an index over one kind; empty keys are left out.
-func indexOf[T client.Object](object T, name string, keys func(T) []string) index {
-	return index{object: object, name: name, keys: func(o client.Object) []string {
+func indexOf[T client.Object](object T, name string, keys func(T) []string) membership.Index {
+	return membership.Index{Object: object, Name: name, Keys: func(o client.Object) []string {
 		typed, ok := o.(T)
 		if !ok {
 			return nil
@@ -69,11 +62,12 @@ func indexOf[T client.Object](object T, name string, keys func(T) []string) inde
 	}}
 }
 
-func indexes() []index {
+// indexes are those of the controllers. Who is a member of what is found by those of membership.
+func indexes() []membership.Index {
 	person, organization, site := &v1alpha1.Person{}, &v1alpha1.Organization{}, &v1alpha1.Site{}
 	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
 	execution := &v1alpha1.AutomationRuleExecution{}
-	return []index{
+	return []membership.Index{
 		indexOf(person, PersonByEmail, func(p *v1alpha1.Person) []string { return []string{rules.MatchKey(p)} }),
 		indexOf(person, PersonBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
 		indexOf(person, personByFormerSource, func(p *v1alpha1.Person) []string { return rules.FormerSources(p) }),
@@ -89,7 +83,6 @@ func indexes() []index {
 		indexOf(site, SiteByName, func(s *v1alpha1.Site) []string { return []string{rules.MatchKey(s)} }),
 		indexOf(site, SiteBySource, func(s *v1alpha1.Site) []string { return []string{s.Spec.SourceID} }),
 
-		indexOf(user, UserByGroup, func(u *v1alpha1.ScimUser) []string { return slices.Clone(u.Spec.Groups) }),
 		indexOf(user, userByUserName, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(u.Spec.UserName)} }),
 		indexOf(user, userByExternalID, func(u *v1alpha1.ScimUser) []string { return []string{u.Spec.ExternalID} }),
 		indexOf(user, UserByManager, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(managerValue(u))} }),
@@ -109,11 +102,11 @@ func indexes() []index {
 }
 
 // Register adds the indexes to the cache, and with them the informers of
-// their kinds.
+// their kinds. membership.Register is called beside it.
 func Register(ctx context.Context, indexer client.FieldIndexer) error {
 	for _, i := range indexes() {
-		if err := indexer.IndexField(ctx, i.object, i.name, i.keys); err != nil {
-			return fmt.Errorf("register index %s: %w", i.name, err)
+		if err := indexer.IndexField(ctx, i.Object, i.Name, i.Keys); err != nil {
+			return fmt.Errorf("register index %s: %w", i.Name, err)
 		}
 	}
 	return nil

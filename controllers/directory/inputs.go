@@ -6,6 +6,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -43,18 +44,15 @@ func (d View) GroupInput(ctx context.Context, group *v1alpha1.ScimGroup) (rules.
 // groupsOf returns the groups of a user that exist, in the order of joining, as
 // rules see them.
 func (d View) groupsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]rules.Group, error) {
+	memberships, err := membership.GroupsOf(ctx, d.reader, user)
+	if err != nil {
+		return nil, err
+	}
 	var groups []rules.Group
-	for _, id := range user.Spec.Groups {
-		group := &v1alpha1.ScimGroup{}
-		exists, err := d.Get(ctx, id, group)
-		if err != nil {
-			return nil, err
-		}
-		if !exists || !group.DeletionTimestamp.IsZero() {
-			continue
-		}
+	for _, one := range memberships {
+		group := one.Group
 		view := rules.Group{
-			ID: id, DisplayName: group.Spec.DisplayName, ExternalID: group.Spec.ExternalID,
+			ID: group.Name, DisplayName: group.Spec.DisplayName, ExternalID: group.Spec.ExternalID,
 			GroupType: group.Spec.GroupType, Classification: group.Status.Classification,
 		}
 		organization, site := &v1alpha1.Organization{}, &v1alpha1.Site{}

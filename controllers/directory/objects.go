@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/membership"
 )
 
 // objectReader reads from objects in memory what a View reads from a manager's
@@ -20,14 +22,14 @@ type objectReader struct {
 	indexed map[string]map[string][]client.Object
 }
 
-// NewObjects reads these objects and no others, also by the indexes that Register registers.
+// NewObjects reads these objects and no others, also by the indexes of the controllers and of membership.
 // Nothing that it hands out may be changed.
 func NewObjects(objects ...client.Object) client.Reader {
 	r := &objectReader{byName: map[reflect.Type]map[client.ObjectKey]client.Object{}, indexed: map[string]map[string][]client.Object{}}
-	all := map[reflect.Type][]index{}
-	for _, i := range indexes() {
-		all[reflect.TypeOf(i.object)] = append(all[reflect.TypeOf(i.object)], i)
-		r.indexed[i.name] = map[string][]client.Object{}
+	all := map[reflect.Type][]membership.Index{}
+	for _, i := range append(indexes(), membership.Indexes()...) {
+		all[reflect.TypeOf(i.Object)] = append(all[reflect.TypeOf(i.Object)], i)
+		r.indexed[i.Name] = map[string][]client.Object{}
 	}
 	for _, object := range objects {
 		kind := reflect.TypeOf(object)
@@ -36,8 +38,8 @@ func NewObjects(objects ...client.Object) client.Reader {
 		}
 		r.byName[kind][client.ObjectKeyFromObject(object)] = object
 		for _, i := range all[kind] {
-			for _, key := range i.keys(object) {
-				r.indexed[i.name][key] = append(r.indexed[i.name][key], object)
+			for _, key := range i.Keys(object) {
+				r.indexed[i.Name][key] = append(r.indexed[i.Name][key], object)
 			}
 		}
 	}

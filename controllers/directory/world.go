@@ -15,7 +15,7 @@ import (
 )
 
 // NewWorld gives a namespace as the controllers see it, for a preview. The reader needs
-// the indexes that Setup registers: it is the cache of its manager.
+// their indexes and those of membership: it is the cache of their manager.
 // Nothing that it hands out may be changed.
 func NewWorld(reader client.Reader, namespace string) preview.World {
 	return world{Of(reader, namespace)}

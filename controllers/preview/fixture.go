@@ -130,9 +130,6 @@ func (f *Fixture) subject() (client.Object, error) {
 		return nil, fmt.Errorf("user: %w", err)
 	}
 	user.Spec.Groups = nil
-	for i, group := range f.Groups {
-		user.Spec.Groups = append(user.Spec.Groups, group.id(i))
-	}
 	return user, nil
 }
 
@@ -164,11 +161,12 @@ func (f *Fixture) linked(kind v1alpha1.RecordKind) (client.Object, error) {
 	return record, err
 }
 
-// records are the groups of the user, the records and the endpoint.
+// records are the groups of the user, which have it as their only member, the records and the endpoint.
 func (f *Fixture) records() []client.Object {
 	var objects []client.Object
 	for i, group := range f.Groups {
 		object := &v1alpha1.ScimGroup{ObjectMeta: metaOf(group.id(i))}
+		object.Spec.Members = []v1alpha1.GroupMember{{ID: f.ID, Joined: int64(i)}}
 		object.Spec.DisplayName, object.Spec.ExternalID, object.Spec.GroupType = group.DisplayName, group.ExternalID, group.GroupType
 		object.Status.Classification = v1alpha1.ClassificationUnclassified
 		if group.Site != "" {

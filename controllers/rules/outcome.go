@@ -16,8 +16,8 @@ type Input struct {
 	User *v1alpha1.ScimUser
 	// Group is the subject of rules for ScimGroup.
 	Group *v1alpha1.ScimGroup
-	// Groups are the groups of User that exist, in the order of joining: the order
-	// of spec.groups. Rules for ScimGroup do not see it.
+	// Groups are the groups of User that exist, in the order of joining. Rules for
+	// ScimGroup do not see it.
 	Groups []Group
 	// DefaultOrganization is the record name of the ScimEndpoint's
 	// defaultOrganization, or "".

@@ -21,11 +21,12 @@ type snapshot struct {
 	objects []client.Object
 }
 
-// readNamespace reads, page by page, everything that rules can look at.
+// readNamespace reads, page by page, everything that rules can look at: groups before their pages, which are there before a
+// group lists them.
 func readNamespace(ctx context.Context, reader client.Reader, namespace string) (*snapshot, error) {
 	found := &snapshot{}
 	for _, list := range []client.ObjectList{
-		&v1alpha1.AutomationRuleList{}, &v1alpha1.ScimUserList{}, &v1alpha1.ScimGroupList{}, &v1alpha1.PersonList{},
+		&v1alpha1.AutomationRuleList{}, &v1alpha1.ScimUserList{}, &v1alpha1.ScimGroupList{}, &v1alpha1.ScimGroupPageList{}, &v1alpha1.PersonList{},
 		&v1alpha1.OrganizationList{}, &v1alpha1.SiteList{}, &v1alpha1.ScimEndpointList{},
 	} {
 		if err := found.read(ctx, reader, namespace, list); err != nil {
