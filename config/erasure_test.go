@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/erasure"
 )
@@ -39,6 +41,22 @@ var _ = Describe("erasing a person", Ordered, func() {
 		claim := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, GenerateName: "scim-", Labels: map[string]string{v1alpha1.LabelClaim: "username"}},
 			Spec: coordinationv1.LeaseSpec{HolderIdentity: &user.Name}}
 		Expect(actAs("operator").Create(ctx, claim)).To(Succeed())
+		former := "0193f5c0-0000-7000-8000-00000000dead"
+		group := newGroup()
+		group.Spec.Pages = []int32{1}
+		group.Spec.Members = []v1alpha1.GroupMember{{ID: user.Name}, {ID: other.Name}}
+		page := &v1alpha1.ScimGroupPage{
+			ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: membership.PageName(group.Name, 1)},
+			Spec: v1alpha1.ScimGroupPageSpec{
+				Group: group.Name, Members: []v1alpha1.GroupMember{{ID: user.Name}, {ID: former}}, LastModified: group.Spec.LastModified,
+			},
+		}
+		for i := len(page.Spec.Members); i < v1alpha1.MaxGroupMembers; i++ {
+			page.Spec.Members = append(page.Spec.Members, v1alpha1.GroupMember{ID: fmt.Sprintf("0193f5c0-0000-7000-8000-%012d", i)})
+		}
+		for _, object := range []client.Object{page, group} {
+			Expect(actAs("operator").Create(ctx, object)).To(Succeed())
+		}
 		eraser := func(name string) *erasure.Eraser {
 			return &erasure.Eraser{Client: actAs(name), Namespace: tenant, Say: func(format string, _ ...any) {
 				if strings.HasPrefix(format, "deleted ScimUser") {
@@ -69,5 +87,29 @@ var _ = Describe("erasing a person", Ordered, func() {
 		Expect(report.Spec.Manager).To(BeNil())
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(mention), mention)).To(Succeed())
 		Expect(mention.Status.Expressions[0].Value).To(Equal("(erased)"))
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(group), group)).To(Succeed())
+		Expect(group.Spec.Members).To(HaveExactElements(HaveField("ID", other.Name)))
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(page), page)).To(Succeed())
+		Expect(page.Spec.Members).To(HaveLen(v1alpha1.MaxGroupMembers - 1))
+		Expect(page.Spec.Members[0].ID).To(Equal(former))
+
+		By("changing nothing else of a group or a page")
+		for name, patch := range map[string]string{
+			"another member": `{"spec":{"members":[{"id":"` + former + `","joined":0},{"id":"` + other.Name + `","joined":0}]}}`,
+			"another time":   `{"spec":{"members":[{"id":"` + former + `","joined":1}]}}`,
+			"more than that": `{"spec":{"members":[],"lastModified":"2026-01-02T03:04:05.000006Z"}}`,
+		} {
+			err := actAs("eraser").Patch(ctx, page.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(patch)))
+			Expect(apierrors.IsForbidden(err)).To(BeTrue(), name)
+		}
+		for name, patch := range map[string]string{
+			"the name": `{"spec":{"displayName":"Crew"}}`, "the pages": `{"spec":{"members":[],"pages":null}}`,
+		} {
+			err := actAs("eraser").Patch(ctx, group.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(patch)))
+			Expect(apierrors.IsForbidden(err)).To(BeTrue(), name)
+		}
+		empty := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"members":[]}}`))
+		Expect(apierrors.IsForbidden(actAs("editor").Patch(ctx, group.DeepCopy(), empty))).To(BeTrue())
+		Expect(actAs("eraser").Patch(ctx, group.DeepCopy(), empty)).To(Succeed())
 	})
 })

@@ -95,6 +95,7 @@ func (w *world) stored(ctx SpecContext) string {
 	all := []any{users.Items}
 	for _, list := range []client.ObjectList{
 		&v1alpha1.PersonList{}, &v1alpha1.AutomationRuleExecutionList{}, &v1alpha1.OrganizationList{}, &coordinationv1.LeaseList{}, &v1alpha1.ScimEndpointList{},
+		&v1alpha1.ScimGroupList{}, &v1alpha1.ScimGroupPageList{},
 	} {
 		Expect(w.List(ctx, list)).To(Succeed())
 		all = append(all, list)
@@ -111,7 +112,7 @@ var _ = Describe("Erasing somebody", func() {
 	lease := func(name, label, holder string) *coordinationv1.Lease {
 		return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{label: "x"}}, Spec: coordinationv1.LeaseSpec{HolderIdentity: &holder}}
 	}
-	// boss is somebody who is everywhere: two users' manager, an Organization's, in their executions, with claims.
+	// boss is somebody who is everywhere: two users' manager, an Organization's, in their executions, in groups, with claims.
 	boss := func(ctx SpecContext) (*v1alpha1.ScimUser, *v1alpha1.Person, []*v1alpha1.ScimUser) {
 		GinkgoHelper()
 		user := w.createReady(ctx, newUser("zaphod@example.com", "Zaphod Beeblebrox"))
@@ -127,7 +128,9 @@ var _ = Describe("Erasing somebody", func() {
 		})
 		headed := newOrganization("headed", "Headed")
 		headed.Spec.Manager = &v1alpha1.RecordReference{Name: person.Name}
-		for _, object := range []client.Object{headed, lease("name", v1alpha1.LabelClaim, user.Name), lease("address", v1alpha1.LabelIdentity, person.Name),
+		group := newGroup("Crew")
+		group.Spec.Members, group.Spec.Pages = membersOf(user, reports[0]), []int32{1}
+		for _, object := range []client.Object{group, newPage(group, 1, reports[1], user), newPage(group, 2, user), headed, lease("name", v1alpha1.LabelClaim, user.Name), lease("address", v1alpha1.LabelIdentity, person.Name),
 			lease("other", v1alpha1.LabelClaim, reports[0].Name)} {
 			Expect(w.Create(ctx, object)).To(Succeed())
 		}
@@ -140,6 +143,9 @@ var _ = Describe("Erasing somebody", func() {
 			Expect(text).NotTo(ContainSubstring(name))
 		}
 		Expect(w.Get(ctx, client.ObjectKey{Name: "other"}, &coordinationv1.Lease{})).To(Succeed())
+		groups := &v1alpha1.ScimGroupList{}
+		Expect(w.List(ctx, groups)).To(Succeed())
+		Expect(groups.Items).To(HaveExactElements(HaveField("Spec.Members", HaveLen(1))), "others stay members")
 	}
 
 	It("can be interrupted after each write, goes on by any name, and is not counted by the safety brake", func(ctx SpecContext) {
@@ -274,6 +280,13 @@ var _ = Describe("manager erase", func() {
 		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
 		person := w.personOf(ctx, user)
 		w.createReady(ctx, newUser("ford@example.com", "Ford", managedBy(user.Name)))
+		group, former := newGroup("Crew"), newGroup("Former")
+		former.Spec.Members = nil
+		group.Spec.Pages = []int32{1}
+		for _, object := range []client.Object{newPage(group, 1, user), newPage(group, 2, user), newPage(former, 1, user), group, former} {
+			Expect(w.Create(ctx, object)).To(Succeed())
+		}
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Groups = []string{former.Name, "gone"} })
 		before := admins(ctx)
 		code, text := run(ctx, "", "--user-name", "Jane@Example.com", "--dry-run")
 		Expect(code).To(Equal(erasure.ExitLeft), text)
@@ -282,7 +295,8 @@ var _ = Describe("manager erase", func() {
 		code, text = run(ctx, "", "--user-name", "Jane@Example.com", "--dry-run", "--active")
 		Expect(code).To(Equal(erasure.ExitOK), text)
 		Expect(text).NotTo(ContainSubstring("Remove it there first"))
-		Expect(text).To(And(ContainSubstring("ScimUser %s, active, userName \"jane@example.com\", member of 0 groups\n", user.Name),
+		Expect(text).To(And(ContainSubstring("ScimUser %s, active, userName \"jane@example.com\", member of 2 groups\n", user.Name),
+			ContainSubstring("3 ScimGroups and ScimGroupPages that list it as a member, which it leaves"),
 			ContainSubstring("Person %s, enabled, primaryEmail \"jane@example.com\"\n", person.Name),
 			ContainSubstring("1 AutomationRuleExecutions"), ContainSubstring("manager of, which is cleared: Person "),
 			ContainSubstring("it is the manager of ScimUsers"), ContainSubstring("the identity provider, which pushes the person again")))
@@ -303,6 +317,14 @@ var _ = Describe("manager erase", func() {
 		code, text = run(ctx, "", "--email", "jane@example.com", "--yes")
 		Expect(code).To(Equal(erasure.ExitOK), text)
 		Expect(text).To(ContainSubstring("Found nothing in namespace"))
+
+		By("taking an id out of a page that was left there without a user")
+		page := newPage(group, 1)
+		update(ctx, w, page, func(p *v1alpha1.ScimGroupPage) { p.Spec.Members = membersOf(user) })
+		code, text = run(ctx, "", "--id", user.Name, "--yes")
+		Expect(code).To(Equal(erasure.ExitOK), text)
+		Expect(text).To(ContainSubstring("took the member out of ScimGroupPage %s\n", page.Name))
+		Expect(w.stored(ctx)).NotTo(ContainSubstring(user.Name))
 	})
 
 	It("leaves whom the address does not belong to, also when it is repeated, and names them", func(ctx SpecContext) {

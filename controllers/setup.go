@@ -242,7 +242,6 @@ var specOrRerun = predicate.Or(
 
 var specOrRerunChanges = builder.WithPredicates(specOrRerun)
 
-
 // specOrAnnotationChanges also lets through what an annotation asks for.
 var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
 

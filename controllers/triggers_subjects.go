@@ -72,8 +72,6 @@ func (f dependents) allSubjects(ctx context.Context, namespace string, kind v1al
 	return f.addAll(ctx, subjectList(kind), namespace, into)
 }
 
-
-
 func groupViewChanged(old, current *v1alpha1.ScimGroup) bool {
 	return old.Spec.DisplayName != current.Spec.DisplayName || old.Spec.ExternalID != current.Spec.ExternalID ||
 		old.Spec.GroupType != current.Spec.GroupType || old.Status.Classification != current.Status.Classification ||

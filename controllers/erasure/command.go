@@ -149,7 +149,9 @@ func (c *command) tellAll(ctx context.Context, e *Eraser, found []*Dossier) (som
 			return false, err
 		}
 		something = something || d.exists() || s.left()
-		c.tell(d, s)
+		if err := c.tell(ctx, d, s); err != nil {
+			return false, err
+		}
 	}
 	if !something {
 		c.printf("Found nothing in namespace %s: either it is erased, or it is not spelled so.\n", e.Namespace)
@@ -228,7 +230,7 @@ func (d *Dossier) flags() string {
 }
 
 // tell says what there is of a dossier.
-func (c *command) tell(d *Dossier, s *survey) {
+func (c *command) tell(ctx context.Context, d *Dossier, s *survey) error {
 	for _, user := range d.Users {
 		state := "active"
 		switch {
@@ -237,7 +239,11 @@ func (c *command) tell(d *Dossier, s *survey) {
 		case !user.IsActive():
 			state = "inactive"
 		}
-		c.printf("ScimUser %s, %s, userName %s, member of %d groups\n", user.Name, state, quoted(user.Spec.UserName), len(user.Spec.Groups))
+		groups, err := s.memberships(ctx, user)
+		if err != nil {
+			return err
+		}
+		c.printf("ScimUser %s, %s, userName %s, member of %d groups\n", user.Name, state, quoted(user.Spec.UserName), groups)
 	}
 	for _, person := range d.Persons {
 		if person.UID == "" {
@@ -259,6 +265,7 @@ func (c *command) tell(d *Dossier, s *survey) {
 		{len(s.executions), "AutomationRuleExecutions"},
 		{len(s.claims), "claims on its names (Leases)"},
 		{len(s.mentions), "executions of others with values that name it, which become (erased)"},
+		{len(s.pages) + len(s.groups), "ScimGroups and ScimGroupPages that list it as a member, which it leaves"},
 	} {
 		if line.count > 0 {
 			c.printf("  %d %s\n", line.count, line.what)
@@ -268,6 +275,7 @@ func (c *command) tell(d *Dossier, s *survey) {
 	c.list("  former user of, which is forgotten:", namesOf(s.formerly))
 	c.list("  not touched, because the client says so: it is the manager of ScimUsers", s.namedBy)
 	c.list("  not touched, because they are others: its address is on Persons", s.listedBy)
+	return nil
 }
 
 // maxNames is how many names a line has.

@@ -200,6 +200,16 @@ func (e *Eraser) remove(ctx context.Context, d *Dossier, s *survey) error {
 			return err
 		}
 	}
+	for _, page := range s.pages {
+		if err := e.patch(ctx, page, "took the member out of", d.leave); err != nil {
+			return err
+		}
+	}
+	for _, group := range s.groups {
+		if err := e.patch(ctx, group, "took the member out of", d.leave); err != nil {
+			return err
+		}
+	}
 	for _, person := range s.formerly {
 		err := e.patch(ctx, person, "took the former user off", func(record client.Object) { d.forgetIn(record) })
 		if err != nil {
@@ -259,6 +269,16 @@ func clearManager(record client.Object) {
 		record.Spec.Manager = nil
 	case *v1alpha1.Organization:
 		record.Spec.Manager = nil
+	}
+}
+
+// leave takes the users out of a group or a page.
+func (d *Dossier) leave(object client.Object) {
+	switch object := object.(type) {
+	case *v1alpha1.ScimGroup:
+		object.Spec.Members = slices.DeleteFunc(object.Spec.Members, d.isMember)
+	case *v1alpha1.ScimGroupPage:
+		object.Spec.Members = slices.DeleteFunc(object.Spec.Members, d.isMember)
 	}
 }
 

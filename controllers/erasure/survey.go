@@ -11,7 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/execution"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -28,6 +30,10 @@ type survey struct {
 	formerly []*v1alpha1.Person
 	// mentions are executions of others with values that name them.
 	mentions []*v1alpha1.AutomationRuleExecution
+	// pages and groups are those that hold one of the users as a member, whether it exists or not; others are groups that only
+	// a page or a user names.
+	pages          []*v1alpha1.ScimGroupPage
+	groups, others []*v1alpha1.ScimGroup
 	// namedBy are ScimUsers that the client says they manage, and listedBy are Persons that
 	// have their address, too. Nobody but their owners can change these.
 	namedBy, listedBy []string
@@ -35,7 +41,7 @@ type survey struct {
 
 // left reports whether there is anything that can be removed.
 func (s *survey) left() bool {
-	return len(s.executions)+len(s.claims)+len(s.managed)+len(s.formerly)+len(s.mentions) > 0
+	return len(s.executions)+len(s.claims)+len(s.managed)+len(s.formerly)+len(s.mentions)+len(s.pages)+len(s.groups) > 0
 }
 
 func (e *Eraser) survey(ctx context.Context, d *Dossier) (*survey, error) {
@@ -48,6 +54,8 @@ func (e *Eraser) survey(ctx context.Context, d *Dossier) (*survey, error) {
 		{&v1alpha1.PersonList{}, s.seePerson},
 		{&v1alpha1.OrganizationList{}, s.seeOrganization},
 		{&v1alpha1.ScimUserList{}, s.seeUser},
+		{&v1alpha1.ScimGroupPageList{}, s.seePage},
+		{&v1alpha1.ScimGroupList{}, s.seeGroup}, // after pages, which say of what group they are
 	} {
 		if err := e.each(ctx, kind.list, func(object client.Object) error { kind.visit(d, object); return nil }); err != nil {
 			return nil, fmt.Errorf("list %T: %w", kind.list, err)
@@ -103,6 +111,46 @@ func (s *survey) seePerson(d *Dossier, object client.Object) {
 	if slices.ContainsFunc(addresses, d.hasAddress) {
 		s.listedBy = append(s.listedBy, person.Name)
 	}
+}
+
+func (s *survey) seePage(d *Dossier, object client.Object) {
+	if page, ok := object.(*v1alpha1.ScimGroupPage); ok && d.hasMember(page.Spec.Members) {
+		s.pages = append(s.pages, page.DeepCopy())
+	}
+}
+
+func (s *survey) seeGroup(d *Dossier, object client.Object) {
+	group, ok := object.(*v1alpha1.ScimGroup)
+	switch {
+	case !ok:
+	case d.hasMember(group.Spec.Members):
+		s.groups = append(s.groups, group.DeepCopy())
+	case slices.ContainsFunc(s.pages, func(p *v1alpha1.ScimGroupPage) bool { return p.Spec.Group == group.Name }),
+		slices.ContainsFunc(d.Users, func(u *v1alpha1.ScimUser) bool { return slices.Contains(u.Spec.Groups, group.Name) }):
+		s.others = append(s.others, group.DeepCopy())
+	}
+}
+
+// memberships is how many groups a user is a member of.
+func (s *survey) memberships(ctx context.Context, user *v1alpha1.ScimUser) (int, error) {
+	var objects []client.Object
+	for _, page := range s.pages {
+		objects = append(objects, page)
+	}
+	for _, group := range slices.Concat(s.groups, s.others) {
+		objects = append(objects, group)
+	}
+	groups, err := membership.GroupsOf(ctx, directory.NewObjects(objects...), user)
+	return len(groups), err
+}
+
+// hasMember reports whether any of the users is among the members of a group or a page.
+func (d *Dossier) hasMember(members []v1alpha1.GroupMember) bool {
+	return slices.ContainsFunc(members, d.isMember)
+}
+
+func (d *Dossier) isMember(member v1alpha1.GroupMember) bool {
+	return slices.Contains(d.ids, member.ID)
 }
 
 func (s *survey) seeOrganization(d *Dossier, object client.Object) {
