@@ -17,6 +17,7 @@ import (
 
 	"rservice.dev/scim-operator/api/applied"
 	"rservice.dev/scim-operator/api/digest"
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -47,15 +48,15 @@ func BenchmarkHeap(b *testing.B) {
 }
 
 // heapOf fills a store as an informer does and returns what it takes of the heap for each object.
-func heapOf(b *testing.B, count int, object func(int) client.Object, transform toolscache.TransformFunc, indexes []index) float64 {
+func heapOf(b *testing.B, count int, object func(int) client.Object, transform toolscache.TransformFunc, indexes []membership.Index) float64 {
 	b.Helper()
 	indexers := toolscache.Indexers{}
 	for _, i := range indexes {
 		// As controller-runtime does: each value under the namespace's key and under one for all namespaces.
-		indexers[i.name] = func(o any) ([]string, error) {
+		indexers[i.Name] = func(o any) ([]string, error) {
 			var keys []string
 			if object, ok := o.(client.Object); ok {
-				for _, key := range i.keys(object) {
+				for _, key := range i.Keys(object) {
 					keys = append(keys, object.GetNamespace()+"/"+key, "__all_namespaces/"+key)
 				}
 			}
