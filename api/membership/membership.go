@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,8 +43,11 @@ func Counts(ctx context.Context, reader client.Reader, page *v1alpha1.ScimGroupP
 
 // lists reports whether a page is one of the group's.
 func lists(group *v1alpha1.ScimGroup, page *v1alpha1.ScimGroupPage) bool {
-	return InPages(group) && group.Name == page.Spec.Group &&
-		slices.ContainsFunc(group.Spec.Pages, func(number int32) bool { return PageName(group.Name, number) == page.Name })
+	if !InPages(group) || group.Name != page.Spec.Group {
+		return false
+	}
+	number, err := strconv.ParseInt(strings.TrimPrefix(page.Name, group.Name+"-"), 10, 32)
+	return err == nil && slices.Contains(group.Spec.Pages, int32(number))
 }
 
 // GroupsOf returns the groups that a user or group is a direct member of, in the order of joining: those that the reader has and

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -21,6 +22,7 @@ import (
 type Tenant struct {
 	Users      []v1alpha1.ScimUser
 	Groups     []v1alpha1.ScimGroup
+	Pages      []v1alpha1.ScimGroupPage
 	Persons    []v1alpha1.Person
 	Executions []v1alpha1.AutomationRuleExecution
 	Rules      []v1alpha1.AutomationRule
@@ -32,12 +34,13 @@ func Read(ctx context.Context, c client.Client, namespace string) (*Tenant, erro
 	var (
 		users      v1alpha1.ScimUserList
 		groups     v1alpha1.ScimGroupList
+		pages      v1alpha1.ScimGroupPageList
 		persons    v1alpha1.PersonList
 		executions v1alpha1.AutomationRuleExecutionList
 		rules      v1alpha1.AutomationRuleList
 		claims     coordinationv1.LeaseList
 	)
-	for _, list := range []client.ObjectList{&users, &groups, &persons, &executions, &rules} {
+	for _, list := range []client.ObjectList{&users, &groups, &pages, &persons, &executions, &rules} {
 		if err := c.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return nil, fmt.Errorf("reading the tenant: %w", err)
 		}
@@ -46,14 +49,14 @@ func Read(ctx context.Context, c client.Client, namespace string) (*Tenant, erro
 		return nil, fmt.Errorf("reading the tenant: %w", err)
 	}
 	return &Tenant{
-		Users: users.Items, Groups: groups.Items, Persons: persons.Items,
+		Users: users.Items, Groups: groups.Items, Pages: pages.Items, Persons: persons.Items,
 		Executions: executions.Items, Rules: rules.Items, Claims: claims.Items,
 	}, nil
 }
 
 // Problems lists what is wrong. expectFailure says which users may end without a Person; nil: none.
 func (t *Tenant) Problems(expectFailure func(*v1alpha1.ScimUser) bool) []string {
-	return slices.Concat(t.duplicates(), t.unlinked(expectFailure), t.orphans(), t.unclaimed())
+	return slices.Concat(t.duplicates(), t.unlinked(expectFailure), t.uncounted(), t.orphans(), t.unclaimed())
 }
 
 // duplicates names values that two resources have and only one may have.
@@ -109,6 +112,34 @@ func (t *Tenant) unlinked(expectFailure func(*v1alpha1.ScimUser) bool) []string 
 		persons := linked[user.Name]
 		if len(persons) != 1 || user.Status.Person == nil || user.Status.Person.Name != persons[0] {
 			problems = append(problems, fmt.Sprintf("ScimUser %s: status names Person %v, and %v are linked", user.Name, user.Status.Person, persons))
+		}
+	}
+	return problems
+}
+
+// uncounted names groups that have not been processed, or whose status tells of more or fewer members than they and the pages that
+// they list hold. The members of a group from before pages are not looked at.
+func (t *Tenant) uncounted() []string {
+	pages := map[string][]v1alpha1.GroupMember{}
+	for i := range t.Pages {
+		pages[t.Pages[i].Name] = t.Pages[i].Spec.Members
+	}
+	var problems []string
+	for i := range t.Groups {
+		group := &t.Groups[i]
+		if group.Status.ObservedGeneration != group.Generation {
+			problems = append(problems, fmt.Sprintf("ScimGroup %s: generation %d is not processed", group.Name, group.Generation))
+		}
+		members := map[string]bool{}
+		held := slices.Clone(group.Spec.Members)
+		for _, number := range group.Spec.Pages {
+			held = append(held, pages[membership.PageName(group.Name, number)]...)
+		}
+		for _, member := range held {
+			members[member.ID] = true
+		}
+		if counted := ptr.Deref(group.Status.Members, 0); membership.InPages(group) && int(counted) != len(members) {
+			problems = append(problems, fmt.Sprintf("ScimGroup %s: status tells of %d members, and there are %d", group.Name, counted, len(members)))
 		}
 	}
 	return problems

@@ -30,7 +30,15 @@ func healthy() *Tenant {
 				Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
 			},
 		}},
-		Groups:  []v1alpha1.ScimGroup{{ObjectMeta: named("g1"), Spec: v1alpha1.ScimGroupSpec{DisplayName: "Staff"}}},
+		Groups: []v1alpha1.ScimGroup{{
+			ObjectMeta: named("g1"),
+			Spec:       v1alpha1.ScimGroupSpec{DisplayName: "Staff", Members: []v1alpha1.GroupMember{{ID: "u1"}}, Pages: []int32{1}},
+			Status:     v1alpha1.ScimGroupStatus{ObservedGeneration: 2, Members: new(int32(2))},
+		}},
+		Pages: []v1alpha1.ScimGroupPage{
+			{ObjectMeta: named("g1-1"), Spec: v1alpha1.ScimGroupPageSpec{Group: "g1", Members: []v1alpha1.GroupMember{{ID: "u1"}, {ID: "g9"}}}},
+			{ObjectMeta: named("g1-2"), Spec: v1alpha1.ScimGroupPageSpec{Group: "g1", Members: []v1alpha1.GroupMember{{ID: "u9"}}}},
+		},
 		Persons: []v1alpha1.Person{{ObjectMeta: named("p1"), Spec: v1alpha1.PersonSpec{PrimaryEmail: "babs@example.com", SourceID: "u1"}}},
 		Rules:   []v1alpha1.AutomationRule{{ObjectMeta: named("r1")}},
 		Executions: []v1alpha1.AutomationRuleExecution{{
@@ -69,6 +77,10 @@ func TestEveryProblemIsFound(t *testing.T) {
 		"a user with two Persons": {func(t *Tenant) {
 			t.Persons = append(t.Persons, v1alpha1.Person{ObjectMeta: named("p2"), Spec: v1alpha1.PersonSpec{SourceID: "u1"}})
 		}, "[p1 p2] are linked"},
+		"a group that was not processed": {func(t *Tenant) { t.Groups[0].Generation = 3 }, "g1: generation 3 is not processed"},
+		"a group whose members were not counted": {func(t *Tenant) { t.Groups[0].Status.Members = nil },
+			"g1: status tells of 0 members, and there are 2"},
+		"a page that was not counted":       {func(t *Tenant) { t.Groups[0].Spec.Pages = []int32{1, 2} }, "tells of 2 members, and there are 3"},
 		"an execution without its subject":  {func(t *Tenant) { t.Executions[0].Spec.Subject.Name = "u9" }, "r1-u1 has lost"},
 		"an execution without its rule":     {func(t *Tenant) { t.Rules = nil }, "r1-u1 has lost"},
 		"a user without a claim":            {func(t *Tenant) { t.Claims = t.Claims[1:] }, "username/u1 holds no claim"},
