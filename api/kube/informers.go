@@ -115,7 +115,7 @@ func (h *InformerHealth) Ready(*http.Request) error {
 	var first *Fault
 	without := map[string]bool{}
 	for _, f := range h.Faults() {
-		if slices.ContainsFunc(h.serving, func(obj client.Object) bool { return kindOf(fmt.Sprintf("%T", obj)) == f.Kind }) {
+		if h.serves(f.Kind) {
 			first = cmp.Or(first, &f)
 			without[f.Namespace] = true
 		}
@@ -124,6 +124,11 @@ func (h *InformerHealth) Ready(*http.Request) error {
 		return nil
 	}
 	return fmt.Errorf("kind %s cannot be read since %s: %s", first.Kind, first.Since.UTC().Format(time.RFC3339), first.Message)
+}
+
+// serves reports whether a kind is one of those that serving needs.
+func (h *InformerHealth) serves(kind string) bool {
+	return slices.ContainsFunc(h.serving, func(obj client.Object) bool { return kindOf(fmt.Sprintf("%T", obj)) == kind })
 }
 
 // gaveUp reports whether something of the namespace cannot be read, so that the others do not wait for it.

@@ -114,7 +114,13 @@ func (w *world) serve(ctx context.Context) error {
 	run, stop := context.WithCancel(ctx)
 	w.stop = stop
 	go func() { w.ended <- mgr.Start(run) }()
-	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	err = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(context.Context) (bool, error) {
+		select {
+		case err := <-w.ended:
+			w.ended <- err
+			return false, fmt.Errorf("the server has ended: %w", err)
+		default:
+		}
 		if w.server.Address() == "" {
 			return false, nil
 		}
@@ -189,7 +195,7 @@ func (w *world) waitForTotal(ctx context.Context, total int) error {
 	}
 	defer c.close()
 	want := fmt.Sprintf(`"totalResults":%d,`, total)
-	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	err = wait.PollUntilContextCancel(ctx, 20*time.Millisecond, true, func(context.Context) (bool, error) {
 		_, err := c.do(request(http.MethodGet, "/Users?count=0", ""))
 		return strings.Contains(string(c.body), want), err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,6 +18,9 @@ import (
 type order struct {
 	mu  sync.RWMutex
 	ids map[string][]string
+	// loose says that ids are as they came: an informer's first list has no order, and to find the place of each of 100,000
+	// moves gigabytes. The first look at them sorts them.
+	loose atomic.Bool
 	// leaving has the ids that this process has taken out before the informer tells so. Until
 	// then, events from before the deletion must not bring them back. Ids are never used again.
 	leaving map[string]bool
@@ -28,7 +32,23 @@ type order struct {
 }
 
 func newOrder() *order {
-	return &order{ids: make(map[string][]string), leaving: make(map[string]bool), moved: make(chan struct{})}
+	o := &order{ids: make(map[string][]string), leaving: make(map[string]bool), moved: make(chan struct{})}
+	o.loose.Store(true)
+	return o
+}
+
+// settle sorts the ids of the first list.
+func (o *order) settle() {
+	if !o.loose.Load() {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for tenant, ids := range o.ids {
+		slices.Sort(ids)
+		o.ids[tenant] = slices.Compact(ids)
+	}
+	o.loose.Store(false)
 }
 
 // handler returns the event handler that feeds the order.
@@ -84,6 +104,10 @@ func (o *order) reach(revision int64) {
 
 func (o *order) add(tenant, id string) {
 	ids := o.ids[tenant]
+	if o.loose.Load() {
+		o.ids[tenant] = append(ids, id)
+		return
+	}
 	if i, found := slices.BinarySearch(ids, id); !found {
 		o.ids[tenant] = slices.Insert(ids, i, id)
 	}
@@ -92,6 +116,10 @@ func (o *order) add(tenant, id string) {
 // drop reports whether the id was there.
 func (o *order) drop(tenant, id string) bool {
 	ids := o.ids[tenant]
+	if o.loose.Load() {
+		o.ids[tenant] = slices.DeleteFunc(ids, func(other string) bool { return other == id })
+		return len(o.ids[tenant]) < len(ids)
+	}
 	i, found := slices.BinarySearch(ids, id)
 	if found {
 		o.ids[tenant] = slices.Delete(ids, i, i+1)
@@ -137,6 +165,7 @@ func (o *order) waitUntilLeft(ctx context.Context, tenant, id string) (revision 
 // cut returns the ids between the bounds that the function chooses, where the
 // first of them is, and how many ids there are.
 func (o *order) cut(tenant string, bounds func(ids []string) (from, to int)) (ids []string, from, total int) {
+	o.settle()
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	all := o.ids[tenant]
@@ -152,6 +181,7 @@ func (o *order) all(tenant string) []string {
 
 // tenants returns a copy of the ids by tenant.
 func (o *order) tenants() map[string][]string {
+	o.settle()
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	tenants := make(map[string][]string, len(o.ids))

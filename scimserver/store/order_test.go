@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,5 +53,42 @@ func TestRevisionsThatAreNoNumbersAreNeverReached(t *testing.T) {
 	cancel()
 	if err := index.waitForWrites(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("a write of which nobody knows when it was is taken for one that the cache has: %v", err)
+	}
+}
+
+func TestTheFirstListIsInNoOrder(t *testing.T) {
+	o := newOrder()
+	observe := func(deleted bool, ids ...string) {
+		for _, id := range ids {
+			o.observe(&v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: id, ResourceVersion: "1"}}, deleted)
+		}
+	}
+	want := func(ids ...string) {
+		t.Helper()
+		got, _, total := o.cut("acme", func(ids []string) (int, int) { return 0, len(ids) })
+		if diff := cmp.Diff(ids, got); diff != "" || total != len(ids) {
+			t.Errorf("%d ids in all (-want +got):\n%s", total, diff)
+		}
+	}
+	observe(false, "4", "2", "5", "1", "2")
+	observe(true, "5", "3")
+	want("1", "2", "4")
+	observe(false, "3", "1", "6")
+	observe(true, "2")
+	want("1", "3", "4", "6")
+}
+
+// BenchmarkFirstList is a start with 100,000 users.
+func BenchmarkFirstList(b *testing.B) {
+	users := make([]*v1alpha1.ScimUser, 100_000)
+	for i, place := range rand.New(rand.NewPCG(1, 1)).Perm(len(users)) { //nolint:gosec // no secret
+		users[i] = &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: fmt.Sprintf("%036d", place), ResourceVersion: "1"}}
+	}
+	for b.Loop() {
+		o := newOrder()
+		for _, user := range users {
+			o.observe(user, false)
+		}
+		o.settle()
 	}
 }

@@ -140,6 +140,8 @@ func (s *Store) Synced() bool {
 	if !s.users.synced() || !s.groups.synced() {
 		return false
 	}
+	s.users.order.settle()
+	s.groups.order.settle()
 	s.users.order.reach(s.users.floor)
 	s.groups.order.reach(s.groups.floor)
 	s.complete.Store(true)

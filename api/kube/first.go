@@ -1,0 +1,75 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
+)
+
+// first lets a cache read the kinds that serving needs before all others. To decode what is stored takes most of a start,
+// and the kinds that only controllers read, Persons and executions, are more than twice the bytes: read at the same time,
+// they keep the SCIM server waiting for processors that it needs itself.
+type first struct {
+	health *InformerHealth
+
+	mu      sync.Mutex
+	serving []toolscache.InformerSynced
+}
+
+// newInformer is cache.Options.NewInformer.
+func (f *first) newInformer(
+	from toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers,
+) toolscache.SharedIndexInformer {
+	kind := kindOf(fmt.Sprintf("%T", object))
+	own, ok := from.(*toolscache.ListWatch)
+	if ok && !f.health.serves(kind) {
+		from = f.behind(own)
+	}
+	informer := toolscache.NewSharedIndexInformer(from, object, resync, indexers)
+	if f.health.serves(kind) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.serving = append(f.serving, informer.HasSynced)
+	}
+	return informer
+}
+
+// behind lists and watches when it is its turn.
+func (f *first) behind(own *toolscache.ListWatch) *toolscache.ListWatch {
+	return &toolscache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			if err := poll(ctx, f.done); err != nil {
+				return nil, err
+			}
+			return own.ListWithContextFunc(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			if err := poll(ctx, f.done); err != nil {
+				return nil, err
+			}
+			return own.WatchFuncWithContext(ctx, options)
+		},
+	}
+}
+
+// done reports whether the kinds that serving needs are known, or one of them cannot be read: then nobody knows when they
+// will be, and controllers can at least tell of it.
+func (f *first) done() bool {
+	if f.health.gaveUp("") {
+		return true
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, synced := range f.serving {
+		if !synced() {
+			return false
+		}
+	}
+	return true
+}
