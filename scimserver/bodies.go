@@ -65,7 +65,7 @@ func (bodyInMemory) Close() error { return nil }
 // first for its bytes, and when these are there for what its values take when they are decoded, which may be fifty
 // times as much. A body of up to maxSmallBody always passes, so that nobody's large ones keep others from working.
 func (s *Server) inMemory(rt route, next handler) handler {
-	return func(r *http.Request) (response, error) {
+	return func(r *http.Request) (answer response, err error) {
 		switch {
 		case !hasBody(r), 0 <= r.ContentLength && r.ContentLength <= min(rt.maxBody, maxSmallBody):
 			return next(r)
@@ -76,7 +76,7 @@ func (s *Server) inMemory(rt route, next handler) handler {
 		if err != nil {
 			return response{}, err
 		}
-		defer release()
+		defer func() { answer.until(err, release) }()
 		if len(body) > maxSmallBody {
 			s.charge(r, len(body)/maxSmallBody)
 			values, size := scim.Weigh(body)
@@ -88,7 +88,7 @@ func (s *Server) inMemory(rt route, next handler) handler {
 			if err != nil {
 				return response{}, err
 			}
-			defer free()
+			defer func() { answer.until(err, free) }()
 		}
 		r.Body = bodyInMemory{bytes.NewReader(body), body}
 		return next(r)

@@ -31,10 +31,8 @@ const (
 	// as a client gets them are 90 MiB.
 	maxMemory       = 2 * maxTenantMemory
 	maxTenantMemory = 96 << 20
-	// maxListMemory is what a list counts as at most. Beside it there is room for the largest search, decoded.
-	maxListMemory = maxTenantMemory - 24<<20
 	// maxListedMembers is how many members the groups of one page may have. In the answer one takes about listedMemberSize
-	// bytes.
+	// bytes, in memory less.
 	maxListedMembers = 1_000_000
 	listedMemberSize = 256
 	// maxWholeMembers is how many members a group's answer may have to be made before it is written. That of a larger one is
@@ -57,8 +55,13 @@ const (
 	// maxHeaderBytes includes the request line, and so a filter.
 	maxHeaderBytes = 64 << 10
 
-	// requestTimeout bounds every request but those that write groups.
+	// maxKeptList is up to how many bytes of a list's memory are kept for the next one.
+	maxKeptList = 1 << 20
+
+	// requestTimeout bounds every request but those that write groups, and lists.
 	requestTimeout = 30 * time.Second
+	// listTimeout is for a list, of which the client reads the beginning while its end is made.
+	listTimeout = groupWriteTimeout
 	// groupWriteTimeout is for a write of many members. Okta gives up after 60 s.
 	groupWriteTimeout = 55 * time.Second
 	// bulkTimeout is for all operations of a request, of which bulkReserve is kept for finishing

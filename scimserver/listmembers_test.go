@@ -54,7 +54,7 @@ func (w *slowReader) Write(p []byte) (int, error) {
 }
 
 func TestListsOfMembersCountByTheirBytes(t *testing.T) {
-	const half = maxTenantMemory / listedMemberSize / 2
+	const half = maxTenantMemory / store.StreamedMemberSize / 2
 	list := func() *http.Request { return request(http.MethodGet, "/scim/v2/Groups", "") }
 	held := &listStore{members: half + 1}
 	s := newServer(held, anyTenant{}, Options{Logger: (&logBuffer{}).logger()})

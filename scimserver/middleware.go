@@ -138,8 +138,11 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			cause := recover()
-			if cause == nil {
+			switch cause {
+			case nil:
 				return
+			case http.ErrAbortHandler: // an answer is broken off on purpose
+				panic(cause)
 			}
 			panicsTotal.Inc()
 			c := callOf(r)
@@ -212,7 +215,7 @@ func (s *Server) throttle(ctx context.Context, r *http.Request) error {
 
 // limited bounds the requests of each token, and those of each tenant at the same time.
 func (s *Server) limited(next handler) handler {
-	return func(r *http.Request) (response, error) {
+	return func(r *http.Request) (answer response, err error) {
 		if delay := s.wait(r); delay > 0 {
 			return response{}, tooMany(delay)
 		}
@@ -220,7 +223,7 @@ func (s *Server) limited(next handler) handler {
 		if err != nil {
 			return response{}, err
 		}
-		defer leave()
+		defer func() { answer.until(err, leave) }()
 		return next(r)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rservice.dev/scim-operator/scimserver/scim"
+	"rservice.dev/scim-operator/scimserver/store"
 )
 
 // tableOf returns the rows of the table under a heading of README.md, each as its cells.
@@ -81,7 +82,7 @@ func TestTheReadmeHasTheLimits(t *testing.T) {
 		"bodies above " + kib(maxSmallBody):       {mib(maxBodies) + " in all", mib(maxTenantBodies) + " of one tenant", seconds(sharePatience)},
 		"what these become when they are decoded": {mib(maxMemory) + " in all", mib(maxTenantMemory) + " of one tenant"},
 		"members of the groups on one page":       {thousands(maxListedMembers)},
-		"answers to lists with more than":         {strconv.Itoa(listedMemberSize) + " bytes", mib(maxListMemory), seconds(timeouts.held)},
+		"answers to lists with more than":         {strconv.Itoa(store.StreamedMemberSize) + " bytes", seconds(timeouts.held)},
 		"answers to a GET of a group":             {kib(maxSmallBody), strconv.Itoa(listedMemberSize) + " bytes", thousands(maxWholeMembers)},
 		"bulk requests of a tenant":               {strconv.Itoa(maxTenantBulks), seconds(sharePatience)},
 		"requests of a tenant that compute":       {"half of the processors", seconds(sharePatience)},
@@ -89,7 +90,7 @@ func TestTheReadmeHasTheLimits(t *testing.T) {
 		"what one PATCH compares":                 {thousands(scim.MaxPatchWork)},
 		"paths in `attributes`":                   {thousands(scim.MaxSelectedPaths)},
 		"headers with the request line":           {kib(maxHeaderBytes)},
-		"time for a request":                      {seconds(requestTimeout), "groups and bulk " + seconds(groupWriteTimeout)},
+		"time for a request":                      {seconds(requestTimeout), "groups, lists and bulk " + seconds(groupWriteTimeout)},
 		"time for headers":                        {seconds(timeouts.header) + ", " + seconds(timeouts.request) + ", " + seconds(timeouts.answer) + ", 2 min"},
 		"requests a second for each token":        {strconv.Itoa(defaultRequestsPerSecond), "bursts of " + strconv.Itoa(2*defaultRequestsPerSecond)},
 		"requests of a tenant at the same time":   {strconv.Itoa(maxTenantRequests)},

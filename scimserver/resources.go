@@ -2,7 +2,6 @@ package scimserver
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"strings"
 
@@ -196,9 +195,9 @@ func (h *resources) answer(r *http.Request, status int, res scim.Resource, proje
 	chosen := projection.Apply(res)
 	if members > maxWholeMembers {
 		answer.streamed = members * listedMemberSize
-		answer.stream = func(w io.Writer) error { return scim.EncodeTo(w, h.rt, chosen) }
+		answer.stream = func(w *answerWriter) error { return scim.EncodeTo(w, h.rt, chosen) }
 		if r.Method == http.MethodHead {
-			answer.stream = func(io.Writer) error { return nil }
+			answer.stream = func(*answerWriter) error { return nil }
 		}
 		return answer, nil
 	}

@@ -39,8 +39,8 @@ func (s *Server) routes() []route {
 		{method: http.MethodGet, path: "/ResourceTypes", handle: listResourceTypes},
 		{method: http.MethodGet, path: "/ResourceTypes/{id}", handle: getResourceType},
 		{method: http.MethodPost, path: "/Bulk", handle: s.newBulk().post, timeout: bulkTimeout, maxBody: maxBulkBody, maxValues: maxBulkValues},
-		{method: http.MethodGet, path: "/", handle: root.get},
-		{method: http.MethodPost, path: "/.search", handle: root.post, reads: true},
+		{method: http.MethodGet, path: "/", handle: root.get, timeout: listTimeout, maxBody: maxUserBody},
+		{method: http.MethodPost, path: "/.search", handle: root.post, reads: true, timeout: listTimeout, maxBody: maxUserBody},
 	}
 	for _, rt := range scim.ResourceTypes() {
 		list = append(list, s.resourceRoutes(rt)...)
@@ -70,9 +70,9 @@ func (s *Server) resourceRoutes(rt *scim.ResourceType) []route {
 		return r
 	}
 	return []route{
-		{method: http.MethodGet, path: rt.Endpoint, handle: all.get},
+		{method: http.MethodGet, path: rt.Endpoint, handle: all.get, timeout: listTimeout, maxBody: maxUserBody},
 		{method: http.MethodGet, path: one, handle: h.get},
-		{method: http.MethodPost, path: rt.Endpoint + "/.search", handle: all.post, reads: true},
+		{method: http.MethodPost, path: rt.Endpoint + "/.search", handle: all.post, reads: true, timeout: listTimeout, maxBody: maxUserBody},
 		write(http.MethodPost, rt.Endpoint),
 		write(http.MethodPut, one),
 		write(http.MethodPatch, one),

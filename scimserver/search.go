@@ -3,9 +3,11 @@ package scimserver
 import (
 	"crypto/sha256"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -73,35 +75,59 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	if q.From, err = cursor.position(); err != nil {
 		return response{}, err
 	}
-	var answer response
-	list := &scim.ListResponse{}
-	q.Admit = func(members int) error { return h.admit(r, members, list, &answer) }
-	q.Each = func(rt *scim.ResourceType, res scim.Resource) error {
-		scim.Link(base, rt, res)
-		return list.Add(rt, projections[rt].Apply(res))
-	}
-	defer func() {
-		if answer.status == 0 { // an error, or a panic
-			answer.done()
-		}
-	}()
-	page, err := h.list(r, q)
-	if err != nil {
-		return response{}, err
-	}
-	list.TotalResults = page.Total
-	if request.Page.ByCursor {
-		list.PreviousCursor, list.NextCursor = cursor.around(page)
-	} else {
-		list.StartIndex = request.Page.StartIndex
-	}
-	answer.status = http.StatusOK
-	answer.body, answer.rest = list.Encode()
-	return answer, nil
+	answer := &searchAnswer{searches: h, request: r, query: q, base: base, projections: projections, cursor: cursor}
+	return response{status: http.StatusOK, stream: answer.write}, nil
 }
 
-// admit waits until the tenant's share has room for the members of a page, and makes room for them in its list.
-func (h *searches) admit(r *http.Request, members int, list *scim.ListResponse, answer *response) error {
+// searchAnswer is the answer to a search.
+type searchAnswer struct {
+	*searches
+	request     *http.Request
+	query       store.Query
+	base        string
+	projections map[*scim.ResourceType]*scim.Projection
+	cursor      *cursors
+}
+
+// lists are messages whose memory is used again: that of each would be most of what a request takes.
+var lists = sync.Pool{New: func() any { return new(scim.ListResponse) }}
+
+// write writes a page: a short one when it is complete, a longer one while its resources are read.
+func (f *searchAnswer) write(to *answerWriter) error {
+	list := lists.Get().(*scim.ListResponse) //nolint:forcetypeassert // the pool has nothing else
+	defer func() {
+		if list.Size() <= maxKeptList {
+			list.Reset()
+			lists.Put(list)
+		}
+	}()
+	own := &turn{}
+	list.To = own.outside(to)
+	q := f.query
+	q.Each = func(rt *scim.ResourceType, res scim.Resource) error {
+		scim.Link(f.base, rt, res)
+		return list.Add(rt, f.projections[rt].Apply(res))
+	}
+	q.Admit = func(members int) error { return f.admit(f.request, members, to) }
+	page, err := f.list(f.request, q, own)
+	if err != nil {
+		return err
+	}
+	list.TotalResults = page.Total
+	if q.Page.ByCursor {
+		list.PreviousCursor, list.NextCursor = f.cursor.around(page)
+	} else {
+		list.StartIndex = q.Page.StartIndex
+	}
+	if list.Begun() {
+		return list.End()
+	}
+	return to.whole(list.Encode())
+}
+
+// admit waits until the tenant's share has room for the members of a page: as they are written while they are read, no
+// more than those of one group are held, which are fewer.
+func (h *searches) admit(r *http.Request, members int, to *answerWriter) error {
 	if members > maxListedMembers {
 		return scim.BadRequest(scim.TypeTooMany,
 			"the groups of this page have more than %d members; ask for fewer groups with count, or leave members out with excludedAttributes",
@@ -111,12 +137,11 @@ func (h *searches) admit(r *http.Request, members int, list *scim.ListResponse, 
 	if size <= maxUserBody {
 		return nil
 	}
-	release, err := h.shares.memory(r.Context(), tenantOf(r), int64(min(size, maxListMemory)))
+	release, err := h.shares.memory(r.Context(), tenantOf(r), int64(members)*store.StreamedMemberSize)
 	if err != nil {
 		return err
 	}
-	answer.release = release
-	list.Grow(size)
+	to.hold(release, size)
 	return nil
 }
 
@@ -127,32 +152,82 @@ func looksAtAddresses(q store.Query) bool {
 	})
 }
 
-func (h *searches) list(r *http.Request, q store.Query) (store.Page, error) {
+// list asks the store, which it does in a turn if that computes for long.
+func (h *searches) list(r *http.Request, q store.Query, own *turn) (store.Page, error) {
 	ctx := r.Context()
 	if !q.Scans(h.rt) && q.Page.Count <= maxQuickList {
 		return h.store.List(ctx, tenantOf(r), h.rt, q)
 	}
-	release, err := h.shares.turn(ctx, tenantOf(r))
-	if err != nil {
+	own.take = func() (func(), error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return h.shares.turn(ctx, tenantOf(r))
+	}
+	if err := own.begin(); err != nil {
 		return store.Page{}, err
 	}
-	defer func() { release() }()
+	defer func() {
+		own.end()
+		own.take = nil // what is left to write is made
+	}()
 	admit := q.Admit
 	q.Admit = func(members int) error {
 		// Bodies that hold memory wait for a turn, so who has one must not wait for memory.
-		release()
-		release = func() {}
+		own.end()
 		if err := admit(members); err != nil {
 			return err
 		}
-		again, err := h.shares.turn(ctx, tenantOf(r))
-		if err == nil {
-			release = again
-		}
-		return err
+		return own.begin()
 	}
 	return h.store.List(ctx, tenantOf(r), h.rt, q)
 }
+
+// turn is that of a request, which leaves it to others while it waits.
+type turn struct {
+	// take waits for a turn; nil if the request needs none.
+	take    func() (release func(), err error)
+	release func()
+}
+
+func (t *turn) begin() (err error) {
+	t.release, err = t.take()
+	return err
+}
+
+func (t *turn) end() {
+	if t.release != nil {
+		t.release()
+		t.release = nil
+	}
+}
+
+// outside writes out of turn: a client reads as slowly as it likes.
+func (t *turn) outside(to io.Writer) io.Writer {
+	return writerFunc(func(p []byte) (int, error) {
+		if t.take == nil {
+			return to.Write(p)
+		}
+		t.end()
+		n, err := to.Write(p)
+		for err == nil {
+			// What is begun is not ended because others have the turns: only the end of the request's time does that.
+			if err = t.begin(); err == nil {
+				break
+			}
+			if _, tooMany := errors.AsType[*headerError](err); tooMany {
+				err = nil
+			}
+		}
+		return n, err
+	})
+}
+
+// writerFunc is an io.Writer.
+type writerFunc func(p []byte) (int, error)
+
+// Write implements io.Writer.
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // projections returns what the answer has of each type. An endpoint may leave members out of its lists.
 func (h *searches) projections(r *http.Request, request *scim.SearchRequest) (map[*scim.ResourceType]*scim.Projection, error) {

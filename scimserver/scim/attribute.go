@@ -85,6 +85,8 @@ type Attribute struct {
 
 	parent *Attribute
 	index  map[string]*Attribute
+	// opening is the name as a member of an object begins.
+	opening string
 }
 
 // Sub returns the sub-attribute of that name in any spelling, or nil. A free attribute has them all.
@@ -131,6 +133,7 @@ func indexAttributes(attributes []*Attribute, parent *Attribute) map[string]*Att
 			a.Uniqueness = UniqueNone
 		}
 		a.parent = parent
+		a.opening = string(appendString(nil, a.Name)) + ":"
 		a.index = indexAttributes(a.SubAttributes, a)
 		index[lowerASCII(a.Name)] = a
 	}

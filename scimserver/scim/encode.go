@@ -27,8 +27,9 @@ func AppendEncode(dst []byte, rt *ResourceType, res Resource) ([]byte, error) {
 type encoder struct {
 	out []byte
 	err error
-	// to gets what is appended, in pieces; nil keeps all of it.
-	to io.Writer
+	// to gets what is appended, in pieces of about chunk bytes; nil keeps all of it.
+	to    io.Writer
+	chunk int
 }
 
 func (e *encoder) resource(rt *ResourceType, res Resource) {
@@ -66,7 +67,7 @@ func (e *encoder) members(attributes []*Attribute, object map[string]any, first 
 			e.stream(a, values, first)
 			continue
 		}
-		e.name(a.Name, first)
+		e.known(a, first)
 		e.attribute(a, v)
 	}
 	return known
@@ -156,16 +157,27 @@ func (e *encoder) value(v any) {
 	}
 }
 
-// name opens the object before its first member and separates the others.
+// name begins the member of that name.
 func (e *encoder) name(name string, first *bool) {
+	e.next(first)
+	e.out = appendString(e.out, name)
+	e.out = append(e.out, ':')
+}
+
+// known is name for an attribute that is in the table.
+func (e *encoder) known(a *Attribute, first *bool) {
+	e.next(first)
+	e.out = append(e.out, a.opening...)
+}
+
+// next opens the object before its first member and separates the others.
+func (e *encoder) next(first *bool) {
 	if *first {
 		e.out = append(e.out, '{')
 		*first = false
 	} else {
 		e.out = append(e.out, ',')
 	}
-	e.out = appendString(e.out, name)
-	e.out = append(e.out, ':')
 }
 
 func (e *encoder) close(opening, closing byte, empty bool) {
@@ -183,6 +195,10 @@ func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		if i+8 <= len(s) && plain(s[i:i+8]) {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if c >= 0x20 && c < utf8.RuneSelf && c != '"' && c != '\\' {
 			i++
@@ -207,6 +223,17 @@ func appendString(dst []byte, s string) []byte {
 	}
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// plain reports whether eight bytes are ASCII and none needs to be escaped.
+func plain(s string) bool {
+	_ = s[7]
+	eight := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	// x-each borrows into the highest bit of a byte of x that is 0, or of one above such a byte: never too few.
+	quote, backslash := eight^'"'*each, eight^'\\'*each
+	return (eight|(eight-0x20*each)|(quote-each)|(backslash-each))&high == 0
 }
 
 func appendEscape(dst []byte, c byte) []byte {

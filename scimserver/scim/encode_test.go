@@ -149,3 +149,58 @@ func TestParsePage(t *testing.T) {
 		wantError(t, err, 400, TypeInvalidValue)
 	}
 }
+
+func TestAppendStringEscapesWhereverTheByteIs(t *testing.T) {
+	for _, odd := range []string{"\"", "\\", "\x00", "\x1f", " ", "!", "#", "[", "]", "\x7f", "é", "日", "\xff", "\U0001F600"} {
+		for before := range 20 {
+			for after := range 10 {
+				text := strings.Repeat("a", before) + odd + strings.Repeat("~", after)
+				var decoded string
+				if err := json.Unmarshal(appendString(nil, text), &decoded); err != nil || decoded != strings.ToValidUTF8(text, "\ufffd") {
+					t.Fatalf("%q is encoded as %s, which is %q, %v", text, appendString(nil, text), decoded, err)
+				}
+			}
+		}
+	}
+}
+
+func TestALongListIsWrittenInPieces(t *testing.T) {
+	for n, whole := range map[int]bool{0: true, 3: true, 3000: false} {
+		list, stream := crowd(20 * n)
+		resources := []Resource{{"displayName": "first"}, stream, {"displayName": "last"}}
+		var pieces largestWrite
+		long := ListResponse{TotalResults: 9, StartIndex: 4, NextCursor: "n", To: &pieces}
+		for range 2 { // with the same memory
+			pieces.Reset()
+			for _, r := range resources {
+				if err := long.Add(Group, r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if long.Begun() == whole {
+				t.Fatalf("%d members: begun is %t", 20*n, long.Begun())
+			}
+			if whole {
+				_, _ = pieces.Write(slices.Concat(long.Encode()))
+			} else if err := long.End(); err != nil {
+				t.Fatal(err)
+			}
+			short := ListResponse{TotalResults: 9, StartIndex: 4, NextCursor: "n"}
+			want := encodedList(t, short, []*ResourceType{Group, Group, Group}, resources[0], list, resources[2])
+			var got, meant any
+			if err := errors.Join(json.Unmarshal(pieces.Bytes(), &got), json.Unmarshal([]byte(want), &meant)); err != nil {
+				t.Fatal(err)
+			}
+			if !cmp.Equal(got, meant) || whole && pieces.String() != want || pieces.largest > wholeList+1024 {
+				t.Errorf("%d members: %.300s…, want %.300s; %d at once", 20*n, pieces.String(), want, pieces.largest)
+			}
+			long.Reset()
+			long.TotalResults, long.StartIndex, long.NextCursor, long.To = 9, 4, "n", &pieces
+		}
+	}
+	long := ListResponse{To: &largestWrite{left: 2}}
+	_, stream := crowd(60_000)
+	if err := long.Add(Group, stream); err == nil {
+		t.Error("the client has gone and the list goes on")
+	}
+}

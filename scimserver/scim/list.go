@@ -1,8 +1,8 @@
 package scim
 
 import (
+	"io"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -89,18 +89,60 @@ type ListResponse struct {
 	NextCursor     string
 	PreviousCursor string
 
+	// To gets a long message piece by piece while resources are added; nil keeps all of it.
+	To io.Writer
+
 	resources []byte
 	items     int
+	begun     bool
 }
 
-// Grow makes room for resources of so many bytes.
-func (l *ListResponse) Grow(bytes int) { l.resources = slices.Grow(l.resources, bytes) }
+// wholeList is up to how many bytes of resources are kept although there is somebody to write them to.
+const wholeList = 256 << 10
 
-// Add appends a resource to the page. The error tells of a value of a type that a Resource cannot hold.
+// Reset makes the list an empty one that uses the same memory.
+func (l *ListResponse) Reset() { *l = ListResponse{resources: l.resources[:0]} }
+
+// Size is how many bytes of resources are kept, or could be.
+func (l *ListResponse) Size() int { return cap(l.resources) }
+
+// Add appends a resource to the page. The error is that of To, or tells of a value of a type that a Resource cannot hold.
 func (l *ListResponse) Add(rt *ResourceType, res Resource) error {
 	l.begin()
-	var err error
-	l.resources, err = AppendEncode(l.resources, rt, res)
+	e := encoder{out: l.resources}
+	if l.To != nil {
+		e.to, e.chunk = listPieces{l}, wholeList
+		if l.begun {
+			e.chunk = encodeChunk
+		}
+	}
+	if e.resource(rt, res); e.to != nil && len(e.out) >= e.chunk {
+		e.write()
+	}
+	l.resources = e.out
+	return e.err
+}
+
+// listPieces writes resources of a list whose end is not known yet, so that the members that tell of it come behind them.
+type listPieces struct{ of *ListResponse }
+
+// Write implements io.Writer.
+func (p listPieces) Write(resources []byte) (int, error) {
+	if !p.of.begun {
+		p.of.begun = true
+		if _, err := io.WriteString(p.of.To, `{"schemas":["`+ListResponseURN+`"],"Resources":[`); err != nil {
+			return 0, err
+		}
+	}
+	return p.of.To.Write(resources)
+}
+
+// Begun reports whether something has been written to To already. Then End writes the rest, else Encode returns all.
+func (l *ListResponse) Begun() bool { return l.begun }
+
+// End writes what is left of the message.
+func (l *ListResponse) End() error {
+	_, err := l.To.Write(append(l.counts(append(l.resources, ']')), '}'))
 	return err
 }
 
@@ -116,7 +158,14 @@ func (l *ListResponse) begin() {
 // itemsPerPage is the number of resources on this page.
 func (l *ListResponse) Encode() (head, resources []byte) {
 	out := make([]byte, 0, 256)
-	out = append(out, `{"schemas":["`+ListResponseURN+`"],"totalResults":`...)
+	out = append(out, `{"schemas":["`+ListResponseURN+`"]`...)
+	l.resources = append(l.resources, ']', '}')
+	return append(l.counts(out), `,"Resources":[`...), l.resources
+}
+
+// counts appends the members that tell of the page.
+func (l *ListResponse) counts(out []byte) []byte {
+	out = append(out, `,"totalResults":`...)
 	out = strconv.AppendInt(out, int64(l.TotalResults), 10)
 	if l.StartIndex > 0 {
 		out = append(out, `,"startIndex":`...)
@@ -130,5 +179,5 @@ func (l *ListResponse) Encode() (head, resources []byte) {
 	if l.NextCursor != "" {
 		out = appendString(append(out, `,"nextCursor":`...), l.NextCursor)
 	}
-	return append(out, `,"Resources":[`...), append(l.resources, ']', '}')
+	return out
 }

@@ -21,16 +21,19 @@ func Location(baseURL string, rt *ResourceType, id string) string {
 // Stamp sets id, meta and schemas of a resource that the caller owns.
 func Stamp(rt *ResourceType, res Resource, id, baseURL string, m Meta) {
 	res["id"] = id
-	meta := map[string]any{
-		"resourceType": rt.Name,
-		"created":      formatInstant(m.Created),
-		"lastModified": formatInstant(m.LastModified),
-		"location":     Location(baseURL, rt, id),
+	meta := res.Complex("meta")
+	if meta == nil {
+		meta = make(map[string]any, 5)
+		res["meta"] = meta
 	}
+	clear(meta)
+	meta["resourceType"] = rt.Name
+	meta["created"] = formatInstant(m.Created)
+	meta["lastModified"] = formatInstant(m.LastModified)
+	meta["location"] = Location(baseURL, rt, id)
 	if m.Version != "" {
 		meta["version"] = m.Version
 	}
-	res["meta"] = meta
 	res.setSchemas(rt)
 }
 

@@ -14,7 +14,7 @@ const encodeChunk = 32 << 10
 // EncodeTo writes the JSON of Encode, piece by piece. It returns the writer's error, or one for a value of a type that a
 // Resource cannot hold.
 func EncodeTo(w io.Writer, rt *ResourceType, res Resource) error {
-	e := encoder{out: make([]byte, 0, encodeChunk+encodeChunk/4), to: w}
+	e := encoder{out: make([]byte, 0, encodeChunk+encodeChunk/4), to: w, chunk: encodeChunk}
 	e.resource(rt, res)
 	e.write()
 	return e.err
@@ -27,12 +27,12 @@ func (e *encoder) stream(a *Attribute, values Stream, first *bool) {
 		if opened {
 			e.out = append(e.out, ',')
 		} else {
-			e.name(a.Name, first)
+			e.known(a, first)
 			e.out = append(e.out, '[')
 			opened = true
 		}
 		e.object(a.SubAttributes, value)
-		if e.to != nil && len(e.out) >= encodeChunk {
+		if e.to != nil && len(e.out) >= e.chunk {
 			e.write()
 		}
 		if e.err != nil {

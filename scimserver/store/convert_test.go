@@ -10,7 +10,7 @@ import (
 // Before active was always stored, an object could lack it.
 func TestAUserOfWhomNobodySaidSoIsActive(t *testing.T) {
 	silent := v1alpha1.ScimUserSpec{UserName: "a"}
-	r, err := userAttributes(&silent)
+	r, err := (*maker)(nil).userAttributes(&silent)
 	if err != nil || r["active"] != true {
 		t.Fatalf("active is %v (%v), want true", r["active"], err)
 	}

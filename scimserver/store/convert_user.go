@@ -38,9 +38,9 @@ func activeOf(r scim.Resource) *bool {
 }
 
 // userAttributes returns what the client wrote of a user, without id, meta and groups.
-func userAttributes(spec *v1alpha1.ScimUserSpec) (scim.Resource, error) {
+func (by *maker) userAttributes(spec *v1alpha1.ScimUserSpec) (scim.Resource, error) {
 	// The room of 14 is half that of 16, and enough with id, meta, schemas and groups.
-	r := make(scim.Resource, 14)
+	r := scim.Resource(by.object(14))
 	r["userName"] = spec.UserName
 	setString(r, "externalId", spec.ExternalID)
 	r["active"] = spec.IsActive()
@@ -53,21 +53,21 @@ func userAttributes(spec *v1alpha1.ScimUserSpec) (scim.Resource, error) {
 	setString(r, "locale", spec.Locale)
 	setString(r, "timezone", spec.Timezone)
 	if spec.Name != nil {
-		r["name"] = nameAttribute(spec.Name)
+		r["name"] = by.nameAttribute(spec.Name)
 	}
 	for _, list := range userValueLists(spec) {
 		if len(*list.values) > 0 {
-			r[list.name] = valuesAttribute(*list.values)
+			r[list.name] = by.valuesAttribute(*list.values)
 		}
 	}
 	if len(spec.Addresses) > 0 {
-		r["addresses"] = addressesAttribute(spec.Addresses)
+		r["addresses"] = by.addressesAttribute(spec.Addresses)
 	}
 	if len(spec.X509Certificates) > 0 {
-		r["x509Certificates"] = certificatesAttribute(spec.X509Certificates)
+		r["x509Certificates"] = by.certificatesAttribute(spec.X509Certificates)
 	}
 	if spec.Enterprise != nil {
-		r[scim.EnterpriseURN] = enterpriseAttribute(spec.Enterprise)
+		r[scim.EnterpriseURN] = by.enterpriseAttribute(spec.Enterprise)
 	}
 	return r, addExtensions(r, spec.Extensions)
 }
@@ -137,8 +137,8 @@ func userValueLists(spec *v1alpha1.ScimUserSpec) [6]valueList {
 	}
 }
 
-func nameAttribute(n *v1alpha1.ScimName) map[string]any {
-	m := make(map[string]any, 6)
+func (by *maker) nameAttribute(n *v1alpha1.ScimName) map[string]any {
+	m := by.object(6)
 	setString(m, "formatted", n.Formatted)
 	setString(m, "familyName", n.FamilyName)
 	setString(m, "givenName", n.GivenName)
@@ -163,16 +163,16 @@ func nameOf(m map[string]any) *v1alpha1.ScimName {
 	return &n
 }
 
-func valuesAttribute(values []v1alpha1.ScimValue) []any {
-	list := make([]any, len(values))
+func (by *maker) valuesAttribute(values []v1alpha1.ScimValue) []any {
+	list := by.list(len(values))
 	for i, v := range values {
-		list[i] = valueAttribute(v.Value, v.Display, v.Type, v.Primary)
+		list[i] = by.valueAttribute(v.Value, v.Display, v.Type, v.Primary)
 	}
 	return list
 }
 
-func valueAttribute(value, display, kind string, primary *bool) map[string]any {
-	m := make(map[string]any, 4)
+func (by *maker) valueAttribute(value, display, kind string, primary *bool) map[string]any {
+	m := by.object(4)
 	setString(m, "value", value)
 	setString(m, "display", display)
 	setString(m, "type", kind)
@@ -192,10 +192,10 @@ func valuesOf(list []any) []v1alpha1.ScimValue {
 	return values
 }
 
-func certificatesAttribute(certificates []v1alpha1.ScimCertificate) []any {
-	list := make([]any, len(certificates))
+func (by *maker) certificatesAttribute(certificates []v1alpha1.ScimCertificate) []any {
+	list := by.list(len(certificates))
 	for i, c := range certificates {
-		list[i] = valueAttribute(c.Value, c.Display, c.Type, c.Primary)
+		list[i] = by.valueAttribute(c.Value, c.Display, c.Type, c.Primary)
 	}
 	return list
 }
@@ -208,10 +208,10 @@ func certificatesOf(list []any) []v1alpha1.ScimCertificate {
 	return certificates
 }
 
-func addressesAttribute(addresses []v1alpha1.ScimAddress) []any {
-	list := make([]any, len(addresses))
+func (by *maker) addressesAttribute(addresses []v1alpha1.ScimAddress) []any {
+	list := by.list(len(addresses))
 	for i, a := range addresses {
-		m := make(map[string]any, 8)
+		m := by.object(8)
 		setString(m, "formatted", a.Formatted)
 		setString(m, "streetAddress", a.StreetAddress)
 		setString(m, "locality", a.Locality)
@@ -244,8 +244,8 @@ func addressesOf(list []any) []v1alpha1.ScimAddress {
 	return addresses
 }
 
-func enterpriseAttribute(e *v1alpha1.ScimEnterprise) map[string]any {
-	m := make(map[string]any, 8)
+func (by *maker) enterpriseAttribute(e *v1alpha1.ScimEnterprise) map[string]any {
+	m := by.object(8)
 	setString(m, "employeeNumber", e.EmployeeNumber)
 	setString(m, "costCenter", e.CostCenter)
 	setString(m, "organization", e.Organization)
@@ -255,7 +255,7 @@ func enterpriseAttribute(e *v1alpha1.ScimEnterprise) map[string]any {
 	setString(m, "location", e.Location)
 	setString(m, "supportID", e.SupportID)
 	if e.Manager != nil {
-		manager := make(map[string]any, 3)
+		manager := by.object(3)
 		setString(manager, "value", e.Manager.Value)
 		setString(manager, "$ref", e.Manager.Ref)
 		setString(manager, "displayName", e.Manager.DisplayName)

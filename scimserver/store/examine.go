@@ -54,9 +54,17 @@ func (s *Store) examination(ctx context.Context, tenant string, q Query) (*exami
 // matches reports whether a resource meets the filter. A group needs its members only if
 // e.members says so.
 func (e *examination) matches(rt *scim.ResourceType, r scim.Resource) bool {
-	if named := e.named[r.ID()]; named != nil && r["members"] == nil {
-		r["members"] = named
-		defer delete(r, "members")
+	if e.named != nil {
+		all, has := r["members"]
+		delete(r, "members")
+		if named := e.named[r.ID()]; named != nil {
+			r["members"] = named
+		}
+		defer func() {
+			if delete(r, "members"); has {
+				r["members"] = all
+			}
+		}()
 	}
 	if e.BaseURL != "" {
 		scim.Link(e.BaseURL, rt, r)
@@ -112,8 +120,11 @@ func (s *Store) examinees(ctx context.Context, tenant string, rt *scim.ResourceT
 // examine returns a match without a type if the resource is none.
 func (s *Store) examine(ctx context.Context, tenant string, rt *scim.ResourceType, id string, e *examination) (match, error) {
 	r, err := s.load(ctx, tenant, rt, id, e.members, client.DisableReadYourWritesConsistency)
-	if err != nil || r == nil || !e.matches(rt, r) {
+	if err != nil || r == nil {
 		return match{}, err
+	}
+	if listMembers(r); !e.matches(rt, r) {
+		return match{}, nil
 	}
 	key := e.Sort.Key(r)
 	if rt == scim.Group && (e.WithMembers || e.members) {
@@ -140,6 +151,9 @@ func (s *Store) cutMatches(ctx context.Context, tenant string, e *examination, m
 			r, err := s.load(ctx, tenant, m.rt, m.key.ID, e.WithMembers || e.members, client.DisableReadYourWritesConsistency)
 			if err != nil {
 				return Page{}, err
+			}
+			if e.members {
+				listMembers(r)
 			}
 			// It may have changed since it was examined.
 			if r != nil && e.matches(m.rt, r) {

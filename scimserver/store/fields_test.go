@@ -21,7 +21,7 @@ func TestEveryFieldOfAUserIsAnAttribute(t *testing.T) {
 	own := v1alpha1.ScimUserSpec{Groups: spec.Groups, ProvisionedAt: spec.ProvisionedAt, LastModified: spec.LastModified}
 	spec.Extensions, spec.LastActive = nil, nil
 
-	attributes, err := userAttributes(&spec)
+	attributes, err := (*maker)(nil).userAttributes(&spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,8 @@ type Query struct {
 	// Admit is asked before the members of the page's groups are looked up, with how many the groups together note that
 	// they have. Its error ends the List; nil lets all pass.
 	Admit Gate
-	// Each takes the resources of the page one after the other, so that they are not all held at the same time. Its
-	// error ends the List; nil leaves the resources in the Page.
+	// Each takes the resources of the page one after the other, so that they are not all held at the same time: one is
+	// good until Each returns. Its error ends the List; nil leaves the resources in the Page.
 	Each func(rt *scim.ResourceType, r scim.Resource) error
 	// BaseURL is what addresses start with, meta.location and $ref, for a filter or an order that may
 	// look at them; "" if none does.
@@ -137,9 +137,16 @@ func (s *Store) cutIndex(ctx context.Context, tenant string, rt *scim.ResourceTy
 			return Page{}, err
 		}
 	}
+	// The order includes this process's writes, and what it deleted is not in it.
+	load := func(id string) (scim.Resource, error) {
+		return s.load(ctx, tenant, rt, id, q.WithMembers, client.DisableReadYourWritesConsistency)
+	}
+	if rt == scim.User && q.Each != nil {
+		users := s.newUserRows()
+		load = func(id string) (scim.Resource, error) { return users.load(ctx, tenant, id) }
+	}
 	for i, id := range ids {
-		// The order includes this process's writes, and what it deleted is not in it.
-		r, err := s.load(ctx, tenant, rt, id, q.WithMembers, client.DisableReadYourWritesConsistency)
+		r, err := load(id)
 		if err != nil {
 			return Page{}, err
 		}
@@ -168,6 +175,7 @@ func (q *Query) add(p *Page, m match, first bool) error {
 	case q.Each != nil:
 		return q.Each(m.rt, m.resource)
 	default:
+		listMembers(m.resource)
 		p.Resources, p.Types = append(p.Resources, m.resource), append(p.Types, m.rt)
 	}
 	return nil

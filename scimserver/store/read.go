@@ -98,7 +98,7 @@ func (s *Store) waitForWrites(ctx context.Context) error {
 	return s.groups.waitForWrites(ctx)
 }
 
-// load returns a resource, or nil when it does not exist. Who has waited for this
+// load returns a resource, or nil when it does not exist, a group's members as a scim.Stream. Who has waited for this
 // process's writes already passes client.DisableReadYourWritesConsistency.
 func (s *Store) load(
 	ctx context.Context, tenant string, rt *scim.ResourceType, id string, withMembers bool, opts ...client.GetOption,
@@ -124,17 +124,30 @@ func (s *Store) load(
 	}
 	members, err := s.members(ctx, group)
 	if err == nil && len(members) > 0 {
-		r["members"] = membersAttribute(members)
+		r["members"] = streamOf(members)
 	}
 	return r, err
 }
 
+// listMembers makes the representations of a group's members at once, for who looks at them more often.
+func listMembers(r scim.Resource) {
+	if _, streamed := r["members"].(scim.Stream); streamed {
+		r["members"] = r.Values("members")
+	}
+}
+
 // userResource returns a stored user as a resource.
 func (s *Store) userResource(ctx context.Context, user *v1alpha1.ScimUser) (scim.Resource, error) {
-	r, err := userAttributes(&user.Spec)
+	return s.makeUser(ctx, user, nil)
+}
+
+// makeUser is userResource with somebody who makes the parts.
+func (s *Store) makeUser(ctx context.Context, user *v1alpha1.ScimUser, by *maker) (scim.Resource, error) {
+	r, err := by.userAttributes(&user.Spec)
 	if err != nil {
 		return nil, err
 	}
+	r["meta"] = by.object(5)
 	if err := s.addGroups(ctx, user.Namespace, r, user.Spec.Groups); err != nil {
 		return nil, err
 	}
