@@ -23,6 +23,8 @@ FUZZTIME ?= 1m
 DEMOARGS ?=
 # Arguments for the benchmark of the SCIM server, such as BENCHARGS='-users 1000,10000,100000'.
 BENCHARGS ?= -users 1000,10000
+# Arguments for the benchmark of the whole system, such as SCALEARGS='-users 5000'.
+SCALEARGS ?=
 # Where the Go vulnerability database does not answer, `make vulncheck` fails; VULNARGS=-optional lets it say so and succeed.
 VULNARGS ?=
 # Arguments for the image builder, such as IMAGEARGS='-arch amd64'; hack/image/README.md.
@@ -98,6 +100,11 @@ fuzz: ## Run every fuzz target, one after the other, for FUZZTIME (1m) each.
 bench: ## Measure the protocol and the rule engine in memory, then the SCIM server against a real API server (about 4 minutes).
 	go test -run '^$$' -bench . -benchmem -cpu 1 ./scimserver/scim ./controllers/rules
 	go run ./hack/bench $(BENCHARGS)
+
+.PHONY: bench-scale
+bench-scale: ## Push 100,000 users and 200 groups through the whole system and measure it; not in CI (an hour; see SCALEARGS).
+	@go build -o bin/scale ./hack/bench/scale
+	@exec bin/scale $(SCALEARGS)
 
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions, the RBAC role and the README's picture.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 
 	"github.com/go-logr/logr"
@@ -70,17 +71,44 @@ func (c *connection) do(request []byte) (status int, err error) {
 }
 
 func (c *connection) readBody(length int, chunked bool) error {
+	c.body = c.body[:0]
 	if chunked {
-		return fmt.Errorf("the answer is chunked, which this client does not read")
+		return c.readChunks()
 	}
-	if cap(c.body) < length {
-		c.body = make([]byte, length)
-	}
-	c.body = c.body[:length]
-	if _, err := io.ReadFull(c.reader, c.body); err != nil {
+	return c.readPart(length)
+}
+
+// readPart appends so many bytes to the body.
+func (c *connection) readPart(length int) error {
+	from := len(c.body)
+	c.body = slices.Grow(c.body, length)[:from+length]
+	if _, err := io.ReadFull(c.reader, c.body[from:]); err != nil {
 		return fmt.Errorf("read the body: %w", err)
 	}
 	return nil
+}
+
+// readChunks reads the body of a long answer, whose length nobody knew (RFC 9112 section 7.1).
+func (c *connection) readChunks() error {
+	for {
+		line, err := c.reader.ReadSlice('\n')
+		if err != nil {
+			return fmt.Errorf("read a chunk: %w", err)
+		}
+		length, err := strconv.ParseUint(string(bytes.TrimRight(line, "\r\n")), 16, 31)
+		if err != nil {
+			return fmt.Errorf("read a chunk's length: %w", err)
+		}
+		if err := c.readPart(int(length)); err != nil {
+			return err
+		}
+		if _, err := c.reader.Discard(len("\r\n")); err != nil {
+			return fmt.Errorf("read a chunk: %w", err)
+		}
+		if length == 0 {
+			return nil
+		}
+	}
 }
 
 // newLogger logs as the operator does.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -66,6 +67,17 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.demo, "demo", false, "check the custom resources afterwards and show them with kubectl")
 	flags.BoolVar(&o.spec, "spec", false, "run Okta's own SPEC test afterwards; the server's first user has to be a complete one")
 	flags.DurationVar(&o.convergeFor, "converge-for", 30*time.Second, "how long the custom resources may stay short of what they should be in -demo without coming nearer")
+	flags.BoolVar(&o.config.PushOnly, "push-only", false, "end when users and groups are pushed: change, deactivate, import nothing")
+	flags.Func("group-sizes", "how many users the first groups of each app have, `numbers` with commas between them; further groups divide all users among them", func(text string) error {
+		for number := range strings.SplitSeq(text, ",") {
+			size, err := strconv.Atoi(strings.TrimSpace(number))
+			if err != nil || size < 0 {
+				return fmt.Errorf("%q is no number of users", number)
+			}
+			o.config.GroupSizes = append(o.config.GroupSizes, size)
+		}
+		return nil
+	})
 	flags.StringVar(&o.attempts, "attempts", "", "`file` to write every HTTP request and what came of it to, one JSON object a line")
 	if err := flags.Parse(args); err != nil {
 		return o, flag.ErrHelp

@@ -26,6 +26,8 @@ func TestParse(t *testing.T) {
 		"a mode without users is refused":      {"-users 1", nil, 0, "a user for each mode"},
 		"a load without workers is refused":    {"-workers 0", nil, 0, "a worker"},
 		"arguments without a dash are refused": {"8", nil, 0, "no further arguments"},
+		"sizes of groups":                      {"-push-only -group-sizes 30,20", []sim.Mode{sim.ModePatch, sim.ModePut}, 2, ""},
+		"a size that is no number is refused":  {"-group-sizes 30,x", nil, 0, "further arguments"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
@@ -20,20 +21,25 @@ func (a *App) startsEmpty(g *Group) bool {
 
 // pushGroups pushes every group, with the users divided among them.
 func (a *App) pushGroups(ctx context.Context) error {
+	users := a.created()
 	return forEach(ctx, a.Sim, "push groups", a.Mode, a.Groups, func(ctx context.Context, step *report.Step, g *Group) error {
-		first := &Group{}
-		if !a.startsEmpty(g) {
-			for _, u := range a.created() {
-				if u.Number%len(a.Groups) == g.Number {
-					first.add(u)
-				}
-			}
-		}
+		want := a.firstMembers(g, users)
 		if a.Mode == ModePut {
-			return a.pushPut(ctx, step, g, first.Members)
+			return a.pushPut(ctx, step, g, want)
 		}
-		return a.pushPatch(ctx, step, g, first.Members)
+		return a.pushPatch(ctx, step, g, want)
 	})
+}
+
+// firstMembers are those of the users whom a group is pushed with.
+func (a *App) firstMembers(g *Group, users []*User) []*User {
+	switch {
+	case g.Number < len(a.sizes):
+		return slices.Clone(users[:min(a.sizes[g.Number], len(users))])
+	case a.startsEmpty(g):
+		return nil
+	}
+	return filter(users, func(u *User) bool { return u.Number%len(a.Groups) == g.Number })
 }
 
 // pushPatch creates the group empty and adds the members, or links the one that is there and overwrites its members.

@@ -31,6 +31,11 @@ type Config struct {
 	Workers int
 	// Organizations are the names of groups that have an Organization.
 	Organizations []string
+	// GroupSizes are how many users the first groups of each app have, its first ones; further groups divide all users
+	// among them, as all groups do without it.
+	GroupSizes []int
+	// PushOnly ends the run when users and groups are pushed.
+	PushOnly bool
 	// SettleFor is how long a change may take until every replica of the server shows it:
 	// a GET whose checks fail is sent again for so long. Zero counts the first answer.
 	SettleFor time.Duration
@@ -46,6 +51,8 @@ type Sim struct {
 	Apps []*App
 
 	workers   int
+	sizes     []int
+	pushOnly  bool
 	settleFor time.Duration
 	before    *snapshot
 }
@@ -60,7 +67,7 @@ type App struct {
 
 // New makes up the users and groups. It sends nothing.
 func New(cfg Config, client *okta.Client, rep *report.Report, progress *report.Progress) *Sim {
-	s := &Sim{Client: client, Report: rep, Progress: progress, Run: strings.ToLower(rand.Text()[:6]), workers: max(1, cfg.Workers), settleFor: cfg.SettleFor}
+	s := &Sim{Client: client, Report: rep, Progress: progress, Run: strings.ToLower(rand.Text()[:6]), workers: max(1, cfg.Workers), settleFor: cfg.SettleFor, sizes: cfg.GroupSizes, pushOnly: cfg.PushOnly}
 	for _, mode := range cfg.Modes {
 		s.Apps = append(s.Apps, &App{Sim: s, Mode: mode})
 	}
@@ -87,6 +94,9 @@ func (s *Sim) Perform(ctx context.Context) error {
 	}
 	if err := s.importBefore(ctx); err != nil {
 		return err
+	}
+	if s.pushOnly {
+		return s.forApps(ctx, (*App).assignAll, (*App).pushGroups)
 	}
 	err := s.forApps(ctx, (*App).assignAll, (*App).assignTwice, (*App).pushGroups, (*App).updateProfiles,
 		(*App).changeMembers, (*App).renameGroups, (*App).deactivateSome, (*App).reactivateSome,

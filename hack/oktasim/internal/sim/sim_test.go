@@ -74,6 +74,28 @@ func TestAServerThatIsRightPassesEveryCheck(t *testing.T) {
 	}
 }
 
+func TestARunThatOnlyPushes(t *testing.T) {
+	fake := newFake("")
+	server := httptest.NewServer(fake)
+	defer server.Close()
+	rep := &report.Report{}
+	cfg := Config{Users: 30, Groups: 5, Modes: []Mode{ModePatch}, Workers: 2, PushOnly: true, GroupSizes: []int{40, 3}}
+	s := New(cfg, okta.New(server.URL, "good", http.DefaultTransport, time.Minute), rep, &report.Progress{})
+	if err := s.Perform(t.Context()); err != nil || rep.Failed() > 0 {
+		t.Fatalf("%v, %q", err, rep.Failures())
+	}
+	for i, want := range []int{30, 3, 6, 6, 0} {
+		if got := len(s.Apps[0].Groups[i].Members); got != want {
+			t.Errorf("group %d has %d members, want %d", i, got, want)
+		}
+	}
+	for _, u := range s.Apps[0].Users {
+		if !u.Active || fake.objects[usersPath][u.ID]["userName"] != u.UserName {
+			t.Errorf("user %s was changed after the push", u.UserName)
+		}
+	}
+}
+
 func TestTheModelEndsWithEveryKindOfUserAndGroup(t *testing.T) {
 	s, _, _ := perform(t, newFake(""), "good", 30, 1)
 	counts := map[string]int{}

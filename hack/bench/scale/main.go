@@ -1,0 +1,163 @@
+// Command scale pushes very many users and groups through the whole system and measures what that takes: a real API server
+// and etcd that waits for the disk, the operator as a process with its controllers and the default rules, and the simulated
+// Okta. It prints one table, which ../README.md explains, and leaves nothing behind.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"rservice.dev/scim-operator/hack/testenv/assets"
+)
+
+type options struct {
+	users, groups, workers int
+	dir                    string
+	beside, besideConfig   string
+}
+
+// build is an operator to measure, with the manifests that belong to it.
+type build struct{ name, manager, config string }
+
+func main() {
+	log.SetLogger(logr.Discard())
+	o := options{}
+	flag.IntVar(&o.users, "users", 100_000, "users to push, 100 at least")
+	flag.IntVar(&o.groups, "groups", 200, "groups to push: one with all users, ten with a tenth of them, the others with a part each")
+	flag.IntVar(&o.workers, "workers", 16, "requests that the simulated Okta has under way at once")
+	flag.StringVar(&o.dir, "dir", "", "`folder` for etcd's data while this runs; unset: a new one among the temporary files")
+	flag.StringVar(&o.beside, "beside", "", "another build of the operator, a `file`, that is measured after this one")
+	flag.StringVar(&o.besideConfig, "beside-config", "", "its `folder` config, for definitions and roles; unset: this repository's")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	if o.users < 100 || o.groups < 12 || o.workers < 1 || flag.NArg() > 0 {
+		return errors.New("want 100 users, 12 groups and a worker at least, and no further arguments")
+	}
+	root, err := assets.RepositoryRoot()
+	if err != nil {
+		return err
+	}
+	binaries, err := assets.Ensure(ctx, os.Stderr)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(o.dir, "scim-scale-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the data: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	for name, pkg := range map[string]string{"manager": ".", "oktasim": "./hack/oktasim"} {
+		progress("building %s", name)
+		command := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, name), pkg)
+		command.Dir, command.Stdout, command.Stderr = root, os.Stderr, os.Stderr
+		if err := command.Run(); err != nil {
+			return fmt.Errorf("build %s: %w", name, err)
+		}
+	}
+	builds := []build{{"this build", filepath.Join(dir, "manager"), filepath.Join(root, "config")}}
+	if o.beside != "" {
+		other := build{"beside", o.beside, o.besideConfig}
+		if other.config == "" {
+			other.config = builds[0].config
+		}
+		builds = append(builds, other)
+	}
+	var results []*table
+	for _, b := range builds {
+		result, err := measure(ctx, o, b, binaries, dir)
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
+		}
+		results = append(results, result)
+	}
+	fmt.Printf("%d users, %d groups, %d workers; %s, %d cores, %s, %s\n\n", o.users, o.groups, o.workers,
+		runtime.Version(), runtime.NumCPU(), runtime.GOARCH, time.Now().Format(time.DateOnly))
+	write(os.Stdout, builds, results)
+	return nil
+}
+
+// measure runs everything with one build of the operator, on a control plane of its own.
+func measure(ctx context.Context, o options, b build, binaries, dir string) (_ *table, err error) {
+	w := &world{options: o, build: b, binaries: binaries, tools: dir, dir: filepath.Join(dir, strings.ReplaceAll(b.name, " ", "-"))}
+	defer func() { err = errors.Join(err, w.stop(), os.RemoveAll(w.dir)) }()
+	if err := w.start(ctx); err != nil {
+		return nil, err
+	}
+	result := &table{}
+	for _, step := range []func(context.Context, *table) error{
+		w.push, w.sizes, w.reads, w.ruleEdits, w.dryRun, w.limit, w.starts,
+	} {
+		if err := step(ctx, result); err != nil {
+			return nil, err
+		}
+	}
+	return result, nil
+}
+
+// table is what was measured of one build.
+type table struct{ rows []row }
+
+// row is one value. Of a build beside, the ratio is that of number.
+type row struct {
+	name, text string
+	number     float64
+}
+
+func (t *table) add(name string, number float64, format string) {
+	t.rows = append(t.rows, row{name, fmt.Sprintf(format, number), number})
+}
+
+func (t *table) took(name string, d time.Duration) {
+	t.rows = append(t.rows, row{name, d.Round(time.Millisecond).String(), d.Seconds()})
+}
+
+func write(to io.Writer, builds []build, results []*table) {
+	fmt.Fprint(to, "| What |")
+	for _, b := range builds {
+		fmt.Fprintf(to, " %s |", b.name)
+	}
+	if len(results) > 1 {
+		fmt.Fprint(to, " ratio |")
+	}
+	fmt.Fprintf(to, "\n|---|%s\n", strings.Repeat("---|", 2*len(results)-1))
+	for _, r := range results[0].rows {
+		fmt.Fprintf(to, "| %s | %s |", r.name, r.text)
+		if len(results) > 1 {
+			other := row{text: "–"}
+			for _, candidate := range results[1].rows {
+				if candidate.name == r.name {
+					other = candidate
+				}
+			}
+			fmt.Fprintf(to, " %s | %.2f |", other.text, r.number/other.number)
+		}
+		fmt.Fprintln(to)
+	}
+}
+
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "scale: %s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+}
