@@ -27,7 +27,7 @@ func TestParse(t *testing.T) {
 		"a load without workers is refused":    {"-workers 0", nil, 0, "a worker"},
 		"arguments without a dash are refused": {"8", nil, 0, "no further arguments"},
 		"sizes of groups":                      {"-push-only -group-sizes 30,20", []sim.Mode{sim.ModePatch, sim.ModePut}, 2, ""},
-		"a size that is no number is refused":  {"-group-sizes 30,x", nil, 0, "further arguments"},
+		"a size that is no number is refused":  {"-group-sizes 30,x", nil, 0, flag.ErrHelp.Error()},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

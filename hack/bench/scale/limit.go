@@ -68,26 +68,42 @@ type objects []client.Object
 // create makes them. What has a status of its own is written twice, as by the operator.
 func (o objects) create(ctx context.Context, c client.Client) error {
 	for _, object := range o {
-		whole := object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has the same type
-		if err := c.Create(ctx, object); err != nil {
-			return err
-		}
-		switch kind := whole.(type) {
+		switch kind := object.(type) {
 		case *v1alpha1.ScimUser:
-			kind.ResourceVersion = object.GetResourceVersion()
-		case *v1alpha1.Person:
-			if len(kind.Status.Conditions) == 0 {
-				continue
+			status := kind.Status
+			if err := c.Create(ctx, kind); err != nil {
+				return err
 			}
-			kind.ResourceVersion = object.GetResourceVersion()
+			before := kind.DeepCopy()
+			kind.Status = status
+			if err := patchStatus(ctx, c, kind, before, status.Conditions); err != nil {
+				return err
+			}
+		case *v1alpha1.Person:
+			status := kind.Status
+			if err := c.Create(ctx, kind); err != nil {
+				return err
+			}
+			before := kind.DeepCopy()
+			kind.Status = status
+			if err := patchStatus(ctx, c, kind, before, status.Conditions); err != nil {
+				return err
+			}
 		default:
-			continue
-		}
-		if err := c.Status().Update(ctx, whole); err != nil {
-			return err
+			if err := c.Create(ctx, object); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// patchStatus writes a status that has conditions.
+func patchStatus(ctx context.Context, c client.Client, object, before client.Object, conditions []metav1.Condition) error {
+	if len(conditions) == 0 {
+		return nil
+	}
+	return c.Status().Patch(ctx, object, client.MergeFrom(before))
 }
 
 // copies returns the objects of so many users, to be made anew elsewhere.

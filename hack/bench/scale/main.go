@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/hack/testenv/assets"
@@ -35,6 +36,7 @@ type build struct{ name, manager, config string }
 
 func main() {
 	log.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
 	o := options{}
 	flag.IntVar(&o.users, "users", 100_000, "users to push, 100 at least")
 	flag.IntVar(&o.groups, "groups", 200, "groups to push: one with all users, ten with a tenth of them, the others with a part each")
