@@ -9,7 +9,6 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 const (
@@ -64,9 +63,11 @@ func goesOn(lease *coordinationv1.Lease, begun string) bool {
 
 // interrupt notes on a claim that its request has ended.
 func (c claims) interrupt(ctx context.Context, held *claim) error {
-	held.lease.Spec.RenewTime = new(metav1.NowMicro())
-	held.lease.Annotations[annotationInterrupted] = "true"
-	if err := c.client.Update(ctx, held.lease, client.DisableReadYourWritesConsistency); err != nil {
+	err := c.write(ctx, held.lease, func(lease *coordinationv1.Lease) {
+		lease.Spec.RenewTime = new(metav1.NowMicro())
+		lease.Annotations[annotationInterrupted] = "true"
+	})
+	if err != nil {
 		return fmt.Errorf("note on the claim that its request has ended: %w", err)
 	}
 	return nil

@@ -286,9 +286,11 @@ func (c claims) takeOver(ctx context.Context, kind claimKind, held *coordination
 // renew begins the lease anew. It returns errTaken when the claim has been taken over.
 func (c claims) renew(ctx context.Context, held *claim) error {
 	now := time.Now()
-	held.lease.Spec.RenewTime = new(metav1.NowMicro())
-	noteBegun(held.lease, held.begun)
-	if err := c.client.Update(ctx, held.lease, client.DisableReadYourWritesConsistency); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+	err := c.write(ctx, held.lease, func(lease *coordinationv1.Lease) {
+		lease.Spec.RenewTime = new(metav1.NowMicro())
+		noteBegun(lease, held.begun)
+	})
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return errTaken
 	} else if err != nil {
 		return fmt.Errorf("renew claim: %w", err)
@@ -313,20 +315,6 @@ func (c claims) heldBy(ctx context.Context, name uniqueName, id string) (*coordi
 		return nil, nil
 	}
 	return lease, nil
-}
-
-// remove deletes a lease as it was read, not one that has changed since; it reports whether
-// that one is gone.
-func (c claims) remove(ctx context.Context, lease *coordinationv1.Lease) (gone bool, err error) {
-	err = c.client.Delete(ctx, lease, client.DisableReadYourWritesConsistency,
-		client.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion})
-	switch {
-	case err == nil, apierrors.IsNotFound(err):
-		return true, nil
-	case apierrors.IsConflict(err):
-		return false, nil
-	}
-	return false, fmt.Errorf("delete claim: %w", err)
 }
 
 func (c claims) newLease(kind claimKind, tenant, name, id string) *coordinationv1.Lease {

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+var _ = Describe("a claim whose revision is not the one that its creation told", func() {
+	var tenant, member string
+	var network *lossy
+	var s *Store
+	BeforeEach(func(ctx SpecContext) {
+		tenant = namespaceOf(ctx)
+		network = &lossy{}
+		s = replica(ctx, tenant, patient, network.wrap)
+		created, err := s.Create(within(ctx), tenant, scim.User, user("member@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		member = created.ID()
+	})
+	// revise gives every new claim another revision before its creation is answered, as kine does for a name that was given up.
+	revise := func(ctx context.Context, also func(*coordinationv1.Lease)) {
+		network.through(func(r *http.Request, send sender) (*http.Response, error) {
+			res, err := send()
+			if err == nil && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/leases") {
+				var leases coordinationv1.LeaseList
+				Expect(direct.List(ctx, &leases, client.InNamespace(tenant))).To(Succeed())
+				for i := range leases.Items {
+					metav1.SetMetaDataLabel(&leases.Items[i].ObjectMeta, "test", "revised")
+					also(&leases.Items[i])
+					Expect(direct.Update(ctx, &leases.Items[i])).To(Succeed())
+				}
+			}
+			return res, err
+		})
+	}
+	as := func(*coordinationv1.Lease) {}
+
+	It("is still the request's own, which answers no 409", func(ctx SpecContext) {
+		revise(ctx, as)
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Staff", member))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(leaseName(ctx, tenant, claimDisplayName, "staff"), created.ID()))
+	})
+
+	It("is given up with the request that fails", func(ctx SpecContext) {
+		before := holders(ctx, tenant)
+		revise(ctx, as)
+		broken := user("broken@example.com")
+		broken["urn:example:too:large"] = map[string]any{"text": strings.Repeat("x", 2_300_000)}
+		_, err := s.Create(within(ctx), tenant, scim.User, broken)
+		Expect(err).To(haveStatus(http.StatusBadRequest))
+		Expect(holders(ctx, tenant)).To(Equal(before))
+	})
+
+	It("is another's when another has changed it", func(ctx SpecContext) {
+		revise(ctx, func(lease *coordinationv1.Lease) { lease.Spec.RenewTime = new(metav1.NowMicro()) })
+		_, err := s.Create(within(ctx), tenant, scim.Group, group("Staff", member))
+		Expect(err).To(haveStatus(http.StatusConflict))
+	})
+})
