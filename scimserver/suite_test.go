@@ -99,6 +99,16 @@ func startReplica(ctx context.Context, namespace string, change ...func(*rest.Co
 	Expect(err).NotTo(HaveOccurred())
 	suite.Start(ctx, mgr)
 	Eventually(func() error { return server.Ready(nil) }).WithContext(ctx).Should(Succeed())
+	if namespace != "" {
+		// The list that a cache begins with may be a moment old.
+		tokens := []client.ListOption{client.InNamespace(namespace), client.HasLabels{v1alpha1.LabelEndpoint}}
+		Eventually(func(g Gomega) {
+			var stored, known corev1.SecretList
+			g.Expect(direct.List(ctx, &stored, tokens...)).To(Succeed())
+			g.Expect(mgr.GetCache().List(ctx, &known, tokens...)).To(Succeed())
+			g.Expect(known.Items).To(HaveLen(len(stored.Items)))
+		}).WithContext(ctx).Should(Succeed())
+	}
 	return replica{url: "http://" + server.Address(), logs: captured}
 }
 

@@ -31,6 +31,10 @@ import (
 // ConnectionEnv names the environment variable that points at the control plane of a whole test run.
 const ConnectionEnv = "SCIM_TESTENV"
 
+// StorageEnv names the environment variable with the address where control planes store in the place of an etcd of their own:
+// controlplane.Options.Storage. `make kine` sets it.
+const StorageEnv = "SCIM_TESTENV_STORAGE"
+
 // Patience is how long a suite waits for what must happen: the default of its Eventually. It is no statement about how
 // fast a machine is. It only makes a hang end with what was waited for, before `go test` ends it after 10 minutes, or what
 // -timeout says, with the stacks of all goroutines.
@@ -49,6 +53,8 @@ type Env struct {
 	Kubeconfig string
 	// AuditLog is the API server's log of writes; AuditWrites reads it.
 	AuditLog string
+	// Own is the control plane of StartOwn, to stop and start its programs; nil when others use it, too.
+	Own *controlplane.ControlPlane
 
 	client client.Client
 	conn   connection
@@ -79,9 +85,9 @@ func Start() (*Env, error) {
 }
 
 // StartOwn is Start for what would disturb everybody else, such as a change of one of the project's definitions: nobody else
-// uses the control plane.
-func StartOwn() (*Env, error) {
-	run, err := StartRun(context.Background(), os.Stderr)
+// uses the control plane, which change may make another one than that of a test run.
+func StartOwn(change ...func(*controlplane.Options)) (*Env, error) {
+	run, err := StartRun(context.Background(), os.Stderr, change...)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +95,7 @@ func StartOwn() (*Env, error) {
 	if err != nil {
 		return nil, errors.Join(err, run.Stop())
 	}
-	env.stop = run.Stop
+	env.stop, env.Own = run.Stop, run.cp
 	return env, nil
 }
 
@@ -200,13 +206,13 @@ type Run struct {
 
 // StartRun starts a control plane in a temporary folder and installs config/crd/bases. Progress of a build that may be
 // needed first goes to log.
-func StartRun(ctx context.Context, log io.Writer) (*Run, error) {
+func StartRun(ctx context.Context, log io.Writer, change ...func(*controlplane.Options)) (*Run, error) {
 	binaries, err := assets.Ensure(ctx, log)
 	if err != nil {
 		return nil, err
 	}
 	for attempt := 1; ; attempt++ {
-		run, err := startRun(ctx, binaries)
+		run, err := startRun(ctx, binaries, change)
 		if err == nil || attempt == startAttempts || ctx.Err() != nil {
 			return run, err
 		}
@@ -214,13 +220,17 @@ func StartRun(ctx context.Context, log io.Writer) (*Run, error) {
 	}
 }
 
-func startRun(ctx context.Context, binaries string) (*Run, error) {
+func startRun(ctx context.Context, binaries string, change []func(*controlplane.Options)) (*Run, error) {
 	dir, err := os.MkdirTemp("", "scim-testenv-")
 	if err != nil {
 		return nil, fmt.Errorf("making the control plane's folder: %w", err)
 	}
 	run := &Run{dir: dir, ConnectionFile: filepath.Join(dir, "connection.json")}
-	run.cp, err = controlplane.Start(ctx, controlplane.Options{Binaries: binaries, Dir: dir, Audit: true})
+	opts := controlplane.Options{Binaries: binaries, Dir: dir, Audit: true, Storage: os.Getenv(StorageEnv)}
+	for _, apply := range change {
+		apply(&opts)
+	}
+	run.cp, err = controlplane.Start(ctx, opts)
 	if err != nil {
 		return nil, errors.Join(err, run.Stop())
 	}

@@ -84,6 +84,7 @@ var _ = Describe("claims that a crash left behind", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(direct.Delete(ctx, claims{timing: patient}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, "lost@example.com"), ""))).To(Succeed())
 		claimFor(ctx, tenant, "stale@example.com", kept.ID(), metav1.NowMicro())
+		Expect(s.waitForWrites(within(ctx))).To(Succeed())
 		Expect(sweeper.Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRemoved: 1, ClaimsRestored: 1}))
 		var leases coordinationv1.LeaseList
 		Expect(direct.List(ctx, &leases, client.InNamespace(tenant))).To(Succeed())

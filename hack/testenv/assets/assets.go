@@ -65,6 +65,10 @@ var ingress = set{"ingress", "hack/cluster/ingress", "github.com/zalando/skipper
 	{"skipper", "github.com/zalando/skipper/cmd/skipper", time.Minute},
 }, nil}
 
+var kine = set{"kine", "hack/kine/pin", "github.com/k3s-io/kine", []binary{
+	{"kine", "github.com/k3s-io/kine", 3 * time.Minute},
+}, nil}
+
 // Ensure returns the folder that holds etcd, kube-apiserver, kube-controller-manager and kubectl, and builds them into
 // bin/controlplane/<Kubernetes version> of the repository when they are missing or were built from other versions. It
 // reports progress to log. Processes that call it at the same time wait for one of them to build.
@@ -85,6 +89,11 @@ func EnsureNode(ctx context.Context, log io.Writer) (string, error) {
 // EnsureIngress is Ensure for the ingress controller skipper, in bin/ingress/<skipper's version>.
 func EnsureIngress(ctx context.Context, log io.Writer) (string, error) {
 	return ingress.ensure(ctx, log)
+}
+
+// EnsureKine is Ensure for kine, which stores what an API server gives to etcd in PostgreSQL, in bin/kine/<kine's version>.
+func EnsureKine(ctx context.Context, log io.Writer) (string, error) {
+	return kine.ensure(ctx, log)
 }
 
 func (s *set) ensure(ctx context.Context, log io.Writer) (string, error) {

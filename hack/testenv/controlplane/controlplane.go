@@ -48,6 +48,11 @@ type Options struct {
 	Dir string
 	// APIPort and EtcdPort are TCP ports on 127.0.0.1; 0 picks a free one.
 	APIPort, EtcdPort int
+	// Storage is the address of something that speaks etcd's protocol without TLS, such as unix:///run/kine.sock. The API
+	// server stores there, under the name of Dir, and no etcd is started.
+	Storage string
+	// CompactionInterval is how long the API server keeps history; unset: its default of 5 minutes.
+	CompactionInterval time.Duration
 	// Durable makes etcd wait for the disk, so that a crash of the machine loses nothing. Tests are faster without.
 	Durable bool
 	// Audit makes the API server log every write to AuditLog.
@@ -93,8 +98,10 @@ func (cp *ControlPlane) start(ctx context.Context) error {
 	if err := cp.prepareCertificates(); err != nil {
 		return err
 	}
-	if err := cp.StartEtcd(ctx); err != nil {
-		return err
+	if cp.opts.Storage == "" {
+		if err := cp.StartEtcd(ctx); err != nil {
+			return err
+		}
 	}
 	if cp.opts.Audit {
 		if err := os.WriteFile(cp.path("audit-policy.yaml"), []byte(auditPolicy), 0o600); err != nil {

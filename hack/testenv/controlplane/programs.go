@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -81,24 +82,37 @@ func (cp *ControlPlane) etcdArgs() []string {
 	return args
 }
 
-func (cp *ControlPlane) apiServerArgs() []string {
+// storageArgs say where the API server stores.
+func (cp *ControlPlane) storageArgs() []string {
 	args := []string{
 		"--etcd-servers=" + cp.etcdURL(),
 		"--etcd-cafile=" + cp.pki("ca.crt"),
 		"--etcd-certfile=" + cp.pki("etcd-client.crt"),
 		"--etcd-keyfile=" + cp.pki("etcd-client.key"),
-		"--bind-address=" + cp.address(),
-		"--advertise-address=" + cp.address(),
-		"--secure-port=" + strconv.Itoa(cp.opts.APIPort),
-		"--tls-cert-file=" + cp.pki("kube-apiserver.crt"),
-		"--tls-private-key-file=" + cp.pki("kube-apiserver.key"),
-		"--client-ca-file=" + cp.pki("ca.crt"),
-		"--cert-dir=" + cp.path("pki"),
-		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + cp.pki("service-accounts.key"),
-		"--service-account-signing-key-file=" + cp.pki("service-accounts.key"),
-		"--service-cluster-ip-range=" + cp.opts.ServiceRange,
 	}
+	if cp.opts.Storage != "" {
+		args = []string{"--etcd-servers=" + cp.opts.Storage, "--etcd-prefix=/" + filepath.Base(cp.opts.Dir)}
+	}
+	if cp.opts.CompactionInterval != 0 {
+		args = append(args, "--etcd-compaction-interval="+cp.opts.CompactionInterval.String())
+	}
+	return args
+}
+
+func (cp *ControlPlane) apiServerArgs() []string {
+	args := append(cp.storageArgs(),
+		"--bind-address="+cp.address(),
+		"--advertise-address="+cp.address(),
+		"--secure-port="+strconv.Itoa(cp.opts.APIPort),
+		"--tls-cert-file="+cp.pki("kube-apiserver.crt"),
+		"--tls-private-key-file="+cp.pki("kube-apiserver.key"),
+		"--client-ca-file="+cp.pki("ca.crt"),
+		"--cert-dir="+cp.path("pki"),
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file="+cp.pki("service-accounts.key"),
+		"--service-account-signing-key-file="+cp.pki("service-accounts.key"),
+		"--service-cluster-ip-range="+cp.opts.ServiceRange,
+	)
 	if cp.opts.AdmissionConfig != "" {
 		args = append(args, "--admission-control-config-file="+cp.opts.AdmissionConfig)
 	}

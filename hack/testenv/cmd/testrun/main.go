@@ -2,12 +2,13 @@
 //
 //	go run ./hack/testenv/cmd/testrun -- go test ./...
 //
-// It exits with the command's exit code.
+// With -kine the control plane, and those that the packages start, store in PostgreSQL. It exits with the command's exit code.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,19 +16,22 @@ import (
 	"syscall"
 	"time"
 
+	"rservice.dev/scim-operator/hack/kine"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
 func main() {
-	args := os.Args[1:]
-	if len(args) > 0 && args[0] == "--" {
-		args = args[1:]
+	overKine := flag.Bool("kine", false, "store in PostgreSQL, through kine")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: testrun [-kine] -- COMMAND [ARGUMENT...]")
+		flag.PrintDefaults()
 	}
-	if len(args) == 0 {
-		fmt.Fprintln(os.Stderr, "usage: testrun -- COMMAND [ARGUMENT...]")
+	flag.Parse()
+	if flag.NArg() == 0 {
+		flag.Usage()
 		os.Exit(2)
 	}
-	code, err := run(args)
+	code, err := run(flag.Args(), *overKine)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testrun:", err)
 	}
@@ -35,10 +39,20 @@ func main() {
 }
 
 // run returns the exit code of the command, or 1 with the error that kept it from running.
-func run(args []string) (int, error) {
+func run(args []string, overKine bool) (code int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	began := time.Now()
+	if overKine {
+		database, err := kine.Start(ctx, os.Stderr)
+		if err != nil {
+			return 1, err
+		}
+		defer func() { err = errors.Join(err, database.Stop()) }()
+		if err := os.Setenv(testenv.StorageEnv, database.Endpoint()); err != nil {
+			return 1, fmt.Errorf("telling where to store: %w", err)
+		}
+	}
 	controlPlane, err := testenv.StartRun(ctx, os.Stderr)
 	if err != nil {
 		return 1, err
