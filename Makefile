@@ -29,6 +29,8 @@ SCALEARGS ?=
 VULNARGS ?=
 # Arguments for the image builder, such as IMAGEARGS='-arch amd64'; hack/image/README.md.
 IMAGEARGS ?=
+# Arguments for the part of `make kine` that breaks the database, such as KINEARGS='-ginkgo.focus pg_dump'.
+KINEARGS ?=
 # Arguments for the dev runner, such as RUNARGS='--scim-port 9080'.
 RUNARGS ?=
 
@@ -79,6 +81,13 @@ test-race: ## Run with the race detector what is concurrent (or TESTARGS): the S
 .PHONY: e2e
 e2e: ## Install on a real Kubernetes node on this machine, and break one thing after the other under load (root; about 20 minutes).
 	SCIM_E2E=1 go test -count=1 -v -timeout 60m ./hack/e2e/cluster $(E2EARGS)
+
+# Not part of `make test`: it needs PostgreSQL, and takes long. hack/kine/README.md.
+.PHONY: kine
+kine: ## Run the tests over kine and PostgreSQL in the place of etcd, and break the database under load (needs Debian's postgresql; about 40 minutes).
+	@go build -o bin/testrun ./hack/testenv/cmd/testrun
+	@bin/testrun -kine -- go test -count=1 -timeout 60m ./scimserver/... ./controllers/...
+	SCIM_KINE=1 go test -v -count=1 -timeout 60m ./hack/e2e $(KINEARGS)
 
 .PHONY: cluster
 cluster: ## Run a real Kubernetes node on this machine (root); Ctrl-C stops it and leaves the machine as it was.

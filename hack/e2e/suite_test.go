@@ -18,6 +18,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/kine"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/assets"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
@@ -39,13 +41,19 @@ var (
 	binaries string
 	// config is the folder of manifests.
 	config string
+	// database is where the API server stores with SCIM_KINE set; nil: it has an etcd.
+	database *kine.Database
 )
 
 func TestOperator(t *testing.T) { suite.Run(t, "Operator") }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	env = testenv.StartFor(GinkgoT())
-	direct = suite.Client(env.Config, rbacv1.AddToScheme)
+	if os.Getenv("SCIM_KINE") == "" {
+		env = testenv.StartFor(GinkgoT())
+	} else {
+		startOverKine(ctx)
+	}
+	direct = suite.Client(env.Config, rbacv1.AddToScheme, admissionregistrationv1.AddToScheme)
 	binaries = GinkgoT().TempDir()
 	root, err := assets.RepositoryRoot()
 	Expect(err).NotTo(HaveOccurred())
@@ -107,8 +115,9 @@ func grantRole(ctx SpecContext, t *tenant) {
 		Expect(direct.Create(ctx, binding)).To(Succeed())
 	}
 	Eventually(t.may(ctx, "list", "persons")).Should(BeTrue())
+	c := direct // a spec may have another one by then
 	DeferCleanup(func(ctx SpecContext) {
-		Expect(direct.Delete(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: t.namespace}})).To(Succeed())
+		Expect(c.Delete(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: t.namespace}})).To(Succeed())
 	})
 }
 
