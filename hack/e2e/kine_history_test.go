@@ -58,12 +58,12 @@ func newWire(ctx context.Context, target string) *wire {
 }
 
 func (w *wire) carry(ctx context.Context, conn net.Conn, target string) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	onward, err := (&net.Dialer{}).DialContext(ctx, "tcp", target)
 	if err != nil {
 		return
 	}
-	defer onward.Close()
+	defer func() { _ = onward.Close() }()
 	w.mu.Lock()
 	if w.cut {
 		w.mu.Unlock()

@@ -31,6 +31,7 @@ func startOverKine(ctx context.Context) {
 	database, err = kine.Start(ctx, GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() error { return database.Stop() })
+	//nolint:contextcheck // it lives as long as the suite
 	env, err = testenv.StartOwn(func(o *controlplane.Options) { o.Storage, o.CompactionInterval = database.Endpoint(), compaction })
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() error { return env.Stop() })
@@ -189,17 +190,25 @@ func (p *posting) create(ctx context.Context, t *tenant, name string) {
 		got := t.send(ctx, http.MethodPost, "/Users", body)
 		Expect(got.status).To(BeElementOf(allowed), "%s: %v", name, got.body)
 		if got.status != http.StatusServiceUnavailable {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.acknowledged[name] = got.id()
-			p.made.Add(1)
+			p.acknowledge(name, got.id())
 			return
 		}
 		// From now on it may be there.
 		allowed = slices.Concat(allowed, []int{http.StatusConflict})
 		p.repeated.Add(1)
-		time.Sleep(time.Second) // Retry-After asks for five
+		select {
+		case <-time.After(time.Second): // Retry-After asks for five
+		case <-ctx.Done():
+			return
+		}
 	}
+}
+
+func (p *posting) acknowledge(name, id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.acknowledged[name] = id
+	p.made.Add(1)
 }
 
 // answered waits for so many more users.

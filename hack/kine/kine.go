@@ -241,7 +241,7 @@ func (d *Database) Restore(ctx context.Context, file, name string) error {
 	if err != nil {
 		return err
 	}
-	defer dump.Close()
+	defer func() { _ = dump.Close() }() // it was only read
 	if _, err := d.client(ctx, "createdb", name); err != nil {
 		return err
 	}
