@@ -68,7 +68,7 @@ func (f dependents) membersOf(ctx context.Context, group *v1alpha1.ScimGroup, in
 
 // groupOfPage finds the group that counts the members of a page.
 func (f dependents) groupOfPage(_ context.Context, old, current *v1alpha1.ScimGroupPage, into requestSet) error {
-	if old == nil || current == nil || changedSpec(old, current) {
+	if old == nil || current == nil || changedSpec(old, current) || old.UID != current.UID {
 		page := versions(old, current)[0]
 		into.add(page.Namespace, page.Spec.Group)
 	}

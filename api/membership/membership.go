@@ -88,13 +88,30 @@ func GroupsOf(ctx context.Context, reader client.Reader, member client.Object) (
 		if err != nil {
 			return nil, err
 		}
-		if group != nil && !InPages(group) {
+		if group == nil {
+			continue
+		}
+		moved, err := complete(ctx, reader, group)
+		if err != nil {
+			return nil, err
+		}
+		if !moved {
 			note(group, legacyJoined(member, position))
 		}
 	}
 	return slices.SortedFunc(maps.Values(joined), func(a, b Membership) int {
 		return cmp.Or(cmp.Compare(a.Joined, b.Joined), cmp.Compare(a.Group.Name, b.Group.Name))
 	}), nil
+}
+
+// complete reports whether the reader has all members of a group in pages. Where a group that has moved there is seen before its
+// pages, spec.groups still tells who is a member: nobody leaves a group by its moving.
+func complete(ctx context.Context, reader client.Reader, group *v1alpha1.ScimGroup) (bool, error) {
+	if !InPages(group) {
+		return false, nil
+	}
+	pages, err := Pages(ctx, reader, group)
+	return len(pages) == len(group.Spec.Pages), err
 }
 
 // Of returns the direct members of a group, by id and each once, as far as the reader knows its pages. The reader needs the

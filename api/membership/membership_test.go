@@ -152,6 +152,17 @@ var _ = It("a group that moves to pages affects only who has come or gone with t
 	Expect(membership.Affected(ctx, reader, before, moved)).To(ConsistOf(other, first))
 })
 
+var _ = It("who names a group that has moved stays a member until its pages are there, and then is one if a page says so", func(ctx SpecContext) {
+	babs, ann := userOf(user, first), userOf(other, first)
+	reader, namespace := read(ctx, babs, ann, groupOf(first, []v1alpha1.GroupMember{}, 1))
+	Expect(groupsOf(ctx, reader, babs)).To(Equal([]string{first}))
+	page := pageOf(first, 1, member(user, 7))
+	page.Namespace = namespace
+	Expect(direct.Create(ctx, page)).To(Succeed())
+	Eventually(func() []string { return groupsOf(ctx, reader, ann) }).Should(BeEmpty())
+	Expect(groupsOf(ctx, reader, babs)).To(Equal([]string{first}))
+})
+
 var _ = It("a page counts when its group is there and lists it", func(ctx SpecContext) {
 	listed, unlisted, alone := pageOf(first, 1), pageOf(first, 2), pageOf(next, 1)
 	reader, _ := read(ctx, groupOf(first, []v1alpha1.GroupMember{}, 1), listed, unlisted, alone)
