@@ -103,13 +103,11 @@ func (r *ruleReconciler) reconcile(ctx context.Context, rule *v1alpha1.Automatio
 // said has to hold.
 func (r *ruleReconciler) count(ctx context.Context, rule *v1alpha1.AutomationRule) error {
 	executions := &v1alpha1.AutomationRuleExecutionList{}
-	options := []client.ListOption{
-		client.InNamespace(rule.Namespace), client.MatchingFields{directory.ExecutionByRule: rule.Name}, client.UnsafeDisableDeepCopy,
-	}
+	options := []client.ListOption{client.UnsafeDisableDeepCopy}
 	if underWay(rule) {
 		options = append(options, client.DisableReadYourWritesConsistency)
 	}
-	if err := r.client.List(ctx, executions, options...); err != nil {
+	if err := directory.List(ctx, r.client, executions, rule.Namespace, directory.ExecutionByRule, rule.Name, options...); err != nil {
 		return fmt.Errorf("list AutomationRuleExecutions: %w", err)
 	}
 	failures := []v1alpha1.SubjectFailure{}

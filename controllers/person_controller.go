@@ -160,7 +160,7 @@ func nameVerdict(ctx context.Context, reader client.Reader, record rules.Record,
 
 // othersUnder returns the names of the other objects under one key of an index, sorted.
 func othersUnder(ctx context.Context, reader client.Reader, self client.Object, list client.ObjectList, index, key string) ([]string, error) {
-	err := reader.List(ctx, list, client.InNamespace(self.GetNamespace()), client.MatchingFields{index: key}, client.UnsafeDisableDeepCopy)
+	err := directory.List(ctx, reader, list, self.GetNamespace(), index, key, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, err
 	}

@@ -298,10 +298,10 @@ func (r *retentionReconciler) delete(ctx context.Context, one expired) (gone boo
 // leave takes a Person off whatever it is the manager of, unless somebody has applied that.
 func (r *retentionReconciler) leave(ctx context.Context, manager *v1alpha1.Person) error {
 	persons, organizations := &v1alpha1.PersonList{}, &v1alpha1.OrganizationList{}
-	if err := r.client.List(ctx, persons, client.InNamespace(manager.Namespace), client.MatchingFields{directory.PersonByManager: manager.Name}); err != nil {
+	if err := directory.List(ctx, r.client, persons, manager.Namespace, directory.PersonByManager, manager.Name); err != nil {
 		return fmt.Errorf("list whose manager a Person is: %w", err)
 	}
-	if err := r.client.List(ctx, organizations, client.InNamespace(manager.Namespace), client.MatchingFields{directory.OrganizationByManager: manager.Name}); err != nil {
+	if err := directory.List(ctx, r.client, organizations, manager.Namespace, directory.OrganizationByManager, manager.Name); err != nil {
 		return fmt.Errorf("list whose manager a Person is: %w", err)
 	}
 	var failed error

@@ -47,8 +47,7 @@ func (r *ruleReconciler) effect(ctx context.Context, rule, before *v1alpha1.Auto
 		}
 		// Unlike for the counts, this waits for what this process has written: it is counted once.
 		executions := &v1alpha1.AutomationRuleExecutionList{}
-		err := r.client.List(ctx, executions, client.InNamespace(rule.Namespace),
-			client.MatchingFields{directory.ExecutionByRule: all.Items[i].Name}, client.UnsafeDisableDeepCopy)
+		err := directory.List(ctx, r.client, executions, rule.Namespace, directory.ExecutionByRule, all.Items[i].Name, client.UnsafeDisableDeepCopy)
 		if err != nil {
 			return fmt.Errorf("list AutomationRuleExecutions: %w", err)
 		}

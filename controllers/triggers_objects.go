@@ -58,7 +58,7 @@ func (f dependents) personsOfOrganization(ctx context.Context, old, current *v1a
 }
 
 func (f dependents) personsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
-	return f.addAll(ctx, &v1alpha1.PersonList{}, namespace, into, client.MatchingFields{index: key})
+	return f.addUnder(ctx, &v1alpha1.PersonList{}, namespace, index, key, into)
 }
 
 // personsOfUser finds the Persons of a user that is gone.
@@ -104,7 +104,7 @@ func (f dependents) organizationsOfPerson(ctx context.Context, old, current *v1a
 }
 
 func (f dependents) organizationsBy(ctx context.Context, namespace, index, key string, into requestSet) error {
-	return f.addAll(ctx, &v1alpha1.OrganizationList{}, namespace, into, client.MatchingFields{index: key})
+	return f.addUnder(ctx, &v1alpha1.OrganizationList{}, namespace, index, key, into)
 }
 
 // sitesOfSite finds the Sites for which it matters that one has come, gone or been
@@ -114,8 +114,7 @@ func (f dependents) sitesOfSite(ctx context.Context, old, current *v1alpha1.Site
 		return nil
 	}
 	for _, version := range versions(old, current) {
-		key := client.MatchingFields{directory.SiteByName: rules.MatchKey(version)}
-		if err := f.addAll(ctx, &v1alpha1.SiteList{}, version.Namespace, into, key); err != nil {
+		if err := f.addUnder(ctx, &v1alpha1.SiteList{}, version.Namespace, directory.SiteByName, rules.MatchKey(version), into); err != nil {
 			return err
 		}
 	}

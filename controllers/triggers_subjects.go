@@ -32,7 +32,7 @@ func (f dependents) subjectsBy(ctx context.Context, kind v1alpha1.SubjectKind, n
 		if key == "" {
 			continue
 		}
-		if err := f.addAll(ctx, subjectList(kind), namespace, into, client.MatchingFields{index: key}); err != nil {
+		if err := f.addUnder(ctx, subjectList(kind), namespace, index, key, into); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func (f dependents) groupsOfGroup(ctx context.Context, old, current *v1alpha1.Sc
 		return nil
 	}
 	organizations := &v1alpha1.OrganizationList{}
-	if err := f.list(ctx, organizations, old.Namespace, client.MatchingFields{directory.OrganizationBySource: old.Name}); err != nil {
+	if err := f.under(ctx, organizations, old.Namespace, directory.OrganizationBySource, old.Name); err != nil {
 		return err
 	}
 	names := []string{fold.String(old.Spec.DisplayName)}
@@ -95,7 +95,7 @@ func (f dependents) groupsOfGroup(ctx context.Context, old, current *v1alpha1.Sc
 		names = append(names, rules.MatchKey(&organizations.Items[i]))
 	}
 	sites := &v1alpha1.SiteList{}
-	if err := f.list(ctx, sites, old.Namespace, client.MatchingFields{directory.SiteBySource: old.Name}); err != nil {
+	if err := f.under(ctx, sites, old.Namespace, directory.SiteBySource, old.Name); err != nil {
 		return err
 	}
 	for i := range sites.Items {
@@ -165,7 +165,7 @@ func (f dependents) namesOfUser(ctx context.Context, namespace, id string) ([]st
 // emailsOf are the folded addresses that a user has or can have.
 func (f dependents) emailsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]string, error) {
 	persons := &v1alpha1.PersonList{}
-	if err := f.list(ctx, persons, user.Namespace, client.MatchingFields{directory.PersonBySource: user.Name}); err != nil {
+	if err := f.under(ctx, persons, user.Namespace, directory.PersonBySource, user.Name); err != nil {
 		return nil, err
 	}
 	emails := directory.EmailCandidates(user)

@@ -117,13 +117,26 @@ type dependents struct {
 }
 
 // list lists without copying; what it returns must not be changed.
-func (f dependents) list(ctx context.Context, list client.ObjectList, namespace string, options ...client.ListOption) error {
-	return f.reader.List(ctx, list, append(options, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)...)
+func (f dependents) list(ctx context.Context, list client.ObjectList, namespace string) error {
+	return f.reader.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy)
+}
+
+// under lists what is under one key of an index, without copying; what it returns must not be changed.
+func (f dependents) under(ctx context.Context, list client.ObjectList, namespace, index, key string) error {
+	return directory.List(ctx, f.reader, list, namespace, index, key, client.UnsafeDisableDeepCopy)
+}
+
+// addUnder adds what is under one key of an index. The list is empty before.
+func (f dependents) addUnder(ctx context.Context, list client.ObjectList, namespace, index, key string, into requestSet) error {
+	if err := f.under(ctx, list, namespace, index, key); err != nil {
+		return err
+	}
+	return eachIn(list, func(object client.Object) { into.add(namespace, object.GetName()) })
 }
 
 // addAll adds all objects of a list, which is empty before.
-func (f dependents) addAll(ctx context.Context, list client.ObjectList, namespace string, into requestSet, options ...client.ListOption) error {
-	if err := f.list(ctx, list, namespace, options...); err != nil {
+func (f dependents) addAll(ctx context.Context, list client.ObjectList, namespace string, into requestSet) error {
+	if err := f.list(ctx, list, namespace); err != nil {
 		return err
 	}
 	return eachIn(list, func(object client.Object) { into.add(namespace, object.GetName()) })

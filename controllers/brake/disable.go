@@ -19,7 +19,7 @@ import (
 // that is linked to another user by now is not among them, nor is one that is protected.
 func linkedPersons(ctx context.Context, reader client.Reader, user *v1alpha1.ScimUser) ([]v1alpha1.Person, error) {
 	linked := &v1alpha1.PersonList{}
-	err := reader.List(ctx, linked, client.InNamespace(user.Namespace), client.MatchingFields{directory.PersonBySource: user.Name})
+	err := directory.List(ctx, reader, linked, user.Namespace, directory.PersonBySource, user.Name)
 	if err != nil {
 		return nil, fmt.Errorf("list the user's Persons: %w", err)
 	}

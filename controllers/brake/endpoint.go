@@ -48,14 +48,11 @@ func heldIn(ctx context.Context, reader client.Reader, namespace string, release
 			}
 		}
 	}
-	under := func(index string) []client.ListOption {
-		return []client.ListOption{client.InNamespace(namespace), client.MatchingFields{index: directory.Held}, client.UnsafeDisableDeepCopy}
-	}
 	users, persons := &v1alpha1.ScimUserList{}, &v1alpha1.PersonList{}
-	if err := reader.List(ctx, users, under(directory.UserByHeld)...); err != nil {
+	if err := directory.List(ctx, reader, users, namespace, directory.UserByHeld, directory.Held, client.UnsafeDisableDeepCopy); err != nil {
 		return found, fmt.Errorf("list held ScimUsers: %w", err)
 	}
-	if err := reader.List(ctx, persons, under(directory.PersonByHeld)...); err != nil {
+	if err := directory.List(ctx, reader, persons, namespace, directory.PersonByHeld, directory.Held, client.UnsafeDisableDeepCopy); err != nil {
 		return found, fmt.Errorf("list held Persons: %w", err)
 	}
 	for i := range users.Items {

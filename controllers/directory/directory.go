@@ -43,11 +43,7 @@ func (d View) Get(ctx context.Context, name string, into client.Object) (bool, e
 
 // list reads what is under one key of an index, without copying it.
 func (d View) list(ctx context.Context, into client.ObjectList, index, key string) error {
-	err := d.reader.List(ctx, into, client.InNamespace(d.namespace), client.MatchingFields{index: key}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return fmt.Errorf("look up %s: %w", index, err)
-	}
-	return nil
+	return List(ctx, d.reader, into, d.namespace, index, key, client.UnsafeDisableDeepCopy)
 }
 
 func (d View) organizations(ctx context.Context, index, key string) (*v1alpha1.Organization, error) {

@@ -36,7 +36,7 @@ func BenchmarkHeap(b *testing.B) {
 		{"Execution", func(i int) client.Object { return executionNumber(i) }, digest.Strip},
 	} {
 		b.Run(kind.name, func(b *testing.B) {
-			const users = 20000
+			const users = 100000
 			for b.Loop() {
 				bare := heapOf(b, users, kind.make, kind.transform, nil)
 				indexed := heapOf(b, users, kind.make, kind.transform, indexes())

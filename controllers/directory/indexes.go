@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/buckets"
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -62,14 +63,47 @@ func indexOf[T client.Object](object T, name string, keys func(T) []string) memb
 	}}
 }
 
+// unique are the indexes over values that hardly two objects share, with these values.
+func unique() []membership.Index {
+	person, user, execution := &v1alpha1.Person{}, &v1alpha1.ScimUser{}, &v1alpha1.AutomationRuleExecution{}
+	return []membership.Index{
+		indexOf(person, PersonByEmail, func(p *v1alpha1.Person) []string { return []string{rules.MatchKey(p)} }),
+		indexOf(person, PersonBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
+		indexOf(user, userByUserName, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(u.Spec.UserName)} }),
+		indexOf(user, userByExternalID, func(u *v1alpha1.ScimUser) []string { return []string{u.Spec.ExternalID} }),
+		indexOf(user, UserByEmail, EmailCandidates),
+		indexOf(execution, ExecutionBySubject, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Subject.Name} }),
+	}
+}
+
+// uniqueValues are the values of unique, by the name of the index.
+var uniqueValues = func() map[string]client.IndexerFunc {
+	values := map[string]client.IndexerFunc{}
+	for _, i := range unique() {
+		values[i.Name] = i.Keys
+	}
+	return values
+}()
+
+// List reads what is under one key of an index. Nothing else reads the indexes of this package: those over unique values
+// are kept in buckets.
+func List(ctx context.Context, reader client.Reader, into client.ObjectList, namespace, index, key string, options ...client.ListOption) error {
+	if values := uniqueValues[index]; values != nil {
+		return buckets.List(ctx, reader, into, namespace, index, key, values, options...)
+	}
+	options = append(slices.Clone(options), client.InNamespace(namespace), client.MatchingFields{index: key})
+	if err := reader.List(ctx, into, options...); err != nil {
+		return fmt.Errorf("read index %s: %w", index, err)
+	}
+	return nil
+}
+
 // indexes are those of the controllers. Who is a member of what is found by those of membership.
 func indexes() []membership.Index {
 	person, organization, site := &v1alpha1.Person{}, &v1alpha1.Organization{}, &v1alpha1.Site{}
 	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
 	execution := &v1alpha1.AutomationRuleExecution{}
-	return []membership.Index{
-		indexOf(person, PersonByEmail, func(p *v1alpha1.Person) []string { return []string{rules.MatchKey(p)} }),
-		indexOf(person, PersonBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
+	all := []membership.Index{
 		indexOf(person, personByFormerSource, func(p *v1alpha1.Person) []string { return rules.FormerSources(p) }),
 		indexOf(person, PersonByManager, func(p *v1alpha1.Person) []string { return []string{ReferredName(p.Spec.Manager)} }),
 		indexOf(person, PersonByOrganization, func(p *v1alpha1.Person) []string { return []string{ReferredName(p.Spec.Organization)} }),
@@ -83,12 +117,9 @@ func indexes() []membership.Index {
 		indexOf(site, SiteByName, func(s *v1alpha1.Site) []string { return []string{rules.MatchKey(s)} }),
 		indexOf(site, SiteBySource, func(s *v1alpha1.Site) []string { return []string{s.Spec.SourceID} }),
 
-		indexOf(user, userByUserName, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(u.Spec.UserName)} }),
-		indexOf(user, userByExternalID, func(u *v1alpha1.ScimUser) []string { return []string{u.Spec.ExternalID} }),
 		indexOf(user, UserByManager, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(managerValue(u))} }),
 		indexOf(user, UserByOrganization, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(organizationValue(u))} }),
 		indexOf(user, UserBySite, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(siteValue(u))} }),
-		indexOf(user, UserByEmail, EmailCandidates),
 		indexOf(user, UserByHeld, func(u *v1alpha1.ScimUser) []string { return held(u.Status.HeldGeneration) }),
 		indexOf(person, PersonByHeld, func(p *v1alpha1.Person) []string { return held(p.Status.HeldGeneration) }),
 
@@ -96,9 +127,12 @@ func indexes() []membership.Index {
 		indexOf(group, GroupByOrganization, func(g *v1alpha1.ScimGroup) []string { return []string{ReferredName(g.Status.Organization)} }),
 		indexOf(group, GroupBySite, func(g *v1alpha1.ScimGroup) []string { return []string{ReferredName(g.Status.Site)} }),
 
-		indexOf(execution, ExecutionBySubject, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Subject.Name} }),
 		indexOf(execution, ExecutionByRule, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Rule} }),
 	}
+	for _, i := range unique() {
+		all = append(all, membership.Index{Object: i.Object, Name: i.Name, Keys: buckets.Of(i.Keys)})
+	}
+	return all
 }
 
 // Register adds the indexes to the cache, and with them the informers of

@@ -57,8 +57,7 @@ type Book struct {
 // Open reads the executions of a subject, for a run of these rules.
 func (b Book) Open(ctx context.Context, subject client.Object, set rulecache.Set) (*Log, error) {
 	list := &v1alpha1.AutomationRuleExecutionList{}
-	err := b.Client.List(ctx, list, client.InNamespace(subject.GetNamespace()),
-		client.MatchingFields{directory.ExecutionBySubject: subject.GetName()}, client.UnsafeDisableDeepCopy)
+	err := directory.List(ctx, b.Client, list, subject.GetNamespace(), directory.ExecutionBySubject, subject.GetName(), client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("list AutomationRuleExecutions: %w", err)
 	}
