@@ -1,13 +1,17 @@
 package execution
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rulecache"
@@ -46,6 +50,46 @@ func TestTheLargestExecutionFitsIntoEtcd(t *testing.T) {
 			}
 			if len(outcome.Expressions[0].Value) != len(value) {
 				t.Error("the outcome of the plan was changed")
+			}
+		})
+	}
+}
+
+// TestWhoHasSeenAnOlderExecutionDoesNotOverwriteIt is for a process that has lost its leadership: it plans on what its
+// cache holds, and reads the whole execution as the next leader has written it.
+func TestWhoHasSeenAnOlderExecutionDoesNotOverwriteIt(t *testing.T) {
+	rule := &v1alpha1.AutomationRule{ObjectMeta: metav1.ObjectMeta{Name: "rule"}}
+	subject := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: "jane"}}
+	for name, now := range map[string]string{"as it was": "7", "written since": "8"} {
+		t.Run(name, func(t *testing.T) {
+			written := false
+			c := interceptor.NewClient(nil, interceptor.Funcs{
+				Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, into client.Object, options ...client.GetOption) error {
+					o := &client.GetOptions{}
+					for _, option := range options {
+						option.ApplyToGet(o)
+					}
+					if o.Raw == nil || o.Raw.ResourceVersion != "7" {
+						t.Errorf("what is read can be older than what was seen: %v", o.Raw)
+					}
+					into.SetResourceVersion(now)
+					return nil
+				},
+				Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error {
+					written = true
+					return nil
+				},
+			})
+			log := &Log{
+				Book:    Book{Client: c, Live: c, Clock: clocktesting.NewFakePassiveClock(time.Unix(1_800_000_000, 0)), Kind: v1alpha1.SubjectScimUser},
+				subject: subject, rules: rulecache.Set{Sources: map[string]rulecache.Source{"rule": {Rule: rule}}},
+			}
+			seen := log.newExecution("rule")
+			seen.ResourceVersion = "7"
+			log.existing = map[string]*v1alpha1.AutomationRuleExecution{"rule": seen}
+			err := log.Record(t.Context(), rules.Outcome{Rule: "rule", Reason: v1alpha1.ReasonApplied, Message: "new"}, nil)
+			if fresh := now == "7"; written != fresh || (err == nil) != fresh {
+				t.Errorf("written %t, error %v", written, err)
 			}
 		})
 	}
