@@ -241,14 +241,16 @@ func (w *world) starts(ctx context.Context, t *table) error {
 		return err
 	}
 	t.took("start until a replica serves", served)
+	var idle quiet
 	err = w.wait(ctx, "the leader has looked at everything", func(ctx context.Context) (bool, string, error) {
 		all, err := w.operatorMetrics(ctx)
 		if err != nil {
 			return false, "", err
 		}
 		looked := sum(all, "controller_runtime_reconcile_total", func(labels map[string]string) bool { return labels["controller"] == "scimuser" })
-		return looked >= float64(w.users) && waiting(all) == 0, fmt.Sprintf("%.0f of %d users", looked, w.users), nil
+		done := idle.seen(looked >= float64(w.users) && waiting(all) == 0, time.Now())
+		return done, fmt.Sprintf("%.0f of %d users", looked, w.users), nil
 	})
-	t.took("start until the leader has looked at everything", time.Since(began))
+	t.took("start until the leader has looked at everything", idle.since.Sub(began))
 	return err
 }

@@ -78,6 +78,10 @@ type pushing struct {
 	ended  bool
 	series []counted
 	behind time.Duration
+	quiet  quiet
+	// written were the writes when the API server was asked.
+	written float64
+	asked   time.Time
 	// first is when there was a user, answered when all were there, mapped when all had a Person, allPushed when the
 	// simulated Okta was done, settled when the operator was.
 	first, answered, mapped, allPushed, settled time.Time
@@ -101,19 +105,43 @@ func (p *pushing) look(ctx context.Context) (done bool, state string, err error)
 		return false, "", err
 	}
 	p.note(now)
-	all, err := p.operatorMetrics(ctx)
-	if err != nil {
-		return false, "", err
+	if p.ended && now.persons >= int64(p.users) {
+		all, err := p.operatorMetrics(ctx)
+		if err != nil {
+			return false, "", err
+		}
+		if p.quiet.seen(waiting(all) == 0, now.at) {
+			p.settled = p.quiet.since
+			return true, "", nil
+		}
 	}
-	left := waiting(all)
-	state = fmt.Sprintf("%d users, %d Persons, %.0f to look at", now.users, now.persons, left)
-	if p.ended && now.persons >= int64(p.users) && left == 0 {
-		p.settled = now.at
-		return true, state, nil
+	// Within a large group only the writes move. To ask for all that the API server counts takes it a while.
+	if time.Since(p.asked) > tell/2 {
+		server, err := p.apiMetrics(ctx)
+		if err != nil {
+			return false, "", err
+		}
+		p.asked, p.written = time.Now(), writes(server)
 	}
-	// Within a large group nothing of this moves.
-	server, err := p.apiMetrics(ctx)
-	return false, fmt.Sprintf("%s, %.0f writes", state, writes(server)), err
+	return false, fmt.Sprintf("%d users, %d Persons, %.0f writes", now.users, now.persons, p.written), nil
+}
+
+// quiet is since when there is nothing to do. Between a write and the event that tells of it that is so for a moment.
+type quiet struct {
+	since time.Time
+	looks int
+}
+
+// seen reports whether there was nothing to do several times in a row.
+func (q *quiet) seen(nothing bool, now time.Time) bool {
+	if !nothing {
+		q.looks = 0
+		return false
+	}
+	if q.looks++; q.looks == 1 {
+		q.since = now
+	}
+	return q.looks == 4
 }
 
 // note adds what was counted. The work that Persons are behind users is the time since there were as many users.
