@@ -41,8 +41,12 @@ func TestALongListIsWrittenWhileItIsRead(t *testing.T) {
 		w := &turnTaker{ResponseRecorder: httptest.NewRecorder(), server: s, t: t}
 		s.Handler().ServeHTTP(w, request(http.MethodGet, "/scim/v2/Users?startIndex=3&count=1000", ""))
 		var got struct {
-			TotalResults, StartIndex, ItemsPerPage int
-			Resources                              []struct{ UserName string }
+			TotalResults int `json:"totalResults"`
+			StartIndex   int `json:"startIndex"`
+			ItemsPerPage int `json:"itemsPerPage"`
+			Resources    []struct {
+				UserName string `json:"userName"`
+			} `json:"Resources"`
 		}
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
@@ -73,13 +77,17 @@ type turnTaker struct {
 }
 
 func (w *turnTaker) Write(p []byte) (int, error) {
+	var held []func()
 	for range maxTenantTurns() {
 		release, err := w.server.shares.turn(w.t.Context(), "acme")
 		if err != nil {
 			w.t.Errorf("a turn is held while the client reads: %v", err)
 			continue
 		}
-		defer release()
+		held = append(held, release)
+	}
+	for _, release := range held {
+		release()
 	}
 	w.largest = max(w.largest, len(p))
 	return w.ResponseRecorder.Write(p)

@@ -62,7 +62,7 @@ func TestOtherKindsWaitForThoseThatServingNeeds(t *testing.T) {
 					_, err := behind.WatchFuncWithContext(ctx, metav1.ListOptions{})
 					errs <- err
 				}()
-				time.Sleep(time.Hour)
+				<-time.After(time.Hour)
 				if lists.Load()+watches.Load() > 0 {
 					t.Error("others do not wait")
 				}

@@ -233,6 +233,7 @@ func withoutValue(err error) string {
 
 // newCache is manager.Options.NewCache.
 func (h *InformerHealth) newCache(cfg *rest.Config, o cache.Options) (cache.Cache, error) {
+	o.NewInformer = (&first{health: h}).newInformer
 	inner, err := cache.New(cfg, o)
 	if err != nil || len(h.serving) == 0 {
 		return inner, err

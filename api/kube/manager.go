@@ -111,7 +111,6 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		newClient = newTenantsClient
 	case o.Informers != nil:
 		cacheOptions.DefaultWatchErrorHandler = o.Informers.watchErrorHandler(o.Logger, "")
-		cacheOptions.NewInformer = (&first{health: o.Informers}).newInformer
 		newCache = o.Informers.newCache
 	}
 	lease := cmp.Or(o.LeaderElectionLease, DefaultLeaderElectionLease)

@@ -148,13 +148,13 @@ func write(to io.Writer, builds []build, results []*table) {
 	for _, r := range results[0].rows {
 		fmt.Fprintf(to, "| %s | %s |", r.name, r.text)
 		if len(results) > 1 {
-			other := row{text: "–"}
+			other, ratio := row{text: "–"}, "–"
 			for _, candidate := range results[1].rows {
 				if candidate.name == r.name {
-					other = candidate
+					other, ratio = candidate, fmt.Sprintf("%.2f", r.number/candidate.number)
 				}
 			}
-			fmt.Fprintf(to, " %s | %.2f |", other.text, r.number/other.number)
+			fmt.Fprintf(to, " %s | %s |", other.text, ratio)
 		}
 		fmt.Fprintln(to)
 	}

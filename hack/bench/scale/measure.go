@@ -55,7 +55,7 @@ func (w *world) sizes(ctx context.Context, t *table) error {
 				})/s.value/1024)
 		}
 	}
-	if _, err := get(ctx, w.api, w.config.Host+"/debug/pprof/heap?gc=1", ""); err != nil {
+	if _, err := get(ctx, w.api, w.config.Host+"/debug/pprof/heap?gc=1"); err != nil {
 		return fmt.Errorf("let the API server collect garbage: %w", err)
 	}
 	if all, err = w.apiMetrics(ctx); err != nil {
@@ -63,7 +63,7 @@ func (w *world) sizes(ctx context.Context, t *table) error {
 	}
 	perUser("API server, live heap a user", sum(all, "go_memstats_heap_alloc_bytes", nil))
 	perUser("API server, resident a user", sum(all, "process_resident_memory_bytes", nil))
-	if _, err := get(ctx, http.DefaultClient, "http://"+address(w.ports.pprof)+"/debug/pprof/heap?gc=1", ""); err != nil {
+	if _, err := get(ctx, http.DefaultClient, "http://"+address(w.ports.pprof)+"/debug/pprof/heap?gc=1"); err != nil {
 		return fmt.Errorf("let the operator collect garbage: %w", err)
 	}
 	if all, err = w.operatorMetrics(ctx); err != nil {
@@ -193,7 +193,9 @@ func (w *world) overtake(ctx context.Context, t *table) error {
 	if err != nil {
 		return err
 	}
-	var created struct{ ID string }
+	var created struct {
+		ID string `json:"id"`
+	}
 	if err := json.Unmarshal(answer, &created); err != nil {
 		return fmt.Errorf("read the new user: %w", err)
 	}

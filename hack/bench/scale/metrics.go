@@ -57,7 +57,7 @@ func sum(all []sample, name string, wanted func(labels map[string]string) bool) 
 }
 
 func (w *world) apiMetrics(ctx context.Context) ([]sample, error) {
-	text, err := get(ctx, w.api, w.config.Host+"/metrics", "")
+	text, err := get(ctx, w.api, w.config.Host+"/metrics")
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (w *world) apiMetrics(ctx context.Context) ([]sample, error) {
 }
 
 func (w *world) operatorMetrics(ctx context.Context) ([]sample, error) {
-	text, err := get(ctx, http.DefaultClient, "http://"+address(w.ports.metrics)+"/metrics", "")
+	text, err := get(ctx, http.DefaultClient, "http://"+address(w.ports.metrics)+"/metrics")
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +88,8 @@ func waiting(all []sample) float64 {
 	return sum(all, "workqueue_depth", nil) + sum(all, "controller_runtime_active_workers", nil)
 }
 
-func get(ctx context.Context, c *http.Client, url, token string) ([]byte, error) {
-	return ask(ctx, c, http.MethodGet, url, token, "")
+func get(ctx context.Context, c *http.Client, url string) ([]byte, error) {
+	return ask(ctx, c, http.MethodGet, url, "", "")
 }
 
 func (w *world) scim(ctx context.Context, method, path, body string) ([]byte, error) {

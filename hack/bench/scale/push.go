@@ -52,7 +52,7 @@ func (w *world) push(ctx context.Context, t *table) error {
 	err = w.wait(ctx, "everything is pushed and mapped", p.look)
 	if !p.ended {
 		_ = okta.Process.Kill()
-		<-pushed
+		_ = <-pushed // it was killed
 	}
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (p *pushing) note(now counted) {
 	for len(p.series) > 1 && p.series[1].users <= now.persons {
 		p.series = p.series[1:]
 	}
-	if p.series[0].users < now.users || now.persons < now.users {
+	if now.persons < now.users {
 		p.behind = max(p.behind, now.at.Sub(p.series[0].at))
 	}
 }

@@ -126,7 +126,7 @@ func (w *world) startOperator(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	err = w.wait(ctx, "the operator serves", func(ctx context.Context) (bool, string, error) {
-		_, err := get(ctx, http.DefaultClient, "http://"+address(w.ports.probe)+"/readyz", "")
+		_, err := get(ctx, http.DefaultClient, "http://"+address(w.ports.probe)+"/readyz")
 		return err == nil, w.operator.CPUTime().String(), nil
 	})
 	return time.Since(began), err
