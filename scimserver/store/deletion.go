@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -137,8 +138,19 @@ func (s *Store) touchGroup(ctx context.Context, tenant, id, member string, revis
 	return errContended
 }
 
-// remove deletes an object as it was read, and nothing newer.
+// remove deletes an object as it was read, and nothing newer. Where the outcome is unknown it looks: one that is gone is not
+// found. Over kine (v0.17.2) the API server has an error of its own for whoever deletes at the same moment as another.
 func (s *Store) remove(ctx context.Context, obj client.Object) error {
 	uid, revision := obj.GetUID(), obj.GetResourceVersion()
-	return s.client.Delete(ctx, obj, client.Preconditions{UID: &uid, ResourceVersion: &revision})
+	err := s.client.Delete(ctx, obj, client.Preconditions{UID: &uid, ResourceVersion: &revision})
+	if !unknown(err) {
+		return err
+	}
+	stored := emptyLike(obj)
+	readErr := s.live.Get(ctx, client.ObjectKeyFromObject(obj), stored)
+	// A user with a finalizer is as good as gone.
+	if apierrors.IsNotFound(readErr) || readErr == nil && (stored.GetUID() != uid || stored.GetDeletionTimestamp() != nil) {
+		return apierrors.NewNotFound(schema.GroupResource{}, obj.GetName())
+	}
+	return err
 }

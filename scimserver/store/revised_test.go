@@ -67,3 +67,31 @@ var _ = Describe("a claim whose revision is not the one that its creation told",
 		Expect(err).To(haveStatus(http.StatusConflict))
 	})
 })
+
+var _ = Describe("a deletion whose outcome is unknown", func() {
+	for _, rt := range []*scim.ResourceType{scim.User, scim.Group} {
+		It("is of something that is not found where it is gone, and its name is free: "+rt.Name, func(ctx SpecContext) {
+			tenant := namespaceOf(ctx)
+			network := &lossy{}
+			s := replica(ctx, tenant, patient, network.wrap)
+			sent := user("gone")
+			if rt == scim.Group {
+				sent = group("gone")
+			}
+			created, err := s.Create(within(ctx), tenant, rt, sent)
+			Expect(err).NotTo(HaveOccurred())
+			network.through(func(r *http.Request, send sender) (*http.Response, error) {
+				res, err := send()
+				if err == nil && r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/"+created.ID()) {
+					return answer(r, http.StatusInternalServerError, "InternalError", http.Header{}), res.Body.Close()
+				}
+				return res, err
+			})
+			err = s.Delete(within(ctx), tenant, rt, created.ID(), "")
+			Expect(err).To(haveStatus(http.StatusNotFound))
+			network.spoil.Store(nil)
+			_, err = s.Create(within(ctx), tenant, rt, sent)
+			Expect(err).NotTo(HaveOccurred())
+		})
+	}
+})
