@@ -158,6 +158,9 @@ func (w *world) connect(ctx context.Context) error {
 		}
 		secret := &corev1.Secret{}
 		key := client.ObjectKey{Namespace: namespace, Name: endpoints.Items[0].Status.TokenSecretName}
+		if key.Name == "" {
+			return false, "", nil
+		}
 		if err := w.admin.Get(ctx, key, secret); err != nil {
 			return false, "", client.IgnoreNotFound(err)
 		}
