@@ -128,10 +128,15 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 			return fmt.Errorf("set up the sweeper: %w", err)
 		}
 	}
+	for _, migrator := range resources.Migrators() {
+		if err := mgr.Add(migrator); err != nil {
+			return fmt.Errorf("set up the migrator: %w", err)
+		}
+	}
 	if _, err := scimserver.SetupWithManager(ctx, mgr, resources, o.server); err != nil {
 		return fmt.Errorf("set up the SCIM server: %w", err)
 	}
-	if err := controllers.Setup(ctx, mgr, controllers.Options{Exclusive: o.manager.LeaderElection, Faults: informers.Faults}); err != nil {
+	if err := controllers.Setup(ctx, mgr, controllers.Options{Exclusive: o.manager.LeaderElection, Faults: informers.Faults, Leave: resources.Leave}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
 	o.webhook.Watched = o.manager.Namespaces

@@ -5,35 +5,31 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 const (
-	// annotationBegun is on the claim for a new group while its members are written: a digest of
-	// them. A request for the same group may then go on with the holder's id.
+	// annotationBegun is on the claim for a new group while its pages are written: a digest of the
+	// members. A request for the same group may then go on with the holder's id.
 	annotationBegun = "provisioning.rservice.dev/begun"
 	// annotationInterrupted says that the request has ended before it was done, so that
 	// nobody needs to wait for it.
 	annotationInterrupted = "provisioning.rservice.dev/interrupted"
 )
 
-// beginning returns what annotationBegun says of a group with these members; "" if there are
-// none, since then there is nothing to go on with.
-func beginning(members []member) string {
-	if len(members) == 0 {
+// beginning returns what annotationBegun says of a group with these members, in order, of whom so many are in pages; "" if there
+// are none in pages, since then there is nothing to go on with.
+func beginning(members []v1alpha1.GroupMember, inPages int) string {
+	if inPages == 0 {
 		return ""
 	}
-	ids := make([]string, len(members))
-	for i, m := range members {
-		ids[i] = m.id
-	}
-	slices.Sort(ids)
 	digest := sha256.New()
-	for _, id := range ids {
-		digest.Write([]byte(id + "\x00"))
+	for i := range members {
+		digest.Write([]byte(members[i].ID + "\x00"))
 	}
 	return hex.EncodeToString(digest.Sum(nil))
 }

@@ -54,13 +54,14 @@ func crashAfter(s *Store, writes int) {
 }
 
 var _ = Describe("the creation of a group that breaks off", func() {
-	const members = 3
+	const members, pages = 3, 2
 	var tenant string
 	var users []string
 	var s *Store
 	BeforeEach(func(ctx SpecContext) {
 		tenant = namespaceOf(ctx)
 		s = replica(ctx, tenant, quick)
+		s.room = 1
 		users = nil
 		for i := range members {
 			created, err := s.Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("user-%d", i)))
@@ -68,15 +69,12 @@ var _ = Describe("the creation of a group that breaks off", func() {
 			users = append(users, created.ID())
 		}
 	})
-	mentions := func(ctx SpecContext) map[string]int {
+	// written has how many members there are in pages, by group.
+	written := func(ctx SpecContext) map[string]int {
 		GinkgoHelper()
-		var list v1alpha1.ScimUserList
-		Expect(direct.List(ctx, &list, client.InNamespace(tenant))).To(Succeed())
 		count := map[string]int{}
-		for i := range list.Items {
-			for _, id := range list.Items[i].Spec.Groups {
-				count[id]++
-			}
+		for _, page := range storedPages(ctx, tenant) {
+			count[page.Spec.Group] += len(page.Spec.Members)
 		}
 		return count
 	}
@@ -87,10 +85,11 @@ var _ = Describe("the creation of a group that breaks off", func() {
 		return holderOf(lease)
 	}
 
-	// The writes are: the claim, the members, the claim again, the group.
-	for writes := range members + 3 {
+	// The writes are: the claim, the pages, the claim again, the group.
+	for writes := range pages + 3 {
 		It(fmt.Sprintf("is completed by a repeated request after %d writes", writes), func(ctx SpecContext) {
 			dead := replica(ctx, tenant, patient)
+			dead.room = 1
 			crashAfter(dead, writes)
 			_, err := dead.Create(within(ctx), tenant, scim.Group, group("Guides", users...))
 			Expect(err).To(MatchError(errCrashed))
@@ -98,7 +97,7 @@ var _ = Describe("the creation of a group that breaks off", func() {
 			created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[2], users[0], users[1]))
 			Expect(err).NotTo(HaveOccurred())
 			goesOn := Equal(begun)
-			if writes == 0 || writes > 1+members {
+			if writes == 0 || writes > 1+pages {
 				goesOn = Not(goesOn)
 			}
 			Expect(created.ID()).To(goesOn)
@@ -110,7 +109,7 @@ var _ = Describe("the creation of a group that breaks off", func() {
 			s.timing, s.claims.timing = forgetful, forgetful
 			_, err = NewSweeper(s, tenant).Sweep(within(ctx))
 			Expect(err).NotTo(HaveOccurred())
-			Expect(mentions(ctx)).To(Equal(map[string]int{created.ID(): members}))
+			Expect(written(ctx)).To(Equal(map[string]int{created.ID(): pages}))
 			Expect(begunID(ctx, "Guides")).To(Equal(created.ID()))
 		})
 	}
@@ -131,7 +130,8 @@ var _ = Describe("the creation of a group that breaks off", func() {
 
 	It("is no use for a group with other members, nor for another request of that name", func(ctx SpecContext) {
 		dead := replica(ctx, tenant, patient)
-		crashAfter(dead, 1+members)
+		dead.room = 1
+		crashAfter(dead, 1+pages)
 		_, err := dead.Create(within(ctx), tenant, scim.Group, group("Guides", users...))
 		Expect(err).To(MatchError(errCrashed))
 		begun := begunID(ctx, "Guides")
@@ -161,14 +161,12 @@ var _ = Describe("the creation of a group that breaks off", func() {
 
 	It("is cleaned up when no request goes on with it, and not while one may", func(ctx SpecContext) {
 		dead := replica(ctx, tenant, patient)
-		crashAfter(dead, 1+members)
+		dead.room = 1
+		crashAfter(dead, 1+pages)
 		_, err := dead.Create(within(ctx), tenant, scim.Group, group("Guides", users...))
 		Expect(err).To(MatchError(errCrashed))
-		Expect(mentions(ctx)).To(HaveLen(1))
-		Eventually(func() (int, error) {
-			found, err := s.usersBy(within(ctx), tenant, indexMemberOf, begunID(ctx, "Guides"))
-			return len(found), err
-		}).Should(Equal(members))
+		Expect(written(ctx)).To(HaveLen(1))
+		Eventually(func() []string { return s.pages.order.all(tenant) }).Should(HaveLen(pages))
 
 		begun := forgetful
 		begun.danglingAge = time.Hour
@@ -179,11 +177,11 @@ var _ = Describe("the creation of a group that breaks off", func() {
 		fresh.claimForgotten = time.Hour
 		s.timing, s.claims.timing = fresh, fresh
 		Expect(NewSweeper(s, tenant).Sweep(within(ctx))).To(Equal(SweepResult{}))
-		Expect(mentions(ctx)).To(HaveLen(1))
+		Expect(written(ctx)).To(HaveLen(1))
 
 		s.timing, s.claims.timing = forgetful, forgetful
-		Expect(NewSweeper(s, tenant).Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRemoved: 1, MembershipsRemoved: members}))
-		Expect(mentions(ctx)).To(BeEmpty())
+		Expect(NewSweeper(s, tenant).Sweep(within(ctx))).To(Equal(SweepResult{ClaimsRemoved: 1, PagesRemoved: pages}))
+		Expect(written(ctx)).To(BeEmpty())
 		Expect(begunID(ctx, "Guides")).To(BeEmpty())
 	})
 })

@@ -3,12 +3,15 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -23,7 +26,7 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 		if !found {
 			return notFound(scim.User, id)
 		}
-		if err := checkVersion(ifMatch, user); err != nil {
+		if err := checkVersion(ifMatch, version(user)); err != nil {
 			return err
 		}
 		err = s.remove(ctx, user)
@@ -36,9 +39,7 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 		// Also where it was gone already: see deleteGroup.
 		s.users.order.remove(tenant, id)
 		s.releaseDeleted(ctx, uniqueName{claimUserName, tenant, user.Spec.UserName}, id)
-		if len(user.Spec.Groups) > 0 {
-			s.touchGroups(ctx, tenant, user.Spec.Groups, id, s.revisionOfDeletion(ctx, tenant, id))
-		}
+		s.leaveLogged(ctx, tenant, id)
 		if err != nil {
 			return notFound(scim.User, id)
 		}
@@ -47,22 +48,8 @@ func (s *Store) deleteUser(ctx context.Context, tenant, id, ifMatch string) erro
 	return errContended
 }
 
-// revisionOfDeletion returns a revision that includes the deletion of a user. The answer to the deletion has none, so it
-// waits for the watch. Should that be slow, it returns 0 after a while: then other replicas may for a moment give the new
-// version of a group with the user in it.
-func (s *Store) revisionOfDeletion(ctx context.Context, tenant, id string) int64 {
-	waitCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
-	defer cancel()
-	revision, err := s.users.order.waitUntilLeft(waitCtx, tenant, id)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "The watch does not tell of a deleted user", "user", id)
-	}
-	return revision
-}
-
-// deleteGroup deletes the group first, which ends it for everyone, and then the
-// members' mentions of it. Those that a crash leaves behind mean nothing, and the
-// Sweeper removes them.
+// deleteGroup deletes the group first, which ends it for everyone, and then its pages. Those that a crash leaves behind mean
+// nothing, and the Sweeper removes them.
 func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) error {
 	unlock, err := s.locks.Lock(ctx, tenant+"/"+id)
 	if err != nil {
@@ -70,11 +57,11 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 	}
 	defer unlock()
 	for range maxTries {
-		group, state, err := s.currentGroup(ctx, tenant, id, ifMatch)
-		if err != nil {
-			return err
+		group, err := s.groupToDelete(ctx, tenant, id, ifMatch)
+		if apierrors.IsConflict(err) {
+			continue
 		}
-		if err := s.checkWhole(ctx, ifMatch, group); err != nil {
+		if err != nil {
 			return err
 		}
 		err = s.remove(ctx, group)
@@ -88,10 +75,10 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 		// has cleaned up.
 		s.groups.order.remove(tenant, id)
 		s.releaseDeleted(ctx, uniqueName{claimDisplayName, tenant, group.Spec.DisplayName}, id)
-		if _, err := s.writeMembers(ctx, tenant, id, membership{remove: state.members}, nil); err != nil {
-			log.FromContext(ctx).Error(err, "Members still mention a deleted group; the sweeper will clean up", "group", id)
+		if err := s.deletePagesOf(ctx, tenant, id); err != nil {
+			log.FromContext(ctx).Error(err, "Pages of a deleted group are still there; the sweeper will delete them", "group", id)
 		}
-		s.touchGroups(ctx, tenant, group.Spec.Groups, id, 0)
+		s.leaveLogged(ctx, tenant, id)
 		if err != nil {
 			return notFound(scim.Group, id)
 		}
@@ -100,38 +87,120 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 	return errContended
 }
 
-// touchGroups is touchGroup for all groups of a member that has been deleted. The
-// deletion is done, so an error is only logged. revision is that of the deletion if the member was a user.
-func (s *Store) touchGroups(ctx context.Context, tenant string, groups []string, member string, revision int64) {
-	for _, group := range groups {
-		if err := s.touchGroup(ctx, tenant, group, member, revision); err != nil {
-			log.FromContext(ctx).Error(err, "A group's version does not tell of a deleted member", "group", group, "member", member)
-		}
+// groupToDelete reads a group from the API server. With If-Match, one that has pages is marked first, as for a change.
+func (s *Store) groupToDelete(ctx context.Context, tenant, id, ifMatch string) (*v1alpha1.ScimGroup, error) {
+	group := &v1alpha1.ScimGroup{}
+	found, err := fetch(ctx, s, tenant, id, group, true)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, notFound(scim.Group, id)
+	}
+	if ifMatch == "" {
+		return group, nil
+	}
+	stored, err := s.livePages(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVersion(ifMatch, stored.version()); err != nil {
+		return nil, err
+	}
+	if err := s.checkWhole(ctx, ifMatch, stored); err != nil || len(stored.pages) == 0 {
+		return group, err
+	}
+	if _, err := s.win(ctx, stored); err != nil {
+		return nil, err
+	}
+	return stored.ScimGroup, nil
+}
+
+// deletePagesOf deletes all pages that were ever made for a group which has been deleted.
+func (s *Store) deletePagesOf(ctx context.Context, tenant, group string) error {
+	listed, err := s.listPages(ctx, tenant, group)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(listed))
+	for i := range listed {
+		names[i] = listed[i].Name
+	}
+	return s.deletePages(ctx, tenant, names)
+}
+
+// leaveLogged is Leave after a deletion, which is done whatever becomes of this.
+func (s *Store) leaveLogged(ctx context.Context, tenant, id string) {
+	if err := s.Leave(ctx, tenant, id); err != nil {
+		log.FromContext(ctx).Error(err, "A deleted member is still in a group, where it means nothing; the sweeper will take it out", "member", id)
 	}
 }
 
-// touchGroup moves the version of a group whose membership has changed by the
-// deletion of a member.
-func (s *Store) touchGroup(ctx context.Context, tenant, id, member string, revision int64) error {
-	for try := range maxTries {
-		group := &v1alpha1.ScimGroup{}
-		if found, err := fetch(ctx, s, tenant, id, group, try > 0); !found || err != nil {
-			return err
-		}
-		group.Spec.MembersRevision = formatRevision(max(revision, membersRevision(group)))
+// Leave takes a user or group that has been deleted out of all groups, as far as this replica knows them.
+func (s *Store) Leave(ctx context.Context, tenant, id string) error {
+	if err := s.waitForWrites(ctx); err != nil {
+		return err
+	}
+	groups, pages, err := membership.Holding(ctx, s.cached, tenant, id)
+	if err != nil {
+		return err
+	}
+	gone := map[string]bool{id: true}
+	writers, writeCtx := errgroup.WithContext(ctx)
+	writers.SetLimit(pageCalls)
+	for i := range groups {
+		writers.Go(func() error { return s.takeOutOfGroup(writeCtx, groups[i].DeepCopy(), gone) })
+	}
+	for i := range pages {
+		writers.Go(func() error { return s.takeOutOfPage(writeCtx, pages[i].DeepCopy(), gone) })
+	}
+	return writers.Wait()
+}
+
+// takeOutOfGroup takes members out of a group's own list.
+func (s *Store) takeOutOfGroup(ctx context.Context, group *v1alpha1.ScimGroup, gone map[string]bool) error {
+	return s.takeOut(ctx, group, &group.Spec.Members, gone, func() error {
 		group.Spec.LastModified = now(group.Spec.LastModified)
-		if noted, ok := notedMembers(group); ok {
-			noted.remove(member)
-			noteMembers(group, noted)
-		}
 		err := s.client.Update(ctx, group)
+		if err == nil {
+			s.groups.noteWrite(group)
+		}
+		return err
+	})
+}
+
+// takeOutOfPage takes members out of a page.
+func (s *Store) takeOutOfPage(ctx context.Context, page *v1alpha1.ScimGroupPage, gone map[string]bool) error {
+	return s.takeOut(ctx, page, &page.Spec.Members, gone, func() error {
+		page.Spec.LastModified = now(page.Spec.LastModified)
+		err := s.client.Update(ctx, page)
+		if err == nil {
+			s.pages.noteWrite(page)
+		}
+		return err
+	})
+}
+
+// takeOut takes members out of the list of a group or page, and writes it with write.
+func (s *Store) takeOut(ctx context.Context, obj client.Object, members *[]v1alpha1.GroupMember, gone map[string]bool, write func() error) error {
+	for try := range maxTries {
+		stay := slices.DeleteFunc(slices.Clone(*members), func(m v1alpha1.GroupMember) bool { return gone[m.ID] })
+		if len(stay) == len(*members) {
+			return nil
+		}
+		*members = stay
+		stampRequest(ctx, obj)
+		err := write()
+		if apierrors.IsNotFound(err) || err == nil {
+			return nil
+		}
 		if !apierrors.IsConflict(err) {
-			if err == nil {
-				s.groups.noteWrite(group)
-			}
-			return err
+			return fmt.Errorf("take a member out: %w", err)
 		}
 		if err := backoff(ctx, try); err != nil {
+			return err
+		}
+		if found, err := s.adopt(ctx, obj); err != nil || !found {
 			return err
 		}
 	}

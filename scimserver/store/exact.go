@@ -13,97 +13,140 @@ import (
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-// annotationChanging is on a group while a request with If-Match writes its members: an id of the request's own, which
-// also says when that began. Such a request decides that the version is the one that was asked for by writing the group
-// before the members, so there is for a time a version of the group that does not have all of the change.
+// annotationChanging is on a group with pages while a request with If-Match changes it: an id of the request's own, which also says
+// when that began. A page is written without its group, so no single write can decide that the version is still the one that was
+// asked for.
 const annotationChanging = "provisioning.rservice.dev/changing"
 
-// writeExactly writes a group and its members if nobody has changed the group since it was read; else the error is a
-// conflict, and nothing is written.
-func (s *Store) writeExactly(ctx context.Context, group *v1alpha1.ScimGroup, current groupState, writes *groupWrites) (Updated, error) {
-	mark, err := s.win(ctx, group, current, writes)
+// writeExactly changes a group with pages if nobody has changed it since it was read; else the error is a conflict or a 412, and
+// nothing of the change is written.
+func (s *Store) writeExactly(ctx context.Context, current *storedGroup, writes *groupWrites) (Updated, error) {
+	mark, err := s.win(ctx, current)
 	if err != nil {
 		return Updated{}, err
 	}
-	return s.finish(ctx, group, writes, mark)
+	updated, err := s.finish(ctx, current, writes, mark)
+	if err != nil {
+		s.unmark(ctx, current, mark)
+	}
+	return updated, err
 }
 
-// win writes a group under the version that a request has asked for, which only one of several such requests can, and
-// marks it until the members are written, too.
-func (s *Store) win(ctx context.Context, group *v1alpha1.ScimGroup, current groupState, writes *groupWrites) (mark string, err error) {
+// win marks a group, as it was read, which of several requests for the same version only one can. Then it looks whether the pages are
+// still as they were read, too: from now on others only merge what they change into them.
+func (s *Store) win(ctx context.Context, current *storedGroup) (mark string, err error) {
+	asked := current.version()
 	if mark, err = newID(); err != nil {
 		return "", err
 	}
-	first := *writes
-	first.members, first.digest = membership{}, digestOf(current.members)
-	if _, err := s.carryOut(ctx, group, &first); err != nil {
-		return "", err
-	}
+	group := current.DeepCopy()
 	if group.Annotations == nil {
 		group.Annotations = make(map[string]string, 4)
 	}
 	group.Annotations[annotationChanging] = mark
-	return mark, s.writeGroup(ctx, group, &first, 0)
-}
-
-// finish writes the members of a group for which win has decided, whatever others change of it by now, and then the
-// group, without the mark. It does the latter also if not all members could be written.
-func (s *Store) finish(ctx context.Context, group *v1alpha1.ScimGroup, writes *groupWrites, mark string) (Updated, error) {
-	revision, err := s.writeMembers(ctx, group.Namespace, group.Name, writes.members, nil)
+	writes := &groupWrites{spec: group.Spec, oldName: group.Spec.DisplayName}
+	if err := s.writeGroup(ctx, group, writes, "", current.modified()); err != nil {
+		return "", err
+	}
+	now, err := s.livePages(ctx, group)
 	if err == nil {
-		return s.tell(ctx, group, writes.digest, revision, mark)
+		pages := &storedGroup{ScimGroup: current.ScimGroup, pages: now.pages}
+		err = checkVersion(asked, pages.version())
 	}
-	tellCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite)
-	defer cancel()
-	before, _ := notedMembers(group) // so that a repeated request sees that the version does not tell of all
-	if _, tellErr := s.tell(tellCtx, group, before, revision, mark); tellErr != nil {
-		log.FromContext(ctx).Error(tellErr, "A group stays marked as being changed, and refuses If-Match for some time", "group", group.Name)
+	current.ScimGroup = group
+	if err != nil {
+		s.unmark(ctx, current, mark)
+		return "", err
 	}
-	return Updated{}, err
+	return mark, nil
 }
 
-// tell lets the version of a group tell of its members, and takes the mark off.
-func (s *Store) tell(ctx context.Context, group *v1alpha1.ScimGroup, digest membersDigest, revision int64, mark string) (Updated, error) {
+// finish makes a change for which win has decided, whatever others change of the group by now.
+func (s *Store) finish(ctx context.Context, current *storedGroup, writes *groupWrites, mark string) (Updated, error) {
+	written := false
 	for try := range maxTries {
-		if group.Annotations[annotationChanging] == mark {
-			delete(group.Annotations, annotationChanging)
-		}
-		writes := &groupWrites{spec: group.Spec, oldName: group.Spec.DisplayName, digest: digest}
-		err := s.writeGroup(ctx, group, writes, revision)
-		if err == nil {
-			res, err := groupResource(group)
-			return Updated{Resource: res, Members: digest.count, Changed: true}, err
-		}
+		updated, err := s.writeMerged(ctx, current, writes, mark, &written)
 		if !apierrors.IsConflict(err) {
-			return Updated{}, err
+			return updated, err
 		}
 		if err := backoff(ctx, try); err != nil {
 			return Updated{}, err
 		}
-		var current groupState
-		if group, current, err = s.currentGroup(ctx, group.Namespace, group.Name, ""); err != nil {
+		anyVersion := ""
+		if current, err = s.currentGroup(ctx, current.Namespace, current.Name, &anyVersion); err != nil {
 			return Updated{}, err
 		}
-		digest = digestOf(current.members)
+		writes.spec = mergeAttributes(&writes.base, &writes.spec, &current.Spec)
+		writes.base, writes.same = current.Spec, sameGroup(&current.Spec, &writes.spec)
+		writes.oldName, writes.oldClaim, writes.held = current.Spec.DisplayName, nil, nil
 	}
 	return Updated{}, errContended
+}
+
+// mergeAttributes returns what others have made of a group, with the attributes that a request has changed since it read base.
+func mergeAttributes(base, own, others *v1alpha1.ScimGroupSpec) v1alpha1.ScimGroupSpec {
+	merged := *others
+	if own.DisplayName != base.DisplayName {
+		merged.DisplayName = own.DisplayName
+	}
+	if own.ExternalID != base.ExternalID {
+		merged.ExternalID = own.ExternalID
+	}
+	if own.GroupType != base.GroupType {
+		merged.GroupType = own.GroupType
+	}
+	if !sameExtensions(own.Extensions, base.Extensions) {
+		merged.Extensions = own.Extensions
+	}
+	return merged
+}
+
+// unmark takes a mark off a group whose change was not finished.
+func (s *Store) unmark(ctx context.Context, current *storedGroup, mark string) {
+	unmarkCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite)
+	defer cancel()
+	err := s.takeOff(unmarkCtx, current.ScimGroup, mark)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "A group stays marked as being changed, and refuses If-Match for some time", "group", current.Name)
+	}
+}
+
+func (s *Store) takeOff(ctx context.Context, group *v1alpha1.ScimGroup, mark string) error {
+	for try := range maxTries {
+		if group.Annotations[annotationChanging] != mark {
+			return nil
+		}
+		group = group.DeepCopy()
+		writes := &groupWrites{spec: group.Spec, oldName: group.Spec.DisplayName}
+		err := s.writeGroup(ctx, group, writes, mark, group.Spec.LastModified)
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+		if err := backoff(ctx, try); err != nil {
+			return err
+		}
+		fresh := &v1alpha1.ScimGroup{}
+		if found, err := fetch(ctx, s, group.Namespace, group.Name, fresh, true); err != nil || !found {
+			return err
+		}
+		group = fresh
+	}
+	return errContended
 }
 
 // checkWhole refuses If-Match on a group that another request is in the middle of changing: whatever version the client
 // has read, it has not seen all of that change. If that request is gone, it has left half of the change: then the version
 // moves, so that a client who reads it has read what there is.
-func (s *Store) checkWhole(ctx context.Context, ifMatch string, group *v1alpha1.ScimGroup) error {
-	mark := group.Annotations[annotationChanging]
+func (s *Store) checkWhole(ctx context.Context, ifMatch string, stored *storedGroup) error {
+	mark := stored.Annotations[annotationChanging]
 	if ifMatch == "" || mark == "" {
 		return nil
 	}
 	if s.over(mark) {
-		delete(group.Annotations, annotationChanging)
-		group.Spec.LastModified = now(group.Spec.LastModified)
-		if err := s.client.Update(ctx, group); err == nil {
-			s.groups.noteWrite(group)
-		} else if !apierrors.IsConflict(err) { // after which somebody else has moved it
-			return refused(err, "update")
+		group := stored.DeepCopy()
+		writes := &groupWrites{spec: group.Spec, oldName: group.Spec.DisplayName}
+		if err := s.writeGroup(ctx, group, writes, mark, stored.modified()); err != nil && !apierrors.IsConflict(err) {
+			return err // after a conflict somebody else has moved it
 		}
 	}
 	return scim.NewError(http.StatusPreconditionFailed,

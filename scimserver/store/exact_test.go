@@ -26,7 +26,7 @@ func replaced(ids ...string) edit {
 	}
 }
 
-// meanwhile is a client that lets something happen before the first write of a user, which is the first one of a member.
+// meanwhile is a client that lets something happen before the first write of a page that is there already.
 type meanwhile struct {
 	client.Client
 	happens func(ctx context.Context)
@@ -35,10 +35,20 @@ type meanwhile struct {
 
 func (m *meanwhile) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
 	defer GinkgoRecover() // members are written by goroutines
-	if _, isUser := obj.(*v1alpha1.ScimUser); isUser {
+	if _, isPage := obj.(*v1alpha1.ScimGroupPage); isPage {
 		m.once.Do(func() { m.happens(ctx) })
 	}
 	return m.Client.Update(ctx, obj, opts...)
+}
+
+// brokenPages is a client that changes no page.
+type brokenPages struct{ client.Client }
+
+func (b *brokenPages) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	if _, isPage := obj.(*v1alpha1.ScimGroupPage); isPage {
+		return errCrashed
+	}
+	return b.Client.Update(ctx, obj, opts...)
 }
 
 var _ = Describe("If-Match over replicas", func() {
@@ -50,7 +60,7 @@ var _ = Describe("If-Match over replicas", func() {
 		tenant = namespaceOf(ctx)
 		replicas = []*Store{replica(ctx, tenant, patient), replica(ctx, tenant, patient)}
 		users = nil
-		for i := range racers {
+		for i := range racers + 2 {
 			created, err := replicas[0].Create(within(ctx), tenant, scim.User, user(fmt.Sprintf("member%d@example.com", i)))
 			Expect(err).NotTo(HaveOccurred())
 			users = append(users, created.ID())
@@ -58,27 +68,13 @@ var _ = Describe("If-Match over replicas", func() {
 	})
 	versionOf := func(ctx context.Context, rt *scim.ResourceType, id string) string {
 		GinkgoHelper()
-		var obj client.Object = &v1alpha1.ScimUser{}
 		if rt == scim.Group {
-			obj = &v1alpha1.ScimGroup{}
+			return storedGroupOf(ctx, replicas[0], tenant, id).version()
 		}
+		obj := &v1alpha1.ScimUser{}
 		Expect(direct.Get(ctx, key(tenant, id), obj)).To(Succeed())
 		return version(obj)
 	}
-	storedMembers := func(ctx context.Context, group string) (members []string) {
-		GinkgoHelper()
-		var list v1alpha1.ScimUserList
-		Expect(direct.List(ctx, &list, client.InNamespace(tenant))).To(Succeed())
-		for i := range list.Items {
-			for _, id := range list.Items[i].Spec.Groups {
-				if id == group {
-					members = append(members, list.Items[i].Name)
-				}
-			}
-		}
-		return members
-	}
-
 	changes := []struct {
 		name  string
 		rt    *scim.ResourceType
@@ -118,49 +114,59 @@ var _ = Describe("If-Match over replicas", func() {
 		}},
 	}
 	for _, change := range changes {
-		It("lets one of several writers succeed, and the others leave nothing: "+change.name, func(ctx SpecContext) {
-			for round := range 5 {
-				sent := user(fmt.Sprintf("contended-%d", round))
-				if change.rt == scim.Group {
-					sent = group(fmt.Sprintf("contended-%d", round), users[0])
-				}
-				created, err := replicas[0].Create(within(ctx), tenant, change.rt, sent)
-				Expect(err).NotTo(HaveOccurred())
-				id := created.ID()
-				ifMatch := versionOf(ctx, change.rt, id)
-				before := storedMembers(ctx, id)
-				outcomes := make([]error, racers)
-				start := make(chan struct{})
-				var racing sync.WaitGroup
-				for i := range outcomes {
-					racing.Go(func() {
-						<-start
-						// Member 0 is one already, so that writer would change nothing.
-						outcomes[i] = change.write(within(ctx), replicas[i%2], id, ifMatch, max(i, 1))
-					})
-				}
-				close(start)
-				racing.Wait()
-				winner := -1
-				for i, err := range outcomes {
-					if err == nil {
-						Expect(winner).To(Equal(-1), "round %d: %d and %d have succeeded", round, winner, i)
-						winner = i
-						continue
-					}
-					Expect(err).To(Or(haveStatus(http.StatusPreconditionFailed), haveStatus(http.StatusNotFound)), "round %d", round)
-				}
-				Expect(winner).NotTo(Equal(-1), "round %d: %v", round, outcomes)
-				if change.members != nil {
-					Expect(storedMembers(ctx, id)).To(ConsistOf(change.members(before, max(winner, 1))), "round %d", round)
-				}
+		for _, room := range []int{v1alpha1.MaxGroupMembers, 2} {
+			if change.rt == scim.User && room == 2 {
+				continue
 			}
-		})
+			It(fmt.Sprintf("lets one of several writers succeed, and the others leave nothing: %s, with room for %d", change.name, room), func(ctx SpecContext) {
+				replicas[0].room, replicas[1].room = room, room
+				for round := range 5 {
+					sent := user(fmt.Sprintf("contended-%d", round))
+					if change.rt == scim.Group {
+						sent = group(fmt.Sprintf("contended-%d", round), users[0], users[racers], users[racers+1])
+					}
+					created, err := replicas[0].Create(within(ctx), tenant, change.rt, sent)
+					Expect(err).NotTo(HaveOccurred())
+					id := created.ID()
+					ifMatch := versionOf(ctx, change.rt, id)
+					var before []string
+					if change.rt == scim.Group {
+						before = storedMembers(ctx, replicas[0], tenant, id)
+					}
+					outcomes := make([]error, racers)
+					start := make(chan struct{})
+					var racing sync.WaitGroup
+					for i := range outcomes {
+						racing.Go(func() {
+							<-start
+							// Member 0 is one already, so that writer would change nothing.
+							outcomes[i] = change.write(within(ctx), replicas[i%2], id, ifMatch, max(i, 1))
+						})
+					}
+					close(start)
+					racing.Wait()
+					winner := -1
+					for i, err := range outcomes {
+						if err == nil {
+							Expect(winner).To(Equal(-1), "round %d: %d and %d have succeeded", round, winner, i)
+							winner = i
+							continue
+						}
+						Expect(err).To(Or(haveStatus(http.StatusPreconditionFailed), haveStatus(http.StatusNotFound)), "round %d", round)
+					}
+					Expect(winner).NotTo(Equal(-1), "round %d: %v", round, outcomes)
+					if change.members != nil {
+						Expect(storedMembers(ctx, replicas[0], tenant, id)).To(ConsistOf(change.members(before, max(winner, 1))), "round %d", round)
+					}
+				}
+			})
+		}
 	}
 
 	It("merges with what others change without it meanwhile, and refuses who has read the half of it", func(ctx SpecContext) {
 		a, b := replicas[0], replicas[1]
-		created, err := a.Create(within(ctx), tenant, scim.Group, group("Guides", users[0]))
+		a.room, b.room = 2, 2
+		created, err := a.Create(within(ctx), tenant, scim.Group, group("Guides", users[0], users[racers], users[racers+1]))
 		Expect(err).NotTo(HaveOccurred())
 		id := created.ID()
 		a.client = &meanwhile{Client: a.client, happens: func(ctx context.Context) {
@@ -174,14 +180,12 @@ var _ = Describe("If-Match over replicas", func() {
 			_, err = b.Update(within(ctx), tenant, scim.Group, id, "*", set("externalId", "theirs"))
 			Expect(err).NotTo(HaveOccurred())
 		}}
-		updated, err := a.Update(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id), join(users[2:]...))
+		updated, err := a.Update(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id), join(users[2:racers]...))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(updated).To(And(HaveField("Changed", BeTrue()), HaveField("Members", racers)))
+		Expect(updated).To(And(HaveField("Changed", BeTrue()), HaveField("Members", racers+2)))
 		Expect(updated.Resource).To(HaveKeyWithValue("externalId", "theirs"))
 		for _, s := range replicas {
-			r, err := s.Get(within(ctx), tenant, scim.Group, id, allMembers)
-			Expect(err).NotTo(HaveOccurred())
-			Expect(r.MemberIDs()).To(Equal(users))
+			Eventually(func() []string { return membersOf(ctx, s, tenant, id) }).Should(Equal(users))
 		}
 		_, err = b.Update(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id), leave(users[3]))
 		Expect(err).NotTo(HaveOccurred())
@@ -190,11 +194,12 @@ var _ = Describe("If-Match over replicas", func() {
 		Expect(stored.Annotations).NotTo(HaveKey(annotationChanging))
 	})
 
-	// The writes are: the group, three members, the group.
-	for writes := range 5 {
+	// The writes are: the group, a new page, a page, the group.
+	for writes := range 4 {
 		It(fmt.Sprintf("is refused after a crash, %d writes on, until the version tells of what there is", writes), func(ctx SpecContext) {
 			s := replicas[0]
-			created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[0]))
+			s.room, replicas[1].room = 2, 2
+			created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[0], users[4], users[5]))
 			Expect(err).NotTo(HaveOccurred())
 			id := created.ID()
 			before := versionOf(ctx, scim.Group, id)
@@ -216,23 +221,28 @@ var _ = Describe("If-Match over replicas", func() {
 			Expect(again(versionOf(ctx, scim.Group, id))).To(Succeed())
 			r, err := s.Get(within(ctx), tenant, scim.Group, id, allMembers)
 			Expect(err).NotTo(HaveOccurred())
-			Expect(r.MemberIDs()).To(Equal(users[:4]))
+			Expect(r.MemberIDs()).To(Equal(users[:6]))
 		})
 	}
 
 	It("stays usable when not all members could be written", func(ctx SpecContext) {
 		s := replicas[0]
-		created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[0]))
+		s.room = 2
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[:3]...))
 		Expect(err).NotTo(HaveOccurred())
 		id := created.ID()
-		s.client = &meanwhile{Client: s.client, happens: func(ctx context.Context) {
-			Expect(replicas[1].Delete(within(ctx), tenant, scim.User, users[3], "")).To(Succeed())
-		}}
-		_, err = s.Update(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id), join(users[1:4]...))
-		Expect(err).To(haveStatus(http.StatusBadRequest))
-		updated, err := s.Update(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id), join(users[1:3]...))
+		alive := s.client
+		s.client = &brokenPages{s.client}
+		before := versionOf(ctx, scim.Group, id)
+		_, err = s.Update(within(ctx), tenant, scim.Group, id, before, join(users[3:6]...))
+		Expect(err).To(MatchError(errCrashed))
+		s.client = alive
+		Expect(storedPages(ctx, tenant)).To(HaveLen(1), "pages that came to nothing are gone")
+		_, err = s.Update(within(ctx), tenant, scim.Group, id, before, join(users[3:5]...))
+		Expect(err).To(haveStatus(http.StatusPreconditionFailed))
+		updated, err := s.Update(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id), join(users[3:5]...))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(updated.Members).To(Equal(3))
+		Expect(updated.Members).To(Equal(5))
 	})
 
 	It("does not refuse a request for what it has written itself", func(ctx SpecContext) {
@@ -268,7 +278,8 @@ var _ = Describe("If-Match over replicas", func() {
 	It("cleans up after a deletion that client-go has repeated", func(ctx SpecContext) {
 		network := &lossy{}
 		s := replica(ctx, tenant, patient, network.wrap)
-		created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[0]))
+		s.room = 1
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[0], users[1]))
 		Expect(err).NotTo(HaveOccurred())
 		var lost atomic.Bool
 		network.through(func(r *http.Request, send sender) (*http.Response, error) {
@@ -280,7 +291,7 @@ var _ = Describe("If-Match over replicas", func() {
 			return res, err
 		})
 		Expect(s.Delete(within(ctx), tenant, scim.Group, created.ID(), "")).To(haveStatus(http.StatusNotFound))
-		Expect(storedMembers(ctx, created.ID())).To(BeEmpty())
+		Expect(storedPages(ctx, tenant)).To(BeEmpty())
 		again, err := replicas[0].Create(within(ctx), tenant, scim.Group, group("Guides"))
 		Expect(err).NotTo(HaveOccurred(), "its name is free")
 		Expect(again.ID()).NotTo(Equal(created.ID()))

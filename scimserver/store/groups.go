@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -20,15 +22,15 @@ func displayNameTaken() error {
 	return scim.Conflict("another group has this displayName; find it with filter=displayName eq \"…\" and update it, or choose another name")
 }
 
-// createGroup writes the members first and the group last, so that a group that
-// exists has all its members. A request that is repeated after it broke off half-way
-// goes on with the same id: see claims.begin.
+// createGroup writes the pages first, if there are more members than the group holds itself, and the group last, so that a
+// group that exists has all its members. A request that is repeated after it broke off half-way goes on with the same id: see
+// claims.begin.
 func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource) (scim.Resource, error) {
 	id, err := newID()
 	if err != nil {
 		return nil, err
 	}
-	group := &v1alpha1.ScimGroup{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: id}}
+	group := &v1alpha1.ScimGroup{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: id, Annotations: noLegacyMembers()}}
 	if err := setGroupAttributes(&group.Spec, r); err != nil {
 		return nil, err
 	}
@@ -36,33 +38,38 @@ func (s *Store) createGroup(ctx context.Context, tenant string, r scim.Resource)
 	if err != nil {
 		return nil, err
 	}
-	held, err := s.takeClaim(ctx, uniqueName{claimDisplayName, tenant, group.Spec.DisplayName}, claimant{id, beginning(added)})
+	entries, err := s.joining(ctx, tenant, added)
+	if err != nil {
+		return nil, err
+	}
+	own, others := entries[:min(len(entries), s.room)], entries[min(len(entries), s.room):]
+	begun := beginning(entries, len(others))
+	held, err := s.takeClaim(ctx, uniqueName{claimDisplayName, tenant, group.Spec.DisplayName}, claimant{id, begun})
 	if err != nil {
 		return nil, err
 	}
 	group.Name = holderOf(held.lease)
-	revision, err := s.writeMembers(ctx, tenant, group.Name, membership{add: added}, held)
+	pages, err := s.writePages(ctx, group, others, held)
 	if err != nil {
 		s.breakOff(ctx, held, err)
 		return nil, lostClaim(err)
 	}
-	group.Spec.MembersRevision = formatRevision(revision)
-	noteMembers(group, digestOf(added))
+	group.Spec.Members = own
 	group.Spec.ProvisionedAt = v1alpha1.NewTimestamp(time.Now())
 	group.Spec.LastModified = group.Spec.ProvisionedAt
 	stampRequest(ctx, group)
-	if len(added) > 0 {
+	if len(pages) > 0 {
 		// From now on nobody else may create a group with this id, nor ever again.
 		held.begun = ""
 		if err := s.claims.renew(ctx, held); err != nil {
 			return nil, lostClaim(err)
 		}
 	}
-	if err := s.createClaimed(ctx, group, held, beginning(added)); err != nil {
+	if err := s.createClaimed(ctx, group, held, begun); err != nil {
 		return nil, err
 	}
 	s.groups.noteWrite(group)
-	res, err := groupResource(group)
+	res, err := (&storedGroup{ScimGroup: group, pages: pages}).resource()
 	if err == nil && len(added) > 0 {
 		res["members"] = streamOf(added)
 	}
@@ -92,42 +99,42 @@ func lostClaim(err error) error {
 	return err
 }
 
-// updateGroup changes a group and its membership. The members are written
-// first, each to its own object, so parallel requests lose none; the group is
-// written last with the revision of the newest member. A request that failed
-// half-way completes when it is repeated. With If-Match the group is written first, and last
-// again: only one of several requests for the same version may write members.
+// updateGroup changes a group and its members, of whom each is in the group itself or in a page. Every object is written with the
+// revision that it was read with; if another request has changed one meanwhile, all is read again and the change applied again,
+// so that parallel requests lose nothing. A request that failed half-way completes when it is repeated. With If-Match on a
+// group that has pages see writeExactly; one without is a single object, whose revision decides.
 func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, change Change) (Updated, error) {
 	unlock, err := s.locks.Lock(ctx, tenant+"/"+id)
 	if err != nil {
 		return Updated{}, err
 	}
 	defer unlock()
-	var written int64
+	written := false
 	for try := range maxTries {
-		group, current, err := s.currentGroup(ctx, tenant, id, ifMatch)
+		current, err := s.currentGroup(ctx, tenant, id, &ifMatch)
 		if err != nil {
 			return Updated{}, err
 		}
-		if err := s.checkWhole(ctx, ifMatch, group); err != nil {
-			return Updated{}, err
-		}
-		next, err := change.Apply(ctx, current.resource)
+		writes, members, err := s.applyToGroup(ctx, current, change)
 		if err != nil {
 			return Updated{}, err
 		}
-		writes, err := s.compareGroup(ctx, group, current, next)
-		if err != nil {
-			return Updated{}, err
-		}
-		if writes.none() && written == 0 && !untold(group, current.members) {
-			return Updated{Resource: current.resource, Members: len(current.members)}, nil
+		if writes.none() && !written {
+			r, err := current.resource()
+			if err != nil {
+				return Updated{}, err
+			}
+			described, err := s.describe(ctx, tenant, members)
+			if len(described) > 0 {
+				r["members"] = streamOf(described)
+			}
+			return Updated{Resource: r, Members: len(described)}, err
 		}
 		var updated Updated
-		if ifMatch != "" && !writes.members.empty() {
-			updated, err = s.writeExactly(ctx, group, current, writes)
+		if ifMatch != "" && len(current.pages) > 0 {
+			updated, err = s.writeExactly(ctx, current, writes)
 		} else {
-			updated, err = s.writeMerged(ctx, group, writes, &written)
+			updated, err = s.writeMerged(ctx, current, writes, "", &written)
 		}
 		// Whether a claim that was lost on the way is somebody else's, the next round says.
 		if apierrors.IsConflict(err) || errors.Is(err, errTaken) {
@@ -141,161 +148,188 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, cha
 	return Updated{}, errContended
 }
 
-// writeMerged writes members and then the group, whatever others change of it meanwhile. written is the newest revision
-// of a member that the request has written.
-func (s *Store) writeMerged(ctx context.Context, group *v1alpha1.ScimGroup, writes *groupWrites, written *int64) (Updated, error) {
-	revision, err := s.carryOut(ctx, group, writes)
-	*written = max(*written, revision)
+// currentGroup reads a group and its pages from the API server. One of an operator from before there were pages moves there first;
+// then If-Match asks for the version that it has afterwards.
+func (s *Store) currentGroup(ctx context.Context, tenant, id string, ifMatch *string) (*storedGroup, error) {
+	for try := range maxTries {
+		group := &v1alpha1.ScimGroup{}
+		found, err := fetch(ctx, s, tenant, id, group, true)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, notFound(scim.Group, id)
+		}
+		if membership.InPages(group) {
+			stored, err := s.livePages(ctx, group)
+			if err != nil {
+				return nil, err
+			}
+			if err := checkVersion(*ifMatch, stored.version()); err != nil {
+				return nil, err
+			}
+			return stored, s.checkWhole(ctx, *ifMatch, stored)
+		}
+		if err := checkVersion(*ifMatch, version(group)); err != nil {
+			return nil, err
+		}
+		moved, err := s.move(ctx, group)
+		if apierrors.IsConflict(err) {
+			if err := backoff(ctx, try); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err == nil && *ifMatch != "" {
+			*ifMatch = moved.version()
+		}
+		return moved, err
+	}
+	return nil, errContended
+}
+
+// applyToGroup returns what is to be written to change a group, and its members as they are.
+func (s *Store) applyToGroup(ctx context.Context, current *storedGroup, change Change) (*groupWrites, []v1alpha1.GroupMember, error) {
+	members := current.entries()
+	r, err := current.resource()
 	if err != nil {
-		return Updated{}, err
+		return nil, nil, err
 	}
-	if err := s.writeGroup(ctx, group, writes, *written); err != nil {
-		return Updated{}, err
+	if len(members) > 0 {
+		r["members"] = s.streamOfEntries(ctx, current.Namespace, members)
 	}
-	res, err := groupResource(group)
-	return Updated{Resource: res, Members: writes.digest.count, Changed: true}, err
-}
-
-// groupState is a group with its members at one point in time.
-type groupState struct {
-	resource scim.Resource
-	members  []member
-}
-
-// currentGroup reads a group from the API server and its members from the cache,
-// after that has seen every change of membership that was acknowledged by any
-// replica.
-func (s *Store) currentGroup(ctx context.Context, tenant, id, ifMatch string) (*v1alpha1.ScimGroup, groupState, error) {
-	group := &v1alpha1.ScimGroup{}
-	found, err := fetch(ctx, s, tenant, id, group, true)
+	next, err := change.Apply(ctx, r)
 	if err != nil {
-		return nil, groupState{}, err
+		return nil, nil, err
 	}
-	if !found {
-		return nil, groupState{}, notFound(scim.Group, id)
-	}
-	if err := checkVersion(ifMatch, group); err != nil {
-		return nil, groupState{}, err
-	}
-	if err := s.waitForMembers(ctx, group); err != nil {
-		return nil, groupState{}, err
-	}
-	if err := s.waitForWrites(ctx); err != nil {
-		return nil, groupState{}, err
-	}
-	state := groupState{}
-	if state.members, err = s.members(ctx, group); err != nil {
-		return nil, groupState{}, err
-	}
-	if state.resource, err = groupResource(group); err != nil {
-		return nil, groupState{}, err
-	}
-	if len(state.members) > 0 {
-		state.resource["members"] = streamOf(state.members)
-	}
-	return group, state, nil
-}
-
-// waitForMembers returns when the cache has every change of membership that the group's version includes, so that
-// nobody gets a new version with old members. For nested groups the group's own revision is enough, because they are
-// written before it, in the same history.
-func (s *Store) waitForMembers(ctx context.Context, group *v1alpha1.ScimGroup) error {
-	if err := s.wait(ctx, &s.groups, revisionOf(group)); err != nil {
-		return fmt.Errorf("wait for the newest nested groups: %w", err)
-	}
-	if err := s.wait(ctx, &s.users, membersRevision(group)); err != nil {
-		return fmt.Errorf("wait for the newest members: %w", err)
-	}
-	return nil
+	writes, err := s.compareGroup(ctx, current, members, next)
+	return writes, members, err
 }
 
 // groupWrites are what a request has to write of a group.
 type groupWrites struct {
-	members membership
-	// digest is that of the members afterwards.
-	digest  membersDigest
-	spec    v1alpha1.ScimGroupSpec
-	oldName string
-	same    bool
+	// spec has the attributes that the group shall have, and base those that it had.
+	spec, base v1alpha1.ScimGroupSpec
+	oldName    string
+	// same says that these are the attributes that it has.
+	same   bool
+	add    []v1alpha1.GroupMember
+	remove map[string]bool
 	// oldClaim is the claim on the old name, and held the one on the new name, of a
 	// group that is renamed.
 	oldClaim *coordinationv1.Lease
 	held     *claim
 }
 
-func (w *groupWrites) none() bool { return w.same && w.members.empty() }
+func (w *groupWrites) none() bool { return w.same && len(w.add) == 0 && len(w.remove) == 0 }
 
 func (w *groupWrites) renamed() bool { return !fold.Equal(w.oldName, w.spec.DisplayName) }
 
 // compareGroup returns what is to be written to make next of a group.
 func (s *Store) compareGroup(
-	ctx context.Context, group *v1alpha1.ScimGroup, current groupState, next scim.Resource,
+	ctx context.Context, current *storedGroup, members []v1alpha1.GroupMember, next scim.Resource,
 ) (*groupWrites, error) {
-	writes := &groupWrites{spec: *group.Spec.DeepCopy(), oldName: group.Spec.DisplayName}
+	writes := &groupWrites{spec: current.Spec, base: current.Spec, oldName: current.Spec.DisplayName, remove: map[string]bool{}}
 	if err := setGroupAttributes(&writes.spec, next); err != nil {
 		return nil, err
 	}
-	writes.same = sameGroup(&group.Spec, &writes.spec)
+	writes.same = sameGroup(&current.Spec, &writes.spec)
 	ids := next.MemberIDs()
 	wanted := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		wanted[id] = true
 	}
-	for _, m := range current.members {
-		if !wanted[m.id] {
-			writes.members.remove = append(writes.members.remove, m)
+	for i := range members {
+		if !wanted[members[i].ID] {
+			writes.remove[members[i].ID] = true
 		}
-		delete(wanted, m.id)
+		delete(wanted, members[i].ID)
 	}
-	var added []string
-	for _, id := range ids {
-		if wanted[id] {
-			added = append(added, id)
-		}
+	if len(wanted) == 0 {
+		return writes, nil
 	}
-	var err error
-	writes.members.add, err = s.resolve(ctx, group.Namespace, group.Name, added)
-	writes.digest = digestOf(current.members)
-	for _, m := range writes.members.remove {
-		writes.digest.remove(m.id)
+	added, err := s.resolve(ctx, current.Namespace, current.Name, slices.DeleteFunc(ids, func(id string) bool { return !wanted[id] }))
+	if err != nil {
+		return nil, err
 	}
-	for _, m := range writes.members.add {
-		writes.digest.add(m.id)
-	}
+	writes.add, err = s.joining(ctx, current.Namespace, added)
 	return writes, err
 }
 
-// carryOut writes what must be there before the group itself: the claim on a new
-// name, and the members. It returns the newest revision of a member.
-func (s *Store) carryOut(ctx context.Context, group *v1alpha1.ScimGroup, writes *groupWrites) (int64, error) {
+// writeMerged carries out a change of a group as it was read: the claim on a new name first, then pages, then the group, if it
+// changes. mark is one that win has put on the group, which comes off. If another request has changed something meanwhile the error
+// is a conflict, and written says whether part of the change has been made.
+func (s *Store) writeMerged(ctx context.Context, current *storedGroup, writes *groupWrites, mark string, written *bool) (Updated, error) {
+	next := allocate(current, writes, s.room)
 	if writes.renamed() {
 		var err error
-		writes.oldClaim, writes.held, err = s.moveClaim(ctx, uniqueName{claimDisplayName, group.Namespace, writes.oldName}, writes.spec.DisplayName, group.Name)
+		writes.oldClaim, writes.held, err = s.moveClaim(ctx, uniqueName{claimDisplayName, current.Namespace, writes.oldName}, writes.spec.DisplayName, current.Name)
 		if err != nil {
-			return 0, err
+			return Updated{}, err
 		}
 	}
-	held := writes.held
-	revision, err := s.writeMembers(ctx, group.Namespace, group.Name, writes.members, held)
+	made, numbers, err := s.carryOut(ctx, current, next, writes.held, written)
 	if err != nil {
-		s.giveUp(ctx, held)
+		s.giveUp(ctx, writes.held)
+		s.unmake(ctx, current.Namespace, made)
+		return Updated{}, err
 	}
-	if err != nil || held == nil || writes.members.empty() {
-		return revision, err
+	next.group.Spec.Pages = slices.Concat(next.group.Spec.Pages, numbers)
+	if next.groupChanged || len(numbers) > 0 || mark != "" {
+		if err := s.writeGroup(ctx, next.group, writes, mark, current.modified()); err != nil {
+			if definite(err) { // else the group may list them
+				s.unmake(ctx, current.Namespace, made)
+			}
+			return Updated{}, err
+		}
 	}
-	return revision, s.claims.renew(ctx, held)
+	stored := &storedGroup{ScimGroup: next.group, pages: slices.Concat(next.pages, made)}
+	res, err := stored.resource()
+	return Updated{Resource: res, Members: stored.count(), Changed: true}, err
+}
+
+// carryOut writes the pages, keeping the claim alive that is for a new name of the group.
+func (s *Store) carryOut(
+	ctx context.Context, current *storedGroup, next *allocation, held *claim, written *bool,
+) (made []*v1alpha1.ScimGroupPage, numbers []int32, err error) {
+	if made, numbers, err = s.createPages(ctx, current.ScimGroup, next.nextNumber(), next.chunks); err != nil {
+		return made, nil, err
+	}
+	err = s.eachPage(ctx, next.changed, held, func(ctx context.Context, page *v1alpha1.ScimGroupPage) error {
+		return s.updatePage(ctx, page, current.modified())
+	})
+	*written = *written || len(next.changed) > 0
+	if err == nil && held != nil && len(made)+len(next.changed) > 0 {
+		err = s.claims.renew(ctx, held)
+	}
+	return made, numbers, err
+}
+
+// unmake deletes pages that were made for a change that came to nothing. Should it fail, the Sweeper does it.
+func (s *Store) unmake(ctx context.Context, tenant string, pages []*v1alpha1.ScimGroupPage) {
+	if len(pages) == 0 {
+		return
+	}
+	deleteCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite)
+	defer cancel()
+	if err := s.deletePages(deleteCtx, tenant, namesOf(pages)); err != nil {
+		log.FromContext(ctx).Error(err, "Pages that no group lists were not deleted; the sweeper will do it")
+	}
+}
+
+func namesOf(pages []*v1alpha1.ScimGroupPage) []string {
+	names := make([]string, len(pages))
+	for i, page := range pages {
+		names[i] = page.Name
+	}
+	return names
 }
 
 // writeGroup updates the group and releases the claim on its old name.
-func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, writes *groupWrites, revision int64) error {
-	revision = max(revision, membersRevision(group))
-	last := group.Spec.LastModified
-	group.Spec = writes.spec
-	group.Spec.MembersRevision = formatRevision(revision)
+func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, writes *groupWrites, mark string, last v1alpha1.Timestamp) error {
 	group.Spec.ProvisionedAt = createdAt(group, group.Spec.ProvisionedAt)
 	group.Spec.LastModified = now(last)
-	noteMembers(group, writes.digest)
-	if s.over(group.Annotations[annotationChanging]) {
+	if other := group.Annotations[annotationChanging]; other == mark || s.over(other) {
 		delete(group.Annotations, annotationChanging)
 	}
 	stampRequest(ctx, group)
@@ -317,4 +351,15 @@ func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, write
 		return notFound(scim.Group, group.Name)
 	}
 	return refused(err, "update")
+}
+
+// keepAlive renews a claim in time.
+func (s *Store) keepAlive(ctx context.Context, held *claim) error {
+	if held == nil || time.Since(held.renewed) <= s.timing.claimLease/3 {
+		return nil
+	}
+	if err := s.claims.renew(ctx, held); err != nil {
+		return fmt.Errorf("keep the claim on the displayName: %w", err)
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -21,7 +22,6 @@ const (
 	indexName       = "store.name"
 	indexExternalID = "store.externalId"
 	indexEmail      = "store.email"
-	indexMemberOf   = "store.memberOf"
 )
 
 func registerIndexes(ctx context.Context, c cache.Cache) error {
@@ -33,10 +33,8 @@ func registerIndexes(ctx context.Context, c cache.Cache) error {
 		{&v1alpha1.ScimUser{}, indexName, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return []string{fold.String(s.UserName)} })},
 		{&v1alpha1.ScimUser{}, indexExternalID, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return assigned(s.ExternalID) })},
 		{&v1alpha1.ScimUser{}, indexEmail, userIndex(foldedEmails)},
-		{&v1alpha1.ScimUser{}, indexMemberOf, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return s.Groups })},
 		{&v1alpha1.ScimGroup{}, indexName, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return []string{fold.String(s.DisplayName)} })},
 		{&v1alpha1.ScimGroup{}, indexExternalID, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return assigned(s.ExternalID) })},
-		{&v1alpha1.ScimGroup{}, indexMemberOf, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return s.Groups })},
 	} {
 		if err := c.IndexField(ctx, index.obj, index.name, index.extract); err != nil {
 			return fmt.Errorf("index %s of %T: %w", index.name, index.obj, err)
@@ -162,7 +160,7 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 		ids, err := s.idsByEmail(ctx, tenant, fold.String(c.Value))
 		return ids, true, err
 	case "groups.value":
-		ids, err := s.idsBy(ctx, tenant, rt, indexMemberOf, c.Value)
+		ids, err := s.memberIDs(ctx, tenant, c.Value)
 		return ids, true, err
 	default: // members.value
 		_, ids, err := s.groupsOf(ctx, tenant, c.Value)
@@ -223,15 +221,48 @@ func (s *Store) askClaim(ctx context.Context, tenant string, rt *scim.ResourceTy
 	return []string{holderOf(lease)}, nil
 }
 
+// memberIDs returns the ids of the members of a group, in order.
+func (s *Store) memberIDs(ctx context.Context, tenant, group string) ([]string, error) {
+	obj := &v1alpha1.ScimGroup{}
+	if found, err := fetch(ctx, s, tenant, group, obj, false, client.UnsafeDisableDeepCopy); !found || err != nil {
+		return nil, err
+	}
+	stored, err := s.withPages(ctx, obj)
+	if err != nil {
+		return nil, err
+	}
+	entries := stored.entries()
+	ids := make([]string, len(entries))
+	for i := range entries {
+		ids[i] = entries[i].ID
+	}
+	return ids, nil
+}
+
 // groupsOf returns a user or group as a member, and the ids of the groups that it is in, in order.
 func (s *Store) groupsOf(ctx context.Context, tenant, id string) (member, []string, error) {
-	user := &v1alpha1.ScimUser{}
-	if ok, err := fetch(ctx, s, tenant, id, user, false, client.UnsafeDisableDeepCopy); ok || err != nil {
-		return member{id: id, display: user.Spec.UserName}, sorted(user.Spec.Groups), err
+	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
+	found, err := fetch(ctx, s, tenant, id, user, false, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return member{}, nil, err
 	}
-	group := &v1alpha1.ScimGroup{}
-	if ok, err := fetch(ctx, s, tenant, id, group, false, client.UnsafeDisableDeepCopy); ok || err != nil {
-		return member{id: id, display: group.Spec.DisplayName, isGroup: true}, sorted(group.Spec.Groups), err
+	if found {
+		groups, err := s.idsOfGroups(ctx, user)
+		return member{id: id, display: user.Spec.UserName}, groups, err
 	}
-	return member{}, nil, nil
+	if found, err = fetch(ctx, s, tenant, id, group, false, client.UnsafeDisableDeepCopy); !found || err != nil {
+		return member{}, nil, err
+	}
+	groups, err := s.idsOfGroups(ctx, group)
+	return member{id: id, display: group.Spec.DisplayName, isGroup: true}, groups, err
+}
+
+// idsOfGroups returns the ids of the groups that a user or group is in, in order.
+func (s *Store) idsOfGroups(ctx context.Context, member client.Object) ([]string, error) {
+	memberships, err := membership.GroupsOf(ctx, s.cached, member)
+	ids := make([]string, len(memberships))
+	for i := range memberships {
+		ids[i] = memberships[i].Group.Name
+	}
+	return sorted(ids), err
 }

@@ -196,24 +196,13 @@ func (s *Store) admit(ctx context.Context, tenant string, q *Query, groups []str
 		if err != nil {
 			return fmt.Errorf("read from the cache: %w", err)
 		}
-		count, err := s.memberCount(ctx, group)
+		stored, err := s.withPages(ctx, group)
 		if err != nil {
 			return err
 		}
-		total += count
+		total += stored.count()
 	}
 	return q.Admit(total)
-}
-
-// memberCount returns how many members a group has, by what it notes of itself.
-func (s *Store) memberCount(ctx context.Context, group *v1alpha1.ScimGroup) (int, error) {
-	noted, ok := notedMembers(group)
-	if ok {
-		return noted.count, nil
-	}
-	// An older operator has written it.
-	members, err := s.members(ctx, group)
-	return len(members), err
 }
 
 // bounds returns the part that is wanted of n places in order.

@@ -6,36 +6,28 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
 const (
-	// memberWriters is the number of members of one request that are written at
-	// the same time.
-	memberWriters = 16
-	// memberBatch is how many members are written between two looks at the claim.
-	memberBatch = 256
-	// maxGroupsOfMember is the limit of spec.groups.
+	// maxGroupsOfMember is how many groups a user or group can be a member of.
 	maxGroupsOfMember = 5000
 	// maxUnknown is how many unknown members decide that a request is refused.
 	maxUnknown = 5
+	// memberLookups is how many members of one group are looked up at the API server at the same time.
+	memberLookups = 16
 )
-
-// membership is a change of a group's direct members.
-type membership struct {
-	add    []member
-	remove []member
-}
-
-func (m *membership) empty() bool { return len(m.add) == 0 && len(m.remove) == 0 }
 
 // resolve finds the users and groups that a request names as members. One that
 // does not exist refuses the request before anything is written.
@@ -139,115 +131,152 @@ func (s *Store) peek(ctx context.Context, tenant, id string, obj client.Object, 
 	return err == nil && obj.GetDeletionTimestamp() == nil, err
 }
 
-// writeMembers writes the change to every member and returns the newest
-// resourceVersion. A claim that is held meanwhile is kept alive.
-func (s *Store) writeMembers(ctx context.Context, tenant, group string, change membership, held *claim) (int64, error) {
-	type task struct {
-		member
-		join bool
+// joining returns what a group stores of new members, by id. A member joins each group in a second of its own, as far as this
+// replica knows: the order of joining is what rules see.
+func (s *Store) joining(ctx context.Context, tenant string, members []member) ([]v1alpha1.GroupMember, error) {
+	if err := s.waitForWrites(ctx); err != nil {
+		return nil, err
 	}
-	tasks := make([]task, 0, len(change.add)+len(change.remove))
-	for _, m := range change.remove {
-		tasks = append(tasks, task{m, false})
-	}
-	for _, m := range change.add {
-		tasks = append(tasks, task{m, true})
-	}
-	var newest atomic.Int64
-	for batch := range slices.Chunk(tasks, memberBatch) {
-		if held != nil && time.Since(held.renewed) > s.timing.claimLease/3 {
-			if err := s.claims.renew(ctx, held); err != nil {
-				return newest.Load(), fmt.Errorf("keep the claim on the displayName: %w", err)
-			}
+	entries := make([]v1alpha1.GroupMember, len(members))
+	seconds := time.Now().Unix()
+	for i, m := range members {
+		obj := memberObject(tenant, m)
+		if _, err := s.peek(ctx, tenant, m.id, obj, false); err != nil {
+			return nil, err
 		}
-		writers, writeCtx := errgroup.WithContext(ctx)
-		writers.SetLimit(memberWriters)
-		for _, t := range batch {
-			writers.Go(func() error {
-				revision, err := s.writeMember(writeCtx, tenant, group, t.member, t.join)
-				for old := newest.Load(); revision > old && !newest.CompareAndSwap(old, revision); old = newest.Load() {
-				}
-				return err
-			})
+		obj.SetNamespace(tenant)
+		obj.SetName(m.id)
+		groups, err := membership.GroupsOf(ctx, s.cached, obj)
+		if err != nil {
+			return nil, err
 		}
-		if err := writers.Wait(); err != nil {
-			return newest.Load(), err
+		if len(groups) >= maxGroupsOfMember {
+			return nil, scim.NewError(http.StatusBadRequest, "members: a user or group can be a member of at most %d groups", maxGroupsOfMember)
+		}
+		entries[i] = v1alpha1.GroupMember{ID: m.id, Joined: seconds}
+		if len(groups) > 0 {
+			entries[i].Joined = max(seconds, groups[len(groups)-1].Joined+1)
 		}
 	}
-	return newest.Load(), nil
+	slices.SortFunc(entries, func(a, b v1alpha1.GroupMember) int { return strings.Compare(a.ID, b.ID) })
+	return entries, nil
 }
 
-// writeMember lets one member join or leave a group. It returns the member's
-// resourceVersion for users, by which replicas wait for each other, and 0 for groups. There is
-// nothing to write if another request has done it.
-func (s *Store) writeMember(ctx context.Context, tenant, group string, m member, join bool) (int64, error) {
-	for try := range maxTries {
-		obj, groups, modified := memberObject(m)
-		found, err := fetch(ctx, s, tenant, m.id, obj, try > 0)
+// memberObject returns an empty object of the member's kind.
+func memberObject(tenant string, m member) client.Object {
+	if m.isGroup {
+		return &v1alpha1.ScimGroup{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: m.id}}
+	}
+	return &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: tenant, Name: m.id}}
+}
+
+// describe returns of the members of a group, in the order of their ids, those that exist. Who is not in the cache may have been
+// made through another replica a moment ago: a version of a group must never come with fewer members than it tells of.
+func (s *Store) describe(ctx context.Context, tenant string, entries []v1alpha1.GroupMember) ([]member, error) {
+	if len(entries) > largeGroup {
+		if err := s.largeLookups.Acquire(ctx, 1); err != nil {
+			return nil, fmt.Errorf("wait to look up members: %w", err)
+		}
+		defer s.largeLookups.Release(1)
+	}
+	members := make([]member, len(entries))
+	var absent []int
+	for i := range entries {
+		m, known, err := s.cachedMember(ctx, tenant, entries[i].ID)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		if !found && join {
-			return 0, scim.BadRequest(scim.TypeInvalidValue, "members: %q was deleted meanwhile", m.id)
+		if members[i] = m; !known {
+			absent = append(absent, i)
 		}
-		if !found {
-			return 0, nil
-		}
-		if slices.Contains(*groups, group) == join {
-			return memberRevision(m, obj), nil
-		}
-		if err := joinOrLeave(groups, group, join); err != nil {
-			return 0, err
-		}
-		*modified = now(*modified)
-		stampRequest(ctx, obj)
-		err = s.client.Update(ctx, obj)
-		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-			if err := backoff(ctx, try); err != nil {
-				return 0, err
-			}
+	}
+	readers, readCtx := errgroup.WithContext(ctx)
+	readers.SetLimit(memberLookups)
+	for _, i := range absent {
+		id := entries[i].ID
+		if s.gone.has(tenant, id) {
 			continue
 		}
-		if err != nil {
-			return 0, refused(err, "update a member")
+		readers.Go(func() error {
+			m, found, err := s.findMember(readCtx, tenant, id, true)
+			if found {
+				members[i] = m
+			} else if err == nil {
+				s.gone.add(tenant, id)
+			}
+			return err
+		})
+	}
+	if err := readers.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(members, func(m member) bool { return m.id == "" }), nil
+}
+
+// cachedMember looks a member up in the cache. It is known, but has no id, if it is being deleted.
+func (s *Store) cachedMember(ctx context.Context, tenant, id string) (m member, known bool, err error) {
+	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
+	err = s.cached.Get(ctx, key(tenant, id), user, client.UnsafeDisableDeepCopy)
+	if err == nil {
+		if user.DeletionTimestamp != nil || s.users.order.left(tenant, id) {
+			return member{}, true, nil
 		}
-		if m.isGroup {
-			s.groups.noteWrite(obj)
-		} else {
-			s.users.noteWrite(obj)
+		return member{id: id, display: user.Spec.UserName}, true, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return member{}, false, fmt.Errorf("read from the cache: %w", err)
+	}
+	err = s.cached.Get(ctx, key(tenant, id), group, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		return member{}, false, nil
+	}
+	if err != nil {
+		return member{}, false, fmt.Errorf("read from the cache: %w", err)
+	}
+	if group.DeletionTimestamp != nil || s.groups.order.left(tenant, id) {
+		return member{}, true, nil
+	}
+	return member{id: id, display: group.Spec.DisplayName, isGroup: true}, true, nil
+}
+
+// streamOfEntries is streamOf for members of whom each is looked up when it is asked for. One that does not exist has its id alone.
+func (s *Store) streamOfEntries(ctx context.Context, tenant string, entries []v1alpha1.GroupMember) scim.Stream {
+	return func(yield func(map[string]any) bool) {
+		value := make(map[string]any, 4)
+		for i := range entries {
+			clear(value)
+			value["value"] = entries[i].ID
+			if m, _, err := s.cachedMember(ctx, tenant, entries[i].ID); err == nil && m.id != "" {
+				m.describe(value)
+			}
+			if !yield(value) {
+				return
+			}
 		}
-		return memberRevision(m, obj), nil
 	}
-	return 0, errContended
 }
 
-// memberRevision is what writeMember returns.
-func memberRevision(m member, obj client.Object) int64 {
-	if m.isGroup {
-		return 0
-	}
-	return revisionOf(obj)
+// maxGone bounds how many ids goneIDs holds.
+const maxGone = 1 << 14
+
+// goneIDs are ids that are in a group although nobody has them any more. An id comes into a group after its user or group was made,
+// and is never given again, so that who is not at the API server then never will be.
+type goneIDs struct {
+	mu  sync.Mutex
+	ids map[types.NamespacedName]bool
 }
 
-// memberObject returns an empty object of the member's kind, its list of groups
-// and its time of change.
-func memberObject(m member) (client.Object, *[]string, *v1alpha1.Timestamp) {
-	if m.isGroup {
-		group := &v1alpha1.ScimGroup{}
-		return group, &group.Spec.Groups, &group.Spec.LastModified
-	}
-	user := &v1alpha1.ScimUser{}
-	return user, &user.Spec.Groups, &user.Spec.LastModified
+func (g *goneIDs) has(tenant, id string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ids[key(tenant, id)]
 }
 
-func joinOrLeave(groups *[]string, group string, join bool) error {
-	if !join {
-		*groups = slices.DeleteFunc(*groups, func(id string) bool { return id == group })
-		return nil
+func (g *goneIDs) add(tenant, id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ids == nil || len(g.ids) >= maxGone {
+		g.ids = make(map[types.NamespacedName]bool)
 	}
-	if len(*groups) >= maxGroupsOfMember {
-		return scim.NewError(http.StatusBadRequest, "members: a user or group can be a member of at most %d groups", maxGroupsOfMember)
-	}
-	*groups = append(*groups, group)
-	return nil
+	g.ids[key(tenant, id)] = true
 }

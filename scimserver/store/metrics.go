@@ -12,12 +12,20 @@ var (
 	}, []string{"action"})
 	membershipsSweptTotal = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "scim_memberships_swept_total",
-		Help: "Mentions of groups that do not exist, which the sweeper took out of users and groups.",
+		Help: "Members that do not exist, which the sweeper took out of groups.",
+	})
+	pagesSweptTotal = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "scim_group_pages_swept_total",
+		Help: "Pages of members that no group lists, which the sweeper deleted.",
+	})
+	membershipsMovedTotal = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "scim_memberships_moved_total",
+		Help: "Memberships that were brought from spec.groups of users and groups, where older operators kept them, into groups and their pages.",
 	})
 )
 
 func init() {
-	metrics.Registry.MustRegister(claimsSweptTotal, membershipsSweptTotal)
+	metrics.Registry.MustRegister(claimsSweptTotal, membershipsSweptTotal, pagesSweptTotal, membershipsMovedTotal)
 	SweepResult{}.measure() // a counter that appears with its first value shows no increase
 }
 
@@ -26,4 +34,5 @@ func (r SweepResult) measure() {
 	claimsSweptTotal.WithLabelValues("removed").Add(float64(r.ClaimsRemoved))
 	claimsSweptTotal.WithLabelValues("restored").Add(float64(r.ClaimsRestored))
 	membershipsSweptTotal.Add(float64(r.MembershipsRemoved))
+	pagesSweptTotal.Add(float64(r.PagesRemoved))
 }

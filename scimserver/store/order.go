@@ -144,24 +144,6 @@ func (o *order) left(tenant, id string) bool {
 	return len(o.leaving) > 0 && o.leaving[tenant+"/"+id]
 }
 
-// waitUntilLeft returns when the informer has told of the deletion of an id that this process has
-// taken out, with a revision that includes it.
-func (o *order) waitUntilLeft(ctx context.Context, tenant, id string) (revision int64, err error) {
-	for {
-		o.mu.RLock()
-		leaving, newest, moved := o.leaving[tenant+"/"+id], o.newest, o.moved
-		o.mu.RUnlock()
-		if !leaving {
-			return newest, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-moved:
-		}
-	}
-}
-
 // cut returns the ids between the bounds that the function chooses, where the
 // first of them is, and how many ids there are.
 func (o *order) cut(tenant string, bounds func(ids []string) (from, to int)) (ids []string, from, total int) {

@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -24,6 +24,10 @@ const StreamedMemberSize = 64
 func (s *Store) Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit Gate) (scim.Resource, error) {
 	if rt == scim.Group && admit != nil {
 		return s.getGroup(ctx, tenant, id, admit)
+	}
+	// Of a user the groups are in other objects, and of a group the pages.
+	if err := s.waitForWrites(ctx); err != nil {
+		return nil, err
 	}
 	r, err := s.load(ctx, tenant, rt, id, false)
 	if err != nil {
@@ -48,21 +52,18 @@ func (s *Store) getGroup(ctx context.Context, tenant, id string, admit Gate) (sc
 	if !found {
 		return nil, notFound(scim.Group, id)
 	}
-	r, err := groupResource(group)
+	stored, err := s.withPages(ctx, group)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.waitForMembers(ctx, group); err != nil {
+	if err := admit(stored.count()); err != nil {
 		return nil, err
 	}
-	count, err := s.memberCount(ctx, group)
+	r, err := stored.resource()
 	if err != nil {
 		return nil, err
 	}
-	if err := admit(count); err != nil {
-		return nil, err
-	}
-	members, err := s.members(ctx, group)
+	members, err := s.describe(ctx, tenant, stored.entries())
 	if err == nil && len(members) > 0 {
 		r["members"] = streamOf(members)
 	}
@@ -92,10 +93,12 @@ func (s *Store) index(rt *scim.ResourceType) *kindIndex {
 
 // waitForWrites returns when indexes and orders include this process's writes.
 func (s *Store) waitForWrites(ctx context.Context) error {
-	if err := s.users.waitForWrites(ctx); err != nil {
-		return err
+	for _, index := range s.kinds() {
+		if err := index.waitForWrites(ctx); err != nil {
+			return err
+		}
 	}
-	return s.groups.waitForWrites(ctx)
+	return nil
 }
 
 // load returns a resource, or nil when it does not exist, a group's members as a scim.Stream. Who has waited for this
@@ -115,14 +118,15 @@ func (s *Store) load(
 	if ok, err := fetch(ctx, s, tenant, id, group, false, opts...); !ok || err != nil {
 		return nil, err
 	}
-	r, err := groupResource(group)
+	stored, err := s.withPages(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	r, err := stored.resource()
 	if err != nil || !withMembers {
 		return r, err
 	}
-	if err := s.waitForMembers(ctx, group); err != nil {
-		return nil, err
-	}
-	members, err := s.members(ctx, group)
+	members, err := s.describe(ctx, tenant, stored.entries())
 	if err == nil && len(members) > 0 {
 		r["members"] = streamOf(members)
 	}
@@ -148,40 +152,20 @@ func (s *Store) makeUser(ctx context.Context, user *v1alpha1.ScimUser, by *maker
 		return nil, err
 	}
 	r["meta"] = by.object(5)
-	if err := s.addGroups(ctx, user.Namespace, r, user.Spec.Groups); err != nil {
-		return nil, err
-	}
-	stamp(scim.User, r, user, user.Spec.ProvisionedAt, user.Spec.LastModified)
-	return r, nil
-}
-
-// addGroups adds the user's direct groups. An id without a group is one that has
-// been deleted, or whose creation is not finished.
-func (s *Store) addGroups(ctx context.Context, tenant string, r scim.Resource, ids []string) error {
-	var groups []any
-	for _, id := range ids {
-		group := &v1alpha1.ScimGroup{}
-		err := s.client.Get(ctx, key(tenant, id), group, client.UnsafeDisableDeepCopy)
-		if client.IgnoreNotFound(err) != nil {
-			return err
-		}
-		if err == nil && group.DeletionTimestamp == nil {
-			groups = append(groups, map[string]any{"value": id, "display": group.Spec.DisplayName, "type": "direct"})
-		}
-	}
-	if groups != nil {
-		r["groups"] = groups
-	}
-	return nil
-}
-
-// groupResource returns a stored group as a resource without members.
-func groupResource(group *v1alpha1.ScimGroup) (scim.Resource, error) {
-	r, err := groupAttributes(&group.Spec)
+	memberships, err := membership.GroupsOf(ctx, s.cached, user)
 	if err != nil {
 		return nil, err
 	}
-	stamp(scim.Group, r, group, group.Spec.ProvisionedAt, group.Spec.LastModified)
+	groups := make([]any, 0, len(memberships))
+	for _, m := range memberships {
+		if !s.groups.order.left(user.Namespace, m.Group.Name) {
+			groups = append(groups, map[string]any{"value": m.Group.Name, "display": m.Group.Spec.DisplayName, "type": "direct"})
+		}
+	}
+	if len(groups) > 0 {
+		r["groups"] = groups
+	}
+	stamp(scim.User, r, user, version(user), user.Spec.ProvisionedAt, user.Spec.LastModified)
 	return r, nil
 }
 
@@ -198,40 +182,6 @@ const (
 	largeGroup      = 4096
 	maxLargeLookups = 2
 )
-
-// members returns the direct members of a group in the order of their ids.
-func (s *Store) members(ctx context.Context, of *v1alpha1.ScimGroup) ([]member, error) {
-	// A group that an older operator wrote does not say how many it has, and may be large.
-	if noted, ok := notedMembers(of); !ok || noted.count > largeGroup {
-		if err := s.largeLookups.Acquire(ctx, 1); err != nil {
-			return nil, fmt.Errorf("wait to look up members: %w", err)
-		}
-		defer s.largeLookups.Release(1)
-	}
-	tenant, group := of.Namespace, of.Name
-	users, err := s.usersBy(ctx, tenant, indexMemberOf, group)
-	if err != nil {
-		return nil, err
-	}
-	nested, err := s.groupsBy(ctx, tenant, indexMemberOf, group)
-	if err != nil {
-		return nil, err
-	}
-	members := make([]member, 0, len(users)+len(nested))
-	for i := range users {
-		members = append(members, member{id: users[i].Name, display: users[i].Spec.UserName})
-	}
-	for i := range nested {
-		members = append(members, member{id: nested[i].Name, display: nested[i].Spec.DisplayName, isGroup: true})
-	}
-	slices.SortFunc(members, func(a, b member) int {
-		if a.id < b.id {
-			return -1
-		}
-		return 1
-	})
-	return members, nil
-}
 
 func membersAttribute(members []member) []any {
 	list := make([]any, len(members))

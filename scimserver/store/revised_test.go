@@ -62,8 +62,11 @@ var _ = Describe("a claim whose revision is not the one that its creation told",
 	})
 
 	It("is another's when another has changed it", func(ctx SpecContext) {
+		s.room = 1 // only with pages the claim is looked at again
+		other, err := s.Create(within(ctx), tenant, scim.User, user("other@example.com"))
+		Expect(err).NotTo(HaveOccurred())
 		revise(ctx, func(lease *coordinationv1.Lease) { lease.Spec.RenewTime = new(metav1.NowMicro()) })
-		_, err := s.Create(within(ctx), tenant, scim.Group, group("Staff", member))
+		_, err = s.Create(within(ctx), tenant, scim.Group, group("Staff", member, other.ID()))
 		Expect(err).To(haveStatus(http.StatusConflict))
 	})
 })

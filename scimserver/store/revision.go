@@ -20,17 +20,18 @@ import (
 // Revision says how much of the history of users and groups is known, so that
 // one replica can wait until it knows what another one knew.
 type Revision struct {
-	users, groups int64
+	users, groups, pages int64
 }
 
 // String returns the text that ParseRevision reads, of digits, letters and "-".
 func (r Revision) String() string {
-	return strconv.FormatInt(r.users, 36) + "-" + strconv.FormatInt(r.groups, 36)
+	return strconv.FormatInt(r.users, 36) + "-" + strconv.FormatInt(r.groups, 36) + "-" + strconv.FormatInt(r.pages, 36)
 }
 
-// ParseRevision reads what String has written.
+// ParseRevision reads what String has written, also that of an operator from before there were pages of members.
 func ParseRevision(text string) (Revision, error) {
-	users, groups, _ := strings.Cut(text, "-")
+	users, rest, _ := strings.Cut(text, "-")
+	groups, pages, paged := strings.Cut(rest, "-")
 	var r Revision
 	var err error
 	if r.users, err = strconv.ParseInt(users, 36, 64); err != nil {
@@ -39,12 +40,18 @@ func ParseRevision(text string) (Revision, error) {
 	if r.groups, err = strconv.ParseInt(groups, 36, 64); err != nil {
 		return Revision{}, fmt.Errorf("revision of groups: %w", err)
 	}
+	if !paged {
+		return r, nil
+	}
+	if r.pages, err = strconv.ParseInt(pages, 36, 64); err != nil {
+		return Revision{}, fmt.Errorf("revision of pages: %w", err)
+	}
 	return r, nil
 }
 
 // seen returns what this replica knows now.
 func (s *Store) seen() Revision {
-	return Revision{users: s.users.order.newestEvent(), groups: s.groups.order.newestEvent()}
+	return Revision{users: s.users.order.newestEvent(), groups: s.groups.order.newestEvent(), pages: s.pages.order.newestEvent()}
 }
 
 // waitFor returns when this replica knows as much. What the API server does not know itself,
@@ -53,7 +60,7 @@ func (s *Store) waitFor(ctx context.Context, r Revision) error {
 	for _, wait := range []struct {
 		index    *kindIndex
 		revision int64
-	}{{&s.users, r.users}, {&s.groups, r.groups}} {
+	}{{&s.users, r.users}, {&s.groups, r.groups}, {&s.pages, r.pages}} {
 		err := s.wait(ctx, wait.index, wait.revision)
 		if errors.Is(err, errUnknownRevision) {
 			return scim.BadRequest(scim.TypeExpiredCursor, "the data has been restored to an older state; begin again with an empty cursor")
@@ -176,11 +183,4 @@ func currentRevision(ctx context.Context, o Options, listKind schema.GroupVersio
 		return 0, fmt.Errorf("the API server's resourceVersion is no number: %w", err)
 	}
 	return revision, nil
-}
-
-func formatRevision(revision int64) string {
-	if revision == 0 {
-		return ""
-	}
-	return strconv.FormatInt(revision, 10)
 }

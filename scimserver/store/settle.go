@@ -103,10 +103,12 @@ func replaceBy(obj, other client.Object) {
 		other.DeepCopyInto(obj.(*v1alpha1.ScimUser))
 	case *v1alpha1.ScimGroup:
 		other.DeepCopyInto(obj.(*v1alpha1.ScimGroup))
+	case *v1alpha1.ScimGroupPage:
+		other.DeepCopyInto(obj.(*v1alpha1.ScimGroupPage))
 	}
 }
 
-// update writes a user or group as it was changed since it was read, within the time of writeCtx. If that tells of a
+// update writes a user, group or page as it was changed since it was read, within the time of writeCtx. If that tells of a
 // conflict, or nothing, it looks whether what is stored is this very write: client-go may have repeated a request of which
 // the answer was lost, and then met its own.
 func (s *Store) update(ctx, writeCtx context.Context, obj client.Object) error {
@@ -132,8 +134,11 @@ func sameWrite(stored, sent client.Object) bool {
 }
 
 func emptyLike(obj client.Object) client.Object {
-	if _, ok := obj.(*v1alpha1.ScimUser); ok {
+	switch obj.(type) {
+	case *v1alpha1.ScimUser:
 		return &v1alpha1.ScimUser{}
+	case *v1alpha1.ScimGroupPage:
+		return &v1alpha1.ScimGroupPage{}
 	}
 	return &v1alpha1.ScimGroup{}
 }
@@ -155,6 +160,8 @@ func specOf(obj client.Object) any {
 	case *v1alpha1.ScimUser:
 		return obj.Spec
 	case *v1alpha1.ScimGroup:
+		return obj.Spec
+	case *v1alpha1.ScimGroupPage:
 		return obj.Spec
 	}
 	return nil

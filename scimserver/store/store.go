@@ -48,7 +48,7 @@ type Options struct {
 	Client client.Client
 	// Live reads from the API server.
 	Live client.Reader
-	// Cache is the cache behind Client.
+	// Cache is the cache behind Client, with the indexes of package membership.
 	Cache cache.Cache
 	// Namespace is the only one that Cache has; empty means all.
 	Namespace string
@@ -62,10 +62,16 @@ type Options struct {
 type Store struct {
 	client client.Client
 	live   client.Reader
+	// cached reads from the cache what is there, without waiting for this process's writes.
+	cached client.Reader
 	timing timing
+	// room is how many members a group or page holds.
+	room   int
 	claims claims
 	users  kindIndex
 	groups kindIndex
+	pages  kindIndex
+	gone   goneIDs
 	// complete is what Synced has found out.
 	complete atomic.Bool
 	// namespace is the only one there is; empty means all.
@@ -97,7 +103,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 
 func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 	s := &Store{
-		client: o.Client, live: o.Live, namespace: o.Namespace, timing: t,
+		client: o.Client, live: o.Live, cached: o.Cache, namespace: o.Namespace, timing: t, room: v1alpha1.MaxGroupMembers,
 		claims:       claims{client: o.Client, live: o.Live, salts: kube.NewSalts(o.Client, o.Live), timing: t},
 		largeLookups: semaphore.NewWeighted(maxLargeLookups),
 	}
@@ -107,10 +113,13 @@ func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 	s.groups = kindIndex{
 		order: newOrder(), newObject: func() client.Object { return &v1alpha1.ScimGroup{} }, listKind: v1alpha1.GroupVersion.WithKind("ScimGroupList"),
 	}
+	s.pages = kindIndex{
+		order: newOrder(), newObject: func() client.Object { return &v1alpha1.ScimGroupPage{} }, listKind: v1alpha1.GroupVersion.WithKind("ScimGroupPageList"),
+	}
 	if err := registerIndexes(ctx, o.Cache); err != nil {
 		return nil, err
 	}
-	for _, index := range []*kindIndex{&s.users, &s.groups} {
+	for _, index := range s.kinds() {
 		var err error
 		if index.floor, err = currentRevision(ctx, o, index.listKind); o.Namespace != "" && apierrors.IsForbidden(err) {
 			index.floor, err = 0, nil // Cache knows of it, and waits; with 0, wait finds out by comparing
@@ -131,19 +140,24 @@ func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 	return s, nil
 }
 
+// kinds are the indexes of all kinds.
+func (s *Store) kinds() []*kindIndex { return []*kindIndex{&s.users, &s.groups, &s.pages} }
+
 // Synced reports whether the Store knows all users and groups that existed when
 // it started. Until then it must not serve.
 func (s *Store) Synced() bool {
 	if s.complete.Load() {
 		return true
 	}
-	if !s.users.synced() || !s.groups.synced() {
-		return false
+	for _, index := range s.kinds() {
+		if !index.synced() {
+			return false
+		}
 	}
-	s.users.order.settle()
-	s.groups.order.settle()
-	s.users.order.reach(s.users.floor)
-	s.groups.order.reach(s.groups.floor)
+	for _, index := range s.kinds() {
+		index.order.settle()
+		index.order.reach(index.floor)
+	}
 	s.complete.Store(true)
 	return true
 }
@@ -244,7 +258,7 @@ func fetch[T client.Object](ctx context.Context, s *Store, tenant, id string, ob
 
 // stamp adds id, meta and schemas. Of a resource that was never changed, lastModified is
 // created (RFC 7643 section 3.1).
-func stamp(rt *scim.ResourceType, r scim.Resource, obj client.Object, provisioned, modified v1alpha1.Timestamp) {
+func stamp(rt *scim.ResourceType, r scim.Resource, obj client.Object, version string, provisioned, modified v1alpha1.Timestamp) {
 	created := createdAt(obj, provisioned)
 	if provisioned.IsZero() && obj.GetGeneration() <= 1 {
 		modified = created
@@ -252,7 +266,7 @@ func stamp(rt *scim.ResourceType, r scim.Resource, obj client.Object, provisione
 	scim.Stamp(rt, r, obj.GetName(), "", scim.Meta{
 		Created:      created.Time,
 		LastModified: modified.Time,
-		Version:      version(obj),
+		Version:      version,
 	})
 }
 
@@ -275,12 +289,12 @@ func now(last v1alpha1.Timestamp) v1alpha1.Timestamp {
 }
 
 // checkVersion carries out If-Match (RFC 7644 section 3.14).
-func checkVersion(ifMatch string, obj client.Object) error {
-	if ifMatch == "" || scim.MatchesVersion(ifMatch, version(obj)) {
+func checkVersion(ifMatch, version string) error {
+	if ifMatch == "" || scim.MatchesVersion(ifMatch, version) {
 		return nil
 	}
 	return scim.NewError(http.StatusPreconditionFailed,
-		"the resource has changed: its version is %s; read it again and repeat the change", version(obj))
+		"the resource has changed: its version is %s; read it again and repeat the change", version)
 }
 
 // maxReasons is how many fields an answer names that the API server refused.

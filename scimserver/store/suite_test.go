@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/suite"
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -186,4 +187,41 @@ func writes(ctx SpecContext, namespace string) []string {
 		}
 	}
 	return own
+}
+
+// storedGroupOf is a group with its pages as the API server has them.
+func storedGroupOf(ctx context.Context, s *Store, tenant, id string) *storedGroup {
+	GinkgoHelper()
+	group := &v1alpha1.ScimGroup{}
+	Expect(direct.Get(ctx, key(tenant, id), group)).To(Succeed())
+	stored, err := s.livePages(ctx, group)
+	Expect(err).NotTo(HaveOccurred())
+	return stored
+}
+
+// storedMembers are the ids that a group and its pages hold, in order.
+func storedMembers(ctx context.Context, s *Store, tenant, id string) []string {
+	GinkgoHelper()
+	members := []string{}
+	for _, m := range storedGroupOf(ctx, s, tenant, id).entries() {
+		members = append(members, m.ID)
+	}
+	return members
+}
+
+// storedPages are the pages of a tenant.
+func storedPages(ctx context.Context, tenant string) []v1alpha1.ScimGroupPage {
+	GinkgoHelper()
+	var list v1alpha1.ScimGroupPageList
+	Expect(direct.List(ctx, &list, client.InNamespace(tenant))).To(Succeed())
+	return list.Items
+}
+
+// entriesOf are members who have joined a moment ago.
+func entriesOf(ids ...string) []v1alpha1.GroupMember {
+	entries := make([]v1alpha1.GroupMember, len(ids))
+	for i, id := range ids {
+		entries[i] = v1alpha1.GroupMember{ID: id, Joined: time.Now().Unix()}
+	}
+	return entries
 }

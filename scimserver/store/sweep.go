@@ -9,13 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -28,9 +28,8 @@ const (
 	sweepPage = 500
 )
 
-// Sweeper removes what crashes leave behind: claims that stand for nothing, and
-// mentions of groups that do not exist. It makes claims anew that somebody has
-// deleted by hand. None of this is urgent: requests get along with leftovers.
+// Sweeper removes what crashes leave behind: claims that stand for nothing, members that do not exist, and pages that no group
+// lists. It makes claims anew that somebody has deleted by hand. None of this is urgent: requests get along with leftovers.
 type Sweeper struct {
 	store     *Store
 	namespace string
@@ -58,7 +57,7 @@ func (w *Sweeper) Start(ctx context.Context) error {
 		}
 		if result != (SweepResult{}) {
 			logger.Info("Cleaned up after interrupted requests", "claimsRemoved", result.ClaimsRemoved,
-				"claimsRestored", result.ClaimsRestored, "membershipsRemoved", result.MembershipsRemoved)
+				"claimsRestored", result.ClaimsRestored, "membershipsRemoved", result.MembershipsRemoved, "pagesRemoved", result.PagesRemoved)
 		}
 	}, sweepInterval, 0.2, true)
 	return nil
@@ -69,6 +68,7 @@ type SweepResult struct {
 	ClaimsRemoved      int
 	ClaimsRestored     int
 	MembershipsRemoved int
+	PagesRemoved       int
 }
 
 // Sweep does one round. A tenant in which something fails, such as for a quota, is left at
@@ -163,7 +163,7 @@ func (w *Sweeper) stale(ctx context.Context, lease *coordinationv1.Lease) (bool,
 	return state == holderGone, err
 }
 
-// sweepObjects looks at every user and group in the cache.
+// sweepObjects looks at every user, group and page in the cache.
 func (w *Sweeper) sweepObjects(ctx context.Context, claims *liveClaims, result *SweepResult) {
 	sweep := func(index *kindIndex, one func(tenant, id string) error) {
 		for tenant, ids := range index.order.tenants() {
@@ -183,7 +183,7 @@ func (w *Sweeper) sweepObjects(ctx context.Context, claims *liveClaims, result *
 		if err != nil || !found {
 			return err
 		}
-		return w.sweepObject(ctx, claims, claimUserName, user, user.Spec.UserName, user.Spec.Groups, result)
+		return w.restore(ctx, claims, claimUserName, user, user.Spec.UserName, result)
 	})
 	sweep(&w.store.groups, func(tenant, id string) error {
 		group := &v1alpha1.ScimGroup{}
@@ -191,18 +191,14 @@ func (w *Sweeper) sweepObjects(ctx context.Context, claims *liveClaims, result *
 		if err != nil || !found {
 			return err
 		}
-		return w.sweepObject(ctx, claims, claimDisplayName, group, group.Spec.DisplayName, group.Spec.Groups, result)
+		if err := w.restore(ctx, claims, claimDisplayName, group, group.Spec.DisplayName, result); err != nil {
+			return err
+		}
+		return w.takeOutGone(ctx, tenant, group.Spec.Members, result, func(gone map[string]bool) error {
+			return w.store.takeOutOfGroup(ctx, group.DeepCopy(), gone)
+		})
 	})
-}
-
-func (w *Sweeper) sweepObject(
-	ctx context.Context, claims *liveClaims, kind claimKind, obj client.Object, name string, groups []string, result *SweepResult,
-) error {
-	if err := w.restore(ctx, claims, kind, obj, name, result); err != nil {
-		return err
-	}
-	m := member{id: obj.GetName(), isGroup: kind == claimDisplayName}
-	return w.leaveMissing(ctx, claims, m, obj.GetNamespace(), groups, result)
+	sweep(&w.store.pages, func(tenant, id string) error { return w.sweepPage(ctx, claims, tenant, id, result) })
 }
 
 // restore makes the claim of a user or group anew when it is missing.
@@ -228,30 +224,77 @@ func (w *Sweeper) restore(
 	return nil
 }
 
-// leaveMissing takes mentions of groups that do not exist out of a member. How
-// old a mention can be at most is in the group's id; but a group whose creation has been
-// begun, which a repeated request may go on with, has a claim.
-func (w *Sweeper) leaveMissing(
-	ctx context.Context, claims *liveClaims, m member, tenant string, groups []string, result *SweepResult,
-) error {
-	for _, id := range slices.Clone(groups) {
-		if claims.holders[tenant+"/"+id] {
-			continue
-		}
-		if parsed, err := uuid.Parse(id); err != nil || time.Since(time.Unix(parsed.Time().UnixTime())) < w.store.timing.danglingAge {
-			continue
-		}
-		exists, err := fetch(ctx, w.store, tenant, id, &v1alpha1.ScimGroup{}, false, client.UnsafeDisableDeepCopy)
-		if err != nil {
-			return err
-		}
-		if exists {
-			continue
-		}
-		if _, err := w.store.writeMember(ctx, tenant, id, m, false); err != nil {
-			return err
-		}
-		result.MembershipsRemoved++
+// sweepPage deletes a page that no group lists, and takes out of others who does not exist. A group whose creation has been begun,
+// which a repeated request may go on with, has a claim.
+func (w *Sweeper) sweepPage(ctx context.Context, claims *liveClaims, tenant, name string, result *SweepResult) error {
+	page := &v1alpha1.ScimGroupPage{}
+	if found, err := w.cachedPage(ctx, tenant, name, page); err != nil || !found {
+		return err
 	}
+	_, listed, err := w.listed(ctx, page, false)
+	if err != nil {
+		return err
+	}
+	if listed {
+		return w.takeOutGone(ctx, tenant, page.Spec.Members, result, func(gone map[string]bool) error {
+			return w.store.takeOutOfPage(ctx, page.DeepCopy(), gone)
+		})
+	}
+	if time.Since(page.CreationTimestamp.Time) < w.store.timing.danglingAge {
+		return nil
+	}
+	exists, listed, err := w.listed(ctx, page, true)
+	if err != nil || listed || !exists && claims.holders[tenant+"/"+page.Spec.Group] {
+		return err
+	}
+	if err := w.store.remove(ctx, page.DeepCopy()); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("delete a page of members: %w", err)
+	}
+	result.PagesRemoved++
+	return nil
+}
+
+func (w *Sweeper) cachedPage(ctx context.Context, tenant, name string, page *v1alpha1.ScimGroupPage) (bool, error) {
+	err := w.store.cached.Get(ctx, key(tenant, name), page, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// listed reports whether the group of a page exists and lists it, by the cache or by the API server.
+func (w *Sweeper) listed(ctx context.Context, page *v1alpha1.ScimGroupPage, live bool) (exists, listed bool, err error) {
+	group := &v1alpha1.ScimGroup{}
+	exists, err = w.store.peek(ctx, page.Namespace, page.Spec.Group, group, live)
+	return exists, exists && slices.ContainsFunc(group.Spec.Pages, func(number int32) bool {
+		return membership.PageName(group.Name, number) == page.Name
+	}), err
+}
+
+// takeOutGone finds out which members do not exist, by the cache and the API server, and has those taken out that joined so long ago
+// that they are not about to be known.
+func (w *Sweeper) takeOutGone(
+	ctx context.Context, tenant string, entries []v1alpha1.GroupMember, result *SweepResult, takeOut func(gone map[string]bool) error,
+) error {
+	members, err := w.store.describe(ctx, tenant, entries)
+	if err != nil || len(members) == len(entries) {
+		return err
+	}
+	gone := make(map[string]bool)
+	for i := range entries {
+		joined := time.Unix(entries[i].Joined, 0)
+		if w.store.gone.has(tenant, entries[i].ID) && time.Since(joined) >= w.store.timing.danglingAge {
+			gone[entries[i].ID] = true
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if err := takeOut(gone); err != nil {
+		return err
+	}
+	result.MembershipsRemoved += len(gone)
 	return nil
 }

@@ -51,10 +51,20 @@ func (t *Tenants) Sweepers() []*Sweeper {
 	return sweepers
 }
 
+// Migrators are one for each Store, by namespace.
+func (t *Tenants) Migrators() []*Migrator {
+	var migrators []*Migrator
+	for namespace, s := range t.stores {
+		migrators = append(migrators, NewMigrator(s, namespace))
+	}
+	slices.SortFunc(migrators, func(a, b *Migrator) int { return strings.Compare(a.namespace, b.namespace) })
+	return migrators
+}
+
 // Synced reports whether all tenants can be served, but for those that could not be read when the cache was
 // waited for. Until then nobody must be served.
 func (t *Tenants) Synced() bool {
-	away := kube.Unread(t.cache, &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{})
+	away := kube.Unread(t.cache, &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}, &v1alpha1.ScimGroupPage{})
 	for namespace, s := range t.stores {
 		if !s.Synced() && !slices.Contains(away, namespace) {
 			return false
@@ -115,4 +125,13 @@ func (t *Tenants) Delete(ctx context.Context, tenant string, rt *scim.ResourceTy
 		return err
 	}
 	return s.Delete(ctx, tenant, rt, id, ifMatch)
+}
+
+// Leave calls the Store of the tenant.
+func (t *Tenants) Leave(ctx context.Context, tenant, id string) error {
+	s, err := t.of(tenant)
+	if err != nil {
+		return err
+	}
+	return s.Leave(ctx, tenant, id)
 }

@@ -95,7 +95,7 @@ func (s *Store) sameLive(ctx context.Context, cached *v1alpha1.ScimUser) (bool, 
 func (s *Store) applyToUser(
 	ctx context.Context, user *v1alpha1.ScimUser, ifMatch string, change Change,
 ) (*v1alpha1.ScimUserSpec, scim.Resource, error) {
-	if err := checkVersion(ifMatch, user); err != nil {
+	if err := checkVersion(ifMatch, version(user)); err != nil {
 		return nil, nil, err
 	}
 	current, err := s.userResource(ctx, user)
