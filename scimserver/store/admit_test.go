@@ -44,7 +44,13 @@ var _ = It("asks before it looks up the members of a page, and hands out one gro
 		q := test.q
 		q.WithMembers = true
 		q.Admit = func(members int) error { asked += 1 + members; return nil }
-		q.Each = func(*scim.ResourceType, scim.Resource) error { taken++; return nil }
+		q.Each = func(_ *scim.ResourceType, r scim.Resource) error {
+			if members, has := r["members"]; has {
+				Expect(members).To(BeAssignableToTypeOf(scim.Stream(nil)), "%s: all members are held while they are written", name)
+			}
+			taken++
+			return nil
+		}
 		page, err := s.List(within(ctx), tenant, test.rt, q)
 		Expect(err).NotTo(HaveOccurred(), name)
 		Expect([]int{max(asked, 0), taken}).To(Equal([]int{max(test.members, 0), test.resources}), name)

@@ -17,6 +17,10 @@ type match struct {
 	resource scim.Resource
 }
 
+// keptMatches is how many resources are kept at most between examination and answer: a page holds them while its client
+// reads, and a larger one rather loads them again.
+const keptMatches = scim.DefaultCount
+
 // examination is a query with what it needs to know of the members of groups.
 type examination struct {
 	Query
@@ -73,7 +77,7 @@ func (e *examination) matches(rt *scim.ResourceType, r scim.Resource) bool {
 }
 
 // appendMatches appends the matches of one type, in order of ids. The first ones, as many as a
-// page has, keep their resources, so that a look-up by an index loads nothing twice.
+// page has and keptMatches allows, keep their resources, so that a look-up by an index loads nothing twice.
 func (s *Store) appendMatches(
 	ctx context.Context, matches []match, tenant string, rt *scim.ResourceType, e *examination,
 ) ([]match, error) {
@@ -94,7 +98,7 @@ func (s *Store) appendMatches(
 				continue
 			}
 		}
-		if len(matches) >= e.Page.Count {
+		if len(matches) >= min(e.Page.Count, keptMatches) {
 			m.resource = nil
 		}
 		matches = append(matches, m)
@@ -133,11 +137,17 @@ func (s *Store) examine(ctx context.Context, tenant string, rt *scim.ResourceTyp
 	return match{rt: rt, key: key, resource: r}, nil
 }
 
-// cutMatches cuts a page out of all matches, which are in order.
+// cutMatches cuts a page out of all matches, which are in order. While it hands them out, as slowly as the client reads,
+// it holds those of the page only.
 func (s *Store) cutMatches(ctx context.Context, tenant string, e *examination, matches []match) (Page, error) {
 	from, to := e.bounds(len(matches), func(i int) scim.SortKey { return matches[i].key })
+	page := newPage(to-from, from, len(matches))
+	matches = slices.Clone(matches[from:to])
+	for i := 1; i < len(matches)-1; i++ {
+		matches[i].key.Value = "" // only the places of the first and the last are told
+	}
 	var groups []string
-	for _, m := range matches[from:to] {
+	for _, m := range matches {
 		if m.rt == scim.Group {
 			groups = append(groups, m.key.ID)
 		}
@@ -145,21 +155,14 @@ func (s *Store) cutMatches(ctx context.Context, tenant string, e *examination, m
 	if err := s.admit(ctx, tenant, &e.Query, groups); err != nil {
 		return Page{}, err
 	}
-	page := newPage(to-from, from, len(matches))
-	for i, m := range matches[from:to] {
+	for i, m := range matches {
 		if m.resource == nil {
-			r, err := s.load(ctx, tenant, m.rt, m.key.ID, e.WithMembers || e.members, client.DisableReadYourWritesConsistency)
-			if err != nil {
+			var err error
+			if m.resource, err = s.loadMatch(ctx, tenant, e, m); err != nil {
 				return Page{}, err
 			}
-			if e.members {
-				listMembers(r)
-			}
-			// It may have changed since it was examined.
-			if r != nil && e.matches(m.rt, r) {
-				m.resource = r
-			}
 		}
+		matches[i].resource = nil
 		if !e.WithMembers {
 			delete(m.resource, "members") // which only the filter or the order has looked at
 		}
@@ -168,4 +171,24 @@ func (s *Store) cutMatches(ctx context.Context, tenant string, e *examination, m
 		}
 	}
 	return page, nil
+}
+
+// loadMatch loads a match again, a group's members as a scim.Stream. It returns nil for one that is none any more: it may
+// have changed since it was examined.
+func (s *Store) loadMatch(ctx context.Context, tenant string, e *examination, m match) (scim.Resource, error) {
+	r, err := s.load(ctx, tenant, m.rt, m.key.ID, e.WithMembers || e.members, client.DisableReadYourWritesConsistency)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	streamed, has := r["members"]
+	if e.members {
+		listMembers(r)
+	}
+	if !e.matches(m.rt, r) {
+		return nil, nil
+	}
+	if has {
+		r["members"] = streamed
+	}
+	return r, nil
 }
