@@ -52,7 +52,7 @@ func (w *world) push(ctx context.Context, t *table) error {
 	err = w.wait(ctx, "everything is pushed and mapped", p.look)
 	if !p.ended {
 		_ = okta.Process.Kill()
-		_ = <-pushed // it was killed
+		<-pushed // it was killed
 	}
 	if err != nil {
 		return err
