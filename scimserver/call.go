@@ -3,6 +3,7 @@ package scimserver
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,6 +20,8 @@ const (
 type call struct {
 	// requestID is in the log, the answer and on the stored object.
 	requestID string
+	// begun is when the headers of the request had arrived.
+	begun time.Time
 	// basePath is the one that the client uses, such as /scim/v2.
 	basePath string
 	// status is that of the answer, 0 until it is written.

@@ -97,8 +97,8 @@ type connectionTimeouts struct {
 	// answer starts with the headers read, so it includes the work on the request
 	// and the client's reading.
 	answer time.Duration
-	// held, and heldMiB more for each MiB, are for reading an answer that holds a part of the tenant's share, for which
-	// others of the tenant wait, after the work on it.
+	// held, and heldMiB more for each MiB, are what a client may take itself to read an answer that holds something until
+	// it is written: lists, large groups.
 	held, heldMiB time.Duration
 	// idle is how long a connection is kept between two requests.
 	idle time.Duration
@@ -109,8 +109,7 @@ var defaultConnectionTimeouts = connectionTimeouts{
 	idle: 2 * time.Minute, held: 10 * time.Second, heldMiB: time.Second,
 }
 
-// toRead is how long a client may take to read an answer of so many bytes that holds a part of its tenant's share. It
-// never ends later than answer does.
+// toRead is how long a client may take to read so many bytes of an answer that holds something.
 func (t connectionTimeouts) toRead(bytes int) time.Duration {
-	return min(t.held+time.Duration(bytes>>20)*t.heldMiB, t.answer-requestTimeout)
+	return t.held + time.Duration(bytes>>20)*t.heldMiB
 }

@@ -132,14 +132,3 @@ func TestAClientThatDoesNotReadGivesBackItsShare(t *testing.T) {
 		}
 	}
 }
-
-func TestTimeToReadEndsWithTheRequest(t *testing.T) {
-	for size, want := range map[int]time.Duration{0: 10 * time.Second, 16 << 20: 26 * time.Second, 1 << 30: 45 * time.Second} {
-		if got := defaultConnectionTimeouts.toRead(size); got != want {
-			t.Errorf("%d bytes: got %s, want %s", size, got, want)
-		}
-	}
-	if longest := defaultConnectionTimeouts.toRead(1<<40) + requestTimeout; longest > defaultConnectionTimeouts.answer {
-		t.Errorf("a request may take %s, longer than its connection", longest)
-	}
-}

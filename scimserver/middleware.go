@@ -67,7 +67,7 @@ func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 func identify(base string) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c := &call{requestID: requestIDOf(r), basePath: base}
+			c := &call{requestID: requestIDOf(r), begun: time.Now(), basePath: base}
 			w.Header().Set(requestIDHeader, c.requestID)
 			ctx := kube.Live(withCall(r.Context(), c))
 			next.ServeHTTP(&statusRecorder{ResponseWriter: w, call: c}, r.WithContext(ctx))

@@ -194,7 +194,6 @@ func (h *resources) answer(r *http.Request, status int, res scim.Resource, proje
 	answer := response{status: status, location: scim.Location(base, h.rt, res.ID()), etag: versionOf(res), resourceID: res.ID()}
 	chosen := projection.Apply(res)
 	if members > maxWholeMembers {
-		answer.streamed = members * listedMemberSize
 		answer.stream = func(w *answerWriter) error { return scim.EncodeTo(w, h.rt, chosen) }
 		if r.Method == http.MethodHead {
 			answer.stream = func(*answerWriter) error { return nil }

@@ -1,7 +1,6 @@
 package scimserver
 
 import (
-	"io"
 	"maps"
 	"net/http"
 	"strconv"
@@ -10,29 +9,62 @@ import (
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-// clientWriter keeps apart the errors of a client that is gone.
+// clientWriter writes an answer to its client. One that holds something, for which others wait, is read in a bounded time,
+// and of that only what the client takes counts: not what the server takes from one piece to the next.
 type clientWriter struct {
-	io.Writer
+	http.ResponseWriter
+	timeouts connectionTimeouts
+	// holds says that the answer holds something.
+	holds bool
+	// end is when the connection ends, whoever has taken the time.
+	end time.Time
+	// bytes are how many the client was sent, taken how long it took for them.
+	bytes int
+	taken time.Duration
+	// gone says that the client reads no more.
 	gone bool
+}
+
+// client returns a writer to the client of a request.
+func (s *Server) client(w http.ResponseWriter, r *http.Request, answer response) *clientWriter {
+	return &clientWriter{
+		ResponseWriter: w, timeouts: s.timeouts, holds: answer.stream != nil || answer.release != nil,
+		end: callOf(r).begun.Add(s.timeouts.answer),
+	}
 }
 
 // Write implements io.Writer.
 func (w *clientWriter) Write(p []byte) (int, error) {
-	n, err := w.Writer.Write(p)
+	w.bytes += len(p)
+	begun := time.Now()
+	if w.holds {
+		w.within(begun.Add(w.timeouts.toRead(w.bytes) - w.taken))
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.taken += time.Since(begun)
 	w.gone = w.gone || err != nil
+	if w.holds && !w.gone {
+		w.within(w.end) // HTTP/2 looks at the time also when nothing is written
+	}
 	return n, err
+}
+
+// within bounds the time for writing.
+func (w *clientWriter) within(deadline time.Time) {
+	if deadline.After(w.end) {
+		deadline = w.end
+	}
+	// Without a connection, as in tests, there is nothing to bound.
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(deadline)
 }
 
 // answerWriter is where a stream writes the body of an answer. What fails before the first byte is an answer of its own.
 // After that the client can only be told by breaking the connection off, so that nobody takes a part for the whole.
 type answerWriter struct {
-	client  clientWriter
-	writer  http.ResponseWriter
+	client  *clientWriter
 	answer  response
 	begun   bool
 	release func()
-	// timeouts are the server's.
-	timeouts connectionTimeouts
 }
 
 // Write implements io.Writer, for a body whose length nobody knows yet.
@@ -47,7 +79,7 @@ func (w *answerWriter) whole(parts ...[]byte) error {
 	for _, part := range parts {
 		length += len(part)
 	}
-	w.writer.Header().Set("Content-Length", strconv.Itoa(length))
+	w.client.Header().Set("Content-Length", strconv.Itoa(length))
 	w.begin()
 	for _, part := range parts {
 		if _, err := w.client.Write(part); err != nil {
@@ -60,17 +92,12 @@ func (w *answerWriter) whole(parts ...[]byte) error {
 func (w *answerWriter) begin() {
 	if !w.begun {
 		w.begun = true
-		w.answer.writeHead(w.writer)
+		w.answer.writeHead(w.client)
 	}
 }
 
-// hold keeps something until the answer is written. Others of the tenant wait for it, so that the client has a bounded time
-// to read the answer of about so many bytes.
-func (w *answerWriter) hold(release func(), bytes int) {
-	w.release = release
-	// Without a connection, as in tests, there is nothing to bound.
-	_ = http.NewResponseController(w.writer).SetWriteDeadline(time.Now().Add(w.timeouts.toRead(bytes)))
-}
+// hold keeps something until the answer is written.
+func (w *answerWriter) hold(release func()) { w.release = release }
 
 func (w *answerWriter) done() {
 	if w.release != nil {
@@ -88,8 +115,6 @@ type response struct {
 	// stream makes the body while it writes it, where body has none; nil if that is not so. Its error is the answer if
 	// nothing has been written yet.
 	stream func(*answerWriter) error
-	// streamed is about how long that is, in bytes.
-	streamed int
 	// release gives back what the answer holds once it is written, and for which others of the tenant wait; nil if that is
 	// nothing.
 	release func()
@@ -124,21 +149,14 @@ func (s *Server) adapt(h handler) http.Handler {
 			problem, header := s.failure(r, err)
 			answer = response{status: problem.Status, body: problem.Encode(), header: header}
 		}
-		if answer.release != nil {
-			// Others of the tenant wait for what it holds. Without a connection, as in tests, there is nothing to bound.
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.timeouts.toRead(len(answer.body))))
-		}
-		answer.write(w)
+		answer.write(s.client(w, r, answer))
 	})
 }
 
 // stream writes an answer while it is made. The error is one before the first byte.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, answer response) error {
-	to := &answerWriter{client: clientWriter{Writer: w}, writer: w, answer: answer, timeouts: s.timeouts}
+	to := &answerWriter{client: s.client(w, r, answer), answer: answer}
 	defer to.done()
-	if answer.release != nil {
-		to.hold(nil, answer.streamed)
-	}
 	err := answer.stream(to)
 	switch {
 	case err == nil:

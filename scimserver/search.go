@@ -133,15 +133,14 @@ func (h *searches) admit(r *http.Request, members int, to *answerWriter) error {
 			"the groups of this page have more than %d members; ask for fewer groups with count, or leave members out with excludedAttributes",
 			maxListedMembers)
 	}
-	size := members * listedMemberSize
-	if size <= maxUserBody {
+	if members*listedMemberSize <= maxUserBody {
 		return nil
 	}
 	release, err := h.shares.memory(r.Context(), tenantOf(r), int64(members)*store.StreamedMemberSize)
 	if err != nil {
 		return err
 	}
-	to.hold(release, size)
+	to.hold(release)
 	return nil
 }
 

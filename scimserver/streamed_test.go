@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -127,29 +128,16 @@ func TestWhatIsWrittenInPiecesIsTheSame(t *testing.T) {
 	}
 }
 
-// timedRecorder keeps until when the answer must be read.
-type timedRecorder struct {
-	*httptest.ResponseRecorder
-	until time.Time
-}
-
-func (w *timedRecorder) SetWriteDeadline(until time.Time) error {
-	w.until = until
-	return nil
-}
-
 func TestALargeGroupHasTimeToBeRead(t *testing.T) {
-	for members, want := range map[int]time.Duration{10: 0, maxWholeMembers: time.Hour, 3 << 20 / listedMemberSize: 4 * time.Hour} {
-		s := newServer(&streamStore{members: members}, onlyGood{}, Options{Logger: (&logBuffer{}).logger()})
-		s.timeouts = connectionTimeouts{held: time.Hour, heldMiB: time.Hour, answer: 100 * time.Hour}
-		w := &timedRecorder{ResponseRecorder: httptest.NewRecorder()}
-		s.Handler().ServeHTTP(w, request(http.MethodGet, "/scim/v2/Groups/"+someID, ""))
-		var got time.Duration
-		if !w.until.IsZero() {
-			got = time.Until(w.until).Round(time.Hour)
-		}
-		if got != want || w.Code != http.StatusOK {
-			t.Errorf("%d members: %d, and %s to read them, want %s", members, w.Code, got, want)
-		}
+	for members, want := range map[int]time.Duration{10: 75 * time.Second, maxWholeMembers: 10 * time.Second, maxWholeMembers + 1: 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newServer(&streamStore{members: members}, onlyGood{}, Options{Logger: (&logBuffer{}).logger()})
+			begun := time.Now()
+			w := &timedConnection{httptest.NewRecorder(), 1000 * time.Hour, begun.Add(s.timeouts.answer), false}
+			s.Handler().ServeHTTP(w, request(http.MethodGet, "/scim/v2/Groups/"+someID, ""))
+			if got := time.Since(begun); got != want || w.Code != http.StatusOK || len(s.shares.tenants) != 0 {
+				t.Errorf("%d members: %d, and %s to read them, want %s", members, w.Code, got, want)
+			}
+		})
 	}
 }
