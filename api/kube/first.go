@@ -18,8 +18,11 @@ import (
 type first struct {
 	health *InformerHealth
 
-	mu      sync.Mutex
-	serving []toolscache.InformerSynced
+	mu sync.Mutex
+	// serving tells by kind whether it is known. An informer that the cache did not take is made again, and the last one counts.
+	serving map[string]toolscache.InformerSynced
+	// passed says that nobody waits any more: later relists are not part of a start.
+	passed bool
 }
 
 // newInformer is cache.Options.NewInformer.
@@ -35,7 +38,10 @@ func (f *first) newInformer(
 	if f.health.serves(kind) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.serving = append(f.serving, informer.HasSynced)
+		if f.serving == nil {
+			f.serving = make(map[string]toolscache.InformerSynced)
+		}
+		f.serving[kind] = informer.HasSynced
 	}
 	return informer
 }
@@ -59,17 +65,19 @@ func (f *first) behind(own *toolscache.ListWatch) *toolscache.ListWatch {
 }
 
 // done reports whether the kinds that serving needs are known, or one of them cannot be read: then nobody knows when they
-// will be, and controllers can at least tell of it.
+// will be, and controllers can at least tell of it. It stays so once it is.
 func (f *first) done() bool {
-	if f.health.gaveUp("") {
-		return true
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.passed {
+		return true
+	}
+	gaveUp := f.health.gaveUp("")
 	for _, synced := range f.serving {
-		if !synced() {
+		if !gaveUp && !synced() {
 			return false
 		}
 	}
+	f.passed = gaveUp || len(f.serving) == len(f.health.serving) // else somebody asks for the others yet
 	return true
 }

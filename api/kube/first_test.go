@@ -39,7 +39,7 @@ func TestOtherKindsWaitForThoseThatServingNeeds(t *testing.T) {
 				health := NewInformerHealth(&v1alpha1.ScimUser{})
 				health.clock = clocktesting.NewFakeClock(time.Now())
 				var known atomic.Bool
-				f := &first{health: health, serving: []toolscache.InformerSynced{known.Load}}
+				f := &first{health: health, serving: map[string]toolscache.InformerSynced{"ScimUser": known.Load}}
 				var lists, watches atomic.Int32
 				behind := f.behind(&toolscache.ListWatch{
 					ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
@@ -73,6 +73,63 @@ func TestOtherKindsWaitForThoseThatServingNeeds(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestAnInformerThatTheCacheDidNotTakeIsNotWaitedFor: controller-runtime may fail after it has made one, and makes another.
+func TestAnInformerThatTheCacheDidNotTakeIsNotWaitedFor(t *testing.T) {
+	f := &first{health: NewInformerHealth(&v1alpha1.ScimUser{})}
+	users := &toolscache.ListWatch{
+		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+			return &v1alpha1.ScimUserList{}, nil
+		},
+		WatchFuncWithContext: func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			if options.SendInitialEvents != nil {
+				return nil, errors.New("lists are not streamed")
+			}
+			return watch.NewFake(), nil
+		},
+	}
+	f.newInformer(users, &v1alpha1.ScimUser{}, 0, nil)
+	taken := f.newInformer(users, &v1alpha1.ScimUser{}, 0, nil)
+	if f.done() {
+		t.Error("nothing is known, and nobody waits")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		taken.RunWithContext(ctx)
+	}()
+	if !toolscache.WaitForCacheSync(ctx.Done(), taken.HasSynced) || !f.done() {
+		t.Error("others wait although all users are known")
+	}
+	stop()
+	<-ended
+}
+
+// TestNobodyWaitsAfterAStart: a fault of a start may pass while the process goes on.
+func TestNobodyWaitsAfterAStart(t *testing.T) {
+	health := NewInformerHealth(&v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{})
+	clock := clocktesting.NewFakeClock(time.Now())
+	health.clock = clock
+	var known atomic.Bool
+	f := &first{health: health, serving: map[string]toolscache.InformerSynced{"ScimUser": func() bool { return true }}}
+	if !f.done() {
+		t.Error("others wait for what nobody has asked for")
+	}
+	f.serving["ScimGroup"] = known.Load
+	if f.done() {
+		t.Error("groups are not waited for because users were there before")
+	}
+	health.note("", "ScimGroup", new(reading("")), errors.New("no form of ours"))
+	clock.Step(faultLasts)
+	if !f.done() {
+		t.Error("others wait for what cannot be read")
+	}
+	clock.Step(2 * faultForgotten)
+	if health.gaveUp("") || !f.done() {
+		t.Error("others wait again")
 	}
 }
 
