@@ -252,12 +252,14 @@ func (c claims) takeOver(ctx context.Context, kind claimKind, held *coordination
 	if goesOn {
 		id = old
 	}
-	noteBegun(held, by.begun)
-	held.Spec.HolderIdentity = &id
-	held.Spec.AcquireTime = new(metav1.NowMicro())
-	held.Spec.RenewTime = held.Spec.AcquireTime
-	held.Spec.LeaseDurationSeconds = new(c.timing.leaseSeconds())
-	if err := c.client.Update(ctx, held, client.DisableReadYourWritesConsistency); apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+	err := c.write(ctx, held, func(lease *coordinationv1.Lease) {
+		noteBegun(lease, by.begun)
+		lease.Spec.HolderIdentity = &id
+		lease.Spec.AcquireTime = new(metav1.NowMicro())
+		lease.Spec.RenewTime = lease.Spec.AcquireTime
+		lease.Spec.LeaseDurationSeconds = new(c.timing.leaseSeconds())
+	})
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("take over claim: %w", err)
@@ -275,9 +277,11 @@ func (c claims) takeOver(ctx context.Context, kind claimKind, held *coordination
 	if goesOn {
 		return nil, errTaken
 	}
-	held.Spec.HolderIdentity = &old
-	noteBegun(held, "")
-	if err := c.client.Update(ctx, held, client.DisableReadYourWritesConsistency); err != nil {
+	err = c.write(ctx, held, func(lease *coordinationv1.Lease) {
+		lease.Spec.HolderIdentity = &old
+		noteBegun(lease, "")
+	})
+	if err != nil {
 		return nil, fmt.Errorf("give back claim: %w", err)
 	}
 	return nil, errTaken

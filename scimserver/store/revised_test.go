@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -45,8 +48,11 @@ var _ = Describe("a claim whose revision is not the one that its creation told",
 	as := func(*coordinationv1.Lease) {}
 
 	It("is still the request's own, which answers no 409", func(ctx SpecContext) {
+		s.room = 1 // only with pages the claim is looked at again
+		other, err := s.Create(within(ctx), tenant, scim.User, user("other@example.com"))
+		Expect(err).NotTo(HaveOccurred())
 		revise(ctx, as)
-		created, err := s.Create(within(ctx), tenant, scim.Group, group("Staff", member))
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Staff", member, other.ID()))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(leaseName(ctx, tenant, claimDisplayName, "staff"), created.ID()))
 	})
@@ -97,4 +103,62 @@ var _ = Describe("a deletion whose outcome is unknown", func() {
 			Expect(err).NotTo(HaveOccurred())
 		})
 	}
+})
+
+var _ = Describe("an update of a claim that was repeated, and so met itself", func() {
+	var tenant, member string
+	var network *lossy
+	var s *Store
+	BeforeEach(func(ctx SpecContext) {
+		tenant = namespaceOf(ctx)
+		network = &lossy{}
+		s = replica(ctx, tenant, patient, network.wrap)
+		created, err := s.Create(within(ctx), tenant, scim.User, user("member@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		member = created.ID()
+	})
+	// repeat sends the next update of a claim twice, as who has lost the first answer does.
+	repeat := func() *atomic.Bool {
+		var repeated atomic.Bool
+		network.through(func(r *http.Request, send sender) (*http.Response, error) {
+			if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/leases/") || repeated.Swap(true) {
+				return send()
+			}
+			body, err := io.ReadAll(r.Body)
+			Expect(err).NotTo(HaveOccurred())
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			first, err := send()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(first.StatusCode).To(Equal(http.StatusOK))
+			Expect(first.Body.Close()).To(Succeed())
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			return send()
+		})
+		return &repeated
+	}
+
+	It("is the request's own where it renews the claim", func(ctx SpecContext) {
+		s.room = 1 // only with pages the claim is renewed
+		other, err := s.Create(within(ctx), tenant, scim.User, user("other@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		repeated := repeat()
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Staff", member, other.ID()))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(repeated.Load()).To(BeTrue())
+		Expect(holders(ctx, tenant)).To(HaveKeyWithValue(leaseName(ctx, tenant, claimDisplayName, "staff"), created.ID()))
+	})
+
+	It("is the request's own where it takes the claim over, which is free again after a request that fails", func(ctx SpecContext) {
+		before := holders(ctx, tenant)
+		left := claims{timing: patient}.newLease(claimUserName, tenant, leaseName(ctx, tenant, claimUserName, "broken@example.com"), "nobody")
+		left.Spec.RenewTime = new(metav1.NewMicroTime(metav1.Now().Add(-patient.claimForgotten)))
+		Expect(direct.Create(ctx, left)).To(Succeed())
+		repeated := repeat()
+		broken := user("broken@example.com")
+		broken["urn:example:too:large"] = map[string]any{"text": strings.Repeat("x", 2_300_000)}
+		_, err := s.Create(within(ctx), tenant, scim.User, broken)
+		Expect(err).To(haveStatus(http.StatusBadRequest))
+		Expect(repeated.Load()).To(BeTrue())
+		Expect(holders(ctx, tenant)).To(Equal(before))
+	})
 })
