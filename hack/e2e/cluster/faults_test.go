@@ -185,6 +185,12 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 		Expect(r.failed).To(BeZero())
 	}, NodeTimeout(15*time.Minute))
 
+	It("is not taken back to a version that does not know where the members of groups are", func(ctx SpecContext) {
+		// Whose manifests have no such annotation.
+		_, err := tryKubectl(ctx, "--namespace", system, "annotate", "deployment", name, "provisioning.rservice.dev/storage-format-")
+		Expect(err).To(MatchError(ContainSubstring("restore the backup made before the upgrade")))
+	})
+
 	It("leaves no claim behind", func(ctx SpecContext) {
 		// A replica that begins to lead sweeps at once, and takes claims that are older than 100 s.
 		Eventually(func(g Gomega) {
