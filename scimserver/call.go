@@ -26,11 +26,23 @@ type call struct {
 	basePath string
 	// status is that of the answer, 0 until it is written.
 	status int
+	// brokenOff is who an answer was broken off by after its status was written; "" if it is whole.
+	brokenOff string
 	// bulk says that what is being done is an operation of a bulk request: of its answer nobody sees the body.
 	bulk bool
 	// client is who asks; nil until authenticated.
 	client *principal
 }
+
+// By whom an answer is broken off.
+const (
+	// brokenByClient: it has left.
+	brokenByClient = "client"
+	// brokenByTimeout: the client has not read it in time.
+	brokenByTimeout = "timeout"
+	// brokenByServer: it could not be completed.
+	brokenByServer = "server"
+)
 
 // principal is an authenticated SCIM client.
 type principal struct {

@@ -24,6 +24,10 @@ var (
 		Name: "scim_http_requests_in_flight",
 		Help: "SCIM requests being served.",
 	})
+	answersBroken = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "scim_http_answers_broken_off_total",
+		Help: "Answers that end too early although their status is one of success, by whom: client, timeout (the client did not read in time), server.",
+	}, []string{"by"})
 	connectionsCut = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "scim_http_connections_cut_total",
 		Help: "Connections closed because there were too many: of strangers, or of clients between two requests.",
@@ -46,5 +50,8 @@ func countFrom0(route, method string) {
 }
 
 func init() {
-	metrics.Registry.MustRegister(requestsTotal, requestDuration, requestsInFlight, connectionsCut, panicsTotal)
+	for _, by := range []string{brokenByClient, brokenByTimeout, brokenByServer} {
+		answersBroken.WithLabelValues(by)
+	}
+	metrics.Registry.MustRegister(requestsTotal, requestDuration, requestsInFlight, answersBroken, connectionsCut, panicsTotal)
 }

@@ -96,6 +96,9 @@ func (s *Server) logAccess(route string) middleware {
 					"method", methodLabel(r.Method), "route", route, "status", c.status,
 					"milliseconds", time.Since(start).Milliseconds(), "requestID", c.requestID, "tokenID", tokenID, "tenant", tenant,
 				}
+				if c.brokenOff != "" {
+					line = append(line, "brokenOffBy", c.brokenOff)
+				}
 				if refused := s.unlogged.Swap(0); refused > 0 {
 					line = append(line, "refusedBefore", refused)
 				}
@@ -114,6 +117,9 @@ func measure(route string) middleware {
 			requestsInFlight.Inc()
 			defer func() {
 				requestsInFlight.Dec()
+				if by := callOf(r).brokenOff; by != "" {
+					answersBroken.WithLabelValues(by).Inc()
+				}
 				method := methodLabel(r.Method)
 				requestsTotal.WithLabelValues(route, method, strconv.Itoa(callOf(r).status)).Inc()
 				requestDuration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())

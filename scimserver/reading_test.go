@@ -3,10 +3,14 @@ package scimserver
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,7 +96,8 @@ func TestAClientHasSoLongToReadWhatHoldsSomething(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newServer(&piecesStore{takes: test.server, members: test.members}, onlyGood{}, Options{Logger: (&logBuffer{}).logger()})
+				logs := &logBuffer{}
+				s := newServer(&piecesStore{takes: test.server, members: test.members}, onlyGood{}, Options{Logger: logs.logger()})
 				s.timeouts.held = test.held
 				begun := time.Now()
 				w := &timedConnection{httptest.NewRecorder(), test.client, begun.Add(s.timeouts.answer), false}
@@ -103,10 +108,94 @@ func TestAClientHasSoLongToReadWhatHoldsSomething(t *testing.T) {
 				if took := time.Since(begun); test.want != 0 && took != test.want {
 					t.Errorf("the client was cut off after %s, want %s", took, test.want)
 				}
+				if by := logs.lines("Request")[0]["brokenOffBy"]; by != nil && test.want == 0 || by != brokenByTimeout && test.want != 0 {
+					t.Errorf("the access log tells that the answer was broken off by %v", by)
+				}
 				if len(s.shares.tenants) != 0 {
 					t.Error("what the answer held is not given back")
 				}
 			})
 		})
+	}
+}
+
+// failingConnection has a client that is not there when its answer is written.
+type failingConnection struct{ *httptest.ResponseRecorder }
+
+func (failingConnection) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+// TestBrokenAnswersAreToldOf: their status is 200, so that nothing else tells them from whole ones.
+func TestBrokenAnswersAreToldOf(t *testing.T) {
+	list := request(http.MethodGet, "/scim/v2/Users?count=1000", "")
+	for name, test := range map[string]struct {
+		err       error
+		connected bool
+		by        string
+		// errors are how many lines there are for the operator.
+		errors int
+	}{
+		"a client that leaves while it is sent a piece":    {nil, false, brokenByClient, 0},
+		"a client that leaves while a piece is made":       {fmt.Errorf("read: %w", context.Canceled), true, brokenByClient, 0},
+		"a server that fails":                              {errors.New("out of order"), true, brokenByServer, 1},
+		"a server that does not get done in time":          {context.DeadlineExceeded, true, brokenByServer, 1},
+		"nobody, as the answer is whole and has been read": {nil, true, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			logs := &logBuffer{}
+			s := newServer(&longStore{users: 1000, err: test.err}, onlyGood{}, Options{Logger: logs.logger()})
+			all, own := metric(t, "scim_http_answers_broken_off_total"), metric(t, "scim_http_answers_broken_off_total", test.by)
+			var w http.ResponseWriter = httptest.NewRecorder()
+			if !test.connected {
+				w = failingConnection{httptest.NewRecorder()}
+			}
+			aborted := func() (cause any) {
+				defer func() { cause = recover() }()
+				s.Handler().ServeHTTP(w, list.Clone(t.Context()))
+				return nil
+			}()
+			if broken := aborted == http.ErrAbortHandler; broken != (test.err != nil) {
+				t.Errorf("the connection is broken off: %v", aborted)
+			}
+			line := logs.lines("Request")[0]
+			if by, _ := line["brokenOffBy"].(string); by != test.by || line["status"] != float64(http.StatusOK) {
+				t.Errorf("the access log has %v, want %q", line, test.by)
+			}
+			if told := len(logs.lines("An answer was broken off")); told != test.errors {
+				t.Errorf("%d errors in the log, want %d", told, test.errors)
+			}
+			all, own = metric(t, "scim_http_answers_broken_off_total")-all, metric(t, "scim_http_answers_broken_off_total", test.by)-own
+			if all != own || own > 0 != (test.by != "") {
+				t.Errorf("%v are counted, %v of them by %q", all, own, test.by)
+			}
+		})
+	}
+}
+
+// TestAStreamThatIsNotReadEnds: with HTTP/2 the error of a write does not say that the time was over.
+func TestAStreamThatIsNotReadEnds(t *testing.T) {
+	logs := &logBuffer{}
+	s := newServer(&listStore{text: strings.Repeat("x", largeAnswer)}, onlyGood{}, Options{Logger: logs.logger()})
+	s.timeouts.held, s.timeouts.heldMiB = time.Millisecond, 0
+	server := httptest.NewUnstartedServer(s.Handler())
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/scim/v2/Groups", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = request(http.MethodGet, "/", "").Header
+	answer, err := server.Client().Do(r)
+	if err == nil { // a reset may come before the headers are looked at
+		defer answer.Body.Close()
+	}
+	waitFor(t, "the server to be done with the request", func() bool { return len(logs.lines("Request")) == 1 })
+	if line := logs.lines("Request")[0]; line["brokenOffBy"] != brokenByTimeout {
+		t.Errorf("the access log has %v", line)
+	}
+	if err == nil {
+		if body, err := io.ReadAll(answer.Body); err == nil || answer.ProtoMajor != 2 || len(body) >= largeAnswer {
+			t.Errorf("%s: %d bytes, %v, want a stream that is broken off", answer.Proto, len(body), err)
+		}
 	}
 }

@@ -1,8 +1,11 @@
 package scimserver
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -21,39 +24,45 @@ type clientWriter struct {
 	// bytes are how many the client was sent, taken how long it took for them.
 	bytes int
 	taken time.Duration
-	// gone says that the client reads no more.
-	gone bool
+	// call is told when the client reads no more.
+	call *call
 }
 
 // client returns a writer to the client of a request.
 func (s *Server) client(w http.ResponseWriter, r *http.Request, answer response) *clientWriter {
 	return &clientWriter{
 		ResponseWriter: w, timeouts: s.timeouts, holds: answer.stream != nil || answer.release != nil,
-		end: callOf(r).begun.Add(s.timeouts.answer),
+		end: callOf(r).begun.Add(s.timeouts.answer), call: callOf(r),
 	}
 }
 
 // Write implements io.Writer.
 func (w *clientWriter) Write(p []byte) (int, error) {
 	w.bytes += len(p)
-	begun := time.Now()
+	begun, deadline := time.Now(), w.end
 	if w.holds {
-		w.within(begun.Add(w.timeouts.toRead(w.bytes) - w.taken))
+		if own := begun.Add(w.timeouts.toRead(w.bytes) - w.taken); own.Before(deadline) {
+			deadline = own
+		}
+		w.until(deadline)
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.taken += time.Since(begun)
-	w.gone = w.gone || err != nil
-	if w.holds && !w.gone {
-		w.within(w.end) // HTTP/2 looks at the time also when nothing is written
+	switch {
+	case err == nil:
+		if w.holds {
+			w.until(w.end) // HTTP/2 looks at the time also when nothing is written
+		}
+	case errors.Is(err, os.ErrDeadlineExceeded), !time.Now().Before(deadline): // HTTP/2 tells of its stream only
+		w.call.brokenOff = brokenByTimeout
+	default:
+		w.call.brokenOff = brokenByClient
 	}
 	return n, err
 }
 
-// within bounds the time for writing.
-func (w *clientWriter) within(deadline time.Time) {
-	if deadline.After(w.end) {
-		deadline = w.end
-	}
+// until bounds the time for writing.
+func (w *clientWriter) until(deadline time.Time) {
 	// Without a connection, as in tests, there is nothing to bound.
 	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(deadline)
 }
@@ -158,17 +167,23 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, answer response)
 	to := &answerWriter{client: s.client(w, r, answer), answer: answer}
 	defer to.done()
 	err := answer.stream(to)
+	c := callOf(r)
 	switch {
 	case err == nil:
 		to.begin()
+		return nil
 	case !to.begun:
 		w.Header().Del("Content-Length")
 		return err
-	case !to.client.gone:
-		s.log.Error(loggable(err), "An answer was broken off", "requestID", callOf(r).requestID)
-		panic(http.ErrAbortHandler)
+	case c.brokenOff != "": // the client reads no more
+		return nil
+	case errors.Is(err, context.Canceled): // nor does it while a piece is made
+		c.brokenOff = brokenByClient
+	default:
+		c.brokenOff = brokenByServer
+		s.log.Error(loggable(err), "An answer was broken off", "requestID", c.requestID)
 	}
-	return nil
+	panic(http.ErrAbortHandler)
 }
 
 // failure returns what the client is told of an error, and logs errors that are ours.

@@ -80,8 +80,12 @@ func TestStuckClientsAreCutOffAndHoldNobody(t *testing.T) {
 				waitFor(t, "the server to be done with the requests", func() bool {
 					done := 0
 					for _, line := range logs.lines("Request") {
-						if line["route"] != "/ServiceProviderConfig" && line["status"] == test.wantLogged {
-							done++
+						if line["route"] == "/ServiceProviderConfig" || line["status"] != test.wantLogged {
+							continue
+						}
+						done++
+						if by := line["brokenOffBy"]; test.wantLogged == 200 && by != brokenByTimeout && test.wantStatus == "" {
+							t.Fatalf("the access log tells that an answer that is not read was broken off by %v", by)
 						}
 					}
 					return done == stuckClients
@@ -101,17 +105,23 @@ func TestStuckClientsAreCutOffAndHoldNobody(t *testing.T) {
 	}
 }
 
-// metric returns the value of a counter without labels.
-func metric(t *testing.T, name string) float64 {
+// metric returns the value of a counter, with a label the sum of those that have this value in it.
+func metric(t *testing.T, name string, value ...string) (sum float64) {
 	t.Helper()
 	families, err := metrics.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, family := range families {
-		if family.GetName() == name {
-			return family.GetMetric()[0].GetCounter().GetValue()
+		if family.GetName() != name {
+			continue
 		}
+		for _, m := range family.GetMetric() {
+			if len(value) == 0 || m.GetLabel()[0].GetValue() == value[0] {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+		return sum
 	}
 	t.Fatalf("there is no metric %s", name)
 	return 0
