@@ -86,7 +86,7 @@ var _ = Describe("a group that an older operator has written", func() {
 
 		By("moving the other, and then taking the ids out of the users")
 		m := NewMigrator(s, tenant)
-		m.pause = 0
+		m.pause, m.stripAfter = 0, 0
 		Eventually(func() (bool, error) { return m.Migrate(within(ctx)) }).Should(BeTrue())
 		Expect(groupsOf()).To(Equal(order))
 		var list v1alpha1.ScimUserList
@@ -99,6 +99,39 @@ var _ = Describe("a group that an older operator has written", func() {
 		count := len(writes(ctx, tenant))
 		Expect(m.Migrate(within(ctx))).To(BeTrue())
 		Expect(writes(ctx, tenant)).To(HaveLen(count), "there is nothing to write any more")
+	})
+
+	It("leaves its ids in the members until an older replica cannot lead any more", func(ctx SpecContext) {
+		old := legacyGroup(ctx, tenant, "Early", users[0])
+		naming := func(id string) []string {
+			member := &v1alpha1.ScimUser{}
+			Expect(direct.Get(ctx, key(tenant, id), member)).To(Succeed())
+			return member.Spec.Groups
+		}
+		m := NewMigrator(s, tenant)
+		m.pause, m.stripAfter = 0, 2
+		moved := func() bool {
+			group := &v1alpha1.ScimGroup{}
+			Expect(direct.Get(ctx, key(tenant, old.Name), group)).To(Succeed())
+			return membership.InPages(group)
+		}
+		Eventually(func() (bool, error) { _, err := m.Migrate(within(ctx)); return moved(), err }).Should(BeTrue())
+		Expect(m.Migrate(within(ctx))).To(BeFalse())
+		Expect(naming(users[0])).To(Equal([]string{old.Name}))
+
+		By("moving another one, which an older replica has made meanwhile")
+		first := old.Name
+		old = legacyGroup(ctx, tenant, "Late", users[1])
+		Eventually(func() (bool, error) { return s.peek(ctx, tenant, old.Name, &v1alpha1.ScimGroup{}, false) }).Should(BeTrue())
+		Eventually(func() (bool, error) { _, err := m.Migrate(within(ctx)); return moved(), err }).Should(BeTrue())
+		for range m.stripAfter {
+			Expect(naming(users[0])).To(Equal([]string{first}))
+			Expect(naming(users[1])).To(Equal([]string{old.Name}))
+			Expect(m.Migrate(within(ctx))).To(BeFalse())
+		}
+		Eventually(func() (bool, error) { return m.Migrate(within(ctx)) }).Should(BeTrue())
+		Expect(naming(users[0])).To(BeEmpty())
+		Expect(naming(users[1])).To(BeEmpty())
 	})
 
 	It("moves with its nested groups, and is deleted like others", func(ctx SpecContext) {
@@ -114,7 +147,7 @@ var _ = Describe("a group that an older operator has written", func() {
 		Expect(storedMembers(ctx, s, tenant, outer.Name)).To(BeEmpty())
 		Expect(s.Delete(within(ctx), tenant, scim.Group, outer.Name, "")).To(Succeed())
 		m := NewMigrator(s, tenant)
-		m.pause = 0
+		m.pause, m.stripAfter = 0, 0
 		s.timing.danglingAge = 0
 		Eventually(func() (bool, error) { return m.Migrate(within(ctx)) }).Should(BeTrue())
 	})
@@ -168,7 +201,7 @@ var _ = Describe("a group that an older operator has written", func() {
 		for round := range 5 {
 			old := legacyGroup(ctx, tenant, fmt.Sprintf("Moving %d", round), users[:5]...)
 			m := NewMigrator(s, tenant)
-			m.pause = 0
+			m.pause, m.stripAfter = 0, 0
 			errs := make([]error, 3)
 			var racing sync.WaitGroup
 			racing.Go(func() { _, errs[0] = m.Migrate(within(ctx)) })

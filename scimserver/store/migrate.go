@@ -22,20 +22,26 @@ const (
 	migratePause = 20 * time.Millisecond
 	// migrateTimeout bounds the work on one object.
 	migrateTimeout = time.Minute
+	// stripAfter is how many rounds in a row no group has to move before ids of groups are taken out of their members. Until then a
+	// replica of the older operator, which finds members by nothing else, may still serve, or even lead again: Deployments are replaced
+	// bit by bit.
+	stripAfter = 10
 )
 
-// Migrator moves groups that an operator from before there were pages has written last, and then takes the ids of groups out of their
-// members, where they mean nothing any more. Nothing waits for it: a request that changes such a group moves it first. It ends
+// Migrator moves groups that an operator from before there were pages has written last, and much later takes the ids of groups out of
+// their members, where they mean nothing any more. Nothing waits for it: a request that changes such a group moves it first. It ends
 // when there is nothing left.
 type Migrator struct {
 	store     *Store
 	namespace string
 	pause     time.Duration
+	// stripAfter is the constant, except in tests; quiet is how many rounds in a row no group had to move.
+	stripAfter, quiet int
 }
 
 // NewMigrator returns a Migrator for one namespace, or with "" for all.
 func NewMigrator(s *Store, namespace string) *Migrator {
-	return &Migrator{store: s, namespace: namespace, pause: migratePause}
+	return &Migrator{store: s, namespace: namespace, pause: migratePause, stripAfter: stripAfter}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: one migrates.
@@ -44,7 +50,6 @@ func (m *Migrator) NeedLeaderElection() bool { return true }
 // Start implements manager.Runnable.
 func (m *Migrator) Start(ctx context.Context) error {
 	logger := log.FromContext(ctx).WithName("migrator")
-	quiet := 0
 	ctxErr := wait.PollUntilContextCancel(ctx, migrateInterval, true, func(ctx context.Context) (bool, error) {
 		if !m.store.Synced() {
 			return false, nil // a namespace that cannot be read
@@ -53,11 +58,7 @@ func (m *Migrator) Start(ctx context.Context) error {
 		if err != nil {
 			logger.Error(err, "Not all groups were moved to pages; the next round goes on")
 		}
-		// An older replica may be there for a moment, while the Deployment is replaced.
-		if quiet++; !done {
-			quiet = 0
-		}
-		return quiet > 10, nil
+		return done, nil
 	})
 	if ctxErr != nil {
 		logger.V(1).Info("Ended before all groups were known to have moved")
@@ -65,7 +66,8 @@ func (m *Migrator) Start(ctx context.Context) error {
 	return nil
 }
 
-// Migrate does one round, and reports whether there is nothing left to do.
+// Migrate does one round, and reports whether there is nothing left to do. This process has led in all rounds before, as it ends when
+// it leads no more.
 func (m *Migrator) Migrate(ctx context.Context) (done bool, err error) {
 	var errs []error
 	moved, left := 0, 0
@@ -80,13 +82,21 @@ func (m *Migrator) Migrate(ctx context.Context) (done bool, err error) {
 			}
 		}
 	}
-	stripped, waiting, errStrip := m.strip(ctx)
-	errs = append(errs, errStrip)
+	var stripped, waiting int
+	strip := m.quiet >= m.stripAfter && moved+left == 0
+	if strip {
+		var err error
+		stripped, waiting, err = m.strip(ctx)
+		errs = append(errs, err)
+	}
+	if m.quiet++; moved+left > 0 {
+		m.quiet = 0
+	}
 	if moved+stripped > 0 {
 		log.FromContext(ctx).WithName("migrator").Info("Moved groups to pages of members", "groups", moved, "membersFreed", stripped,
 			"groupsLeft", left, "membersLeft", waiting)
 	}
-	return moved+left+stripped+waiting == 0, errors.Join(errs...)
+	return strip && stripped+waiting == 0, errors.Join(errs...)
 }
 
 // each does something with one object, and pauses if that was written.
