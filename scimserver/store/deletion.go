@@ -57,14 +57,18 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 	}
 	defer unlock()
 	for range maxTries {
-		group, err := s.groupToDelete(ctx, tenant, id, ifMatch)
+		group, mark, err := s.groupToDelete(ctx, tenant, id, ifMatch)
 		if apierrors.IsConflict(err) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		err = s.remove(ctx, group)
+		if mark == "" {
+			err = s.remove(ctx, group.ScimGroup)
+		} else {
+			err = s.removeMarked(ctx, group, mark)
+		}
 		if apierrors.IsConflict(err) {
 			continue
 		}
@@ -88,32 +92,58 @@ func (s *Store) deleteGroup(ctx context.Context, tenant, id, ifMatch string) err
 }
 
 // groupToDelete reads a group from the API server. With If-Match, one that has pages is marked first, as for a change.
-func (s *Store) groupToDelete(ctx context.Context, tenant, id, ifMatch string) (*v1alpha1.ScimGroup, error) {
+func (s *Store) groupToDelete(ctx context.Context, tenant, id, ifMatch string) (stored *storedGroup, mark string, err error) {
 	group := &v1alpha1.ScimGroup{}
 	found, err := fetch(ctx, s, tenant, id, group, true)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !found {
-		return nil, notFound(scim.Group, id)
+		return nil, "", notFound(scim.Group, id)
 	}
 	if ifMatch == "" {
-		return group, nil
+		return &storedGroup{ScimGroup: group}, "", nil
 	}
-	stored, err := s.livePages(ctx, group)
-	if err != nil {
-		return nil, err
+	if stored, err = s.livePages(ctx, group); err != nil {
+		return nil, "", err
 	}
 	if err := checkVersion(ifMatch, stored.version()); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := s.checkWhole(ctx, ifMatch, stored); err != nil || len(stored.pages) == 0 {
-		return group, err
+		return stored, "", err
 	}
-	if _, err := s.win(ctx, stored); err != nil {
-		return nil, err
+	mark, err = s.win(ctx, stored)
+	return stored, mark, err
+}
+
+// removeMarked deletes a group for which win has decided, whatever others have changed of it by now, and takes the mark off if it
+// cannot. A conflict says that the mark has come off meanwhile.
+func (s *Store) removeMarked(ctx context.Context, group *storedGroup, mark string) (err error) {
+	defer func() {
+		if client.IgnoreNotFound(err) != nil {
+			s.unmark(ctx, group, mark)
+		}
+	}()
+	for try := range maxTries {
+		err = s.remove(ctx, group.ScimGroup)
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+		if err := backoff(ctx, try); err != nil {
+			return err
+		}
+		found, readErr := s.adopt(ctx, group.ScimGroup)
+		switch {
+		case readErr != nil:
+			return readErr
+		case !found:
+			return apierrors.NewNotFound(schema.GroupResource{}, group.Name)
+		case group.Annotations[annotationChanging] != mark:
+			return err
+		}
 	}
-	return stored.ScimGroup, nil
+	return errContended
 }
 
 // deletePagesOf deletes all pages that were ever made for a group which has been deleted.

@@ -41,6 +41,22 @@ func (m *meanwhile) Update(ctx context.Context, obj client.Object, opts ...clien
 	return m.Client.Update(ctx, obj, opts...)
 }
 
+// deletion is a client that lets something happen before a group is deleted for the first time.
+type deletion struct {
+	client.Client
+	before func(ctx context.Context) error
+	tries  atomic.Int64
+}
+
+func (d *deletion) Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error {
+	if _, isGroup := obj.(*v1alpha1.ScimGroup); isGroup && d.tries.Add(1) == 1 {
+		if err := d.before(ctx); err != nil {
+			return err
+		}
+	}
+	return d.Client.Delete(ctx, obj, opts...)
+}
+
 // brokenPages is a client that changes no page.
 type brokenPages struct{ client.Client }
 
@@ -295,5 +311,46 @@ var _ = Describe("If-Match over replicas", func() {
 		again, err := replicas[0].Create(within(ctx), tenant, scim.Group, group("Guides"))
 		Expect(err).NotTo(HaveOccurred(), "its name is free")
 		Expect(again.ID()).NotTo(Equal(created.ID()))
+	})
+
+	for name, interferes := range map[string]func(ctx context.Context, id string) error{
+		"the operator notes something of it": func(ctx context.Context, id string) error {
+			group := &v1alpha1.ScimGroup{}
+			if err := direct.Get(ctx, key(tenant, id), group); err != nil {
+				return err
+			}
+			group.Status.ObservedGeneration++
+			return direct.Status().Update(ctx, group)
+		},
+		"a request without If-Match changes it": func(ctx context.Context, id string) error {
+			_, err := replicas[1].Update(within(ctx), tenant, scim.Group, id, "", set("externalId", "other"))
+			return err
+		},
+	} {
+		It("deletes a group for which it has decided, although "+name, func(ctx SpecContext) {
+			s := replicas[0]
+			s.room, replicas[1].room = 2, 2
+			created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[:3]...))
+			Expect(err).NotTo(HaveOccurred())
+			id := created.ID()
+			deleting := &deletion{Client: s.client, before: func(ctx context.Context) error { return interferes(ctx, id) }}
+			s.client = deleting
+			Expect(s.Delete(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id))).To(Succeed())
+			Expect(deleting.tries.Load()).To(BeNumerically(">", 1))
+			Expect(storedPages(ctx, tenant)).To(BeEmpty())
+		})
+	}
+
+	It("leaves no mark on a group that it could not delete", func(ctx SpecContext) {
+		s := replicas[0]
+		s.room = 2
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Guides", users[:3]...))
+		Expect(err).NotTo(HaveOccurred())
+		id := created.ID()
+		alive := s.client
+		s.client = &deletion{Client: alive, before: func(context.Context) error { return errCrashed }}
+		Expect(s.Delete(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id))).To(MatchError(errCrashed))
+		s.client = alive
+		Expect(s.Delete(within(ctx), tenant, scim.Group, id, versionOf(ctx, scim.Group, id))).To(Succeed())
 	})
 })
