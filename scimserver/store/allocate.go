@@ -26,7 +26,7 @@ func allocate(current *storedGroup, writes *groupWrites, room int) *allocation {
 	next := &allocation{group: current.DeepCopy(), groupChanged: !writes.same}
 	members := next.group.Spec.Members
 	next.group.Spec = *writes.spec.DeepCopy()
-	next.group.Spec.Members, next.group.Spec.Pages = members, current.Spec.Pages
+	next.group.Spec.Members, next.group.Spec.Pages = members, current.numbers()
 	here := make(map[string]bool, len(writes.add))
 	for i := range writes.add {
 		here[writes.add[i].ID] = false
@@ -125,8 +125,8 @@ func (s *Store) makePage(ctx context.Context, page *v1alpha1.ScimGroupPage) erro
 	wanted := page.Spec.Members
 	err := s.client.Create(ctx, page)
 	if apierrors.IsAlreadyExists(err) {
-		if found, err := s.adopt(ctx, page); err != nil {
-			return err
+		if found, adoptErr := s.adopt(ctx, page); adoptErr != nil {
+			return adoptErr
 		} else if !found {
 			return conflict(err) // the sweeper has just deleted it
 		}

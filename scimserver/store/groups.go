@@ -271,14 +271,14 @@ func (s *Store) writeMerged(ctx context.Context, current *storedGroup, writes *g
 	made, numbers, err := s.carryOut(ctx, current, next, writes.held, written)
 	if err != nil {
 		s.giveUp(ctx, writes.held)
-		s.unmake(ctx, current.Namespace, made)
+		s.unmake(ctx, current.ScimGroup, made)
 		return Updated{}, err
 	}
 	next.group.Spec.Pages = slices.Concat(next.group.Spec.Pages, numbers)
 	if next.groupChanged || len(numbers) > 0 || mark != "" {
 		if err := s.writeGroup(ctx, next.group, writes, mark, current.modified()); err != nil {
-			if definite(err) { // else the group may list them
-				s.unmake(ctx, current.Namespace, made)
+			if definite(err) { // else the group may come to list them
+				s.unmake(ctx, current.ScimGroup, made)
 			}
 			return Updated{}, err
 		}
@@ -305,24 +305,38 @@ func (s *Store) carryOut(
 	return made, numbers, err
 }
 
-// unmake deletes pages that were made for a change that came to nothing. Should it fail, the Sweeper does it.
-func (s *Store) unmake(ctx context.Context, tenant string, pages []*v1alpha1.ScimGroupPage) {
+// unmake deletes pages that were made for a change of a group which came to nothing, those that the group lists excepted: also a
+// conflict may be one with the very write that lists them. Should it fail, the Sweeper does it.
+func (s *Store) unmake(ctx context.Context, group *v1alpha1.ScimGroup, pages []*v1alpha1.ScimGroupPage) {
 	if len(pages) == 0 {
 		return
 	}
 	deleteCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timing.claimedWrite)
 	defer cancel()
-	if err := s.deletePages(deleteCtx, tenant, namesOf(pages)); err != nil {
-		log.FromContext(ctx).Error(err, "Pages that no group lists were not deleted; the sweeper will do it")
+	stored := &v1alpha1.ScimGroup{}
+	_, err := fetch(deleteCtx, s, group.Namespace, group.Name, stored, true)
+	if err == nil {
+		err = s.deletePages(deleteCtx, group.Namespace, unlisted(stored, pages))
+	}
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Pages that no group lists were not deleted; the sweeper will do it", "group", group.Name)
 	}
 }
 
-func namesOf(pages []*v1alpha1.ScimGroupPage) []string {
-	names := make([]string, len(pages))
-	for i, page := range pages {
-		names[i] = page.Name
+// unlisted returns the names of the pages that a group does not list.
+func unlisted(group *v1alpha1.ScimGroup, pages []*v1alpha1.ScimGroupPage) []string {
+	var names []string
+	for _, page := range pages {
+		if !lists(group, page) {
+			names = append(names, page.Name)
+		}
 	}
 	return names
+}
+
+// lists reports whether a group has a page among its own.
+func lists(group *v1alpha1.ScimGroup, page *v1alpha1.ScimGroupPage) bool {
+	return slices.ContainsFunc(group.Spec.Pages, func(number int32) bool { return membership.PageName(group.Name, number) == page.Name })
 }
 
 // writeGroup updates the group and releases the claim on its old name.

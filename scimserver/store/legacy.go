@@ -66,7 +66,7 @@ func (s *Store) move(ctx context.Context, group *v1alpha1.ScimGroup) (*storedGro
 	own := min(len(members), s.room)
 	made, numbers, err := s.createPages(ctx, moved, 1, slices.Collect(slices.Chunk(members[own:], s.room)))
 	if err != nil {
-		s.unmake(ctx, group.Namespace, made)
+		s.unmake(ctx, group, made)
 		return nil, err
 	}
 	moved.Spec.Members, moved.Spec.Pages, moved.Spec.MembersRevision = members[:own:own], numbers, ""
@@ -77,8 +77,8 @@ func (s *Store) move(ctx context.Context, group *v1alpha1.ScimGroup) (*storedGro
 	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
 	defer cancel()
 	if err := s.update(ctx, writeCtx, moved); err != nil {
-		if definite(err) { // else the group may list them
-			s.unmake(ctx, group.Namespace, made)
+		if definite(err) { // else the group may come to list them
+			s.unmake(ctx, group, made)
 		}
 		if apierrors.IsNotFound(err) {
 			return nil, conflict(err)

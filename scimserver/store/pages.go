@@ -55,6 +55,14 @@ func (g *storedGroup) modified() v1alpha1.Timestamp {
 	return last
 }
 
+// numbers are those of the pages that exist, of all that the group lists.
+func (g *storedGroup) numbers() []int32 {
+	return slices.DeleteFunc(slices.Clone(g.Spec.Pages), func(number int32) bool {
+		name := membership.PageName(g.Name, number)
+		return !slices.ContainsFunc(g.pages, func(page *v1alpha1.ScimGroupPage) bool { return page.Name == name })
+	})
+}
+
 // count is how many members there are at most: one may be in two pages, or not exist any more.
 func (g *storedGroup) count() int {
 	count := len(g.Spec.Members) + len(g.legacy)

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
+)
+
+// ownConflict is a client that meets its own first write of a group which lists pages, as client-go does that repeats a write whose
+// answer was lost, and a reader that fails after that a few times.
+type ownConflict struct {
+	client.Client
+	after int64
+	done  atomic.Bool
+	fails atomic.Int64
+}
+
+// Update implements client.Client.
+func (c *ownConflict) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	group, isGroup := obj.(*v1alpha1.ScimGroup)
+	if !isGroup || len(group.Spec.Pages) == 0 || !c.done.CompareAndSwap(false, true) {
+		return c.Client.Update(ctx, obj, opts...)
+	}
+	if err := c.Client.Update(ctx, group.DeepCopy(), opts...); err != nil {
+		return err
+	}
+	c.fails.Store(c.after)
+	return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("scimgroups").GroupResource(), group.Name, errCrashed)
+}
+
+// failingReads is the reader of an ownConflict.
+type failingReads struct {
+	client.Reader
+	conflict *ownConflict
+}
+
+// Get implements client.Reader.
+func (r *failingReads) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	if r.conflict.fails.Add(-1) >= 0 {
+		return apierrors.NewInternalError(errCrashed)
+	}
+	return r.Reader.Get(ctx, key, obj, opts...)
+}
+
+var _ = Describe("pages whose group is written although it does not seem so", func() {
+	var tenant string
+	var s *Store
+	var users []string
+	BeforeEach(func(ctx SpecContext) {
+		tenant = namespaceOf(ctx)
+		s = replica(ctx, tenant, patient)
+		s.room = 2
+		users = createUsers(ctx, s, tenant, 6)
+	})
+	groups := map[string]func(ctx context.Context) string{
+		"moves": func(ctx context.Context) string { return legacyGroup(ctx, tenant, "Group", users[:5]...).Name },
+		"grows": func(ctx context.Context) string {
+			created, err := s.Create(within(ctx), tenant, scim.Group, group("Group", users[:2]...))
+			Expect(err).NotTo(HaveOccurred())
+			return created.ID()
+		},
+	}
+	for name, make := range groups {
+		for reads := range 3 {
+			It(fmt.Sprintf("stay when it %s and %d reads fail", name, reads), func(ctx SpecContext) {
+				id := make(ctx)
+				conflict := &ownConflict{Client: s.client, after: int64(reads)}
+				s.client, s.live = conflict, &failingReads{Reader: s.live, conflict: conflict}
+				_, err := s.Update(within(ctx), tenant, scim.Group, id, "", join(users...))
+				Expect(err).NotTo(HaveOccurred())
+				Expect(conflict.done.Load()).To(BeTrue())
+				Expect(storedMembers(ctx, s, tenant, id)).To(Equal(users))
+				Expect(storedGroupOf(ctx, s, tenant, id).pages).To(HaveLen(2))
+				Expect(storedPages(ctx, tenant)).To(HaveLen(2))
+			})
+		}
+	}
+
+	It("are listed no more, once the group is written, if they do not exist", func(ctx SpecContext) {
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Lost", users[:5]...))
+		Expect(err).NotTo(HaveOccurred())
+		pages := storedPages(ctx, tenant)
+		Expect(pages).To(HaveLen(2))
+		Expect(direct.Delete(ctx, &pages[0])).To(Succeed())
+		updated, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", set("externalId", "1"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(updated.Changed).To(BeTrue())
+		stored := storedGroupOf(ctx, s, tenant, created.ID())
+		Expect(stored.Spec.Pages).To(Equal([]int32{2}))
+		Expect(membersOf(ctx, s, tenant, created.ID())).To(Equal([]string{users[0], users[1], users[4]}))
+	})
+})
