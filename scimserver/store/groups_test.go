@@ -240,4 +240,19 @@ var _ = Describe("groups", func() {
 		Expect(NewSweeper(s, tenant).Sweep(within(ctx))).To(Equal(SweepResult{MembershipsRemoved: 2}))
 		Expect(storedMembers(ctx, s, tenant, created.ID())).To(Equal(left))
 	})
+
+	It("keep a member who is there again when the sweeper takes out another", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, patient)
+		users := createUsers(ctx, s, tenant, 2)
+		created, err := s.Create(within(ctx), tenant, scim.Group, group("Restored", users...))
+		Expect(err).NotTo(HaveOccurred())
+		stored := storedGroupOf(ctx, s, tenant, created.ID())
+		stored.Spec.Members = append(stored.Spec.Members, entriesOf(newIDs(1)...)...)
+		Expect(direct.Update(ctx, stored.ScimGroup)).To(Succeed())
+		s.gone.add(tenant, users[0]) // before the restore came to it
+		s.timing.danglingAge = 0
+		Eventually(func() (SweepResult, error) { return NewSweeper(s, tenant).Sweep(within(ctx)) }).Should(Equal(SweepResult{MembershipsRemoved: 1}))
+		Expect(storedMembers(ctx, s, tenant, created.ID())).To(Equal(users))
+	})
 })

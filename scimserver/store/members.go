@@ -260,7 +260,8 @@ func (s *Store) streamOfEntries(ctx context.Context, tenant string, entries []v1
 const maxGone = 1 << 14
 
 // goneIDs are ids that are in a group although nobody has them any more. An id comes into a group after its user or group was made,
-// and is never given again, so that who is not at the API server then never will be.
+// and is never given again, so that the API server need not be asked for it twice. Only a restore beside a running operator brings one
+// back: what the cache has counts before this.
 type goneIDs struct {
 	mu  sync.Mutex
 	ids map[types.NamespacedName]bool

@@ -279,11 +279,15 @@ func (w *Sweeper) takeOutGone(
 	if err != nil || len(members) == len(entries) {
 		return err
 	}
+	exist := make(map[string]bool, len(members))
+	for i := range members {
+		exist[members[i].id] = true
+	}
 	gone := make(map[string]bool)
 	for i := range entries {
-		joined := time.Unix(entries[i].Joined, 0)
-		if w.store.gone.has(tenant, entries[i].ID) && time.Since(joined) >= w.store.timing.danglingAge {
-			gone[entries[i].ID] = true
+		id, joined := entries[i].ID, time.Unix(entries[i].Joined, 0)
+		if !exist[id] && w.store.gone.has(tenant, id) && time.Since(joined) >= w.store.timing.danglingAge {
+			gone[id] = true
 		}
 	}
 	if len(gone) == 0 {
