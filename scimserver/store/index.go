@@ -228,6 +228,9 @@ func (s *Store) memberIDs(ctx context.Context, tenant, group string) ([]string, 
 		return nil, err
 	}
 	stored, err := s.withPages(ctx, obj)
+	if isNotFound(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

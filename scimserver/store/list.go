@@ -197,6 +197,9 @@ func (s *Store) admit(ctx context.Context, tenant string, q *Query, groups []str
 			return fmt.Errorf("read from the cache: %w", err)
 		}
 		stored, err := s.withPages(ctx, group)
+		if isNotFound(err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func (g *storedGroup) resource() (scim.Resource, error) {
 }
 
 // withPages adds to a group what the cache has of its pages and, of those that another replica has made a moment ago, the API
-// server. The pages are the cache's own: read only.
+// server. The pages are the cache's own: read only. A group that has been deleted is a 404.
 func (s *Store) withPages(ctx context.Context, group *v1alpha1.ScimGroup) (*storedGroup, error) {
 	stored := &storedGroup{ScimGroup: group}
 	var err error
@@ -109,7 +109,17 @@ func (s *Store) withPages(ctx context.Context, group *v1alpha1.ScimGroup) (*stor
 	for _, number := range group.Spec.Pages {
 		revisions[membership.PageName(group.Name, number)] = ""
 	}
-	return stored, s.readPages(ctx, stored, revisions)
+	if err := s.readPages(ctx, stored, revisions); err != nil || len(stored.pages) == len(group.Spec.Pages) {
+		return stored, err
+	}
+	// Who deletes a group deletes its pages, which this replica may hear of first.
+	current := &v1alpha1.ScimGroup{}
+	if found, err := fetch(ctx, s, group.Namespace, group.Name, current, true); err != nil {
+		return nil, err
+	} else if !found {
+		return nil, notFound(scim.Group, group.Name)
+	}
+	return stored, nil
 }
 
 // livePages adds its pages to a group as the API server has them. Only their metadata is read if the cache has the same.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -37,6 +39,20 @@ func bareUsers(ctx SpecContext, tenant string, n int) []string {
 		Expect(err).NotTo(HaveOccurred())
 	}
 	return ids
+}
+
+// latecomer is a client whose cache has a group as it was.
+type latecomer struct {
+	client.Client
+	group *v1alpha1.ScimGroup
+}
+
+func (l *latecomer) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	if group, isGroup := obj.(*v1alpha1.ScimGroup); isGroup && key == client.ObjectKeyFromObject(l.group) {
+		l.group.DeepCopyInto(group)
+		return nil
+	}
+	return l.Client.Get(ctx, key, obj, opts...)
 }
 
 var _ = Describe("the pages of a group", func() {
@@ -128,6 +144,29 @@ var _ = Describe("the pages of a group", func() {
 			Expect(read.MemberIDs()).To(Equal(users))
 			Expect(read.Complex("meta")).To(Equal(created.Complex("meta")))
 		}
+	})
+
+	It("are gone with their group, for a replica that has heard of them only", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		a, b := replica(ctx, tenant, patient), replica(ctx, tenant, patient)
+		a.room = 2
+		users := createUsers(ctx, a, tenant, 5)
+		created, err := a.Create(within(ctx), tenant, scim.Group, group("Ending", users...))
+		Expect(err).NotTo(HaveOccurred())
+		id := created.ID()
+		stored := &v1alpha1.ScimGroup{}
+		Expect(direct.Get(ctx, key(tenant, id), stored)).To(Succeed())
+		b.client = &latecomer{Client: b.client, group: stored}
+		Expect(a.Delete(within(ctx), tenant, scim.Group, id, "")).To(Succeed())
+		for _, admit := range []Gate{allMembers, nil} {
+			Eventually(func() error {
+				_, err := b.Get(within(ctx), tenant, scim.Group, id, admit)
+				return err
+			}).Should(haveStatus(http.StatusNotFound))
+		}
+		page, err := b.List(within(ctx), tenant, scim.User, filter(scim.User, "groups.value eq \""+id+"\""))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(page.Resources).To(BeEmpty())
 	})
 
 	It("are no burden when a client names the same member often, or in another order", func(ctx SpecContext) {

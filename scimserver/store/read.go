@@ -119,6 +119,9 @@ func (s *Store) load(
 		return nil, err
 	}
 	stored, err := s.withPages(ctx, group)
+	if isNotFound(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
