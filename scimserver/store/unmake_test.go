@@ -60,25 +60,30 @@ var _ = Describe("pages whose group is written although it does not seem so", fu
 		s.room = 2
 		users = createUsers(ctx, s, tenant, 6)
 	})
-	groups := map[string]func(ctx context.Context) string{
-		"moves": func(ctx context.Context) string { return legacyGroup(ctx, tenant, "Group", users[:5]...).Name },
-		"grows": func(ctx context.Context) string {
+	for name, one := range map[string]struct {
+		make    func(ctx context.Context) string
+		joining func() []string
+	}{
+		"moves": {
+			func(ctx context.Context) string { return legacyGroup(ctx, tenant, "Group", users[:5]...).Name },
+			func() []string { return users[5:] },
+		},
+		"grows": {func(ctx context.Context) string {
 			created, err := s.Create(within(ctx), tenant, scim.Group, group("Group", users[:2]...))
 			Expect(err).NotTo(HaveOccurred())
 			return created.ID()
-		},
-	}
-	for name, make := range groups {
+		}, func() []string { return users[2:] }},
+	} {
 		for reads := range 3 {
 			It(fmt.Sprintf("stay when it %s and %d reads fail", name, reads), func(ctx SpecContext) {
-				id := make(ctx)
+				id := one.make(ctx)
 				conflict := &ownConflict{Client: s.client, after: int64(reads)}
 				s.client, s.live = conflict, &failingReads{Reader: s.live, conflict: conflict}
-				_, err := s.Update(within(ctx), tenant, scim.Group, id, "", join(users...))
+				_, err := s.Update(within(ctx), tenant, scim.Group, id, "", join(one.joining()...))
 				Expect(err).NotTo(HaveOccurred())
 				Expect(conflict.done.Load()).To(BeTrue())
 				Expect(storedMembers(ctx, s, tenant, id)).To(Equal(users))
-				Expect(storedGroupOf(ctx, s, tenant, id).pages).To(HaveLen(2))
+				Expect(storedGroupOf(ctx, s, tenant, id).Spec.Pages).To(Equal([]int32{1, 2}))
 				Expect(storedPages(ctx, tenant)).To(HaveLen(2))
 			})
 		}
