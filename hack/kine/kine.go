@@ -114,7 +114,8 @@ func (d *Database) StartPostgres(ctx context.Context) error {
 			d.postgres = process
 			return nil
 		}
-		if log, readErr := os.ReadFile(process.LogFile); readErr != nil || !stillThere.Match(log) {
+		// Also another program may have got the port meanwhile, and keep it.
+		if log, readErr := os.ReadFile(process.LogFile); ctx.Err() != nil || readErr != nil || !stillThere.Match(log) {
 			return errors.Join(err, process.Stop(stopGrace))
 		}
 	}
