@@ -102,17 +102,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	newCache, newClient := cache.New, client.New
-	switch {
-	case len(o.Namespaces) > 0:
-		newCache = func(cfg *rest.Config, cacheOptions cache.Options) (cache.Cache, error) {
-			return newTenants(cfg, cacheOptions, o.Namespaces, o.Informers, o.Logger)
-		}
-		newClient = newTenantsClient
-	case o.Informers != nil:
-		cacheOptions.DefaultWatchErrorHandler = o.Informers.watchErrorHandler(o.Logger, "")
-		newCache = o.Informers.newCache
-	}
+	newCache, newClient := o.caching(&cacheOptions)
 	lease := cmp.Or(o.LeaderElectionLease, DefaultLeaderElectionLease)
 	mgr, err := ctrl.NewManager(newCallers().bound(cfg), ctrl.Options{
 		Scheme:    scheme,
@@ -157,6 +147,20 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		}
 	}
 	return mgr, nil
+}
+
+// caching returns what makes the manager's cache, which it completes the options for, and its client.
+func (o Options) caching(options *cache.Options) (cache.NewCacheFunc, client.NewClientFunc) {
+	switch {
+	case len(o.Namespaces) > 0:
+		return func(cfg *rest.Config, options cache.Options) (cache.Cache, error) {
+			return newTenants(cfg, options, o.Namespaces, o.Informers, o.Logger)
+		}, newTenantsClient
+	case o.Informers != nil:
+		options.DefaultWatchErrorHandler = o.Informers.watchErrorHandler(o.Logger, "")
+		return o.Informers.newCache, client.New
+	}
+	return cache.New, client.New
 }
 
 func cacheOptions() (cache.Options, error) {

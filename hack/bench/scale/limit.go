@@ -151,7 +151,7 @@ func anew(object client.Object) client.Object {
 	return object
 }
 
-// clear deletes what the bare client has made, and waits until it is gone.
+// clear deletes what the bare client has made. The API server ends that in its own time.
 func (w *world) clear(ctx context.Context) error {
 	for _, kind := range []client.Object{
 		&v1alpha1.AutomationRuleExecution{}, &v1alpha1.Person{}, &v1alpha1.ScimUser{}, &coordinationv1.Lease{},
