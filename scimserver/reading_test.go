@@ -31,7 +31,7 @@ func (s *piecesStore) List(_ context.Context, _ string, rt *scim.ResourceType, q
 		return store.Page{}, err
 	}
 	for range 4 {
-		time.Sleep(s.takes)
+		<-time.After(s.takes)
 		res := scim.Resource{"displayName": strings.Repeat("x", 300<<10)}
 		scim.Stamp(rt, res, someID, "", scim.Meta{})
 		if err := q.Each(rt, res); err != nil {
@@ -61,7 +61,7 @@ func (c *timedConnection) look() { c.over = c.over || !time.Now().Before(c.deadl
 func (c *timedConnection) Write(p []byte) (int, error) {
 	c.look()
 	if !c.over {
-		time.Sleep(min(c.takes/(1<<20)*time.Duration(len(p)), time.Until(c.deadline)))
+		<-time.After(min(c.takes/(1<<20)*time.Duration(len(p)), time.Until(c.deadline)))
 		c.look()
 	}
 	if c.over {
@@ -148,12 +148,12 @@ func TestBrokenAnswersAreToldOf(t *testing.T) {
 			if !test.connected {
 				w = failingConnection{httptest.NewRecorder()}
 			}
-			aborted := func() (cause any) {
-				defer func() { cause = recover() }()
+			aborted := func() (err error) {
+				defer func() { err, _ = recover().(error) }()
 				s.Handler().ServeHTTP(w, list.Clone(t.Context()))
 				return nil
 			}()
-			if broken := aborted == http.ErrAbortHandler; broken != (test.err != nil) {
+			if broken := errors.Is(aborted, http.ErrAbortHandler); broken != (test.err != nil) {
 				t.Errorf("the connection is broken off: %v", aborted)
 			}
 			line := logs.lines("Request")[0]
