@@ -226,7 +226,8 @@ type RuleEffect struct {
 	Since Timestamp `json:"since,omitempty,omitzero"`
 	// summary says what that did to records, also by other rules that run on the same
 	// subjects, such as "did change 34 of 200 persons: jobTitle 34". It is added up when all
-	// are processed, without what clients pushed meanwhile; unset until then.
+	// are processed, without what clients pushed of these meanwhile, except who joined or
+	// left a group; unset until then.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Summary string `json:"summary,omitempty"`
