@@ -179,49 +179,30 @@ func (s *Store) Leave(ctx context.Context, tenant, id string) error {
 	writers, writeCtx := errgroup.WithContext(ctx)
 	writers.SetLimit(pageCalls)
 	for i := range groups {
-		writers.Go(func() error { return s.takeOutOfGroup(writeCtx, groups[i].DeepCopy(), gone) })
+		writers.Go(func() error { return s.takeOut(writeCtx, groups[i].DeepCopy(), gone) })
 	}
 	for i := range pages {
-		writers.Go(func() error { return s.takeOutOfPage(writeCtx, pages[i].DeepCopy(), gone) })
+		writers.Go(func() error { return s.takeOut(writeCtx, pages[i].DeepCopy(), gone) })
 	}
 	return writers.Wait()
 }
 
-// takeOutOfGroup takes members out of a group's own list.
-func (s *Store) takeOutOfGroup(ctx context.Context, group *v1alpha1.ScimGroup, gone map[string]bool) error {
-	return s.takeOut(ctx, group, &group.Spec.Members, gone, func() error {
-		group.Spec.LastModified = now(group.Spec.LastModified)
-		err := s.client.Update(ctx, group)
-		if err == nil {
-			s.groups.noteWrite(group)
-		}
-		return err
-	})
-}
-
-// takeOutOfPage takes members out of a page.
-func (s *Store) takeOutOfPage(ctx context.Context, page *v1alpha1.ScimGroupPage, gone map[string]bool) error {
-	return s.takeOut(ctx, page, &page.Spec.Members, gone, func() error {
-		page.Spec.LastModified = now(page.Spec.LastModified)
-		err := s.client.Update(ctx, page)
-		if err == nil {
-			s.pages.noteWrite(page)
-		}
-		return err
-	})
-}
-
-// takeOut takes members out of the list of a group or page, and writes it with write.
-func (s *Store) takeOut(ctx context.Context, obj client.Object, members *[]v1alpha1.GroupMember, gone map[string]bool, write func() error) error {
+// takeOut takes members out of the list of a group itself, or of a page.
+func (s *Store) takeOut(ctx context.Context, obj client.Object, gone map[string]bool) error {
+	members, modified, index := s.listIn(obj)
 	for try := range maxTries {
 		stay := slices.DeleteFunc(slices.Clone(*members), func(m v1alpha1.GroupMember) bool { return gone[m.ID] })
 		if len(stay) == len(*members) {
 			return nil
 		}
-		*members = stay
+		*members, *modified = stay, now(*modified)
 		stampRequest(ctx, obj)
-		err := write()
-		if apierrors.IsNotFound(err) || err == nil {
+		err := s.client.Update(ctx, obj)
+		if err == nil {
+			index.noteWrite(obj)
+			return nil
+		}
+		if apierrors.IsNotFound(err) {
 			return nil
 		}
 		if !apierrors.IsConflict(err) {
@@ -235,6 +216,15 @@ func (s *Store) takeOut(ctx context.Context, obj client.Object, members *[]v1alp
 		}
 	}
 	return errContended
+}
+
+// listIn returns the members that a group itself or a page lists, when they were changed last, and the index of its kind.
+func (s *Store) listIn(obj client.Object) (members *[]v1alpha1.GroupMember, modified *v1alpha1.Timestamp, index *kindIndex) {
+	if page, isPage := obj.(*v1alpha1.ScimGroupPage); isPage {
+		return &page.Spec.Members, &page.Spec.LastModified, &s.pages
+	}
+	group := obj.(*v1alpha1.ScimGroup)
+	return &group.Spec.Members, &group.Spec.LastModified, &s.groups
 }
 
 // remove deletes an object as it was read, and nothing newer. Where the outcome is unknown it looks: one that is gone is not

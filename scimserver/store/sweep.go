@@ -194,7 +194,7 @@ func (w *Sweeper) sweepObjects(ctx context.Context, claims *liveClaims, result *
 			return err
 		}
 		return w.takeOutGone(ctx, tenant, group.Spec.Members, result, func(gone map[string]bool) error {
-			return w.store.takeOutOfGroup(ctx, group.DeepCopy(), gone)
+			return w.store.takeOut(ctx, group.DeepCopy(), gone)
 		})
 	})
 	sweep(&w.store.pages, func(tenant, id string) error { return w.sweepPage(ctx, claims, tenant, id, result) })
@@ -236,7 +236,7 @@ func (w *Sweeper) sweepPage(ctx context.Context, claims *liveClaims, tenant, nam
 	}
 	if listed {
 		return w.takeOutGone(ctx, tenant, page.Spec.Members, result, func(gone map[string]bool) error {
-			return w.store.takeOutOfPage(ctx, page.DeepCopy(), gone)
+			return w.store.takeOut(ctx, page.DeepCopy(), gone)
 		})
 	}
 	if time.Since(page.CreationTimestamp.Time) < w.store.timing.danglingAge {
