@@ -52,7 +52,7 @@ func (w *world) push(ctx context.Context, t *table) error {
 	err = w.wait(ctx, "everything is pushed and mapped", p.look)
 	if !p.ended {
 		_ = okta.Process.Kill()
-		<-pushed // it was killed
+		progress("%s: the simulated Okta was stopped: %v", w.build.name, <-pushed)
 	}
 	if err != nil {
 		return err
