@@ -38,7 +38,7 @@ func legacyJoined(member client.Object, position int) int64 {
 			provisioned = member.Spec.ProvisionedAt.Time
 		}
 	}
-	return max(0, provisioned.Unix()-maxLegacyGroups) + int64(position)
+	return max(1, provisioned.Unix()-maxLegacyGroups) + int64(position)
 }
 
 // legacyMembers returns who names a group in spec.groups and is not being deleted, by id.

@@ -80,7 +80,7 @@ type ScimGroupSpec struct {
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
 	ProvisionedAt Timestamp `json:"provisionedAt,omitempty,omitzero"`
 	// lastModified is when the server last wrote this object, for sorting by Updated At. A change of
-	// members in a page is noted there.
+	// members in a page is noted in the page's own spec.lastModified, not here.
 	// +required
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`

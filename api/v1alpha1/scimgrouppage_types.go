@@ -13,10 +13,10 @@ type GroupMember struct {
 	// +kubebuilder:validation:MaxLength=63
 	ID string `json:"id,omitempty"`
 	// joined says in which order a member has joined its groups: the second of joining since 1970, or a later one where a
-	// member joined several groups in one second.
-	// +required
-	// +kubebuilder:validation:Minimum=0
-	Joined int64 `json:"joined"`
+	// member joined several groups in one second. Unset is before all others.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Joined int64 `json:"joined,omitempty"`
 }
 
 // ScimGroupPageSpec is a part of a group's members.
@@ -28,10 +28,10 @@ type ScimGroupPageSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a page stays with its group"
 	Group string `json:"group,omitempty"`
 	// members are direct members of the group beyond those in its own spec.members, in no order.
-	// +required
+	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=500
-	Members []GroupMember `json:"members"`
+	Members []GroupMember `json:"members,omitzero"`
 	// lastModified is when the server last accepted a change of these members.
 	// +required
 	// +kubebuilder:validation:Type=string

@@ -124,7 +124,7 @@ var _ = DescribeTable("the API server accepts", func(ctx SpecContext, kind strin
 		`spec.phoneNumbers = [{value: "1"}]`, `spec.addresses = [{locality: Bern}]`),
 	Entry("a user without lists", "ScimUser", `spec.emails = null`, `spec.phoneNumbers = null`, `spec.addresses = null`),
 	Entry("a group", "ScimGroup"),
-	Entry("a group with members and pages", "ScimGroup", `spec.members = [{id: a, joined: 0}]`, `spec.pages = [1, 2, 999999999]`),
+	Entry("a group with members and pages", "ScimGroup", `spec.members = [{id: a, joined: 1}]`, `spec.pages = [1, 2, 999999999]`),
 	Entry("a group without members", "ScimGroup", `spec.members = []`),
 	Entry("a page", "ScimGroupPage"),
 	Entry("a page without members", "ScimGroupPage", `spec.members = []`),
