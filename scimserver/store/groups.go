@@ -347,7 +347,7 @@ func (s *Store) writeGroup(ctx context.Context, group *v1alpha1.ScimGroup, write
 		delete(group.Annotations, annotationChanging)
 	}
 	stampRequest(ctx, group)
-	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
+	writeCtx, cancel := s.writing(ctx, writes.held)
 	defer cancel()
 	err := s.update(ctx, writeCtx, group)
 	if err == nil {

@@ -74,7 +74,7 @@ func (s *Store) move(ctx context.Context, group *v1alpha1.ScimGroup) (*storedGro
 		moved.Annotations = make(map[string]string, 1)
 	}
 	moved.Annotations[annotationMembers] = noLegacyMembers()[annotationMembers]
-	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
+	writeCtx, cancel := s.writing(ctx, nil)
 	defer cancel()
 	if err := s.update(ctx, writeCtx, moved); err != nil {
 		if definite(err) { // else the group may come to list them

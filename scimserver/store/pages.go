@@ -193,7 +193,7 @@ func (s *Store) readPages(ctx context.Context, stored *storedGroup, revisions ma
 func (s *Store) updatePage(ctx context.Context, page *v1alpha1.ScimGroupPage, after v1alpha1.Timestamp) error {
 	page.Spec.LastModified = now(after)
 	stampRequest(ctx, page)
-	writeCtx, cancel := context.WithTimeout(ctx, s.timing.claimedWrite)
+	writeCtx, cancel := s.writing(ctx, nil)
 	defer cancel()
 	err := s.update(ctx, writeCtx, page)
 	switch {

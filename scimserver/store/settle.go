@@ -108,6 +108,16 @@ func replaceBy(obj, other client.Object) {
 	}
 }
 
+// writing bounds a write: by the claim that it is for, or to half of the request's time, so that there is some left to find
+// out what has become of it. Part of that time may pass in the queue for the API server.
+func (s *Store) writing(ctx context.Context, held *claim) (context.Context, context.CancelFunc) {
+	patience := s.timing.claimedWrite
+	if deadline, ok := ctx.Deadline(); ok && held == nil {
+		patience = max(patience, time.Until(deadline)/2)
+	}
+	return context.WithTimeout(ctx, patience)
+}
+
 // update writes a user, group or page as it was changed since it was read, within the time of writeCtx. If that tells of a
 // conflict, or nothing, it looks whether what is stored is this very write: client-go may have repeated a request of which
 // the answer was lost, and then met its own.

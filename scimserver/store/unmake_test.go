@@ -50,6 +50,35 @@ func (r *failingReads) Get(ctx context.Context, key client.ObjectKey, obj client
 	return r.Reader.Get(ctx, key, obj, opts...)
 }
 
+// deletedFirst is a client before whose first write of a group that lists pages somebody else deletes the group.
+type deletedFirst struct {
+	client.Client
+	done atomic.Bool
+}
+
+// Update implements client.Client.
+func (c *deletedFirst) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	if group, ok := obj.(*v1alpha1.ScimGroup); ok && len(group.Spec.Pages) > 0 && c.done.CompareAndSwap(false, true) {
+		if err := direct.Delete(ctx, group.DeepCopy()); err != nil {
+			return err
+		}
+	}
+	return c.Client.Update(ctx, obj, opts...)
+}
+
+var _ = It("pages of a group that is deleted before it can list them are not left behind", func(ctx SpecContext) {
+	tenant := namespaceOf(ctx)
+	s := replica(ctx, tenant, patient)
+	s.room = 2
+	users := createUsers(ctx, s, tenant, 6)
+	created, err := s.Create(within(ctx), tenant, scim.Group, group("Group", users[:2]...))
+	Expect(err).NotTo(HaveOccurred())
+	s.client = &deletedFirst{Client: s.client}
+	_, err = s.Update(within(ctx), tenant, scim.Group, created.ID(), "", join(users[2:]...))
+	Expect(isNotFound(err)).To(BeTrue(), "%v", err)
+	Expect(storedPages(ctx, tenant)).To(BeEmpty())
+})
+
 var _ = Describe("pages whose group is written although it does not seem so", func() {
 	var tenant string
 	var s *Store
