@@ -285,7 +285,7 @@ func TestNotModified(t *testing.T) {
 	for header, want := range map[string]int{
 		`W/"3"`: 304, `"3"`: 304, `W/"1", W/"3"`: 304, "*": 304, `W/"2"`: 200, "": 200,
 	} {
-		w := serve(s, request("GET", "/scim/v2/Users/"+someID, "", "If-None-Match", header))
+		w := serve(s, request("GET", "/scim/v2/Users/"+someID+"?excludedAttributes=groups", "", "If-None-Match", header))
 		if w.Code != want || want == 304 && (w.Body.Len() > 0 || w.Header().Get("ETag") != `W/"3"`) {
 			t.Errorf("If-None-Match: %s is answered with %d %q", header, w.Code, w.Body)
 		}
@@ -376,7 +376,7 @@ func TestWhatTheClientHasIsNotEncodedAgain(t *testing.T) {
 		res["userName"] = func() {} // nothing that can be encoded
 		return res, err
 	})
-	path := "/scim/v2/Users/" + someID
+	path := "/scim/v2/Users/" + someID + "?excludedAttributes=groups"
 	if w := serve(s, request("GET", path, "", "If-None-Match", `W/"3"`)); w.Code != http.StatusNotModified || w.Header().Get("ETag") != `W/"3"` {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}

@@ -79,7 +79,9 @@ func (h *resources) get(r *http.Request) (answer response, err error) {
 	if err != nil {
 		return response{}, err
 	}
-	if version := versionOf(res); scim.MatchesVersion(strings.Join(r.Header.Values("If-None-Match"), ","), version) {
+	// The version of a user does not tell of its groups, which are in other resources.
+	told := h.rt != scim.User || !projection.Includes("groups")
+	if version := versionOf(res); told && scim.MatchesVersion(strings.Join(r.Header.Values("If-None-Match"), ","), version) {
 		return response{status: http.StatusNotModified, etag: version}, nil
 	}
 	answer, err = h.answer(r, http.StatusOK, res, projection)
