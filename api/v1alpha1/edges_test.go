@@ -212,14 +212,17 @@ func (d *definition) store(ctx context.Context, e *edge) error {
 	if err := yaml.Unmarshal([]byte(valid[d.kind]), &obj); err != nil {
 		return err
 	}
-	// Every kind takes a UUID as a name.
+	// Every kind but one takes a UUID as a name.
 	name := uuid.NewString()
-	obj["apiVersion"], obj["kind"] = d.version.String(), d.kind
-	obj["metadata"] = tree{"name": name, "namespace": d.namespace}
 	apart := d.status && e.place[0] == "status"
 	if !apart {
 		put(obj, d.schema, e.place, json.RawMessage(e.value))
 	}
+	if d.kind == "ScimGroupPage" {
+		name = nameOfPage(obj)
+	}
+	obj["apiVersion"], obj["kind"] = d.version.String(), d.kind
+	obj["metadata"] = tree{"name": name, "namespace": d.namespace}
 	stored, err := d.send(ctx, d.rest.Post().Resource(d.plural), obj)
 	if err != nil || stored == nil {
 		return err
@@ -233,6 +236,19 @@ func (d *definition) store(ctx context.Context, e *edge) error {
 	}
 	e.name = name
 	return nil
+}
+
+// nameOfPage is a name that nobody else takes: that of its group, if it has any, and a number.
+func nameOfPage(page tree) string {
+	var typed struct{ Spec struct{ Group any } }
+	text, err := json.Marshal(page)
+	if err == nil {
+		err = json.Unmarshal(text, &typed)
+	}
+	if err != nil {
+		return uuid.NewString() // and the API server refuses what cannot be read
+	}
+	return fmt.Sprintf("%v-%d", typed.Spec.Group, 1+uuid.New().ID()%99_999_999)
 }
 
 // send returns what was stored, nil where the API server has refused it.
