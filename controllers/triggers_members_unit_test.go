@@ -74,7 +74,7 @@ func TestExactlyWhoHasJoinedOrLeftIsReconciled(t *testing.T) {
 	old, moved := groupWith(1, nil), groupWith(2, []v1alpha1.GroupMember{}, 1)
 	atOnce := pageWith(1, 1, "b", "c")
 	for i := range atOnce.Spec.Members {
-		atOnce.Spec.Members[i].Joined = 0 // which is what users without a time of provisioning get
+		atOnce.Spec.Members[i].Joined = 1 // which is what users without a time of provisioning get
 	}
 	for name, c := range map[string]struct{ got, want []string }{
 		"a new page that is listed":       {found(t, ofPage, none, one, listing), []string{"b", "c"}},
