@@ -240,7 +240,11 @@ func (d *definition) store(ctx context.Context, e *edge) error {
 
 // nameOfPage is a name that nobody else takes: that of its group, if it has any, and a number.
 func nameOfPage(page tree) string {
-	var typed struct{ Spec struct{ Group any } }
+	var typed struct {
+		Spec struct {
+			Group any `json:"group"`
+		} `json:"spec"`
+	}
 	text, err := json.Marshal(page)
 	if err == nil {
 		err = json.Unmarshal(text, &typed)
