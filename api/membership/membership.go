@@ -38,11 +38,11 @@ func InPages(group *v1alpha1.ScimGroup) bool { return group.Spec.Members != nil 
 // and lists it.
 func Counts(ctx context.Context, reader client.Reader, page *v1alpha1.ScimGroupPage) (bool, error) {
 	group, err := get(ctx, reader, page.Namespace, page.Spec.Group)
-	return group != nil && lists(group, page), err
+	return group != nil && Lists(group, page), err
 }
 
-// lists reports whether a page is one of the group's.
-func lists(group *v1alpha1.ScimGroup, page *v1alpha1.ScimGroupPage) bool {
+// Lists reports whether a page is one of the group's.
+func Lists(group *v1alpha1.ScimGroup, page *v1alpha1.ScimGroupPage) bool {
 	if !InPages(group) || group.Name != page.Spec.Group {
 		return false
 	}
@@ -60,26 +60,22 @@ func GroupsOf(ctx context.Context, reader client.Reader, member client.Object) (
 			joined[group.Name] = Membership{Group: group, Joined: at}
 		}
 	}
-	var groups v1alpha1.ScimGroupList
-	if err := list(ctx, reader, &groups, tenant, groupsByMember, id); err != nil {
+	groups, pages, err := Holding(ctx, reader, tenant, id)
+	if err != nil {
 		return nil, err
 	}
-	for i := range groups.Items {
-		if group := &groups.Items[i]; group.DeletionTimestamp == nil {
+	for i := range groups {
+		if group := &groups[i]; group.DeletionTimestamp == nil {
 			note(group, joinedAt(group.Spec.Members, id))
 		}
 	}
-	var pages v1alpha1.ScimGroupPageList
-	if err := list(ctx, reader, &pages, tenant, pagesByMember, id); err != nil {
-		return nil, err
-	}
-	for i := range pages.Items {
-		page := &pages.Items[i]
+	for i := range pages {
+		page := &pages[i]
 		group, err := get(ctx, reader, tenant, page.Spec.Group)
 		if err != nil {
 			return nil, err
 		}
-		if group != nil && lists(group, page) {
+		if group != nil && Lists(group, page) {
 			note(group, joinedAt(page.Spec.Members, id))
 		}
 	}
@@ -248,7 +244,7 @@ func Affected(ctx context.Context, reader client.Reader, old, current *v1alpha1.
 		return nil, err
 	}
 	for _, page := range append(before, after...) {
-		if lists(old, page) != lists(current, page) {
+		if Lists(old, page) != Lists(current, page) {
 			ids = append(ids, memberIDs(page.Spec.Members)...)
 		}
 	}

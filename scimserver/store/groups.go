@@ -327,16 +327,11 @@ func (s *Store) unmake(ctx context.Context, group *v1alpha1.ScimGroup, pages []*
 func unlisted(group *v1alpha1.ScimGroup, pages []*v1alpha1.ScimGroupPage) []string {
 	var names []string
 	for _, page := range pages {
-		if !lists(group, page) {
+		if !membership.Lists(group, page) {
 			names = append(names, page.Name)
 		}
 	}
 	return names
-}
-
-// lists reports whether a group has a page among its own.
-func lists(group *v1alpha1.ScimGroup, page *v1alpha1.ScimGroupPage) bool {
-	return slices.ContainsFunc(group.Spec.Pages, func(number int32) bool { return membership.PageName(group.Name, number) == page.Name })
 }
 
 // writeGroup updates the group and releases the claim on its old name.

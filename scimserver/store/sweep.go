@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -267,7 +268,7 @@ func (w *Sweeper) cachedPage(ctx context.Context, tenant, name string, page *v1a
 func (w *Sweeper) listed(ctx context.Context, page *v1alpha1.ScimGroupPage, live bool) (exists, listed bool, err error) {
 	group := &v1alpha1.ScimGroup{}
 	exists, err = w.store.peek(ctx, page.Namespace, page.Spec.Group, group, live)
-	return exists, exists && lists(group, page), err
+	return exists, exists && membership.Lists(group, page), err
 }
 
 // takeOutGone finds out which members do not exist, by the cache and the API server, and has those taken out that joined so long ago
