@@ -111,6 +111,20 @@ type ScimEndpointSpec struct {
 	// limits bound what the client may ask of the server. Unset: the defaults of its fields.
 	// +optional
 	Limits ScimEndpointLimits `json:"limits,omitempty,omitzero"`
+	// authentication says who may send requests, and for how long. Unset: the holder of the token, for ever.
+	// +optional
+	Authentication ScimEndpointAuthentication `json:"authentication,omitempty,omitzero"`
+	// allowedSources are the addresses that requests may come from, as CIDRs such as 203.0.113.0/24; others
+	// get 403 before anything is read. It is the connection's address, or behind a proxy of
+	// --trusted-proxies the one that the proxy names. Unset: any.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self)",message="allowedSources must be CIDRs, such as 203.0.113.0/24 or 2001:db8::/32"
+	AllowedSources []string `json:"allowedSources,omitempty"`
 	// safety is when the operator stops disabling or enabling Persons, or changing their
 	// primary e-mail addresses, and asks first. It holds for the
 	// whole namespace; of several endpoints the strictest decides, field by field. Unset: the
@@ -243,6 +257,10 @@ type TokenStatus struct {
 	// a minute.
 	// +optional
 	LastUsedAt *Timestamp `json:"lastUsedAt,omitempty"`
+	// lastSource is the address that the token was last used from.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	LastSource string `json:"lastSource,omitempty"`
 }
 
 // HeldPersons tells of the Persons that the safety brake keeps something from.
@@ -346,6 +364,15 @@ type ScimEndpointStatus struct {
 	// retention tells of what spec.retention deletes. Unset: nothing.
 	// +optional
 	Retention *RetentionStatus `json:"retention,omitempty"`
+	// connection is what is typed into the client.
+	// +optional
+	Connection ConnectionStatus `json:"connection,omitempty,omitzero"`
+	// refusals tell of requests that were not let in, newest first, one element a reason and kind. What
+	// nobody knows the endpoint of is in no status.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	Refusals []Refusal `json:"refusals,omitempty"`
 }
 
 // ScimEndpoint is the connection of one SCIM client: its bearer token and its
@@ -362,6 +389,7 @@ type ScimEndpointStatus struct {
 // +kubebuilder:printcolumn:name="Errors",type=integer,JSONPath=`.status.errors`
 // +kubebuilder:printcolumn:name="Held",type=integer,JSONPath=`.status.held.count`
 // +kubebuilder:printcolumn:name="Last Request",type=date,JSONPath=`.status.lastRequestAt`
+// +kubebuilder:printcolumn:name="Last Refusal",type=string,JSONPath=`.status.refusals[0].reason`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
