@@ -75,6 +75,9 @@ var _ = Describe("the documents", func() {
 		Expect(err).NotTo(HaveOccurred())
 		reasons := reasonPattern.FindAllStringSubmatch(string(source), -1)
 		Expect(len(reasons)).To(BeNumerically(">", 20), "conditions.go looks different from what this test expects")
+		for _, reason := range v1alpha1.RefusalReasons() {
+			Expect(section("Refused requests")).To(ContainSubstring("| `"+string(reason)+"` |"), "of reasons of refusals")
+		}
 		table := section("Troubleshooting")
 		for _, reason := range reasons {
 			Expect(table).To(MatchRegexp("(?m)^\\|[^|]*`"+reason[1]+"`[^|]*\\|"), "the table of reasons does not have %s", reason[1])

@@ -15,9 +15,22 @@ import (
 // realm is what a client is asked to authenticate for.
 const realm = "SCIM"
 
-// authenticator finds out whose token it is; nil stands for nobody's.
+// authenticator finds out whose token it is; nil stands for a token that it does not know. Of one that it knows and
+// does not let in, the error is a *refusal.
 type authenticator interface {
 	authenticate(ctx context.Context, token string) (*principal, error)
+}
+
+// authenticators ask one after the other.
+type authenticators []authenticator
+
+func (a authenticators) authenticate(ctx context.Context, token string) (*principal, error) {
+	for _, kind := range a {
+		if client, err := kind.authenticate(ctx, token); client != nil || err != nil {
+			return client, err
+		}
+	}
+	return nil, nil
 }
 
 // authenticated lets only requests with a valid bearer token pass (RFC 6750). The
@@ -26,16 +39,18 @@ func (s *Server) authenticated(next handler) handler {
 	return func(r *http.Request) (response, error) {
 		token, given := bearerToken(r.Header)
 		if !given {
-			return response{}, s.stranger(unauthorized(`Bearer realm="`+realm+`"`,
-				"send the token of a ScimEndpoint as Authorization: Bearer <token>"))
+			return response{}, s.refused(r, noToken(r.Header, s.refusals.addressed(r.Context(), r.Host)))
 		}
 		client, err := s.auth.authenticate(r.Context(), token)
 		if err != nil {
-			return response{}, s.stranger(err)
+			return response{}, s.refused(r, err)
 		}
 		if client == nil {
-			return response{}, s.stranger(unauthorized(`Bearer realm="`+realm+`", error="invalid_token"`,
-				"the token is not valid, or not any more; take the current one from the ScimEndpoint's Secret"))
+			why := encodedToken(r.Context(), s.auth, token)
+			if why == nil {
+				why = unknownToken(token, s.refusals.addressed(r.Context(), r.Host))
+			}
+			return response{}, s.refused(r, why)
 		}
 		strangers.Known(r)
 		s.lastUse.note(client)
@@ -44,14 +59,6 @@ func (s *Server) authenticated(next handler) handler {
 		info := store.RequestInfo{RequestID: c.requestID, TokenID: client.tokenID}
 		return next(r.WithContext(store.WithRequestInfo(r.Context(), info)))
 	}
-}
-
-// stranger returns the error for a request without a valid token: the one that is given, or a 429 if there are too many.
-func (s *Server) stranger(refusal error) error {
-	if delay := s.rates.wait("strangers", strangersRate); delay > 0 {
-		return tooMany(delay)
-	}
-	return refusal
 }
 
 func unauthorized(challenge, detail string) error {

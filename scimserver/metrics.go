@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 // The metrics of the server. Labels have few values: a route is a pattern such as
@@ -32,6 +34,10 @@ var (
 		Name: "scim_http_connections_cut_total",
 		Help: "Connections closed because there were too many: of strangers, or of clients between two requests.",
 	})
+	refusalsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "scim_http_refusals_total",
+		Help: "Requests that were not let in, by the check that failed. Those that are 429 because there are too many are not among them.",
+	}, []string{"reason"})
 	panicsTotal = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "scim_http_panics_total",
 		Help: "SCIM requests that ended in a panic; each is a bug, and its stack is in the log.",
@@ -53,5 +59,8 @@ func init() {
 	for _, by := range []string{brokenByClient, brokenByTimeout, brokenByServer} {
 		answersBroken.WithLabelValues(by)
 	}
-	metrics.Registry.MustRegister(requestsTotal, requestDuration, requestsInFlight, answersBroken, connectionsCut, panicsTotal)
+	for _, reason := range v1alpha1.RefusalReasons() {
+		refusalsTotal.WithLabelValues(string(reason))
+	}
+	metrics.Registry.MustRegister(requestsTotal, requestDuration, requestsInFlight, answersBroken, connectionsCut, refusalsTotal, panicsTotal)
 }

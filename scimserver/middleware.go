@@ -27,7 +27,7 @@ func (s *Server) chain(base string, rt route) http.Handler {
 	known := s.authenticated(s.limited(handle))
 	h := s.adapt(func(r *http.Request) (response, error) {
 		if rt.public && r.Header.Get("Authorization") == "" {
-			if err := s.stranger(nil); err != nil {
+			if err := s.refused(r, nil); err != nil { // which bounds how many there are
 				return response{}, err
 			}
 			return handle(r)

@@ -52,6 +52,7 @@ type Server struct {
 	certs    *certwatcher.CertWatcher
 	log      logr.Logger
 	lastUse  *lastUse
+	refusals *refusals
 	address  atomic.Pointer[string]
 
 	connections *strangers.Connections
@@ -66,7 +67,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o 
 	if err != nil {
 		return nil, err
 	}
-	server := newServer(s, auth, o)
+	server := newServer(s, authenticators{auth}, o)
 	if o.TLSCertDir != "" {
 		server.certs, err = certwatcher.New(filepath.Join(o.TLSCertDir, "tls.crt"), filepath.Join(o.TLSCertDir, "tls.key"))
 		if err != nil {
@@ -79,6 +80,13 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o 
 	server.lastUse = newLastUse(mgr.GetClient(), mgr.GetCache(), server.log, server.now)
 	if err := mgr.Add(server.lastUse); err != nil {
 		return nil, fmt.Errorf("add the writer of tokens' last use: %w", err)
+	}
+	server.refusals, err = newRefusals(ctx, mgr.GetClient(), mgr.GetCache(), server.log, server.now)
+	if err != nil {
+		return nil, err
+	}
+	if err := mgr.Add(server.refusals); err != nil {
+		return nil, fmt.Errorf("add the writer of refusals: %w", err)
 	}
 	if err := mgr.AddReadyzCheck("scim", server.Ready); err != nil {
 		return nil, fmt.Errorf("add a readiness check: %w", err)

@@ -276,6 +276,21 @@ type ClientSecretStatus struct {
 // +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]*$`
 type RefusalReason string
 
+// Why requests are refused. Each is a row of the table in config/operate.md.
+const (
+	// RefusalNoToken: the request says nothing, or nothing that is understood, of who sends it.
+	RefusalNoToken RefusalReason = "NoToken"
+	// RefusalUnknownToken: no endpoint has the token.
+	RefusalUnknownToken RefusalReason = "UnknownToken"
+	// RefusalEncodedToken: what came is a valid token, encoded as base64.
+	RefusalEncodedToken RefusalReason = "EncodedToken"
+)
+
+// RefusalReasons are all of them.
+func RefusalReasons() []RefusalReason {
+	return []RefusalReason{RefusalNoToken, RefusalUnknownToken, RefusalEncodedToken}
+}
+
 // Refusal tells of requests that were not let in for one reason. It holds no token, and of a token's claims none
 // but issuer, audience and subject.
 type Refusal struct {
