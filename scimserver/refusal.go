@@ -72,17 +72,14 @@ func unknownToken(token string, endpoints []types.NamespacedName) *refusal {
 
 // encodedToken looks whether a token that is nobody's is one that a client, or who set it up, has encoded.
 func encodedToken(ctx context.Context, known authenticator, token string) *refusal {
-	decoded, err := base64.StdEncoding.DecodeString(token)
-	if err != nil {
-		return nil
+	if decoded, err := base64.StdEncoding.DecodeString(token); err == nil {
+		if owner, err := known.authenticate(ctx, string(decoded)); err == nil && owner != nil {
+			return refuse(v1alpha1.RefusalEncodedToken, "The endpoint's token came encoded as base64.",
+				"Give the client the token itself, as base64 -d prints it; or let the client not encode it.",
+				types.NamespacedName{Namespace: owner.tenant, Name: owner.endpoint})
+		}
 	}
-	owner, err := known.authenticate(ctx, string(decoded))
-	if err != nil || owner == nil {
-		return nil
-	}
-	return refuse(v1alpha1.RefusalEncodedToken, "The endpoint's token came encoded as base64.",
-		"Give the client the token itself, as base64 -d prints it; or let the client not encode it.",
-		types.NamespacedName{Namespace: owner.tenant, Name: owner.endpoint})
+	return nil
 }
 
 // refused returns the answer to a request that is not let in, counts it, and takes down why: or a 429, and nothing
@@ -91,8 +88,7 @@ func (s *Server) refused(r *http.Request, err error) error {
 	if delay := s.rates.wait("strangers", strangersRate); delay > 0 {
 		return tooMany(delay)
 	}
-	var why *refusal
-	if errors.As(err, &why) {
+	if why, is := errors.AsType[*refusal](err); is {
 		refusalsTotal.WithLabelValues(string(why.reason)).Inc()
 		s.refusals.note(why, peerOf(r))
 	}
