@@ -79,6 +79,10 @@ func main() {
 func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.server.BindAddress, "scim-bind-address", ":8080", "where SCIM requests are served")
 	flags.StringVar(&o.server.TLSCertDir, "scim-tls-cert-dir", "", "folder with tls.crt and tls.key; unset: plain HTTP, for an ingress that ends TLS")
+	flags.Func("trusted-proxies", "the `CIDRs` of the proxies in front, with commas between them, whose X-Forwarded-For says where a request comes from; unset: the connection's address counts", func(text string) (err error) {
+		o.server.TrustedProxies, err = scimserver.ParseProxies(text)
+		return err
+	})
 	flags.StringVar(&o.manager.MetricsBindAddress, "metrics-bind-address", ":8081", "where Prometheus metrics are served; 0: nowhere")
 	flags.StringVar(&o.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8082", "where /healthz and /readyz are served; 0: nowhere")
 	flags.StringVar(&o.manager.PprofBindAddress, "pprof-bind-address", "0", "where profiles are served below /debug/pprof, such as 127.0.0.1:8083; 0: nowhere. They show how the operator works, and taking one costs time: keep the address to the machine or pod itself")

@@ -75,7 +75,7 @@ func keepLastUse(tokens, before []v1alpha1.TokenStatus) []v1alpha1.TokenStatus {
 	for i := range tokens {
 		for _, old := range before {
 			if old.ID == tokens[i].ID {
-				tokens[i].LastUsedAt = old.LastUsedAt
+				tokens[i].LastUsedAt, tokens[i].LastSource = old.LastUsedAt, old.LastSource
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func (s *Server) audited(action string, rt *scim.ResourceType, next handler) han
 			outcome = "unchanged"
 		}
 		s.log.Info("Audit", "action", action, "resourceType", rt.Name, "id", id, "outcome", outcome, "status", status,
-			"requestID", c.requestID, "tokenID", c.client.tokenID, "tenant", c.client.tenant)
+			"requestID", c.requestID, "tokenID", c.client.tokenID, "tenant", c.client.tenant, "source", c.from())
 		return answer, err
 	}
 }

@@ -52,12 +52,26 @@ func (s *Server) authenticated(next handler) handler {
 			}
 			return response{}, s.refused(r, why)
 		}
-		strangers.Known(r)
-		s.lastUse.note(client)
 		c := callOf(r)
 		c.client = client
+		if !sourceAllowed(client.allowedSources, c.source) {
+			return response{}, s.refused(r, wrongSource(client, c))
+		}
+		strangers.Known(r)
+		s.lastUse.note(client, c.from())
 		info := store.RequestInfo{RequestID: c.requestID, TokenID: client.tokenID}
 		return next(r.WithContext(store.WithRequestInfo(r.Context(), info)))
+	}
+}
+
+// scoped lets a client do no more than its scope allows, before anything of its request is read. A bulk request has
+// nothing but changes (RFC 7644 section 3.7), so it is one.
+func (s *Server) scoped(reads bool, next handler) handler {
+	return func(r *http.Request) (response, error) {
+		if client := callOf(r).client; !client.may(reads) {
+			return response{}, s.tell(r, insufficientScope(client))
+		}
+		return next(r)
 	}
 }
 

@@ -3,10 +3,13 @@ package scimserver
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
+	"k8s.io/apimachinery/pkg/types"
 
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -20,6 +23,8 @@ const (
 type call struct {
 	// requestID is in the log, the answer and on the stored object.
 	requestID string
+	// source is the address that the request comes from; the zero Addr if that is not known.
+	source netip.Addr
 	// begun is when the headers of the request had arrived.
 	begun time.Time
 	// basePath is the one that the client uses, such as /scim/v2.
@@ -32,6 +37,16 @@ type call struct {
 	bulk bool
 	// client is who asks; nil until authenticated.
 	client *principal
+	// refused says that the request was not let in.
+	refused bool
+}
+
+// from is the source as a text, "" if it is not known.
+func (c *call) from() string {
+	if !c.source.IsValid() {
+		return ""
+	}
+	return c.source.String()
 }
 
 // By whom an answer is broken off.
@@ -57,11 +72,39 @@ type principal struct {
 	profile   scim.Profile
 	// omitMembers leaves members out of lists of groups, unless they are asked for by name.
 	omitMembers bool
+	// allowedSources are the CIDRs that requests may come from; none stands for any.
+	allowedSources []string
+	// scope is what the client may do, and scopeField the field of the ScimEndpoint that says so.
+	scope      v1alpha1.Scope
+	scopeField string
 	// rate limits the requests of the token.
 	rate rateLimit
 	// cursorKeys are those that the client's cursors may be made with. New ones are made with
 	// the first, which is that of the token in use.
 	cursorKeys [][]byte
+}
+
+// principalOf returns what all clients of an endpoint have in common.
+func principalOf(endpoint *v1alpha1.ScimEndpoint) *principal {
+	return &principal{
+		tenant:         endpoint.Namespace,
+		endpoint:       endpoint.Name,
+		publicURL:      endpoint.Spec.PublicURL,
+		profile:        profileOf(endpoint),
+		omitMembers:    endpoint.Spec.ListMembers == v1alpha1.ListMembersOmit,
+		allowedSources: endpoint.Spec.AllowedSources,
+		rate:           rateLimitOf(endpoint.Spec.Limits),
+	}
+}
+
+// may reports whether the client may send a request that only reads, or one that changes something.
+func (p *principal) may(reads bool) bool {
+	return p.scope == v1alpha1.ScopeAll || reads && p.scope == v1alpha1.ScopeRead
+}
+
+// key names the client's ScimEndpoint.
+func (p *principal) key() types.NamespacedName {
+	return types.NamespacedName{Namespace: p.tenant, Name: p.endpoint}
 }
 
 // rateKey is what its rate is counted by.

@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 	"rservice.dev/scim-operator/scimserver/store"
 )
@@ -72,7 +73,7 @@ func (onlyGood) authenticate(_ context.Context, token string) (*principal, error
 	if token != goodToken {
 		return nil, nil
 	}
-	return &principal{tokenID: "0123456789ab", tenant: "acme", endpoint: "okta", cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
+	return &principal{tokenID: "0123456789ab", tenant: "acme", endpoint: "okta", scope: v1alpha1.ScopeAll, cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
 }
 
 // brokenStore does with every request what a test injects.

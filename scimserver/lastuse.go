@@ -41,7 +41,14 @@ type lastUse struct {
 	now    func() time.Time
 
 	mu   sync.Mutex
-	used map[usedToken]time.Time
+	used map[usedToken]use
+}
+
+// use is one use of a token.
+type use struct {
+	at time.Time
+	// source is the address that it was used from, "" if that is not known.
+	source string
 }
 
 type usedToken struct {
@@ -50,17 +57,17 @@ type usedToken struct {
 }
 
 func newLastUse(c client.Client, reader client.Reader, log logr.Logger, now func() time.Time) *lastUse {
-	return &lastUse{client: c, reader: reader, log: log, now: now, used: map[usedToken]time.Time{}}
+	return &lastUse{client: c, reader: reader, log: log, now: now, used: map[usedToken]use{}}
 }
 
-// note takes down that a token was used now. A nil lastUse takes down nothing.
-func (l *lastUse) note(p *principal) {
+// note takes down that a token was used now, and from where. A nil lastUse takes down nothing.
+func (l *lastUse) note(p *principal, source string) {
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.used[usedToken{types.NamespacedName{Namespace: p.tenant, Name: p.endpoint}, p.tokenID}] = l.now()
+	l.used[usedToken{p.key(), p.tokenID}] = use{l.now(), source}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica serves.
@@ -74,35 +81,35 @@ func (l *lastUse) Start(ctx context.Context) error {
 
 // flush writes what has moved far enough.
 func (l *lastUse) flush(ctx context.Context) {
-	for token, at := range l.pending() {
-		done, err := l.write(ctx, token, at)
+	for token, last := range l.pending() {
+		done, err := l.write(ctx, token, last)
 		if err != nil {
 			// Another replica, or the next round, writes it.
 			l.log.V(1).Info("Could not write when a token was last used", "endpoint", token.endpoint, "error", err.Error())
 		}
-		if done || l.now().Sub(at) > lastUseKept {
-			l.forget(token, at)
+		if done || l.now().Sub(last.at) > lastUseKept {
+			l.forget(token, last)
 		}
 	}
 }
 
-func (l *lastUse) pending() map[usedToken]time.Time {
+func (l *lastUse) pending() map[usedToken]use {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.used)
 }
 
-func (l *lastUse) forget(token usedToken, at time.Time) {
+func (l *lastUse) forget(token usedToken, written use) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.used[token].Equal(at) {
+	if l.used[token] == written {
 		delete(l.used, token)
 	}
 }
 
 // write writes one use, unless the status already has one that is recent enough. It reports
 // whether there is nothing left to do.
-func (l *lastUse) write(ctx context.Context, token usedToken, at time.Time) (bool, error) {
+func (l *lastUse) write(ctx context.Context, token usedToken, last use) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, lastUseTimeout)
 	defer cancel()
 	endpoint := &v1alpha1.ScimEndpoint{}
@@ -113,10 +120,10 @@ func (l *lastUse) write(ctx context.Context, token usedToken, at time.Time) (boo
 	if place < 0 {
 		return false, nil
 	}
-	if last := endpoint.Status.Tokens[place].LastUsedAt; last != nil && at.Sub(last.Time) < lastUseStep {
+	if told := endpoint.Status.Tokens[place].LastUsedAt; told != nil && last.at.Sub(told.Time) < lastUseStep {
 		return false, nil
 	}
-	patch, err := lastUsePatch(place, token.id, at)
+	patch, err := lastUsePatch(place, token.id, last)
 	if err != nil {
 		return false, err
 	}
@@ -130,17 +137,18 @@ func (l *lastUse) write(ctx context.Context, token usedToken, at time.Time) (boo
 	return true, nil
 }
 
-// lastUsePatch changes two values and no others, and only if the token is still where
+// lastUsePatch changes three values and no others, and only if the token is still where
 // it was: the controllers write the list, too.
-func lastUsePatch(place int, id string, at time.Time) (client.Patch, error) {
+func lastUsePatch(place int, id string, last use) (client.Patch, error) {
 	type operation struct {
 		Op    string `json:"op"`
 		Path  string `json:"path"`
 		Value any    `json:"value"`
 	}
-	token, when := fmt.Sprintf("/status/tokens/%d", place), v1alpha1.NewTimestamp(at)
+	token, when := fmt.Sprintf("/status/tokens/%d", place), v1alpha1.NewTimestamp(last.at)
 	data, err := json.Marshal([]operation{
-		{"test", token + "/id", id}, {"add", token + "/lastUsedAt", when}, {"add", "/status/lastRequestAt", when},
+		{"test", token + "/id", id}, {"add", token + "/lastUsedAt", when}, {"add", token + "/lastSource", last.source},
+		{"add", "/status/lastRequestAt", when},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the last use of a token: %w", err)

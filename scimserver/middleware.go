@@ -24,7 +24,7 @@ type middleware func(http.Handler) http.Handler
 // for strangers and their requests are still logged and counted.
 func (s *Server) chain(base string, rt route) http.Handler {
 	handle := negotiated(s.inMemory(rt, rt.handle))
-	known := s.authenticated(s.limited(handle))
+	known := s.authenticated(s.limited(s.scoped(rt.reads, handle)))
 	h := s.adapt(func(r *http.Request) (response, error) {
 		if rt.public && r.Header.Get("Authorization") == "" {
 			if err := s.refused(r, nil); err != nil { // which bounds how many there are
@@ -35,7 +35,7 @@ func (s *Server) chain(base string, rt route) http.Handler {
 		return known(r)
 	})
 	for _, wrap := range slices.Backward([]middleware{
-		identify(base),
+		s.identify(base),
 		s.logAccess(rt.path),
 		measure(rt.path),
 		s.recoverPanics,
@@ -64,10 +64,10 @@ func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 
 // identify gives the request its id, which goes back in the answer, and lets its calls to the API server go before those of
 // the controllers.
-func identify(base string) middleware {
+func (s *Server) identify(base string) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c := &call{requestID: requestIDOf(r), begun: time.Now(), basePath: base}
+			c := &call{requestID: requestIDOf(r), source: proxies(s.options.TrustedProxies).source(r), begun: time.Now(), basePath: base}
 			w.Header().Set(requestIDHeader, c.requestID)
 			ctx := kube.Live(withCall(r.Context(), c))
 			next.ServeHTTP(&statusRecorder{ResponseWriter: w, call: c}, r.WithContext(ctx))
@@ -88,13 +88,13 @@ func (s *Server) logAccess(route string) middleware {
 				if c.client != nil {
 					tokenID, tenant = c.client.tokenID, c.client.tenant
 				}
-				if (c.client == nil || c.status == http.StatusTooManyRequests) && s.rates.wait("log/"+tenant, refusedLogRate) > 0 {
+				if (c.client == nil || c.refused || c.status == http.StatusTooManyRequests) && s.rates.wait("log/"+tenant, refusedLogRate) > 0 {
 					s.unlogged.Add(1)
 					return
 				}
 				line := []any{
 					"method", methodLabel(r.Method), "route", route, "status", c.status,
-					"milliseconds", time.Since(start).Milliseconds(), "requestID", c.requestID, "tokenID", tokenID, "tenant", tenant,
+					"milliseconds", time.Since(start).Milliseconds(), "requestID", c.requestID, "tokenID", tokenID, "tenant", tenant, "source", c.from(),
 				}
 				if c.brokenOff != "" {
 					line = append(line, "brokenOffBy", c.brokenOff)

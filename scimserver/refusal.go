@@ -1,17 +1,18 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
 )
 
 // refusal is why a request is not let in. The client is told by answer, which says the same whatever was wrong with
@@ -82,24 +83,46 @@ func encodedToken(ctx context.Context, known authenticator, token string) *refus
 	return nil
 }
 
+// wrongSource is the refusal of a request from an address that the endpoint does not take requests from.
+func wrongSource(client *principal, c *call) *refusal {
+	return &refusal{
+		reason: v1alpha1.RefusalSourceNotAllowed, endpoints: []types.NamespacedName{client.key()},
+		message: fmt.Sprintf("A request of %s was expected from spec.allowedSources; it came from %s.", client.tokenID, cmp.Or(c.from(), "an unknown address")),
+		// The same for all addresses: who has a token could fill the status with them.
+		remedy: "spec.allowedSources: [..., <source>/32] (IPv6: /128), if source is the client's address. If it is a proxy's, the operator's flag " +
+			"--trusted-proxies has to name that. If it is neither, somebody else has the token: raise spec.tokenGeneration.",
+		answer: scim.NewError(http.StatusForbidden, "requests of this client are not taken from this address"),
+	}
+}
+
+// insufficientScope is the refusal of a request that changes something, of a client that may read only (RFC 6750 section 3.1).
+func insufficientScope(client *principal) *refusal {
+	return &refusal{
+		reason: v1alpha1.RefusalInsufficientScope, endpoints: []types.NamespacedName{client.key()},
+		message: fmt.Sprintf("Client %s has scope %s, which lets it read; a request to change something came.", client.tokenID, client.scope),
+		remedy:  client.scopeField + ": " + string(v1alpha1.ScopeAll),
+		answer: withHeader(scim.NewError(http.StatusForbidden, "this client may read, but change nothing"),
+			"WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+string(v1alpha1.ScopeAll)+`"`),
+	}
+}
+
 // refused returns the answer to a request that is not let in, counts it, and takes down why: or a 429, and nothing
 // of that, if there are too many of them.
 func (s *Server) refused(r *http.Request, err error) error {
 	if delay := s.rates.wait("strangers", strangersRate); delay > 0 {
+		callOf(r).refused = true
 		return tooMany(delay)
 	}
-	if why, is := errors.AsType[*refusal](err); is {
-		refusalsTotal.WithLabelValues(string(why.reason)).Inc()
-		s.refusals.note(why, peerOf(r))
-	}
-	return err
+	return s.tell(r, err)
 }
 
-// peerOf is the address at the other end of the connection, without its port; "" if there is none.
-func peerOf(r *http.Request) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return ""
+// tell counts a refusal and takes down why. Other errors, and none, it returns as they are.
+func (s *Server) tell(r *http.Request, err error) error {
+	if why, is := errors.AsType[*refusal](err); is {
+		c := callOf(r)
+		c.refused = true
+		refusalsTotal.WithLabelValues(string(why.reason)).Inc()
+		s.refusals.note(why, c.from())
 	}
-	return peer.Addr().Unmap().WithZone("").String()
+	return err
 }

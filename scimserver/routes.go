@@ -25,7 +25,8 @@ type route struct {
 	maxValues int
 	// public says that a client without Authorization header is answered, too.
 	public bool
-	// reads says that the request changes nothing, so that it ends when its client leaves.
+	// reads says that the request changes nothing, so that it ends when its client leaves, and that a client may send it who
+	// may read only.
 	reads bool
 }
 
@@ -129,7 +130,7 @@ func refused(path string) []string {
 }
 
 func other(path string, handle handler) route {
-	return route{path: path, handle: handle, timeout: requestTimeout, maxBody: maxUserBody, maxValues: maxUserValues}
+	return route{path: path, handle: handle, reads: true, timeout: requestTimeout, maxBody: maxUserBody, maxValues: maxUserValues}
 }
 
 func wrongMethod(allowed []string) handler {

@@ -226,7 +226,7 @@ func TestAccessLogHoldsNothingOfTheClient(t *testing.T) {
 	delete(lines[1], "requestID")
 	want := map[string]any{
 		"level": "INFO", "logger": "scim", "msg": "Request", "method": "POST", "route": "/Users", "status": 400.0,
-		"tokenID": "0123456789ab", "tenant": "acme",
+		"tokenID": "0123456789ab", "tenant": "acme", "source": "192.0.2.1",
 	}
 	if diff := cmp.Diff(want, lines[1]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

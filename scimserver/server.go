@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,9 @@ type Options struct {
 	// ShutdownTimeout is how long a stop waits for requests being served; 0 means
 	// DefaultShutdownTimeout.
 	ShutdownTimeout time.Duration
+	// TrustedProxies are the networks of proxies: of a connection from there X-Forwarded-For says where a request comes from.
+	// Those of its clients must not be among them. Empty: it is not looked at.
+	TrustedProxies []netip.Prefix
 	// Logger gets the access log, the audit log and errors.
 	Logger logr.Logger
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 	"rservice.dev/scim-operator/scimserver/store"
 )
@@ -20,7 +21,7 @@ import (
 type anyTenant struct{}
 
 func (anyTenant) authenticate(_ context.Context, token string) (*principal, error) {
-	return &principal{tokenID: token, tenant: token, endpoint: "okta", cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
+	return &principal{tokenID: token, tenant: token, endpoint: "okta", scope: v1alpha1.ScopeAll, cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
 }
 
 // heldStore keeps the requests of tenant "busy" until they are let go.

@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -95,16 +96,11 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 		if found != nil {
 			return nil, nil
 		}
-		found = &principal{
-			tokenID:     v1alpha1.TokenID(token),
-			tenant:      endpoint.Namespace,
-			endpoint:    endpoint.Name,
-			publicURL:   endpoint.Spec.PublicURL,
-			profile:     profileOf(endpoint),
-			omitMembers: endpoint.Spec.ListMembers == v1alpha1.ListMembersOmit,
-			rate:        rateLimitOf(endpoint.Spec.Limits),
-			cursorKeys:  t.cursorKeys(secret, token),
-		}
+		found = principalOf(endpoint)
+		found.tokenID = v1alpha1.TokenID(token)
+		found.scope = cmp.Or(endpoint.Spec.Authentication.TokenScope, v1alpha1.ScopeAll)
+		found.scopeField = "spec.authentication.tokenScope"
+		found.cursorKeys = t.cursorKeys(secret, token)
 	}
 	if found != nil {
 		return found, nil

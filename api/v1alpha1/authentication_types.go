@@ -284,11 +284,18 @@ const (
 	RefusalUnknownToken RefusalReason = "UnknownToken"
 	// RefusalEncodedToken: what came is a valid token, encoded as base64.
 	RefusalEncodedToken RefusalReason = "EncodedToken"
+	// RefusalSourceNotAllowed: the request comes from an address that is not in spec.allowedSources.
+	RefusalSourceNotAllowed RefusalReason = "SourceNotAllowed"
+	// RefusalInsufficientScope: the client may read, and the request is to change something.
+	RefusalInsufficientScope RefusalReason = "InsufficientScope"
 )
 
 // RefusalReasons are all of them.
 func RefusalReasons() []RefusalReason {
-	return []RefusalReason{RefusalNoToken, RefusalUnknownToken, RefusalEncodedToken}
+	return []RefusalReason{
+		RefusalNoToken, RefusalUnknownToken, RefusalEncodedToken,
+		RefusalSourceNotAllowed, RefusalInsufficientScope,
+	}
 }
 
 // Refusal tells of requests that were not let in for one reason. It holds no token, and of a token's claims none
