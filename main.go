@@ -111,6 +111,9 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	}
 	o.manager.Logger, o.server.Logger = logger, logger
 	o.manager.GracefulShutdownTimeout = scimserver.DefaultShutdownTimeout + shutdownReserve
+	if err := kube.AwaitAPIServer(ctx, config, o.manager.HealthProbeBindAddress, logger); err != nil {
+		return err
+	}
 	informers := kube.NewInformerHealth(scimserver.Kinds()...)
 	o.manager.Informers = informers
 	mgr, err := kube.NewManager(config, o.manager)

@@ -47,6 +47,18 @@ func containers(ctx context.Context, g Gomega) map[string]int {
 	return ids
 }
 
+// restarts are how often the container of each pod has been started again.
+func restarts(ctx context.Context) map[string]int32 {
+	GinkgoHelper()
+	counts := map[string]int32{}
+	for _, pod := range pods(ctx, Default) {
+		for _, status := range pod.Status.ContainerStatuses {
+			counts[pod.Name] += status.RestartCount
+		}
+	}
+	return counts
+}
+
 // whole waits until there are two replicas that serve, one of them leads, and a new user becomes a Person.
 func whole(ctx context.Context) {
 	GinkgoHelper()
