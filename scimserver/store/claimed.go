@@ -88,6 +88,9 @@ func (s *Store) createWithin(ctx context.Context, obj client.Object, held *claim
 // definite reports whether an error of a write says for certain that nothing was
 // written. What is an answer for the client already was made of such a one.
 func definite(err error) bool {
+	if _, open := errors.AsType[unseen](err); open {
+		return false
+	}
 	_, answer := errors.AsType[*scim.Error](err)
 	return answer || apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
 		kube.TooLarge(err) || kube.NoRoom(err) || apierrors.IsTooManyRequests(err) || apierrors.IsNotFound(err) ||

@@ -127,12 +127,21 @@ func (s *Store) update(ctx, writeCtx context.Context, obj client.Object) error {
 		return err
 	}
 	stored := emptyLike(obj)
-	if readErr := s.live.Get(ctx, client.ObjectKeyFromObject(obj), stored); readErr != nil || !sameWrite(stored, obj) {
+	if readErr := s.live.Get(ctx, client.ObjectKeyFromObject(obj), stored); readErr != nil && !apierrors.IsNotFound(readErr) {
+		return unseen{err}
+	}
+	if !sameWrite(stored, obj) {
 		return err
 	}
 	replaceBy(obj, stored)
 	return nil
 }
+
+// unseen is the error of a write after which nobody could look whether it was made all the same.
+type unseen struct{ error }
+
+// Unwrap returns what the write itself was answered with.
+func (u unseen) Unwrap() error { return u.error }
 
 // sameWrite reports whether what is stored is what was sent: the next generation with the same content, which has the
 // microsecond of the change in it, of the same request.

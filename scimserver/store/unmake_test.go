@@ -14,10 +14,11 @@ import (
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-// ownConflict is a client that meets its own first write of a group which lists pages, as client-go does that repeats a write whose
+// ownConflict is a client that meets its own first write of such an object, as client-go does that repeats a write whose
 // answer was lost, and a reader that fails after that a few times.
 type ownConflict struct {
 	client.Client
+	such  func(client.Object) bool
 	after int64
 	done  atomic.Bool
 	fails atomic.Int64
@@ -25,15 +26,21 @@ type ownConflict struct {
 
 // Update implements client.Client.
 func (c *ownConflict) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
-	group, isGroup := obj.(*v1alpha1.ScimGroup)
-	if !isGroup || len(group.Spec.Pages) == 0 || !c.done.CompareAndSwap(false, true) {
+	if !c.such(obj) || !c.done.CompareAndSwap(false, true) {
 		return c.Client.Update(ctx, obj, opts...)
 	}
-	if err := c.Client.Update(ctx, group.DeepCopy(), opts...); err != nil {
+	written, _ := obj.DeepCopyObject().(client.Object)
+	if err := c.Client.Update(ctx, written, opts...); err != nil {
 		return err
 	}
 	c.fails.Store(c.after)
-	return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("scimgroups").GroupResource(), group.Name, errCrashed)
+	return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("scimgroups").GroupResource(), obj.GetName(), errCrashed)
+}
+
+// listsPages is true of a group that lists pages.
+func listsPages(obj client.Object) bool {
+	group, isGroup := obj.(*v1alpha1.ScimGroup)
+	return isGroup && len(group.Spec.Pages) > 0
 }
 
 // failingReads is the reader of an ownConflict.
@@ -79,6 +86,25 @@ var _ = It("pages of a group that is deleted before it can list them are not lef
 	Expect(storedPages(ctx, tenant)).To(BeEmpty())
 })
 
+var _ = DescribeTable("a name that is written although it does not seem so stays claimed",
+	func(ctx SpecContext, rt *scim.ResourceType, kind claimKind, attribute string, make func(name string) scim.Resource) {
+		tenant := namespaceOf(ctx)
+		s, other := replica(ctx, tenant, patient), replica(ctx, tenant, patient)
+		created, err := s.Create(within(ctx), tenant, rt, make("old@example.com"))
+		Expect(err).NotTo(HaveOccurred())
+		any := func(client.Object) bool { return true }
+		conflict := &ownConflict{Client: s.client, such: any, after: 1000} // longer than the request tries
+		s.client, s.live = conflict, &failingReads{Reader: s.live, conflict: conflict}
+		_, err = s.Update(within(ctx), tenant, rt, created.ID(), "", set(attribute, "new@example.com"))
+		Expect(err).To(HaveOccurred())
+		claim, err := other.claims.heldBy(within(ctx), uniqueName{kind, tenant, "new@example.com"}, created.ID())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(claim).NotTo(BeNil())
+	},
+	Entry("by a user", scim.User, claimUserName, "userName", user),
+	Entry("by a group", scim.Group, claimDisplayName, "displayName", func(name string) scim.Resource { return group(name) }),
+)
+
 var _ = Describe("pages whose group is written although it does not seem so", func() {
 	var tenant string
 	var s *Store
@@ -106,9 +132,13 @@ var _ = Describe("pages whose group is written although it does not seem so", fu
 		for reads := range 3 {
 			It(fmt.Sprintf("stay when it %s and %d reads fail", name, reads), func(ctx SpecContext) {
 				id := one.make(ctx)
-				conflict := &ownConflict{Client: s.client, after: int64(reads)}
+				conflict := &ownConflict{Client: s.client, such: listsPages, after: int64(reads)}
 				s.client, s.live = conflict, &failingReads{Reader: s.live, conflict: conflict}
 				_, err := s.Update(within(ctx), tenant, scim.Group, id, "", join(one.joining()...))
+				if reads > 1 { // then the client sends it again
+					Expect(err).To(MatchError(apierrors.IsInternalError, "an API server that cannot be read"))
+					_, err = s.Update(within(ctx), tenant, scim.Group, id, "", join(one.joining()...))
+				}
 				Expect(err).NotTo(HaveOccurred())
 				Expect(conflict.done.Load()).To(BeTrue())
 				Expect(storedMembers(ctx, s, tenant, id)).To(Equal(users))
