@@ -19,6 +19,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
+	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/controllers"
@@ -36,6 +37,7 @@ type options struct {
 	manager   kube.Options
 	server    scimserver.Options
 	webhook   admission.Options
+	bounds    bounds.Bounds
 	logLevel  string
 	logFormat string
 	version   bool
@@ -64,7 +66,7 @@ func main() {
 		return
 	}
 	logger, err := newLogger(os.Stderr, o.logLevel, o.logFormat)
-	if err != nil {
+	if err = errors.Join(err, o.bounds.Check()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
@@ -83,6 +85,11 @@ func (o *options) bind(flags *flag.FlagSet) {
 		o.server.TrustedProxies, err = scimserver.ParseProxies(text)
 		return err
 	})
+	o.bounds = bounds.Default()
+	flags.IntVar(&o.bounds.RequestsPerSecond, "max-requests-per-second", o.bounds.RequestsPerSecond, "the most that spec.limits.requestsPerSecond of a ScimEndpoint may be; 0: anything, and no limit at all")
+	flags.IntVar(&o.bounds.Burst, "max-burst", o.bounds.Burst, "the most that spec.limits.burst may be; 0: anything")
+	flags.IntVar(&o.bounds.BodyBytes, "max-body-bytes", o.bounds.BodyBytes, "the most that spec.limits.maxBodyBytes may be, and the largest body where it is unset")
+	flags.IntVar(&o.bounds.PageSize, "max-page-size", o.bounds.PageSize, "the most that spec.limits.maxPageSize may be, and the largest page of a list where it is unset")
 	flags.StringVar(&o.manager.MetricsBindAddress, "metrics-bind-address", ":8081", "where Prometheus metrics are served; 0: nowhere")
 	flags.StringVar(&o.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8082", "where /healthz and /readyz are served; 0: nowhere")
 	flags.StringVar(&o.manager.PprofBindAddress, "pprof-bind-address", "0", "where profiles are served below /debug/pprof, such as 127.0.0.1:8083; 0: nowhere. They show how the operator works, and taking one costs time: keep the address to the machine or pod itself")
@@ -110,6 +117,7 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 		return fmt.Errorf("find the cluster (set --kubeconfig or KUBECONFIG outside of one): %w", err)
 	}
 	o.manager.Logger, o.server.Logger = logger, logger
+	o.server.Bounds = o.bounds
 	o.manager.GracefulShutdownTimeout = scimserver.DefaultShutdownTimeout + shutdownReserve
 	if err := kube.AwaitAPIServer(ctx, config, o.manager.HealthProbeBindAddress, logger); err != nil {
 		return err
@@ -143,7 +151,9 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if _, err := scimserver.SetupWithManager(ctx, mgr, resources, o.server); err != nil {
 		return fmt.Errorf("set up the SCIM server: %w", err)
 	}
-	if err := controllers.Setup(ctx, mgr, controllers.Options{Exclusive: o.manager.LeaderElection, Faults: informers.Faults, Leave: resources.Leave}); err != nil {
+	if err := controllers.Setup(ctx, mgr, controllers.Options{
+		Exclusive: o.manager.LeaderElection, Faults: informers.Faults, Leave: resources.Leave, Bounds: o.bounds,
+	}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
 	o.webhook.Watched = o.manager.Namespaces

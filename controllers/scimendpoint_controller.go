@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
@@ -35,6 +36,8 @@ type endpointReconciler struct {
 	rules    *rulecache.Cache
 	subjects subjectTallies
 	brake    *brake.Brake
+	// bounds are what the operator lets endpoints ask for.
+	bounds bounds.Bounds
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints;organizations,verbs=get;list;watch
@@ -76,6 +79,8 @@ func (r *endpointReconciler) reconcile(
 		return result, verdict.Verdict{}, err
 	}
 	report.Announce(func() { r.send(endpoint, events) })
+	reason, message := r.limitsReduced(endpoint)
+	r.tellWhile(endpoint, report, v1alpha1.ConditionLimitsReduced, reason, message)
 	known := endpoint.Status.Tokens
 	endpoint.Status.Tokens = nil
 	if found.Reason != v1alpha1.ReasonInvalidSecret {

@@ -7,9 +7,12 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/controllers"
 )
 
 const ownToken = "a-token-that-the-account-owner-has-made-himself"
@@ -198,6 +201,27 @@ var _ = Describe("A ScimEndpoint", func() {
 		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenSecretName = "" })
 		eventually(ctx, w, endpoint, isReady())
 		Expect(secret(ctx, "mine").Labels).NotTo(HaveKey(v1alpha1.LabelEndpoint))
+	})
+
+	It("gets no more than the operator allows, and says so", func(ctx SpecContext) {
+		w.start(ctx, func(o *controllers.Options) { o.Bounds = bounds.Default() })
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.Limits = v1alpha1.ScimEndpointLimits{RequestsPerSecond: new(int32(0)), Burst: new(int32(2000))}
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		reduced := func(e *v1alpha1.ScimEndpoint) *metav1.Condition {
+			return meta.FindStatusCondition(e.Status.Conditions, v1alpha1.ConditionLimitsReduced)
+		}
+		eventually(ctx, w, endpoint, And(isReady(), WithTransform(reduced, And(
+			HaveField("Status", metav1.ConditionTrue), HaveField("Reason", v1alpha1.ReasonAboveOperatorLimits),
+			HaveField("Message", And(ContainSubstring("requestsPerSecond"), ContainSubstring("1000"), Not(ContainSubstring("burst"))))))))
+		Eventually(func(g Gomega) {
+			events := &eventsv1.EventList{}
+			g.Expect(w.List(ctx, events)).To(Succeed())
+			g.Expect(events.Items).To(ContainElement(WithTransform(func(e eventsv1.Event) string { return e.Type + " " + e.Reason },
+				Equal("Warning LimitsReduced"))))
+		}).Should(Succeed())
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.Limits.RequestsPerSecond = new(int32(1000)) })
+		eventually(ctx, w, endpoint, WithTransform(reduced, BeNil()))
 	})
 
 	It("says when its default Organization does not exist", func(ctx SpecContext) {

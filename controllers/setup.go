@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/brake"
@@ -70,6 +71,8 @@ type Options struct {
 	Faults func() []kube.Fault
 	// FaultInterval is how often Faults is called. 0 means ten seconds.
 	FaultInterval time.Duration
+	// Bounds are what endpoints may ask for. One that asks for more is told so. The zero value lets them ask for anything.
+	Bounds bounds.Bounds
 	// Clock tells the time. Nil means the real one.
 	Clock clock.PassiveClock
 }
@@ -194,6 +197,7 @@ func (s *setup) sites() error {
 func (s *setup) endpoints() error {
 	reconciler := &endpointReconciler{
 		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects, brake: s.brake,
+		bounds: s.options.Bounds,
 	}
 	return s.complete("scimendpoint", 1, reconciler,
 		func(b *builder.Builder) {

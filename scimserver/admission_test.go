@@ -1,14 +1,17 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
+	"rservice.dev/scim-operator/scimserver/store"
 )
 
 // clientOf lets everybody in as the same client.
@@ -35,6 +38,7 @@ func guarded(client principal, o Options) (s *Server, asked *int, logs *logBuffe
 		return found(ctx)
 	})
 	client.tokenID, client.tenant, client.endpoint, client.cursorKeys = "0123456789ab", "acme", "okta", [][]byte{cursorKey(nil)}
+	client.maxBody, client.maxPage = cmp.Or(client.maxBody, maxGroupBody), cmp.Or(client.maxPage, scim.MaxCount)
 	s.auth = clientOf(client)
 	s.options.TrustedProxies = o.TrustedProxies
 	return s, asked, logs
@@ -135,4 +139,89 @@ func TestWhoMayReadOnlyChangesNothing(t *testing.T) {
 			t.Errorf("%s %s is %d, want %d", target.Method, target.URL, w.Code, want)
 		}
 	}
+}
+
+func TestLargestPageIsThatOfBounds(t *testing.T) {
+	if scim.MaxCount != bounds.LargestPage {
+		t.Errorf("bounds has pages of %d, scim of %d", bounds.LargestPage, scim.MaxCount)
+	}
+}
+
+func TestBodiesAreBoundedByTheEndpoint(t *testing.T) {
+	const bound = 100_000
+	s, asked, _ := guarded(principal{scope: v1alpha1.ScopeAll, maxBody: bound}, Options{})
+	body := func(size int) string {
+		begin, end := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"babs"`, `}`
+		return begin + strings.Repeat(" ", size-len(begin)-len(end)) + end
+	}
+	for _, announced := range []bool{true, false} {
+		for size, want := range map[int]int{bound: http.StatusCreated, bound + 1: http.StatusRequestEntityTooLarge, 1 << 20: http.StatusRequestEntityTooLarge} {
+			before := *asked
+			r := request(http.MethodPost, "/scim/v2/Users", body(size))
+			if !announced {
+				r.ContentLength = -1
+			}
+			w := serve(s, r)
+			if w.Code != want || (*asked > before) != (want == http.StatusCreated) {
+				t.Errorf("a body of %d bytes is %d: %s", size, w.Code, w.Body)
+			}
+			if want != http.StatusCreated && !strings.Contains(w.Body.String(), "100000 bytes") {
+				t.Errorf("the answer does not tell the bound: %s", w.Body)
+			}
+		}
+	}
+	config := serve(s, request(http.MethodGet, "/scim/v2/ServiceProviderConfig", "")).Body.String()
+	if !strings.Contains(config, `"maxPayloadSize":100000`) {
+		t.Error("ServiceProviderConfig tells another bound: " + config)
+	}
+}
+
+func TestPagesAreBoundedByTheEndpoint(t *testing.T) {
+	s, _, _ := guarded(principal{scope: v1alpha1.ScopeAll, maxPage: 7}, Options{})
+	pages := &pageStore{}
+	s.store = pages
+	for _, r := range []*http.Request{
+		request(http.MethodGet, "/scim/v2/Users", ""),
+		request(http.MethodGet, "/scim/v2/Users?count=50", ""),
+		request(http.MethodGet, "/scim/v2/?cursor&count=8", ""),
+		request(http.MethodPost, "/scim/v2/Groups/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"count":7}`),
+	} {
+		pages.count = -1
+		if w := serve(s, r); w.Code != http.StatusOK || pages.count != 7 {
+			t.Errorf("%s %s is %d with a page of %d", r.Method, r.URL, w.Code, pages.count)
+		}
+	}
+	if w := serve(s, request(http.MethodGet, "/scim/v2/Users?count=3", "")); w.Code != http.StatusOK || pages.count != 3 {
+		t.Errorf("less than the bound is %d", pages.count)
+	}
+	config := serve(s, request(http.MethodGet, "/scim/v2/ServiceProviderConfig", "")).Body.String()
+	for _, want := range []string{`"maxResults":7`, `"maxPageSize":7`, `"defaultPageSize":7`} {
+		if !strings.Contains(config, want) {
+			t.Errorf("ServiceProviderConfig has no %s: %s", want, config)
+		}
+	}
+}
+
+func TestDiscoveryWithoutTokenTellsTheOperatorsBounds(t *testing.T) {
+	s, _ := testServer(found)
+	s.options.Bounds = bounds.Bounds{BodyBytes: 1 << 20, PageSize: 200}
+	r := request(http.MethodGet, "/scim/v2/ServiceProviderConfig", "")
+	r.Header.Del("Authorization")
+	config := serve(s, r).Body.String()
+	for _, want := range []string{`"maxPayloadSize":1048576`, `"maxResults":200`, `"defaultPageSize":100`} {
+		if !strings.Contains(config, want) {
+			t.Errorf("there is no %s: %s", want, config)
+		}
+	}
+}
+
+// pageStore notes how many resources a list is to have.
+type pageStore struct {
+	resourceStore
+	count int
+}
+
+func (p *pageStore) List(_ context.Context, _ string, _ *scim.ResourceType, q store.Query) (store.Page, error) {
+	p.count = q.Page.Count
+	return store.Page{}, nil
 }

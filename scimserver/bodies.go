@@ -14,10 +14,14 @@ import (
 func capBody(limit int64) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Body = &cappedBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit), all: r.Body}
+			r.Body = capped(w, r.Body, limit)
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+func capped(w http.ResponseWriter, body io.ReadCloser, limit int64) io.ReadCloser {
+	return &cappedBody{ReadCloser: http.MaxBytesReader(w, body, limit), all: body}
 }
 
 // cappedBody is a body with an end. What a client sends beyond it is read and thrown away, up to
@@ -66,13 +70,18 @@ func (bodyInMemory) Close() error { return nil }
 // times as much. A body of up to maxSmallBody always passes, so that nobody's large ones keep others from working.
 func (s *Server) inMemory(rt route, next handler) handler {
 	return func(r *http.Request) (answer response, err error) {
-		switch {
-		case !hasBody(r), 0 <= r.ContentLength && r.ContentLength <= min(rt.maxBody, maxSmallBody):
-			return next(r)
-		case r.ContentLength > rt.maxBody:
-			return response{}, refuseLarge(r, rt.maxBody)
+		largest := rt.maxBody
+		if client := callOf(r).client; client != nil && client.maxBody < largest {
+			largest = client.maxBody
+			r.Body = capped(nil, r.Body, largest)
 		}
-		body, release, err := s.arrive(r, rt.maxBody)
+		switch {
+		case !hasBody(r), 0 <= r.ContentLength && r.ContentLength <= min(largest, maxSmallBody):
+			return next(r)
+		case r.ContentLength > largest:
+			return response{}, refuseLarge(r, largest)
+		}
+		body, release, err := s.arrive(r, largest)
 		if err != nil {
 			return response{}, err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/types"
 
+	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -79,13 +80,17 @@ type principal struct {
 	scopeField string
 	// rate limits the requests of the token.
 	rate rateLimit
+	// maxBody is the largest body in bytes, beside what the address takes, and maxPage the most resources on a page.
+	maxBody int64
+	maxPage int
 	// cursorKeys are those that the client's cursors may be made with. New ones are made with
 	// the first, which is that of the token in use.
 	cursorKeys [][]byte
 }
 
-// principalOf returns what all clients of an endpoint have in common.
-func principalOf(endpoint *v1alpha1.ScimEndpoint) *principal {
+// principalOf returns what all clients of an endpoint have in common, with limits within those of the operator.
+func principalOf(endpoint *v1alpha1.ScimEndpoint, operators bounds.Bounds) *principal {
+	limits, _ := operators.Limits(endpoint.Spec.Limits)
 	return &principal{
 		tenant:         endpoint.Namespace,
 		endpoint:       endpoint.Name,
@@ -93,7 +98,9 @@ func principalOf(endpoint *v1alpha1.ScimEndpoint) *principal {
 		profile:        profileOf(endpoint),
 		omitMembers:    endpoint.Spec.ListMembers == v1alpha1.ListMembersOmit,
 		allowedSources: endpoint.Spec.AllowedSources,
-		rate:           rateLimitOf(endpoint.Spec.Limits),
+		rate:           rateLimit{perSecond: limits.RequestsPerSecond, burst: limits.Burst},
+		maxBody:        int64(limits.BodyBytes),
+		maxPage:        limits.PageSize,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -54,21 +55,26 @@ type serviceProviderConfig struct {
 	Meta                  scim.DocumentMeta      `json:"meta"`
 }
 
-// getServiceProviderConfig tells what works, and nothing else.
-func getServiceProviderConfig(r *http.Request) (response, error) {
+// getServiceProviderConfig tells what works, and nothing else: for the endpoint of who asks, or without a token for one that
+// asks for nothing.
+func (s *Server) getServiceProviderConfig(r *http.Request) (response, error) {
 	if err := refuseFilter(r); err != nil {
 		return response{}, err
+	}
+	client := callOf(r).client
+	if client == nil {
+		client = principalOf(&v1alpha1.ScimEndpoint{}, s.options.Bounds)
 	}
 	return documentAnswer(serviceProviderConfig{
 		Schemas: []string{scim.ServiceProviderConfigURN},
 		Patch:   supported{true},
-		Bulk:    bulkConfig{Supported: true, MaxOperations: maxBulkOperations, MaxPayloadSize: maxBulkBody},
-		Filter:  filterConfig{Supported: true, MaxResults: scim.MaxCount},
+		Bulk:    bulkConfig{Supported: true, MaxOperations: maxBulkOperations, MaxPayloadSize: int(min(maxBulkBody, client.maxBody))},
+		Filter:  filterConfig{Supported: true, MaxResults: client.maxPage},
 		Sort:    supported{true},
 		ETag:    supported{true},
 		Pagination: paginationConfig{
 			Cursor: true, Index: true, DefaultPaginationMethod: "index",
-			DefaultPageSize: scim.DefaultCount, MaxPageSize: scim.MaxCount, CursorTimeout: int(cursorTimeout.Seconds()),
+			DefaultPageSize: min(scim.DefaultCount, client.maxPage), MaxPageSize: client.maxPage, CursorTimeout: int(cursorTimeout.Seconds()),
 		},
 		AuthenticationSchemes: []authenticationScheme{{
 			Type: "oauthbearertoken", Name: "Bearer token",

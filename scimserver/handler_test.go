@@ -73,7 +73,7 @@ func (onlyGood) authenticate(_ context.Context, token string) (*principal, error
 	if token != goodToken {
 		return nil, nil
 	}
-	return &principal{tokenID: "0123456789ab", tenant: "acme", endpoint: "okta", scope: v1alpha1.ScopeAll, cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
+	return &principal{tokenID: "0123456789ab", tenant: "acme", endpoint: "okta", scope: v1alpha1.ScopeAll, maxBody: maxGroupBody, maxPage: scim.MaxCount, cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
 }
 
 // brokenStore does with every request what a test injects.

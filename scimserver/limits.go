@@ -3,6 +3,8 @@ package scimserver
 import (
 	"runtime"
 	"time"
+
+	"rservice.dev/scim-operator/api/bounds"
 )
 
 // The limits of a request. README.md says why each is what it is.
@@ -11,14 +13,14 @@ const (
 	maxUserBody = 1 << 20
 	// maxGroupBody lets a client send back 100,000 members as it got them, each
 	// with value, display, type and $ref.
-	maxGroupBody = 32 << 20
+	maxGroupBody = bounds.LargestBody
 	// maxBulkBody and maxBulkOperations are what ServiceProviderConfig announces.
 	maxBulkBody       = 4 << 20
 	maxBulkOperations = 1000
 	// maxDiscarded is how much of a body is read beyond its limit, so that the client gets to hear of it.
 	maxDiscarded = maxGroupBody
 	// maxSmallBody is up to which size bodies, and answers with members, are not counted.
-	maxSmallBody = 64 << 10
+	maxSmallBody = bounds.SmallestBody
 	// maxUserValues and maxBulkValues are how many values a body may have, names aside; those of groups have
 	// scim.MaxJSONValues.
 	maxUserValues = 50_000
@@ -73,8 +75,6 @@ const (
 	retryAfter = 5
 	// DefaultShutdownTimeout lets the longest request finish.
 	DefaultShutdownTimeout = groupWriteTimeout + 3*time.Second
-	// defaultRequestsPerSecond is well above the 25 that Microsoft Entra ID asks for.
-	defaultRequestsPerSecond = 100
 )
 
 // maxTenantTurns is how many requests of one tenant compute for long at the same time: on half of the processors. The

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 // maxIdleLimiters is how many limiters are kept before idle ones are thrown away.
@@ -16,18 +14,6 @@ const maxIdleLimiters = 1024
 // zero value means no limit.
 type rateLimit struct {
 	perSecond, burst int
-}
-
-func rateLimitOf(limits v1alpha1.ScimEndpointLimits) rateLimit {
-	l := rateLimit{perSecond: defaultRequestsPerSecond}
-	if limits.RequestsPerSecond != nil {
-		l.perSecond = int(*limits.RequestsPerSecond)
-	}
-	l.burst = 2 * l.perSecond
-	if limits.Burst != nil {
-		l.burst = int(*limits.Burst)
-	}
-	return l
 }
 
 // rates limits requests by key, each key on its own.

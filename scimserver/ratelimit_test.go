@@ -9,26 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"rservice.dev/scim-operator/api/v1alpha1"
 )
-
-func TestRateLimitOfAnEndpoint(t *testing.T) {
-	for name, test := range map[string]struct {
-		perSecond, burst *int32
-		want             rateLimit
-	}{
-		"nothing set":              {nil, nil, rateLimit{100, 200}},
-		"a rate":                   {new(int32(25)), nil, rateLimit{25, 50}},
-		"a burst":                  {nil, new(int32(1000)), rateLimit{100, 1000}},
-		"both":                     {new(int32(10)), new(int32(5)), rateLimit{10, 5}},
-		"the limit is switched of": {new(int32(0)), nil, rateLimit{0, 0}},
-	} {
-		if got := rateLimitOf(v1alpha1.ScimEndpointLimits{RequestsPerSecond: test.perSecond, Burst: test.burst}); got != test.want {
-			t.Errorf("%s: got %+v, want %+v", name, got, test.want)
-		}
-	}
-}
 
 func TestRates(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rservice.dev/scim-operator/api/bounds"
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 	"rservice.dev/scim-operator/scimserver/store"
 )
@@ -76,6 +78,7 @@ func TestTheReadmeHasTheLimits(t *testing.T) {
 	kib := func(bytes int) string { return fmt.Sprintf("%d KiB", bytes>>10) }
 	seconds := func(d time.Duration) string { return fmt.Sprintf("%d s", int(d.Seconds())) }
 	timeouts := defaultConnectionTimeouts
+	defaults, _ := bounds.Default().Limits(v1alpha1.ScimEndpointLimits{})
 	limits := map[string][]string{
 		"body":                                    {mib(maxUserBody), "groups " + mib(maxGroupBody), "bulk " + mib(maxBulkBody) + " and " + thousands(maxBulkOperations) + " operations"},
 		"what is read beyond a body's limit":      {mib(maxDiscarded)},
@@ -93,7 +96,7 @@ func TestTheReadmeHasTheLimits(t *testing.T) {
 		"headers with the request line":           {kib(maxHeaderBytes)},
 		"time for a request":                      {seconds(requestTimeout), "groups, lists and bulk " + seconds(groupWriteTimeout)},
 		"time for headers":                        {seconds(timeouts.header) + ", " + seconds(timeouts.request) + ", " + seconds(timeouts.answer) + ", 2 min"},
-		"requests a second for each token":        {strconv.Itoa(defaultRequestsPerSecond), "bursts of " + strconv.Itoa(2*defaultRequestsPerSecond)},
+		"requests a second for each token":        {strconv.Itoa(defaults.RequestsPerSecond), "bursts of " + strconv.Itoa(defaults.Burst)},
 		"requests of a tenant at the same time":   {strconv.Itoa(maxTenantRequests)},
 		"connections":                             {thousands(maxConnections), strconv.Itoa(maxStreams) + " requests"},
 		"requests without a valid token":          {fmt.Sprintf("%d a second in bursts of %d", strangersRate.perSecond, strangersRate.burst)},

@@ -34,7 +34,7 @@ type route struct {
 func (s *Server) routes() []route {
 	root := &searches{store: s.store, shares: s.shares, now: s.now}
 	list := []route{
-		{method: http.MethodGet, path: "/ServiceProviderConfig", handle: getServiceProviderConfig, public: true},
+		{method: http.MethodGet, path: "/ServiceProviderConfig", handle: s.getServiceProviderConfig, public: true},
 		{method: http.MethodGet, path: "/Schemas", handle: listSchemas},
 		{method: http.MethodGet, path: "/Schemas/{id}", handle: getSchema},
 		{method: http.MethodGet, path: "/ResourceTypes", handle: listResourceTypes},

@@ -53,6 +53,7 @@ func (h *searches) post(r *http.Request) (response, error) {
 
 // answer carries out a search.
 func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (response, error) {
+	request.Page.Count = min(request.Page.Count, callOf(r).client.maxPage)
 	projections, err := h.projections(r, request)
 	if err != nil {
 		return response{}, err

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/strangers"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -40,6 +41,8 @@ type Options struct {
 	// TrustedProxies are the networks of proxies: of a connection from there X-Forwarded-For says where a request comes from.
 	// Those of its clients must not be among them. Empty: it is not looked at.
 	TrustedProxies []netip.Prefix
+	// Bounds are what endpoints may ask for. The zero value lets them ask for as much as the server can do.
+	Bounds bounds.Bounds
 	// Logger gets the access log, the audit log and errors.
 	Logger logr.Logger
 }
@@ -67,7 +70,7 @@ type Server struct {
 // SetupWithManager makes a Server and adds it to the manager, with a readiness
 // check. The store is a *store.Store or a *store.Tenants. The context is for registering informers.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o Options) (*Server, error) {
-	auth, err := newTokens(ctx, mgr.GetCache(), time.Now)
+	auth, err := newTokens(ctx, mgr.GetCache(), o.Bounds, time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 type anyTenant struct{}
 
 func (anyTenant) authenticate(_ context.Context, token string) (*principal, error) {
-	return &principal{tokenID: token, tenant: token, endpoint: "okta", scope: v1alpha1.ScopeAll, cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
+	return &principal{tokenID: token, tenant: token, endpoint: "okta", scope: v1alpha1.ScopeAll, maxBody: maxGroupBody, maxPage: scim.MaxCount, cursorKeys: [][]byte{cursorKey([]byte(token))}}, nil
 }
 
 // heldStore keeps the requests of tenant "busy" until they are let go.

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -28,12 +29,13 @@ const indexTokenHash = "scimserver.tokenHash"
 // tokens authenticates against the token Secrets in the cache.
 type tokens struct {
 	reader client.Reader
+	bounds bounds.Bounds
 	now    func() time.Time
 }
 
 // newTokens registers the index and the informers. Call it before the cache is
 // started.
-func newTokens(ctx context.Context, c cache.Cache, now func() time.Time) (*tokens, error) {
+func newTokens(ctx context.Context, c cache.Cache, operators bounds.Bounds, now func() time.Time) (*tokens, error) {
 	err := c.IndexField(ctx, &corev1.Secret{}, indexTokenHash, func(obj client.Object) []string {
 		secret, ok := obj.(*corev1.Secret)
 		if !ok {
@@ -55,7 +57,7 @@ func newTokens(ctx context.Context, c cache.Cache, now func() time.Time) (*token
 			return nil, fmt.Errorf("watch %T: %w", obj, err)
 		}
 	}
-	return &tokens{reader: c, now: now}, nil
+	return &tokens{reader: c, bounds: operators, now: now}, nil
 }
 
 // storedToken returns nil for a token that is too short to be safe, which makes the
@@ -96,7 +98,7 @@ func (t *tokens) authenticate(ctx context.Context, token string) (*principal, er
 		if found != nil {
 			return nil, nil
 		}
-		found = principalOf(endpoint)
+		found = principalOf(endpoint, t.bounds)
 		found.tokenID = v1alpha1.TokenID(token)
 		found.scope = cmp.Or(endpoint.Spec.Authentication.TokenScope, v1alpha1.ScopeAll)
 		found.scopeField = "spec.authentication.tokenScope"

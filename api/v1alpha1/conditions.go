@@ -28,6 +28,9 @@ const (
 	// ConditionBrakeWeakened is on a ScimEndpoint, True while the spec.safety of its namespace
 	// switches the safety brake off or lets more through than a brake should; absent otherwise.
 	ConditionBrakeWeakened = "BrakeWeakened"
+	// ConditionLimitsReduced is on a ScimEndpoint, True while its spec.limits ask for more than the
+	// operator allows; absent otherwise.
+	ConditionLimitsReduced = "LimitsReduced"
 	// ConditionUnreadable is on every ScimEndpoint, True while there are kinds that the
 	// operator cannot read from the API server, whosever objects are at fault; absent
 	// otherwise. Its reason is ReasonUnreadable or ReasonRefused.
@@ -148,6 +151,9 @@ const (
 	// ReasonLimitsRaised is on ConditionBrakeWeakened: the limits let the same happen to more
 	// than half of the namespace's Persons within an hour or a day.
 	ReasonLimitsRaised = "LimitsRaised"
+	// ReasonAboveOperatorLimits is on ConditionLimitsReduced: what the operator's flags allow holds
+	// instead.
+	ReasonAboveOperatorLimits = "AboveOperatorLimits"
 	// ReasonDuplicatePrimaryEmail means that another Person has the same primary
 	// e-mail address.
 	ReasonDuplicatePrimaryEmail = "DuplicatePrimaryEmail"

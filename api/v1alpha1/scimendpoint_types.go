@@ -209,11 +209,13 @@ type ScimEndpointRetention struct {
 }
 
 // ScimEndpointLimits bounds what each token of an endpoint may ask of each replica of
-// the server. A request beyond them is answered with 429 and Retry-After.
+// the server. What exceeds the operator's flags (--max-requests-per-second, --max-burst, --max-body-bytes, --max-page-size) does not
+// hold, and condition LimitsReduced says so.
 type ScimEndpointLimits struct {
-	// requestsPerSecond is how many requests a token may send in a second, on the average.
-	// Unset: 100. 0 switches the limit off. Each operation of a bulk request counts as one, and a body above 64 KiB
-	// as one more for each 64 KiB.
+	// requestsPerSecond is how many requests a token may send in a second, on the average. A request
+	// beyond it is answered with 429 and Retry-After.
+	// Unset: 100. 0 switches the limit off, where the operator allows that. Each operation of a bulk request counts as
+	// one, and a body above 64 KiB as one more for each 64 KiB.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100000
@@ -224,6 +226,18 @@ type ScimEndpointLimits struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=200000
 	Burst *int32 `json:"burst,omitempty"`
+	// maxBodyBytes is the largest body that the client may send; a larger one is 413. Unset: what the address
+	// takes, 1 MiB, 4 MiB of a bulk request, 32 MiB of a group. More than that is of no use.
+	// +optional
+	// +kubebuilder:validation:Minimum=65536
+	// +kubebuilder:validation:Maximum=33554432
+	MaxBodyBytes *int32 `json:"maxBodyBytes,omitempty"`
+	// maxPageSize is how many users and groups are on a page of a list at most, whatever the client asks for.
+	// Unset: 1000.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxPageSize *int32 `json:"maxPageSize,omitempty"`
 }
 
 // TokenState says which of an endpoint's tokens it is.
@@ -315,8 +329,8 @@ type RetentionStatus struct {
 
 // ScimEndpointStatus is the connection information.
 type ScimEndpointStatus struct {
-	// conditions are Ready and, while they apply, Reconciling, Stalled, Held, BrakeWeakened and
-	// Unreadable.
+	// conditions are Ready and, while they apply, Reconciling, Stalled, Held, BrakeWeakened,
+	// LimitsReduced and Unreadable.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -264,6 +264,9 @@ func (r *runner) operatorArgs() []string {
 		"--metrics-bind-address=" + loopback(r.opts.metricsPort),
 		"--health-probe-bind-address=" + loopback(r.opts.probePort),
 		"--leader-elect=false",
+		// The sample endpoint has no limit, so that a machine can be measured.
+		"--max-requests-per-second=0",
+		"--max-burst=0",
 		"--webhook-bind-address=" + loopback(r.opts.webhookPort),
 		"--webhook-namespace=" + operatorNamespace,
 	}

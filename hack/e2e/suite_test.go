@@ -163,6 +163,8 @@ func (t *tenant) launch(ctx SpecContext, address string, arguments ...string) *o
 	command := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "manager"), append([]string{
 		"--namespaces=" + t.namespace, "--scim-bind-address=" + address, "--metrics-bind-address=0",
 		"--health-probe-bind-address=0",
+		// As the sample endpoint asks for.
+		"--max-requests-per-second=0",
 	}, arguments...)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+t.kubeconfig)
 	output, err := command.StderrPipe()
