@@ -87,13 +87,13 @@ var _ = It("pages of a group that is deleted before it can list them are not lef
 })
 
 var _ = DescribeTable("a name that is written although it does not seem so stays claimed",
-	func(ctx SpecContext, rt *scim.ResourceType, kind claimKind, attribute string, make func(name string) scim.Resource) {
+	func(ctx SpecContext, rt *scim.ResourceType, kind claimKind, attribute string, named func(name string) scim.Resource) {
 		tenant := namespaceOf(ctx)
 		s, other := replica(ctx, tenant, patient), replica(ctx, tenant, patient)
-		created, err := s.Create(within(ctx), tenant, rt, make("old@example.com"))
+		created, err := s.Create(within(ctx), tenant, rt, named("old@example.com"))
 		Expect(err).NotTo(HaveOccurred())
-		any := func(client.Object) bool { return true }
-		conflict := &ownConflict{Client: s.client, such: any, after: 1000} // longer than the request tries
+		always := func(client.Object) bool { return true }
+		conflict := &ownConflict{Client: s.client, such: always, after: 1000} // longer than the request tries
 		s.client, s.live = conflict, &failingReads{Reader: s.live, conflict: conflict}
 		_, err = s.Update(within(ctx), tenant, rt, created.ID(), "", set(attribute, "new@example.com"))
 		Expect(err).To(HaveOccurred())
