@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/digest"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/directory"
 	"rservice.dev/scim-operator/controllers/execution"
@@ -161,7 +162,7 @@ func (s *effectSum) count(count *preview.RecordCount, changes map[string]v1alpha
 	}
 	for field, change := range changes {
 		switch {
-		case field != rules.FieldDisabled:
+		case field != rules.FieldDisabled, change.To == digest.Omitted: // then nobody knows which of the two
 			count.Fields[field]++
 		case change.To == "true":
 			count.Disabled++

@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -87,6 +88,17 @@ var _ = Describe("What a rule has changed", func() {
 		eventually(ctx, w, w.personOf(ctx, users[0]), personSpec(func(s v1alpha1.PersonSpec) string { return s.JobTitle }, Equal("Chief")))
 		eventually(ctx, w, rule, effect("did change 1 of 4 persons; enable 1"))
 		Eventually(w.notes(ctx, "agents", "RecordsChanged")).Should(HaveLen(3))
+	})
+
+	It("does not say enabled of whom it has disabled, where values are omitted", func(ctx SpecContext) {
+		endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "okta"}}
+		endpoint.Spec.ExecutionValues = v1alpha1.ExecutionValuesOmit
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		w.start(ctx, countOften)
+		createAgents(ctx)
+		rule.Spec.Update.Set = []v1alpha1.FieldAssignment{{Field: "disabled", Value: "true"}}
+		Expect(w.Create(ctx, rule)).To(Succeed())
+		eventually(ctx, w, rule, effect("did change 2 of 4 persons: disabled 2"))
 	})
 
 	It("is new Persons, and nothing where there is nobody", func(ctx SpecContext) {
