@@ -15,7 +15,7 @@ import (
 // newExecution makes one of a user, as the operator does.
 func newExecution(user *v1alpha1.ScimUser) *v1alpha1.AutomationRuleExecution {
 	return &v1alpha1.AutomationRuleExecution{ObjectMeta: metav1.ObjectMeta{
-		Namespace: tenant, Name: "rule-" + user.Name, Labels: map[string]string{v1alpha1.LabelResult: "succeeded"},
+		Namespace: tenant, Name: "rule-" + user.Name, Labels: map[string]string{"result": "succeeded"},
 		OwnerReferences: []metav1.OwnerReference{{
 			APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimUser", Name: user.Name, UID: user.UID,
 		}},

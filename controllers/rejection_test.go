@@ -71,7 +71,7 @@ var _ = Describe("A record that the API server rejects", func() {
 		Expect(person.Spec.Name).To(Equal("Jane Roe"))
 		Expect(person.Spec.Location).To(BeEmpty())
 		Expect(person.Spec.CostCenter).To(Equal("CC"))
-		Expect(get(ctx, w, &v1alpha1.AutomationRuleExecution{}, "last-"+user.Name).Labels).To(HaveKeyWithValue(v1alpha1.LabelResult, "succeeded"))
+		Expect(get(ctx, w, &v1alpha1.AutomationRuleExecution{}, "last-"+user.Name).Status.Result).To(Equal(v1alpha1.ResultSucceeded))
 	})
 
 	It("is not created by a later rule without what the rejected one sets", func(ctx SpecContext) {
@@ -92,6 +92,6 @@ var _ = Describe("A record that the API server rejects", func() {
 		Expect(w.List(ctx, persons)).To(Succeed())
 		Expect(persons.Items).To(BeEmpty())
 		run := get(ctx, w, &v1alpha1.AutomationRuleExecution{}, "location-"+user.Name)
-		Expect(run.Labels).To(HaveKeyWithValue(v1alpha1.LabelResult, "failed"))
+		Expect(run.Status.Result).To(Equal(v1alpha1.ResultFailed))
 	})
 })

@@ -41,7 +41,7 @@ var _ = Describe("Several rules for one user", func() {
 		Expect(readyMessage(user)).To(And(ContainSubstring("rule first: location"), ContainSubstring("rule second")))
 		for _, rule := range []*v1alpha1.AutomationRule{first, second} {
 			run := get(ctx, w, &v1alpha1.AutomationRuleExecution{}, rule.Name+"-"+user.Name)
-			Expect(run.Labels[v1alpha1.LabelResult]).To(Equal("failed"))
+			Expect(run.Status.Result).To(Equal(v1alpha1.ResultFailed))
 			Expect(run.Status.Changes).To(BeEmpty())
 			eventually(ctx, w, rule, subjects(metav1.ConditionFalse, v1alpha1.ReasonSubjectsFailed))
 		}

@@ -273,7 +273,7 @@ var _ = Describe("Two operators at work at the same time", Label("race"), func()
 			}
 		}).Should(Succeed())
 		executions := &v1alpha1.AutomationRuleExecutionList{}
-		Expect(w.List(ctx, executions, client.MatchingLabels{v1alpha1.LabelResult: "succeeded"})).To(Succeed())
+		Expect(w.List(ctx, executions, client.MatchingFields{"status.result": string(v1alpha1.ResultSucceeded)})).To(Succeed())
 		Expect(executions.Items).To(HaveLen(count))
 	})
 })

@@ -90,7 +90,7 @@ var _ = Describe("Bulk requests", func() {
 		Expect(trail).To(ConsistOf("create User 201", "create Group 201", "patch User 200", "replace User 200", "delete User 204"))
 		stored := &v1alpha1.ScimUser{}
 		Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: babs}, stored)).To(Succeed())
-		Expect(stored.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationRequestID, "bulk-1"))
+		Expect(stored.Spec.RequestID).To(Equal("bulk-1"))
 	})
 
 	It("tell of each operation what the request alone would have been told", func(ctx SpecContext) {

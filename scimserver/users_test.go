@@ -33,9 +33,7 @@ var _ = Describe("Users", func() {
 			By("noting the request on the object")
 			stored := &v1alpha1.ScimUser{}
 			Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: created.id()}, stored)).To(Succeed())
-			Expect(stored.Annotations).To(And(
-				HaveKeyWithValue(v1alpha1.AnnotationRequestID, "create-1"),
-				HaveKeyWithValue(v1alpha1.AnnotationTokenID, v1alpha1.TokenID(c.token))))
+			Expect(stored.Spec.LastRequest).To(Equal(v1alpha1.LastRequest{RequestID: "create-1", TokenID: v1alpha1.TokenID(c.token)}))
 
 			read := c.do(ctx, "GET", "/Users/"+created.id(), nil)
 			Expect(read).To(haveStatus(200))

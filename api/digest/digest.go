@@ -33,10 +33,15 @@ func Of(status *v1alpha1.AutomationRuleExecutionStatus) uint64 {
 		}
 	}
 	for _, expression := range status.Expressions {
-		add(expression.Name, expression.Value)
+		if expression.Value != "" { // as operators before have stored it
+			add(expression.Name, expression.Value)
+		}
 	}
 	if condition := status.Condition; condition != nil {
-		add("", condition.Expression, string(condition.Result))
+		add("", string(condition.Result))
+		if condition.Result != metav1.ConditionTrue { // what was met is not stored any more
+			add(condition.Expression)
+		}
 	}
 	return hash.Sum64()
 }

@@ -87,16 +87,32 @@ func TestADigestTellsRunsApart(t *testing.T) {
 		"a value on a name": func(s *v1alpha1.AutomationRuleExecutionStatus) {
 			s.Expressions[0].Name, s.Expressions[0].Value = "emailsecret@example.com", ""
 		},
-		"one expression less":   func(s *v1alpha1.AutomationRuleExecutionStatus) { s.Expressions = s.Expressions[:1] },
-		"what the condition is": func(s *v1alpha1.AutomationRuleExecutionStatus) { s.Condition.Expression = "other" },
-		"what it gave":          func(s *v1alpha1.AutomationRuleExecutionStatus) { s.Condition.Result = metav1.ConditionFalse },
-		"no condition":          func(s *v1alpha1.AutomationRuleExecutionStatus) { s.Condition = nil },
+		"one expression less": func(s *v1alpha1.AutomationRuleExecutionStatus) { s.Expressions = s.Expressions[1:] },
+		"what it gave":        func(s *v1alpha1.AutomationRuleExecutionStatus) { s.Condition.Result = metav1.ConditionFalse },
+		"no condition":        func(s *v1alpha1.AutomationRuleExecutionStatus) { s.Condition = nil },
 	} {
 		other := whole()
 		change(&other.Status)
 		if digest.Of(&other.Status) == same {
 			t.Errorf("%s makes no difference", name)
 		}
+	}
+}
+
+// TestWhatOperatorsBeforeHaveStoredIsNoNews: else the first start after an upgrade would write every execution.
+func TestWhatOperatorsBeforeHaveStoredIsNoNews(t *testing.T) {
+	before, after := whole().Status, whole().Status
+	after.Condition.Expression = ""
+	after.Expressions = after.Expressions[:1]
+	if digest.Of(&before) != digest.Of(&after) {
+		t.Error("the text of a condition that was met, or an expression without a value, makes a difference")
+	}
+	unmet := whole().Status
+	unmet.Condition.Result = metav1.ConditionFalse
+	other := whole().Status
+	other.Condition.Result, other.Condition.Expression = metav1.ConditionFalse, "other"
+	if digest.Of(&unmet) == digest.Of(&other) {
+		t.Error("the text of a condition that was not met makes no difference")
 	}
 }
 

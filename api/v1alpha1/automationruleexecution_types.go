@@ -20,8 +20,7 @@ const (
 	TriggerRequested Trigger = "Requested"
 )
 
-// ExecutionResult is what a run came to. The words sort with the failed ones first. LabelResult
-// on the execution has the same value.
+// ExecutionResult is what a run came to. The words sort with the failed ones first.
 // +kubebuilder:validation:Enum=failed;skipped;succeeded
 type ExecutionResult string
 
@@ -78,7 +77,8 @@ type ExpressionResult struct {
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
 	// value is the value as text, cut where it is long, and "(hidden)" where it may be a
-	// secret, "(omitted)" where a ScimEndpoint says so. Unset when it is none.
+	// secret, "(omitted)" where a ScimEndpoint says so. An expression without a value is left out;
+	// operators before have stored it with this field unset.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Value string `json:"value,omitempty"`
@@ -86,8 +86,8 @@ type ExpressionResult struct {
 
 // ConditionResult is a rule's condition and what it gave.
 type ConditionResult struct {
-	// expression is the condition on one line, cut where it is long.
-	// +required
+	// expression is the condition on one line, cut where it is long. Unset when it was met: the rule has it.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Expression string `json:"expression,omitempty"`
@@ -191,7 +191,7 @@ type AutomationRuleExecutionStatus struct {
 	// record is the record that the rule found or created.
 	// +optional
 	Record *TargetReference `json:"record,omitempty"`
-	// expressions are the values of the rule's expressions, in their order.
+	// expressions are the values of the rule's expressions that have one, in their order.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

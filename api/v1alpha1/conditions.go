@@ -166,7 +166,8 @@ const (
 
 // Labels and annotations.
 const (
-	// LabelResult is "succeeded", "failed" or "skipped" on an execution.
+	// LabelResult is where versions before repeated status.result of an execution. It goes with the
+	// next change of the execution.
 	LabelResult = "result"
 	// LabelEndpoint is the name of the ScimEndpoint that a token Secret belongs
 	// to. The operator reads only Secrets that have it.
@@ -201,8 +202,8 @@ const (
 	// AnnotationAdopted on a Person that somebody had made by hand names the ScimUser that was
 	// the first to get it, by its e-mail address.
 	AnnotationAdopted = "provisioning.rservice.dev/adopted"
-	// AnnotationRequestID is the id of the HTTP request that made the last
-	// accepted change; the same id is in the server's log.
+	// AnnotationRequestID is where versions before LastRequest kept the id of the HTTP request that
+	// made the last accepted change.
 	AnnotationRequestID = "provisioning.rservice.dev/request-id"
 	// AnnotationRerun on a ScimUser, ScimGroup or AutomationRule makes the rules run again,
 	// for that subject or for all subjects of that rule, each time it gets another value. What
@@ -226,7 +227,8 @@ const (
 	// AnnotationReleaseHeld on a ScimEndpoint lets go of what the safety brake holds. Its
 	// value is status.held.generation, which says that this and nothing newer is meant.
 	AnnotationReleaseHeld = "provisioning.rservice.dev/release-held"
-	// AnnotationTokenID is the id of the token that the request used.
+	// AnnotationTokenID is where versions before LastRequest kept the id of the token that the
+	// request used.
 	AnnotationTokenID = "provisioning.rservice.dev/token-id"
 )
 

@@ -85,6 +85,8 @@ type ScimGroupSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
 	LastModified Timestamp `json:"lastModified,omitempty,omitzero"`
+	// The request that made the last accepted change.
+	LastRequest `json:",inline"`
 }
 
 // ScimGroupStatus says what became of the group.

@@ -37,6 +37,8 @@ type ScimGroupPageSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$`
 	LastModified Timestamp `json:"lastModified,omitempty,omitzero"`
+	// The request that made the last accepted change.
+	LastRequest `json:",inline"`
 }
 
 // ScimGroupPage holds members of a ScimGroup that has more of them than fit into it. Only the SCIM

@@ -117,7 +117,6 @@ func userNumber(i int) *v1alpha1.ScimUser {
 	name := fmt.Sprint("user.number-", i)
 	meta := metaNumber(i, idNumber(i))
 	meta.Finalizers = []string{v1alpha1.FinalizerDeprovision}
-	meta.Annotations = map[string]string{v1alpha1.AnnotationRequestID: idNumber(i), v1alpha1.AnnotationTokenID: "a1b2c3d4"}
 	at := v1alpha1.NewTimestamp(time.Unix(1_800_000_000, 0))
 	return &v1alpha1.ScimUser{
 		ObjectMeta: meta,
@@ -129,7 +128,7 @@ func userNumber(i int) *v1alpha1.ScimUser {
 			Enterprise: &v1alpha1.ScimEnterprise{
 				EmployeeNumber: strconv.Itoa(i), Organization: fmt.Sprint("Organization ", i%100), Manager: &v1alpha1.ScimManager{Value: idNumber(i / 10)},
 			},
-			ProvisionedAt: at, LastModified: at,
+			ProvisionedAt: at, LastModified: at, LastRequest: v1alpha1.LastRequest{RequestID: idNumber(i), TokenID: "a1b2c3d4e5f6"},
 		},
 		Status: v1alpha1.ScimUserStatus{
 			ObservedGeneration: 1, Person: &v1alpha1.RecordReference{Name: personName(i)},
@@ -158,9 +157,8 @@ func personNumber(i int) *v1alpha1.Person {
 func executionNumber(i int) *v1alpha1.AutomationRuleExecution {
 	const rule = "default-user-mapping"
 	meta := metaNumber(i, rule+"-"+idNumber(i))
-	meta.Labels = map[string]string{v1alpha1.LabelResult: string(v1alpha1.ResultSucceeded)}
 	meta.OwnerReferences = []metav1.OwnerReference{{
-		APIVersion: v1alpha1.GroupVersion.String(), Kind: string(v1alpha1.SubjectScimUser), Name: idNumber(i), UID: types.UID(idNumber(i)), Controller: new(true),
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: string(v1alpha1.SubjectScimUser), Name: idNumber(i), UID: types.UID(idNumber(i)),
 	}}
 	execution := &v1alpha1.AutomationRuleExecution{
 		ObjectMeta: meta,
@@ -173,10 +171,10 @@ func executionNumber(i int) *v1alpha1.AutomationRuleExecution {
 			Result: v1alpha1.ResultSucceeded, Trigger: v1alpha1.TriggerCreated, Time: v1alpha1.NewTimestamp(time.Unix(1_800_000_000, 0)),
 			RuleGeneration: 1, SubjectGeneration: 1, RequestID: idNumber(i),
 			Record:    &v1alpha1.TargetReference{Kind: v1alpha1.RecordPerson, Name: personName(i)},
-			Condition: &v1alpha1.ConditionResult{Expression: `email != "" && (name != "" || has(record.name))`, Result: metav1.ConditionTrue},
+			Condition: &v1alpha1.ConditionResult{Result: metav1.ConditionTrue},
 			Expressions: []v1alpha1.ExpressionResult{
 				{Name: "email", Value: fmt.Sprint("user.number-", i, "@example.com")}, {Name: "name", Value: fmt.Sprint("Number ", i)},
-				{Name: "organization", Value: fmt.Sprint("organization-", i%100)}, {Name: "site"}, {Name: "manager", Value: personName(i / 10)}, {Name: "userType"},
+				{Name: "organization", Value: fmt.Sprint("organization-", i%100)}, {Name: "manager", Value: personName(i / 10)},
 			},
 		},
 	}

@@ -143,7 +143,7 @@ func (l *Log) newExecution(rule string) *v1alpha1.AutomationRuleExecution {
 			Name:      rule + "-" + l.subject.GetName(),
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: string(l.Kind),
-				Name: l.subject.GetName(), UID: l.subject.GetUID(), Controller: new(true),
+				Name: l.subject.GetName(), UID: l.subject.GetUID(),
 			}},
 		},
 		Spec: v1alpha1.AutomationRuleExecutionSpec{
@@ -158,7 +158,7 @@ func (l *Log) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Ou
 	source := l.rules.Sources[outcome.Rule]
 	outcome = shortened(source.Hide(outcome))
 	succeeded, result := resultOf(outcome)
-	execution.Labels = map[string]string{v1alpha1.LabelResult: string(result)}
+	delete(execution.Labels, v1alpha1.LabelResult) // of one that an operator before has written
 	status := &execution.Status
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionSucceeded, Status: succeeded, Reason: outcome.Reason,
@@ -166,10 +166,10 @@ func (l *Log) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Ou
 	})
 	status.Result, status.Trigger, status.Time = result, trigger, v1alpha1.NewTimestamp(now)
 	status.RuleGeneration, status.SubjectGeneration = outcome.Generation, l.subject.GetGeneration()
-	status.RequestID = clip(l.subject.GetAnnotations()[v1alpha1.AnnotationRequestID], maxRequestID)
+	status.RequestID = clip(v1alpha1.RequestID(l.subject), maxRequestID)
 	status.SubjectRerun = FollowedRerun(l.subject, status.SubjectRerun)
 	status.RuleRerun = FollowedRerun(source.Rule, status.RuleRerun)
-	status.Expressions = outcome.Expressions
+	status.Expressions = withValues(outcome.Expressions)
 	status.Condition = conditionOf(source.Rule, outcome)
 	status.Record, status.Changes = nil, nil
 	if current != nil {
@@ -216,7 +216,18 @@ func resultOf(outcome rules.Outcome) (metav1.ConditionStatus, v1alpha1.Execution
 	return metav1.ConditionTrue, v1alpha1.ResultSucceeded
 }
 
-// conditionOf is the rule's condition and what it gave, nil for a rule without one.
+// withValues are the expressions that have a value: the rule names them all.
+func withValues(all []v1alpha1.ExpressionResult) []v1alpha1.ExpressionResult {
+	var some []v1alpha1.ExpressionResult
+	for _, expression := range all {
+		if expression.Value != "" {
+			some = append(some, expression)
+		}
+	}
+	return some
+}
+
+// conditionOf is what the rule's condition gave, and its text unless it was met; nil for a rule without one.
 func conditionOf(rule *v1alpha1.AutomationRule, outcome rules.Outcome) *v1alpha1.ConditionResult {
 	if rule.Spec.Condition == "" {
 		return nil
@@ -224,6 +235,9 @@ func conditionOf(rule *v1alpha1.AutomationRule, outcome rules.Outcome) *v1alpha1
 	result := metav1.ConditionUnknown
 	if outcome.ConditionMet != nil {
 		result = conditionStatus(*outcome.ConditionMet)
+	}
+	if result == metav1.ConditionTrue {
+		return &v1alpha1.ConditionResult{Result: result}
 	}
 	return &v1alpha1.ConditionResult{Expression: clip(rule.Spec.Condition, maxToldText), Result: result}
 }
@@ -283,8 +297,16 @@ func sameRun(previous, next *v1alpha1.AutomationRuleExecution, remarks string) b
 
 // sameValues reports whether expressions and the condition of two runs are the same.
 func sameValues(previous, next *v1alpha1.AutomationRuleExecution) bool {
-	return equality.Semantic.DeepEqual(previous.Status.Condition, next.Status.Condition) &&
-		sameExpressions(previous.Status.Expressions, next.Status.Expressions)
+	return sameCondition(previous.Status.Condition, next.Status.Condition) && sameExpressions(previous.Status.Expressions, next.Status.Expressions)
+}
+
+// sameCondition reports whether a condition gave the same. The text of one that was met counts for nothing: only
+// operators before have stored it.
+func sameCondition(before, after *v1alpha1.ConditionResult) bool {
+	if before != nil && after != nil && after.Result == metav1.ConditionTrue {
+		return before.Result == after.Result
+	}
+	return equality.Semantic.DeepEqual(before, after)
 }
 
 func succeededCondition(execution *v1alpha1.AutomationRuleExecution) metav1.Condition {

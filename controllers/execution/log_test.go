@@ -94,3 +94,30 @@ func TestWhoHasSeenAnOlderExecutionDoesNotOverwriteIt(t *testing.T) {
 		})
 	}
 }
+
+// TestAnOlderExecutionHasTheSameValues is about what operators before have stored: the text of a condition that was met, and
+// expressions without a value.
+func TestAnOlderExecutionHasTheSameValues(t *testing.T) {
+	condition := func(result metav1.ConditionStatus, text string) *v1alpha1.ConditionResult {
+		return &v1alpha1.ConditionResult{Expression: text, Result: result}
+	}
+	of := func(condition *v1alpha1.ConditionResult, expressions ...v1alpha1.ExpressionResult) *v1alpha1.AutomationRuleExecution {
+		return &v1alpha1.AutomationRuleExecution{Status: v1alpha1.AutomationRuleExecutionStatus{Condition: condition, Expressions: expressions}}
+	}
+	name, site := v1alpha1.ExpressionResult{Name: "name", Value: "Jane"}, v1alpha1.ExpressionResult{Name: "site"}
+	now := of(condition(metav1.ConditionTrue, ""), name)
+	for text, tt := range map[string]struct {
+		before *v1alpha1.AutomationRuleExecution
+		want   bool
+	}{
+		"written now":                    {now, true},
+		"written by an operator before":  {of(condition(metav1.ConditionTrue, "true"), site, name), true},
+		"a condition that was not met":   {of(condition(metav1.ConditionFalse, "true"), name), false},
+		"no condition":                   {of(nil, name), false},
+		"an expression that had a value": {of(condition(metav1.ConditionTrue, ""), name, v1alpha1.ExpressionResult{Name: "site", Value: "x"}), false},
+	} {
+		if got := sameValues(tt.before, now); got != tt.want {
+			t.Errorf("%s: %t", text, got)
+		}
+	}
+}

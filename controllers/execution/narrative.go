@@ -28,7 +28,7 @@ func Narrate(execution *v1alpha1.AutomationRuleExecution) []string {
 		log = append(log, fmt.Sprintf("Expression %s: %s", e.Name, told(e.Value)))
 	}
 	if status.Condition != nil {
-		log = append(log, fmt.Sprintf("Condition: %s: %s", status.Condition.Result, clip(status.Condition.Expression, maxToldText)))
+		log = append(log, strings.TrimSuffix(fmt.Sprintf("Condition: %s: %s", status.Condition.Result, clip(status.Condition.Expression, maxToldText)), ": "))
 	}
 	if status.Record != nil {
 		log = append(log, fmt.Sprintf("Record: %s %s", status.Record.Kind, status.Record.Name))

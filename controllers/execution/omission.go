@@ -75,9 +75,10 @@ func withoutValues(execution *v1alpha1.AutomationRuleExecution) *v1alpha1.Automa
 }
 
 // sameExpressions reports whether expressions had the same values. Of one that was left out
-// only that there was one is known: whether that was the same, what became of the record tells.
+// only that there was one is known: whether that was the same, what became of the record tells. Operators before have
+// stored those without a value, too.
 func sameExpressions(before, after []v1alpha1.ExpressionResult) bool {
-	return slices.EqualFunc(before, after, func(b, a v1alpha1.ExpressionResult) bool {
+	return slices.EqualFunc(withValues(before), withValues(after), func(b, a v1alpha1.ExpressionResult) bool {
 		return b.Name == a.Name && (b.Value == a.Value || b.Value == omittedText && a.Value != "")
 	})
 }

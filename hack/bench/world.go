@@ -233,7 +233,7 @@ func (w *world) createBare(ctx context.Context, _ *connection) error {
 	user := w.newUser()
 	lease := &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bare-" + user.Name, Labels: map[string]string{v1alpha1.LabelClaim: "bare"}},
-		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &user.Name, LeaseDurationSeconds: new(int32(10)), RenewTime: new(metav1.NowMicro())},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &user.Name, RenewTime: new(metav1.NowMicro())},
 	}
 	if err := w.direct.Create(ctx, lease); err != nil {
 		return err

@@ -75,9 +75,6 @@ func claimName(salt kube.Salt, kind claimKind, value string) string {
 // claimPrefix begins the names of this version's claims.
 func claimPrefix(kind claimKind) string { return "scim-v1-" + string(kind) + "-" }
 
-// leaseSeconds is the lease for people who read it; at least a second.
-func (t timing) leaseSeconds() int32 { return max(1, int32(t.claimLease/time.Second)) }
-
 // claim is a held claim.
 type claim struct {
 	lease *coordinationv1.Lease
@@ -255,9 +252,7 @@ func (c claims) takeOver(ctx context.Context, kind claimKind, held *coordination
 	err := c.write(ctx, held, func(lease *coordinationv1.Lease) {
 		noteBegun(lease, by.begun)
 		lease.Spec.HolderIdentity = &id
-		lease.Spec.AcquireTime = new(metav1.NowMicro())
-		lease.Spec.RenewTime = lease.Spec.AcquireTime
-		lease.Spec.LeaseDurationSeconds = new(c.timing.leaseSeconds())
+		lease.Spec.RenewTime = new(metav1.NowMicro())
 	})
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil, nil
@@ -322,17 +317,12 @@ func (c claims) heldBy(ctx context.Context, name uniqueName, id string) (*coordi
 }
 
 func (c claims) newLease(kind claimKind, tenant, name, id string) *coordinationv1.Lease {
-	now := new(metav1.NowMicro())
 	return &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: tenant, Name: name, Labels: map[string]string{v1alpha1.LabelClaim: string(kind)},
 		},
-		Spec: coordinationv1.LeaseSpec{
-			HolderIdentity:       &id,
-			AcquireTime:          now,
-			RenewTime:            now,
-			LeaseDurationSeconds: new(c.timing.leaseSeconds()),
-		},
+		// Every user has one, so it says what is read and nothing more.
+		Spec: coordinationv1.LeaseSpec{HolderIdentity: &id, RenewTime: new(metav1.NowMicro())},
 	}
 }
 

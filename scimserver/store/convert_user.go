@@ -100,6 +100,7 @@ func setUserAttributes(spec *v1alpha1.ScimUserSpec, r scim.Resource) error {
 		Groups:            old.Groups,
 		ProvisionedAt:     old.ProvisionedAt,
 		LastModified:      old.LastModified,
+		LastRequest:       old.LastRequest,
 	}
 	for _, list := range userValueLists(spec) {
 		*list.values = valuesOf(r.Values(list.name))

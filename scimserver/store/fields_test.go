@@ -18,7 +18,9 @@ func TestEveryFieldOfAUserIsAnAttribute(t *testing.T) {
 	var spec v1alpha1.ScimUserSpec
 	fill(reflect.ValueOf(&spec).Elem(), "spec", new(int))
 	// The server's own, and what no schema describes.
-	own := v1alpha1.ScimUserSpec{Groups: spec.Groups, ProvisionedAt: spec.ProvisionedAt, LastModified: spec.LastModified}
+	own := v1alpha1.ScimUserSpec{
+		Groups: spec.Groups, ProvisionedAt: spec.ProvisionedAt, LastModified: spec.LastModified, LastRequest: spec.LastRequest,
+	}
 	spec.Extensions, spec.LastActive = nil, nil
 
 	attributes, err := (*maker)(nil).userAttributes(&spec)

@@ -27,7 +27,8 @@ func TestOnlyTheVeryWriteIsTheSame(t *testing.T) {
 		}, true},
 		"other content":             {func(g *v1alpha1.ScimGroup) { g.Spec.DisplayName = "Rangers" }, false},
 		"another request's members": {func(g *v1alpha1.ScimGroup) { g.Annotations[annotationChanging] = "b" }, false},
-		"another request":           {func(g *v1alpha1.ScimGroup) { g.Annotations[v1alpha1.AnnotationRequestID] = "b" }, false},
+		"another request":           {func(g *v1alpha1.ScimGroup) { g.Spec.RequestID = "b" }, false},
+		"a request before":          {func(g *v1alpha1.ScimGroup) { v1alpha1.SetLastRequest(g, v1alpha1.LastRequest{RequestID: "0"}) }, false},
 		"written again":             {func(g *v1alpha1.ScimGroup) { g.Generation++ }, false},
 		"another object":            {func(g *v1alpha1.ScimGroup) { g.UID = "0193f5c1" }, false},
 	} {

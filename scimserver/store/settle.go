@@ -147,7 +147,7 @@ func (u unseen) Unwrap() error { return u.error }
 // microsecond of the change in it, of the same request.
 func sameWrite(stored, sent client.Object) bool {
 	return stored.GetGeneration() == sent.GetGeneration()+1 && stored.GetUID() == sent.GetUID() &&
-		stored.GetAnnotations()[v1alpha1.AnnotationRequestID] == sent.GetAnnotations()[v1alpha1.AnnotationRequestID] &&
+		v1alpha1.RequestID(stored) == v1alpha1.RequestID(sent) &&
 		stored.GetAnnotations()[annotationChanging] == sent.GetAnnotations()[annotationChanging] &&
 		sameContent(specOf(stored), specOf(sent))
 }

@@ -212,13 +212,12 @@ func stampRequest(ctx context.Context, obj client.Object) {
 	if !ok {
 		return
 	}
-	annotations := obj.GetAnnotations()
-	if annotations == nil {
-		annotations = make(map[string]string, 2)
-	}
-	annotations[v1alpha1.AnnotationRequestID] = info.RequestID
-	annotations[v1alpha1.AnnotationTokenID] = info.TokenID
-	obj.SetAnnotations(annotations)
+	v1alpha1.SetLastRequest(obj, v1alpha1.LastRequest{RequestID: fitting(info.RequestID), TokenID: fitting(info.TokenID)})
+}
+
+// fitting cuts what a field of LastRequest cannot hold, which is no reason to refuse a change.
+func fitting(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), v1alpha1.MaxRequestText)], "")
 }
 
 func key(tenant, id string) types.NamespacedName {

@@ -327,7 +327,7 @@ var _ = Describe("users", func() {
 		Expect(writes(ctx, tenant)[3:]).To(Equal([]string{"create leases", "create scimusers", "update scimusers"}))
 		stored := &v1alpha1.ScimUser{}
 		Expect(direct.Get(ctx, key(tenant, created.ID()), stored)).To(Succeed())
-		Expect(stored.Annotations).To(And(HaveKeyWithValue(v1alpha1.AnnotationRequestID, "r1"), HaveKeyWithValue(v1alpha1.AnnotationTokenID, "t1")))
+		Expect(stored.Spec.LastRequest).To(Equal(v1alpha1.LastRequest{RequestID: "r1", TokenID: "t1"}))
 	})
 
 	It("gives the API server's refusal to the client without the value", func(ctx SpecContext) {

@@ -29,6 +29,8 @@ type options struct {
 	users, groups, workers int
 	dir                    string
 	beside, besideConfig   string
+	sizesOnly              bool
+	profiles               string
 }
 
 // build is an operator to measure, with the manifests that belong to it.
@@ -44,6 +46,8 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "`folder` for etcd's data while this runs; unset: a new one among the temporary files")
 	flag.StringVar(&o.beside, "beside", "", "another build of the operator, a `file`, that is measured after this one")
 	flag.StringVar(&o.besideConfig, "beside-config", "", "its `folder` config, for definitions and roles; unset: this repository's")
+	flag.StringVar(&o.profiles, "profiles", "", "`folder` for heap profiles of API server and operator with all users; unset: none are kept")
+	flag.BoolVar(&o.sizesOnly, "sizes-only", false, "stop when it is measured what is stored and what it takes in memory")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -109,9 +113,11 @@ func measure(ctx context.Context, o options, b build, binaries, dir string) (_ *
 		return nil, err
 	}
 	result := &table{}
-	for _, step := range []func(context.Context, *table) error{
-		w.push, w.sizes, w.reads, w.ruleEdits, w.dryRun, w.limit, w.starts,
-	} {
+	steps := []func(context.Context, *table) error{w.push, w.sizes, w.reads, w.ruleEdits, w.dryRun, w.limit, w.starts}
+	if o.sizesOnly {
+		steps = steps[:2]
+	}
+	for _, step := range steps {
 		if err := step(ctx, result); err != nil {
 			return nil, err
 		}

@@ -55,7 +55,10 @@ func (w *world) sizes(ctx context.Context, t *table) error {
 				})/s.value/1024)
 		}
 	}
-	if _, err := get(ctx, w.api, w.config.Host+"/debug/pprof/heap?gc=1"); err != nil {
+	if err := w.parts(ctx); err != nil {
+		return err
+	}
+	if err := w.heapProfile(ctx, w.api, w.config.Host, "apiserver"); err != nil {
 		return fmt.Errorf("let the API server collect garbage: %w", err)
 	}
 	if all, err = w.apiMetrics(ctx); err != nil {
@@ -63,7 +66,7 @@ func (w *world) sizes(ctx context.Context, t *table) error {
 	}
 	perUser("API server, live heap a user", sum(all, "go_memstats_heap_alloc_bytes", nil))
 	perUser("API server, resident a user", sum(all, "process_resident_memory_bytes", nil))
-	if _, err := get(ctx, http.DefaultClient, "http://"+address(w.ports.pprof)+"/debug/pprof/heap?gc=1"); err != nil {
+	if err := w.heapProfile(ctx, http.DefaultClient, "http://"+address(w.ports.pprof), "operator"); err != nil {
 		return fmt.Errorf("let the operator collect garbage: %w", err)
 	}
 	if all, err = w.operatorMetrics(ctx); err != nil {
@@ -255,4 +258,14 @@ func (w *world) starts(ctx context.Context, t *table) error {
 	})
 	t.took("start until the leader has looked at everything", idle.since.Sub(began))
 	return err
+}
+
+// heapProfile lets a program collect garbage, and keeps what it has then if it was asked to.
+func (w *world) heapProfile(ctx context.Context, c *http.Client, url, program string) error {
+	profile, err := get(ctx, c, url+"/debug/pprof/heap?gc=1")
+	if err != nil || w.profiles == "" {
+		return err
+	}
+	name := strings.ReplaceAll(w.build.name, " ", "-") + "-" + program + ".heap"
+	return os.WriteFile(filepath.Join(w.profiles, name), profile, 0o600)
 }
