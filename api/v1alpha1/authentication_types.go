@@ -105,7 +105,9 @@ type JWTAuthenticator struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	UserValidationRules []UserValidationRule `json:"userValidationRules,omitempty"`
-	// scope is what bearers of the tokens may do. Unset: scim.
+	// scope is what whoever sends such a token as a bearer token may do. Unset: nothing, so that the
+	// tokens are assertions of clients only. Everybody who gets a token of the issuer for the audience
+	// is let in, so with a scope let rules name whom you mean.
 	// +optional
 	Scope Scope `json:"scope,omitempty"`
 }
@@ -288,6 +290,34 @@ const (
 	RefusalSourceNotAllowed RefusalReason = "SourceNotAllowed"
 	// RefusalInsufficientScope: the client may read, and the request is to change something.
 	RefusalInsufficientScope RefusalReason = "InsufficientScope"
+	// RefusalMalformedToken: what came looks like a JWT and is none, or is too large.
+	RefusalMalformedToken RefusalReason = "MalformedToken"
+	// RefusalAlgorithm: the JWT is not signed with an asymmetric algorithm of the list.
+	RefusalAlgorithm RefusalReason = "AlgorithmNotAllowed"
+	// RefusalUntrustedIssuer: no endpoint trusts the JWT's issuer.
+	RefusalUntrustedIssuer RefusalReason = "UntrustedIssuer"
+	// RefusalIssuerInvalid: the element of jwt that trusts the issuer has a fault.
+	RefusalIssuerInvalid RefusalReason = "IssuerInvalid"
+	// RefusalIssuerUnavailable: the issuer's keys could not be fetched.
+	RefusalIssuerUnavailable RefusalReason = "IssuerUnavailable"
+	// RefusalUnknownKey: the issuer has no key of the JWT's key id.
+	RefusalUnknownKey RefusalReason = "UnknownKey"
+	// RefusalSignature: the JWT is not signed by the key that it names.
+	RefusalSignature RefusalReason = "InvalidSignature"
+	// RefusalExpired: the JWT is not valid any more.
+	RefusalExpired RefusalReason = "TokenExpired"
+	// RefusalNotYetValid: the JWT is not valid yet, or from the future.
+	RefusalNotYetValid RefusalReason = "TokenNotYetValid"
+	// RefusalAudience: the JWT is for somebody else.
+	RefusalAudience RefusalReason = "WrongAudience"
+	// RefusalBearer: the issuer's tokens are assertions of clients, and one came as a bearer token.
+	RefusalBearer RefusalReason = "BearerNotAllowed"
+	// RefusalSubject: the JWT is a client's assertion with a subject or issuer that the client does not have.
+	RefusalSubject RefusalReason = "WrongSubject"
+	// RefusalClaims: rules or mappings of claims do not take the JWT.
+	RefusalClaims RefusalReason = "ClaimsNotAccepted"
+	// RefusalAmbiguous: several endpoints would take the JWT.
+	RefusalAmbiguous RefusalReason = "AmbiguousToken"
 )
 
 // RefusalReasons are all of them.
@@ -295,6 +325,9 @@ func RefusalReasons() []RefusalReason {
 	return []RefusalReason{
 		RefusalNoToken, RefusalUnknownToken, RefusalEncodedToken,
 		RefusalSourceNotAllowed, RefusalInsufficientScope,
+		RefusalMalformedToken, RefusalAlgorithm, RefusalUntrustedIssuer, RefusalIssuerInvalid, RefusalIssuerUnavailable,
+		RefusalUnknownKey, RefusalSignature, RefusalExpired, RefusalNotYetValid, RefusalAudience, RefusalBearer,
+		RefusalSubject, RefusalClaims, RefusalAmbiguous,
 	}
 }
 

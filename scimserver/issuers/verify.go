@@ -1,0 +1,248 @@
+package issuers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/trust"
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+const (
+	// maxCandidates bounds how many endpoints are asked about one token. Were there more, it would be nobody's anyway.
+	maxCandidates = 16
+	// maxSpellings bounds how many endpoints are told of a token that none of them takes.
+	maxSpellings = 4
+)
+
+// Identity is who a token is of, and for whom.
+type Identity struct {
+	// Endpoint is the reader's own: read only.
+	Endpoint *v1alpha1.ScimEndpoint
+	// Element is the index in its spec.authentication.jwt.
+	Element int
+	// Issuer, Audience and Subject are claims; Audience is the one that the element names.
+	Issuer, Audience, Subject string
+	// Username is what claimMappings make.
+	Username string
+	// Scope is what a bearer may do; "" for an assertion.
+	Scope v1alpha1.Scope
+	// Expiry is when the token expires.
+	Expiry time.Time
+	// Digest is the same for all tokens that say the same, however they are signed: whoever accepts a token once goes by
+	// it, as a signature can be changed and stay valid.
+	Digest [32]byte
+}
+
+// use is what a token is to be used for.
+type use struct {
+	// clientID is the client whose assertion it is; "" for a bearer token.
+	clientID string
+}
+
+// Bearer verifies a token that a request brings. The endpoint is found by issuer and audience. (nil, nil) means that it
+// is no JWT; the error of one that is not accepted is a *Refusal.
+func (i *Issuers) Bearer(ctx context.Context, token string) (*Identity, error) {
+	if !LooksLikeJWT(token) {
+		return nil, nil
+	}
+	key, remembered := i.recall(token)
+	if remembered != nil {
+		takers, err := trust.Taking(ctx, i.reader, remembered.identity.Issuer, remembered.audiences, maxCandidates+1)
+		if err != nil {
+			return nil, err
+		}
+		if identity := remembered.still(takers, i.now()); identity != nil {
+			return identity, nil
+		}
+	}
+	t, refused := i.read(token)
+	if refused != nil {
+		return nil, refused
+	}
+	takers, err := trust.Taking(ctx, i.reader, t.issuer, t.audiences, maxCandidates+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(takers) == 0 {
+		spelling, err := trust.Spelling(ctx, i.reader, t.issuer, maxSpellings+1)
+		if err != nil {
+			return nil, err
+		}
+		return nil, i.strange(ctx, t, use{}, spelling)
+	}
+	accepted, refused := i.decide(ctx, t, use{}, takers)
+	if refused != nil {
+		return nil, refused
+	}
+	i.remember(key, t, accepted, takers)
+	return accepted.identity, nil
+}
+
+// Assertion verifies a token by which the client with this id proves who it is (RFC 7523 section 3) to one of the
+// endpoints, which have the client. An element of jwt takes it if the client's assertions name its issuer and the token's
+// subject. The error of one that is not accepted is a *Refusal. Whether an assertion has been used before is the caller's.
+func (i *Issuers) Assertion(ctx context.Context, token, clientID string, endpoints []*v1alpha1.ScimEndpoint) (*Identity, error) {
+	t, refused := i.read(token)
+	if refused != nil {
+		for _, endpoint := range endpoints {
+			refused.Told = append(refused.Told, Told{Endpoint: client.ObjectKeyFromObject(endpoint), Message: refused.Message, Remedy: refused.Remedy})
+		}
+		return nil, refused
+	}
+	as := use{clientID: clientID}
+	takers := slices.DeleteFunc(slices.Clone(endpoints), func(e *v1alpha1.ScimEndpoint) bool { return !takes(e, t) })
+	if len(takers) == 0 {
+		return nil, i.strange(ctx, t, as, endpoints[:min(len(endpoints), maxCandidates)])
+	}
+	accepted, refused := i.decide(ctx, t, as, takers)
+	if refused != nil {
+		return nil, refused
+	}
+	return accepted.identity, nil
+}
+
+// takes reports whether an endpoint trusts the token's issuer for one of its audiences.
+func takes(endpoint *v1alpha1.ScimEndpoint, t *parsed) bool {
+	return slices.ContainsFunc(endpoint.Spec.Authentication.JWT, func(e v1alpha1.JWTAuthenticator) bool {
+		return e.Issuer.URL == t.issuer && audienceOf(&e.Issuer, t) != ""
+	})
+}
+
+// audienceOf is the audience that both have, "" for none.
+func audienceOf(issuer *v1alpha1.JWTIssuer, t *parsed) string {
+	for _, audience := range t.audiences {
+		if audience != "" && slices.Contains(issuer.Audiences, audience) {
+			return audience
+		}
+	}
+	return ""
+}
+
+// read reads a token, as far as that does not depend on who takes it.
+func (i *Issuers) read(token string) (*parsed, *Refusal) {
+	t, err := parse(token)
+	if err != nil {
+		return nil, everywhere(v1alpha1.RefusalMalformedToken, "Let the client send the token as the issuer made it.",
+			"The token is not a JWT that is understood: %s.", err)
+	}
+	if !slices.Contains(algorithms, t.algorithm) {
+		return nil, everywhere(v1alpha1.RefusalAlgorithm, "Let the issuer sign with one of them.",
+			"The token's algorithm was to be one of %s; what came is %s.", strings.Join(algorithms, ", "), quote(t.algorithm))
+	}
+	return t, nil
+}
+
+// outcome is what became of a token at one endpoint.
+type outcome struct {
+	endpoint *v1alpha1.ScimEndpoint
+	// identity is set if the claims are taken; set and revision, too, if it is also signed by the endpoint's issuer.
+	identity *Identity
+	set      *keySet
+	revision uint64
+	// failure is why not, of the element that it came furthest with.
+	failure *failure
+}
+
+// decide asks all endpoints that a token may be for. It is for one whose element takes the claims, if that one verifies
+// the signature, and no other takes the claims, too: also if that other one has no keys, or other ones, so that two
+// endpoints never take turns.
+func (i *Issuers) decide(ctx context.Context, t *parsed, as use, takers []*v1alpha1.ScimEndpoint) (*outcome, *Refusal) {
+	if len(takers) > maxCandidates {
+		return nil, ambiguous(t, nil)
+	}
+	v := &verification{issuers: i, token: t, as: as, signed: map[*keySet]*signature{}}
+	for _, endpoint := range takers {
+		v.checkSignatures(ctx, endpoint)
+	}
+	var taking []*outcome
+	var outcomes []*outcome
+	for _, endpoint := range takers {
+		o := v.ask(ctx, endpoint)
+		outcomes = append(outcomes, o)
+		if o.identity != nil {
+			taking = append(taking, o)
+		}
+	}
+	switch {
+	case len(taking) > 1:
+		return nil, ambiguous(t, taking)
+	case len(taking) == 1 && taking[0].failure == nil:
+		return taking[0], nil
+	}
+	return nil, furthest(outcomes)
+}
+
+// strange refuses a token that no endpoint takes for its issuer and audience, and tells those that trust the issuer in
+// another spelling or for another audience. Endpoints of several namespaces are not told: it could be a token of one
+// that another one must not know of.
+func (i *Issuers) strange(ctx context.Context, t *parsed, as use, near []*v1alpha1.ScimEndpoint) *Refusal {
+	refusal := everywhere(v1alpha1.RefusalUntrustedIssuer, newElement(t),
+		"A token of a trusted issuer was to come; it came one of %s with audience %s and subject %s.", quote(t.issuer), audiencesText(t), quote(t.subject))
+	if len(near) > maxSpellings && as.clientID == "" {
+		return refusal
+	}
+	v := &verification{issuers: i, token: t, as: as, signed: map[*keySet]*signature{}}
+	var outcomes []*outcome
+	for _, endpoint := range near {
+		if endpoint.Namespace != near[0].Namespace && as.clientID == "" {
+			return refusal
+		}
+		v.checkSignatures(ctx, endpoint)
+		outcomes = append(outcomes, v.ask(ctx, endpoint))
+	}
+	if len(outcomes) == 0 {
+		return refusal
+	}
+	return furthest(outcomes)
+}
+
+func audiencesText(t *parsed) string {
+	switch {
+	case !t.hasAudience:
+		return "none"
+	case len(t.audiences) == 0:
+		return "an empty list"
+	}
+	return quoteAll(t.audiences)
+}
+
+// furthest is the refusal of a token: what those are told where it came furthest.
+func furthest(outcomes []*outcome) *Refusal {
+	var best stage
+	for _, o := range outcomes {
+		best = max(best, o.failure.stage)
+	}
+	refusal := &Refusal{}
+	for _, o := range outcomes {
+		f := o.failure
+		if f.stage != best || (refusal.Reason != "" && f.reason != refusal.Reason) {
+			continue
+		}
+		refusal.Reason = f.reason
+		refusal.Told = append(refusal.Told, Told{Endpoint: client.ObjectKeyFromObject(o.endpoint), Message: f.message, Remedy: f.remedy})
+	}
+	return refusal
+}
+
+// ambiguous is the refusal of a token that several endpoints would take. None is told of the others, which may be
+// another tenant's.
+func ambiguous(t *parsed, taking []*outcome) *Refusal {
+	refusal := &Refusal{Reason: v1alpha1.RefusalAmbiguous}
+	for _, o := range taking {
+		index := o.identity.Element
+		refusal.Told = append(refusal.Told, Told{
+			Endpoint: client.ObjectKeyFromObject(o.endpoint),
+			Message: fmt.Sprintf("Exactly one ScimEndpoint was to take the token of issuer %s for audience %s with subject %s; there are others, so none does.",
+				quote(t.issuer), audiencesText(t), quote(t.subject)),
+			Remedy: "Give each ScimEndpoint an audience of its own, or let rules tell their tokens apart in both, such as\n" +
+				line(index, fmt.Sprintf("claimValidationRules: [..., {claim: sub, requiredValue: %s}]", quote(t.subject))),
+		})
+	}
+	return refusal
+}

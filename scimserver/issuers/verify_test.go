@@ -1,0 +1,222 @@
+package issuers
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv/issuer"
+)
+
+func TestEveryAlgorithmOfTheListIsAccepted(t *testing.T) {
+	f := newFixture(t)
+	of := issuer.New(t, algorithms...)
+	endpoint := endpointFor(of, "globex")
+	for _, algorithm := range algorithms {
+		identity, refused := f.bearer(t, of.Token(algorithm, of.Claims(audience, subject)), endpoint)
+		if refused != nil {
+			t.Errorf("%s: refused for %s: %+v", algorithm, refused.Reason, refused.Told)
+			continue
+		}
+		if identity.Subject != subject || identity.Username != subject || identity.Issuer != of.URL || identity.Audience != audience || identity.Scope != v1alpha1.ScopeAll {
+			t.Errorf("%s: %+v", algorithm, identity)
+		}
+	}
+}
+
+func TestATokenWithoutKeyIDIsTriedWithTheKeysOfItsKind(t *testing.T) {
+	f := newFixture(t)
+	key := f.issuer.Key("RS256")
+	if _, refused := f.bearer(t, key.SignWith(map[string]any{"alg": "RS256"}, f.issuer.Claims(audience, subject))); refused != nil {
+		t.Errorf("refused: %+v", refused)
+	}
+}
+
+func TestAudiencesOfATokenMayBeSeveral(t *testing.T) {
+	f := newFixture(t)
+	identity, refused := f.bearer(t, f.good(func(c map[string]any) { c["aud"] = []string{"other", audience} }))
+	if refused != nil || identity.Audience != audience {
+		t.Errorf("identity %+v, refused %+v", identity, refused)
+	}
+}
+
+// The claims that are wrong are in the table of scimserver, over HTTP; here is what only the library or the strict reading finds.
+func TestTokensThatDecodersReadDifferentlyAreRefused(t *testing.T) {
+	f := newFixture(t)
+	key := f.issuer.Key("RS256")
+	claims := f.issuer.Claims(audience, subject)
+	tests := map[string]string{
+		"a claim in other letters":     f.good(func(c map[string]any) { c["AUD"] = "other" }),
+		"exp as a text":                f.good(func(c map[string]any) { c["exp"] = "9999999999" }),
+		"exp beyond all years":         f.good(func(c map[string]any) { c["exp"] = 1e300 }),
+		"aud in a list in a list":      f.good(func(c map[string]any) { c["aud"] = []any{[]string{audience}} }),
+		"aud with null":                f.good(func(c map[string]any) { c["aud"] = []any{audience, nil} }),
+		"sub as a number":              f.good(func(c map[string]any) { c["sub"] = 7 }),
+		"crit":                         key.SignWith(map[string]any{"alg": "RS256", "kid": "RS256", "crit": []string{"b64"}, "b64": true}, claims),
+		"alg in other letters":         key.SignWith(map[string]any{"alg": "RS256", "ALG": "none", "kid": "RS256"}, claims),
+		"padding":                      f.good() + "=",
+		"five parts":                   f.good() + ".a.b",
+		"a line end within":            strings.Replace(f.good(), ".", "\n.", 1),
+		"the JSON form":                `{"payload":"e30"}`,
+		"more than there is room for":  f.good(func(c map[string]any) { c["x"] = strings.Repeat("x", maxToken) }),
+		"more audiences than one may":  f.good(func(c map[string]any) { c["aud"] = strings.Split(strings.Repeat("a,", 40), ",") }),
+		"a list of nothing as payload": "eyJhbGciOiJSUzI1NiJ9.W10.AA",
+	}
+	for name, token := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, refused := f.bearer(t, token)
+			refused.must(t, v1alpha1.RefusalMalformedToken)
+		})
+	}
+}
+
+func TestAChangedSignatureKeepsTheDigest(t *testing.T) {
+	f := newFixture(t)
+	of := issuer.New(t, "PS256")
+	endpoint := endpointFor(of, "globex")
+	claims := of.Claims(audience, subject)
+	one, refused := f.bearer(t, of.Token("PS256", claims), endpoint)
+	other, refusedToo := f.bearer(t, of.Token("PS256", claims), endpoint)
+	if refused != nil || refusedToo != nil || one.Digest != other.Digest {
+		t.Errorf("%v and %v, refused %v and %v", one, other, refused, refusedToo)
+	}
+}
+
+func TestRulesAndMappings(t *testing.T) {
+	rule := func(r v1alpha1.ClaimValidationRule) func(*v1alpha1.ScimEndpoint) { return withClaimRules(r) }
+	username := func(u v1alpha1.JWTUsername) func(*v1alpha1.ScimEndpoint) {
+		return func(e *v1alpha1.ScimEndpoint) { e.Spec.Authentication.JWT[0].ClaimMappings.Username = u }
+	}
+	tests := map[string]struct {
+		change func(*v1alpha1.ScimEndpoint)
+		claims map[string]any
+		// username is who it is, refused what is told instead.
+		username string
+		refused  []string
+	}{
+		"a claim as it should be":       {change: rule(v1alpha1.ClaimValidationRule{Claim: "tid", RequiredValue: "t1"}), claims: map[string]any{"tid": "t1"}, username: subject},
+		"another claim":                 {change: rule(v1alpha1.ClaimValidationRule{Claim: "tid", RequiredValue: "t1"}), claims: map[string]any{"tid": "secret-t2"}, refused: []string{`Claim "tid"`, "spec.authentication.jwt[0].claimValidationRules[0].requiredValue: <the token's tid>"}},
+		"a claim that is missing":       {change: rule(v1alpha1.ClaimValidationRule{Claim: "tid", RequiredValue: "t1"}), refused: []string{`Claim "tid"`}},
+		"another subject":               {change: rule(v1alpha1.ClaimValidationRule{Claim: "sub", RequiredValue: "x"}), refused: []string{`claimValidationRules[0].requiredValue: "` + subject + `"`}},
+		"an expression that is true":    {change: rule(v1alpha1.ClaimValidationRule{Expression: "'scim' in claims.roles"}), claims: map[string]any{"roles": []string{"a", "scim"}}, username: subject},
+		"an expression that is false":   {change: rule(v1alpha1.ClaimValidationRule{Expression: "claims.tid == 't1'", Message: "the tenant is another one"}), claims: map[string]any{"tid": "secret-t2"}, refused: []string{"the tenant is another one", "claimValidationRules[0].expression:"}},
+		"an expression without a claim": {change: rule(v1alpha1.ClaimValidationRule{Expression: "claims.tid == 't1'"}), refused: []string{"claims.tid == 't1'", "has(claims.x)"}},
+		"a rule of users":               {change: withUserRule("user.username == 'x'", ""), refused: []string{"userValidationRules[0].expression:"}},
+		"a name from a claim":           {change: username(v1alpha1.JWTUsername{Claim: "appid", Prefix: "app:"}), claims: map[string]any{"appid": "a1"}, username: "app:a1"},
+		"a name from an expression":     {change: username(v1alpha1.JWTUsername{Expression: "claims.appid + '@entra'"}), claims: map[string]any{"appid": "a1"}, username: "a1@entra"},
+		"no name":                       {change: username(v1alpha1.JWTUsername{Claim: "appid"}), refused: []string{"spec.authentication.jwt[0].claimMappings.username: {claim: sub}"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, tt.change)
+			identity, refused := f.bearer(t, f.good(func(c map[string]any) {
+				maps.Copy(c, tt.claims)
+			}))
+			if tt.refused != nil {
+				refused.must(t, v1alpha1.RefusalClaims, tt.refused...)
+				for _, told := range refused.Told {
+					if strings.Contains(told.Message+told.Remedy, "secret") {
+						t.Errorf("a value of a claim is told: %+v", told)
+					}
+				}
+				return
+			}
+			if refused != nil || identity.Username != tt.username {
+				t.Errorf("identity %+v, refused %+v", identity, refused)
+			}
+		})
+	}
+}
+
+func TestExpressionsOfOwnersAreBounded(t *testing.T) {
+	costly := "dyn(claims.l).all(a, dyn(claims.l).all(b, dyn(claims.l).all(c, a + b + c >= 0.0)))"
+	f := newFixture(t, withClaimRules(v1alpha1.ClaimValidationRule{Expression: costly}))
+	numbers := make([]int, 300)
+	_, refused := f.bearer(t, f.good(func(c map[string]any) { c["l"] = numbers }))
+	refused.must(t, v1alpha1.RefusalClaims, "takes too long", "claimValidationRules[0]")
+
+	// Whatever one evaluation costs, a namespace has a part of the time.
+	f.configured(f.endpoint).elements[0].tenant.worked(time.Hour)
+	_, refused = f.bearer(t, f.good())
+	refused.must(t, v1alpha1.RefusalClaims, "more time than they may")
+}
+
+func TestATokenThatSeveralEndpointsWouldTakeIsNobodys(t *testing.T) {
+	f := newFixture(t)
+	squatter := endpointFor(f.issuer, "mallory")
+	_, refused := f.bearer(t, f.good(), f.endpoint, squatter)
+	refused.must(t, v1alpha1.RefusalAmbiguous, "claimValidationRules")
+	if len(refused.Told) != 2 {
+		t.Errorf("told %+v", refused.Told)
+	}
+	for _, told := range refused.Told {
+		if strings.Contains(told.Message+told.Remedy, "mallory") || strings.Contains(told.Message+told.Remedy, "acme") {
+			t.Errorf("one tenant is told of another: %+v", told)
+		}
+	}
+
+	t.Run("also if the other one has other keys", func(t *testing.T) {
+		own := issuer.New(t, "RS256")
+		own.Name(f.issuer.URL)
+		liar := endpointFor(f.issuer, "mallory-2", func(e *v1alpha1.ScimEndpoint) {
+			e.Spec.Authentication.JWT[0].Issuer.DiscoveryURL = own.URL + "/.well-known/openid-configuration"
+			e.Spec.Authentication.JWT[0].Issuer.CertificateAuthority = own.CA
+		})
+		_, refused := f.bearer(t, f.good(), f.endpoint, liar)
+		refused.must(t, v1alpha1.RefusalAmbiguous)
+		_, refused = f.bearer(t, own.Token("RS256", f.issuer.Claims(audience, subject)), f.endpoint, liar)
+		refused.must(t, v1alpha1.RefusalAmbiguous)
+		_, refused = f.bearer(t, own.Token("RS256", f.issuer.Claims(audience, subject)), f.endpoint)
+		refused.must(t, v1alpha1.RefusalSignature)
+	})
+	t.Run("but for rules that keep them apart", func(t *testing.T) {
+		other := endpointFor(f.issuer, "initech", withClaimRules(v1alpha1.ClaimValidationRule{Claim: "sub", RequiredValue: "other"}))
+		identity, refused := f.bearer(t, f.good(), other, f.endpoint)
+		if refused != nil || identity.Endpoint != f.endpoint {
+			t.Errorf("identity %+v, refused %+v", identity, refused)
+		}
+	})
+	t.Run("also if there are more than are asked", func(t *testing.T) {
+		many := make([]*v1alpha1.ScimEndpoint, maxCandidates+1)
+		for i := range many {
+			many[i] = f.endpoint
+		}
+		_, refused := f.bearer(t, f.good(), many...)
+		refused.must(t, v1alpha1.RefusalAmbiguous)
+	})
+}
+
+func TestAssertionsOfClients(t *testing.T) {
+	f := newFixture(t, func(e *v1alpha1.ScimEndpoint) { e.Spec.Authentication.JWT[0].Scope = "" })
+	endpoints := []*v1alpha1.ScimEndpoint{f.endpoint}
+	identity, err := f.Assertion(t.Context(), f.good(), clientID, endpoints)
+	if err != nil || identity.Endpoint != f.endpoint || identity.Subject != subject || identity.Scope != "" {
+		t.Fatalf("identity %+v, error %v", identity, err)
+	}
+
+	_, refused := f.bearer(t, f.good())
+	refused.must(t, v1alpha1.RefusalBearer, "spec.authentication.jwt[0].scope: scim")
+
+	tests := map[string]struct {
+		token  string
+		reason v1alpha1.RefusalReason
+		texts  []string
+	}{
+		"another subject":  {f.good(func(c map[string]any) { c["sub"] = "other" }), v1alpha1.RefusalSubject, []string{quoted(`spec.authentication.clients[0].assertions: [..., {issuer: %q, subject: "other"}]`, f.issuer.URL)}},
+		"another audience": {f.good(func(c map[string]any) { c["aud"] = "api://other" }), v1alpha1.RefusalAudience, []string{`issuer.audiences: ["api://scim", "api://other"]`}},
+		"no token at all":  {"x", v1alpha1.RefusalMalformedToken, []string{"three parts"}},
+		"another issuer":   {f.good(func(c map[string]any) { c["iss"] = "https://x.example" }), v1alpha1.RefusalUntrustedIssuer, []string{"https://x.example"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := f.Assertion(t.Context(), tt.token, clientID, endpoints)
+			refused, ok := err.(*Refusal) //nolint:errorlint // it is this type
+			if !ok || len(refused.Told) != 1 {
+				t.Fatalf("error %v", err)
+			}
+			refused.must(t, tt.reason, tt.texts...)
+		})
+	}
+}
