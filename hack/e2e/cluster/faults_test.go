@@ -118,19 +118,19 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 	}, NodeTimeout(15*time.Minute))
 
 	It("is back at once when the API server was away for longer than the leader's lease", func(ctx SpecContext) {
-		survives(ctx, "API server away for 75 s", func(ctx context.Context) {
-			before := restarts(ctx)
-			Expect(machine.ControlPlane.StopProgram(controlplane.APIServer, 0)).To(Succeed())
-			away, cancel := context.WithTimeout(ctx, 75*time.Second)
-			defer cancel()
-			<-away.Done()
-			Expect(machine.ControlPlane.StartAPIServer(ctx)).To(Succeed())
-			whole(ctx)
-			for pod, count := range restarts(ctx) {
-				// The leader's ends. Each further start without an API server would double the pause before the next one.
-				Expect(count-before[pod]).To(BeNumerically("<=", 1), "of %s", pod)
-			}
-		})
+		// Without load: Okta gives a request up before that.
+		before := restarts(ctx)
+		Expect(machine.ControlPlane.StopProgram(controlplane.APIServer, 0)).To(Succeed())
+		away, cancel := context.WithTimeout(ctx, 75*time.Second)
+		defer cancel()
+		<-away.Done()
+		Expect(machine.ControlPlane.StartAPIServer(ctx)).To(Succeed())
+		whole(ctx)
+		for pod, count := range restarts(ctx) {
+			// The leader's ends. Each further start without an API server would double the pause before the next one.
+			Expect(count-before[pod]).To(BeNumerically("<=", 1), "of %s", pod)
+		}
+		consistent(ctx)
 	}, NodeTimeout(15*time.Minute))
 
 	It("goes on when etcd is killed and started again", func(ctx SpecContext) {

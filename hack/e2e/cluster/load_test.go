@@ -68,7 +68,7 @@ func (l *load) repeat(ctx context.Context, t *tenant) {
 		file := filepath.Join(l.folder, fmt.Sprintf("%s-%d", t.namespace, run))
 		command := exec.CommandContext(ctx, oktasim, "-connection", t.connection, "-attempts", file+".jsonl",
 			"-users", "20", "-groups", "4", "-workers", "2",
-			"-demo", "-settle-for", "1m", "-converge-for", "3m", "-retry-for", "5m")
+			"-demo", "-settle-for", "1m", "-converge-for", "3m", "-retry-for", "3m")
 		command.Dir = root
 		command.Stdout, command.Stderr = &output, &output
 		err := command.Run()
