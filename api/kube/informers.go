@@ -234,17 +234,17 @@ func withoutValue(err error) string {
 // newCache is manager.Options.NewCache.
 func (h *InformerHealth) newCache(cfg *rest.Config, o cache.Options) (cache.Cache, error) {
 	o.NewInformer = (&first{health: h}).newInformer
-	inner, err := cache.New(cfg, o)
+	inner, err := newHeldCache(cfg, o)
 	if err != nil || len(h.serving) == 0 {
 		return inner, err
 	}
-	return &servingCache{Cache: inner, serving: h.serving}, nil
+	return &servingCache{heldCache: inner, serving: h.serving}, nil
 }
 
 // servingCache lets a manager start what serves before kinds that only controllers read are
 // complete, which one that cannot be read never is.
 type servingCache struct {
-	cache.Cache
+	*heldCache
 	serving []client.Object
 	asked   atomic.Bool
 }
@@ -253,7 +253,7 @@ type servingCache struct {
 // does that before it starts anything else. After that each controller calls it, and waits for all.
 func (c *servingCache) WaitForCacheSync(ctx context.Context) bool {
 	if c.asked.Swap(true) {
-		return c.Cache.WaitForCacheSync(ctx)
+		return c.heldCache.WaitForCacheSync(ctx)
 	}
 	for _, obj := range c.serving {
 		informer, err := c.GetInformer(ctx, obj, cache.BlockUntilSynced(false))

@@ -160,7 +160,7 @@ func (o Options) caching(options *cache.Options) (cache.NewCacheFunc, client.New
 		options.DefaultWatchErrorHandler = o.Informers.watchErrorHandler(o.Logger, "")
 		return o.Informers.newCache, client.New
 	}
-	return cache.New, client.New
+	return func(cfg *rest.Config, options cache.Options) (cache.Cache, error) { return newHeldCache(cfg, options) }, client.New
 }
 
 func cacheOptions() (cache.Options, error) {

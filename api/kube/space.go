@@ -20,7 +20,7 @@ import (
 
 // space is the cache of one of several namespaces. What it does not know yet it says at once.
 type space struct {
-	cache.Cache
+	*heldCache
 	namespace string
 	scheme    *runtime.Scheme
 	log       logr.Logger
@@ -35,8 +35,8 @@ type space struct {
 	waiting []func() error
 }
 
-func newSpace(inner cache.Cache, namespace string, scheme *runtime.Scheme, log logr.Logger) *space {
-	return &space{Cache: inner, namespace: namespace, scheme: scheme, log: log, informers: make(map[schema.GroupVersionKind]cache.Informer)}
+func newSpace(inner *heldCache, namespace string, scheme *runtime.Scheme, log logr.Logger) *space {
+	return &space{heldCache: inner, namespace: namespace, scheme: scheme, log: log, informers: make(map[schema.GroupVersionKind]cache.Informer)}
 }
 
 // unreadError is the error of a read of what is not known yet. To others it is an API server that is away for now.
@@ -69,7 +69,7 @@ func (s *space) Get(ctx context.Context, key client.ObjectKey, obj client.Object
 	if err := s.check(obj); err != nil {
 		return err
 	}
-	return s.Cache.Get(ctx, key, obj, opts...)
+	return s.heldCache.Get(ctx, key, obj, opts...)
 }
 
 // List implements client.Reader.
@@ -77,7 +77,7 @@ func (s *space) List(ctx context.Context, list client.ObjectList, opts ...client
 	if err := s.check(list); err != nil {
 		return err
 	}
-	return s.Cache.List(ctx, list, opts...)
+	return s.heldCache.List(ctx, list, opts...)
 }
 
 // GetInformer implements cache.Informers. It does not wait: where it is to, what is not known is an error.
@@ -86,7 +86,7 @@ func (s *space) GetInformer(ctx context.Context, obj client.Object, opts ...cach
 	if err != nil {
 		return nil, err
 	}
-	informer, err := s.Cache.GetInformer(ctx, obj, cache.BlockUntilSynced(false))
+	informer, err := s.heldCache.GetInformer(ctx, obj, cache.BlockUntilSynced(false))
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (s *space) RemoveInformer(ctx context.Context, obj client.Object) error {
 	s.mu.Lock()
 	delete(s.informers, gvk)
 	s.mu.Unlock()
-	return s.Cache.RemoveInformer(ctx, obj)
+	return s.heldCache.RemoveInformer(ctx, obj)
 }
 
 // IndexField implements client.FieldIndexer.
@@ -148,7 +148,7 @@ func (s *space) IndexField(ctx context.Context, obj client.Object, field string,
 	if _, err := s.GetInformer(ctx, obj, cache.BlockUntilSynced(false)); err != nil {
 		return err
 	}
-	return s.Cache.IndexField(ctx, obj, field, extract)
+	return s.heldCache.IndexField(ctx, obj, field, extract)
 }
 
 // complete reports whether all kinds are known that have been asked for.
@@ -188,7 +188,7 @@ func (s *space) onceComplete(f func() error) error {
 // Start implements cache.Informers.
 func (s *space) Start(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.Cache.Start(ctx) })
+	group.Go(func() error { return s.heldCache.Start(ctx) })
 	s.started.Store(true)
 	group.Go(func() error {
 		if err := poll(ctx, s.complete); err != nil {

@@ -51,7 +51,7 @@ func newTenants(cfg *rest.Config, o cache.Options, namespaces []string, health *
 		if health != nil {
 			own.DefaultWatchErrorHandler = health.watchErrorHandler(log, namespace)
 		}
-		inner, err := cache.New(cfg, own)
+		inner, err := newHeldCache(cfg, own)
 		if err != nil {
 			return nil, fmt.Errorf("make the cache of namespace %s: %w", namespace, err)
 		}

@@ -147,6 +147,8 @@ func TestNamespacesDoNotWaitForEachOther(t *testing.T) {
 	g.Expect(Unread(mgr.GetCache(), &v1alpha1.Person{})).To(ConsistOf(shut))
 	c := mgr.GetClient()
 	g.Expect(apierrors.IsServiceUnavailable(c.Get(ctx, client.ObjectKey{Namespace: shut, Name: "bob"}, &v1alpha1.Person{}))).To(BeTrue())
+	_, err = Held[v1alpha1.Person](ctx, mgr.GetCache(), shut, "bob")
+	g.Expect(IsUnread(err)).To(BeTrue(), "what is not known yet is taken for what is not there")
 	g.Expect(apierrors.IsServiceUnavailable(c.Create(ctx, person(shut, "eve")))).To(BeTrue())
 	g.Expect(apierrors.IsServiceUnavailable(c.List(ctx, &v1alpha1.PersonList{}, client.InNamespace(shut)))).To(BeTrue())
 	g.Expect(c.Get(ctx, client.ObjectKey{Namespace: "elsewhere", Name: "bob"}, &v1alpha1.Person{})).To(MatchError(ContainSubstring("--namespaces")))

@@ -6,6 +6,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -66,29 +67,36 @@ func memberIDs(members []v1alpha1.GroupMember) []string {
 	return ids
 }
 
-// list reads what an index has for a value. It is the reader's own: read only.
-func list(ctx context.Context, reader client.Reader, into client.ObjectList, tenant, index, value string) error {
-	err := reader.List(ctx, into, client.InNamespace(tenant), client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy)
+// groupsUnder and the like return what an index has for a value. It is the reader's own: read only.
+func groupsUnder(ctx context.Context, reader client.Reader, tenant, index, value string) ([]*v1alpha1.ScimGroup, error) {
+	groups, err := kube.HeldUnder[v1alpha1.ScimGroup, v1alpha1.ScimGroupList](ctx, reader, tenant, index, value)
+	return groups, readError(index, err)
+}
+
+func pagesUnder(ctx context.Context, reader client.Reader, tenant, index, value string) ([]*v1alpha1.ScimGroupPage, error) {
+	pages, err := kube.HeldUnder[v1alpha1.ScimGroupPage, v1alpha1.ScimGroupPageList](ctx, reader, tenant, index, value)
+	return pages, readError(index, err)
+}
+
+func usersUnder(ctx context.Context, reader client.Reader, tenant, index, value string) ([]*v1alpha1.ScimUser, error) {
+	users, err := kube.HeldUnder[v1alpha1.ScimUser, v1alpha1.ScimUserList](ctx, reader, tenant, index, value)
+	return users, readError(index, err)
+}
+
+func readError(index string, err error) error {
 	if err != nil {
 		return fmt.Errorf("read index %s: %w", index, err)
 	}
 	return nil
 }
 
-func listPages(ctx context.Context, reader client.Reader, into *v1alpha1.ScimGroupPageList, group *v1alpha1.ScimGroup) error {
-	return list(ctx, reader, into, group.Namespace, pagesByGroup, group.Name)
-}
-
 // Holding returns the groups and pages that hold a user or group as a member, whether a group lists the page or not. They are
 // the reader's own: read only.
-func Holding(ctx context.Context, reader client.Reader, tenant, id string) ([]v1alpha1.ScimGroup, []v1alpha1.ScimGroupPage, error) {
-	var groups v1alpha1.ScimGroupList
-	if err := list(ctx, reader, &groups, tenant, groupsByMember, id); err != nil {
+func Holding(ctx context.Context, reader client.Reader, tenant, id string) ([]*v1alpha1.ScimGroup, []*v1alpha1.ScimGroupPage, error) {
+	groups, err := groupsUnder(ctx, reader, tenant, groupsByMember, id)
+	if err != nil {
 		return nil, nil, err
 	}
-	var pages v1alpha1.ScimGroupPageList
-	if err := list(ctx, reader, &pages, tenant, pagesByMember, id); err != nil {
-		return nil, nil, err
-	}
-	return groups.Items, pages.Items, nil
+	pages, err := pagesUnder(ctx, reader, tenant, pagesByMember, id)
+	return groups, pages, err
 }

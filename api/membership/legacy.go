@@ -43,26 +43,26 @@ func legacyJoined(member client.Object, position int) int64 {
 
 // legacyMembers returns who names a group in spec.groups and is not being deleted, by id.
 func legacyMembers(ctx context.Context, reader client.Reader, group *v1alpha1.ScimGroup) ([]v1alpha1.GroupMember, error) {
-	var users v1alpha1.ScimUserList
-	if err := list(ctx, reader, &users, group.Namespace, usersNaming, group.Name); err != nil {
+	users, err := usersUnder(ctx, reader, group.Namespace, usersNaming, group.Name)
+	if err != nil {
 		return nil, err
 	}
-	var nested v1alpha1.ScimGroupList
-	if err := list(ctx, reader, &nested, group.Namespace, groupsNaming, group.Name); err != nil {
+	nested, err := groupsUnder(ctx, reader, group.Namespace, groupsNaming, group.Name)
+	if err != nil {
 		return nil, err
 	}
-	members := make([]v1alpha1.GroupMember, 0, len(users.Items)+len(nested.Items))
+	members := make([]v1alpha1.GroupMember, 0, len(users)+len(nested))
 	add := func(member client.Object) {
 		if member.GetDeletionTimestamp() == nil {
 			position := slices.Index(legacyGroups(member), group.Name)
 			members = append(members, v1alpha1.GroupMember{ID: member.GetName(), Joined: legacyJoined(member, position)})
 		}
 	}
-	for i := range users.Items {
-		add(&users.Items[i])
+	for _, user := range users {
+		add(user)
 	}
-	for i := range nested.Items {
-		add(&nested.Items[i])
+	for _, member := range nested {
+		add(member)
 	}
 	return once(members), nil
 }

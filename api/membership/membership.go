@@ -6,14 +6,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -54,23 +53,20 @@ func Lists(group *v1alpha1.ScimGroup, page *v1alpha1.ScimGroupPage) bool {
 // that are not being deleted. The reader needs the indexes.
 func GroupsOf(ctx context.Context, reader client.Reader, member client.Object) ([]Membership, error) {
 	tenant, id := member.GetNamespace(), member.GetName()
-	joined := make(map[string]Membership)
-	note := func(group *v1alpha1.ScimGroup, at int64) {
-		if earlier, ok := joined[group.Name]; !ok || at < earlier.Joined {
-			joined[group.Name] = Membership{Group: group, Joined: at}
-		}
-	}
 	groups, pages, err := Holding(ctx, reader, tenant, id)
 	if err != nil {
 		return nil, err
 	}
-	for i := range groups {
-		if group := &groups[i]; group.DeletionTimestamp == nil {
+	joined := make([]Membership, 0, len(groups)+len(pages))
+	note := func(group *v1alpha1.ScimGroup, at int64) {
+		joined = append(joined, Membership{Group: group, Joined: at})
+	}
+	for _, group := range groups {
+		if group.DeletionTimestamp == nil {
 			note(group, joinedAt(group.Spec.Members, id))
 		}
 	}
-	for i := range pages {
-		page := &pages[i]
+	for _, page := range pages {
 		group, err := get(ctx, reader, tenant, page.Spec.Group)
 		if err != nil {
 			return nil, err
@@ -95,9 +91,20 @@ func GroupsOf(ctx context.Context, reader client.Reader, member client.Object) (
 			note(group, legacyJoined(member, position))
 		}
 	}
-	return slices.SortedFunc(maps.Values(joined), func(a, b Membership) int {
-		return cmp.Or(cmp.Compare(a.Joined, b.Joined), cmp.Compare(a.Group.Name, b.Group.Name))
-	}), nil
+	return inOrder(joined), nil
+}
+
+// inOrder sorts memberships by when they began, and leaves out all but the first of each group.
+func inOrder(joined []Membership) []Membership {
+	if len(joined) < 2 {
+		return joined
+	}
+	byTime := func(a, b Membership) int { return cmp.Compare(a.Joined, b.Joined) }
+	byGroup := func(a, b Membership) int { return cmp.Compare(a.Group.Name, b.Group.Name) }
+	slices.SortFunc(joined, func(a, b Membership) int { return cmp.Or(byGroup(a, b), byTime(a, b)) })
+	joined = slices.CompactFunc(joined, func(a, b Membership) bool { return byGroup(a, b) == 0 })
+	slices.SortStableFunc(joined, byTime)
+	return joined
 }
 
 // complete reports whether the reader has all members of a group in pages. Where a group that has moved there is seen before its
@@ -128,13 +135,13 @@ func Pages(ctx context.Context, reader client.Reader, group *v1alpha1.ScimGroup)
 	if !InPages(group) || len(group.Spec.Pages) == 0 {
 		return nil, nil
 	}
-	var list v1alpha1.ScimGroupPageList
-	if err := listPages(ctx, reader, &list, group); err != nil {
+	found, err := pagesUnder(ctx, reader, group.Namespace, pagesByGroup, group.Name)
+	if err != nil {
 		return nil, err
 	}
-	byName := make(map[string]*v1alpha1.ScimGroupPage, len(list.Items))
-	for i := range list.Items {
-		byName[list.Items[i].Name] = &list.Items[i]
+	byName := make(map[string]*v1alpha1.ScimGroupPage, len(found))
+	for _, page := range found {
+		byName[page.Name] = page
 	}
 	pages := make([]*v1alpha1.ScimGroupPage, 0, len(group.Spec.Pages))
 	for _, number := range group.Spec.Pages {
@@ -161,7 +168,10 @@ func Merge(group *v1alpha1.ScimGroup, pages []*v1alpha1.ScimGroupPage) []v1alpha
 // once sorts members by id and leaves out all but the first time of joining of each.
 func once(members []v1alpha1.GroupMember) []v1alpha1.GroupMember {
 	slices.SortFunc(members, func(a, b v1alpha1.GroupMember) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Joined, b.Joined))
+		if order := cmp.Compare(a.ID, b.ID); order != 0 {
+			return order
+		}
+		return cmp.Compare(a.Joined, b.Joined)
 	})
 	return slices.CompactFunc(members, func(a, b v1alpha1.GroupMember) bool { return a.ID == b.ID })
 }
@@ -209,13 +219,12 @@ func joinedAt(members []v1alpha1.GroupMember, id string) int64 {
 
 // get returns nil for a group that does not exist or is being deleted.
 func get(ctx context.Context, reader client.Reader, tenant, id string) (*v1alpha1.ScimGroup, error) {
-	group := &v1alpha1.ScimGroup{}
-	err := reader.Get(ctx, client.ObjectKey{Namespace: tenant, Name: id}, group, client.UnsafeDisableDeepCopy)
-	if apierrors.IsNotFound(err) || err == nil && group.DeletionTimestamp != nil {
-		return nil, nil
-	}
+	group, err := kube.Held[v1alpha1.ScimGroup](ctx, reader, tenant, id)
 	if err != nil {
 		return nil, fmt.Errorf("read a group: %w", err)
+	}
+	if group == nil || group.DeletionTimestamp != nil {
+		return nil, nil
 	}
 	return group, nil
 }
