@@ -26,10 +26,10 @@ func (s *crowdStore) group() scim.Resource {
 }
 
 func (s *crowdStore) Update(context.Context, string, *scim.ResourceType, string, string, store.Change) (store.Updated, error) {
-	return store.Updated{Resource: s.group(), Members: s.members, Changed: s.changed}, nil
+	return store.Updated{Resource: s.group(), Members: s.members, Changed: s.changed, WithMembers: s.withMembers}, nil
 }
 
-func (s *crowdStore) Get(context.Context, string, *scim.ResourceType, string, store.Gate) (scim.Resource, error) {
+func (s *crowdStore) withMembers(context.Context) (scim.Resource, error) {
 	s.lookUps++
 	res := s.group()
 	res["members"] = []any{map[string]any{"value": someID}}

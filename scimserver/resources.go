@@ -45,7 +45,7 @@ func (h *resources) create(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	return h.answer(r, http.StatusCreated, created, projection)
+	return h.answer(r, http.StatusCreated, created, len(wanted.Values("members")), projection)
 }
 
 // get waits until the tenant's share has room for a group's members, which it has until the answer is written.
@@ -61,9 +61,10 @@ func (h *resources) get(r *http.Request) (answer response, err error) {
 		}
 	}()
 	var admit store.Gate
-	ctx := r.Context()
+	ctx, members := r.Context(), 0
 	if h.withMembers(projection) {
-		admit = func(members int) error {
+		admit = func(most int) error {
+			members = most
 			size := answerSize(members)
 			if size <= maxSmallBody {
 				return nil
@@ -84,7 +85,7 @@ func (h *resources) get(r *http.Request) (answer response, err error) {
 	if version := versionOf(res); told && scim.MatchesVersion(strings.Join(r.Header.Values("If-None-Match"), ","), version) {
 		return response{status: http.StatusNotModified, etag: version}, nil
 	}
-	answer, err = h.answer(r, http.StatusOK, res, projection)
+	answer, err = h.answer(r, http.StatusOK, res, members, projection)
 	if err == nil {
 		answer.release = release
 	}
@@ -164,15 +165,14 @@ func (h *resources) update(r *http.Request, change store.Change) (store.Updated,
 
 func (h *resources) answerUpdated(r *http.Request, updated store.Updated, projection *scim.Projection) (response, error) {
 	res := updated.Resource
-	if updated.Changed && h.withMembers(projection) && !callOf(r).bulk {
+	if updated.WithMembers != nil && h.withMembers(projection) && !callOf(r).bulk {
 		var err error
 		// What is done must be answered, whatever the tenant has of its share.
-		all := func(int) error { return nil }
-		if res, err = h.store.Get(r.Context(), tenantOf(r), h.rt, res.ID(), all); err != nil {
+		if res, err = updated.WithMembers(r.Context()); err != nil {
 			return response{}, err
 		}
 	}
-	answer, err := h.answer(r, http.StatusOK, res, projection)
+	answer, err := h.answer(r, http.StatusOK, res, updated.Members, projection)
 	answer.unchanged = !updated.Changed
 	return answer, err
 }
@@ -184,13 +184,12 @@ func (h *resources) remove(r *http.Request) (response, error) {
 	return response{status: http.StatusNoContent}, nil
 }
 
-// answer makes the answer that has the resource. Nobody sees that of an operation of a bulk request, so none is made there.
-func (h *resources) answer(r *http.Request, status int, res scim.Resource, projection *scim.Projection) (response, error) {
+// answer makes the answer that has the resource, which has so many members at most. Nobody sees that of an operation of a bulk
+// request, so none is made there.
+func (h *resources) answer(r *http.Request, status int, res scim.Resource, members int, projection *scim.Projection) (response, error) {
 	if callOf(r).bulk {
 		return response{status: status, etag: versionOf(res), resourceID: res.ID()}, nil
 	}
-	stream, _ := res["members"].(scim.Stream)
-	members := count(stream)
 	base := baseURL(r)
 	scim.Link(base, h.rt, res)
 	answer := response{status: status, location: scim.Location(base, h.rt, res.ID()), etag: versionOf(res), resourceID: res.ID()}
@@ -205,17 +204,6 @@ func (h *resources) answer(r *http.Request, status int, res scim.Resource, proje
 	var err error
 	answer.body, err = scim.Encode(h.rt, chosen)
 	return answer, err
-}
-
-// count returns how many values a stream has.
-func count(values scim.Stream) (n int) {
-	if values == nil {
-		return 0
-	}
-	for range values {
-		n++
-	}
-	return n
 }
 
 func (h *resources) projection(r *http.Request) (*scim.Projection, error) {

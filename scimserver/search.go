@@ -62,6 +62,9 @@ func (h *searches) answer(r *http.Request, request *scim.SearchRequest) (respons
 	if groups := projections[scim.Group]; groups != nil {
 		q.WithMembers = groups.Includes("members")
 	}
+	if users := projections[scim.User]; users != nil {
+		q.WithGroups = users.Includes("groups")
+	}
 	if q.Filter, err = h.filter(request.Filter); err != nil {
 		return response{}, err
 	}

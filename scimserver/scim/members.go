@@ -1,6 +1,9 @@
 package scim
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // memberSet holds the values of an attribute whose values are told apart by
 // "value" alone, so that any number of operations that add or remove some take
@@ -10,6 +13,54 @@ type memberSet struct {
 	// elements has nil where a value was removed.
 	elements []any
 	at       map[string]int
+	// edits are nil unless the values came as a Stream. Then elements are only those that were added.
+	edits *MemberEdits
+}
+
+// MemberEdits stand in what Patch.Apply returns for members that came as a Stream if it has only added and removed some by their
+// "value": the others are not looked at, however many they are. Afterwards members are those of the Stream that are not
+// removed, and those that are added.
+type MemberEdits struct {
+	of      Stream
+	removed map[string]bool
+	added   []any
+}
+
+// Added returns the ids of those who are members afterwards, whether they were before or not.
+func (e *MemberEdits) Added() []string {
+	ids := make([]string, len(e.added))
+	for i, element := range e.added {
+		ids[i] = elementValue(element)
+	}
+	return ids
+}
+
+// Removes reports whether an id is no member afterwards, unless it is among Added.
+func (e *MemberEdits) Removes(id string) bool { return e.removed[id] }
+
+// all are the members afterwards, in order. One that was there and is added comes twice. They are good until the next one.
+func (e *MemberEdits) all() iter.Seq[any] {
+	return func(yield func(any) bool) {
+		for value := range e.of {
+			if !e.removed[elementValue(value)] && !yield(value) {
+				return
+			}
+		}
+		for _, element := range e.added {
+			if !yield(element) {
+				return
+			}
+		}
+	}
+}
+
+// values makes all of the members.
+func (e *MemberEdits) values() []any {
+	whole := memberSet{at: map[string]int{}}
+	for element := range e.all() {
+		whole.add([]any{cloneValue(element)})
+	}
+	return whole.elements
 }
 
 // members returns the set for the target, loaded from the resource if need be.
@@ -21,10 +72,10 @@ func (p *patcher) members(t target) (*memberSet, error) {
 	s := &memberSet{target: t, at: map[string]int{}}
 	switch values := p.res[t.attr.Name].(type) {
 	case Stream:
-		p.stream = values
-		for value := range values {
-			s.add([]any{lightMember(elementValue(value))})
-		}
+		s.edits = &MemberEdits{of: values, removed: map[string]bool{}}
+	case *MemberEdits:
+		s.edits = values
+		s.add(values.added)
 	case []any:
 		s.elements, s.at = make([]any, 0, len(values)), make(map[string]int, len(values))
 		s.add(values)
@@ -36,35 +87,13 @@ func (p *patcher) members(t target) (*memberSet, error) {
 	return s, nil
 }
 
-// lightMember stands for a value of a Stream as long as nothing but its "value" is looked at.
-type lightMember string
-
-func isLight(element any) bool {
-	_, ok := element.(lightMember)
-	return ok
-}
-
 // complete makes the values of an attribute that came as a Stream, for operations that look at all of them.
 func (p *patcher) complete(a *Attribute) any {
 	switch values := p.res[a.Name].(type) {
 	case Stream:
 		p.res[a.Name] = values.values()
-	case []any:
-		if p.stream == nil || !slices.ContainsFunc(values, isLight) {
-			break
-		}
-		known := make(map[lightMember]any, len(values))
-		for value := range p.stream {
-			known[lightMember(elementValue(value))] = cloneMap(value)
-		}
-		whole := make([]any, len(values))
-		for i, element := range values {
-			if id, ok := element.(lightMember); ok {
-				element = known[id]
-			}
-			whole[i] = element
-		}
-		p.res[a.Name], p.stream = whole, nil
+	case *MemberEdits:
+		p.res[a.Name] = values.values()
 	}
 	return p.res[a.Name]
 }
@@ -76,11 +105,11 @@ func (p *patcher) flush() {
 		return
 	}
 	p.set = nil
-	values := make([]any, 0, len(s.at))
-	for _, element := range s.elements {
-		if element != nil {
-			values = append(values, element)
-		}
+	values := slices.DeleteFunc(s.elements, func(element any) bool { return element == nil })
+	if s.edits != nil {
+		s.edits.added = values
+		p.res[s.target.attr.Name] = s.edits
+		return
 	}
 	if len(values) == 0 {
 		delete(p.res, s.target.attr.Name)
@@ -110,6 +139,9 @@ func (s *memberSet) add(elements []any) {
 
 // remove removes the element with that value, if there is one.
 func (s *memberSet) remove(value string) {
+	if s.edits != nil {
+		s.edits.removed[value] = true
+	}
 	if i, ok := s.at[value]; ok {
 		s.elements[i] = nil
 		delete(s.at, value)

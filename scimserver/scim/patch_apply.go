@@ -20,8 +20,6 @@ type patcher struct {
 	free map[string]*names
 	// set holds the members while operations add and remove some of them.
 	set *memberSet
-	// stream is what set was loaded from, if its elements have a lightMember instead of those.
-	stream Stream
 	// named has the kept attributes that an operation gave a value, or an empty list.
 	named map[*Attribute]bool
 	// whole is set while the body of a POST or PUT is read, not a PATCH.

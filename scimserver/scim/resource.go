@@ -78,21 +78,28 @@ func cloneValue(v any) any {
 
 // MemberIDs returns the ids of a group's members, each once, in their order.
 func (r Resource) MemberIDs() []string {
-	members, _ := r["members"].([]any)
-	ids := make([]string, 0, len(members))
-	seen := make(map[string]struct{}, len(members))
-	add := func(id string) {
+	list, _ := r["members"].([]any)
+	ids := make([]string, 0, len(list))
+	seen := make(map[string]struct{}, len(list))
+	add := func(element any) {
+		id := elementValue(element)
 		if _, dup := seen[id]; !dup && id != "" {
 			seen[id] = struct{}{}
 			ids = append(ids, id)
 		}
 	}
-	for _, m := range members {
-		add(elementValue(m))
-	}
-	if stream, ok := r["members"].(Stream); ok {
-		for m := range stream {
-			add(elementValue(m))
+	switch members := r["members"].(type) {
+	case []any:
+		for _, m := range members {
+			add(m)
+		}
+	case Stream:
+		for m := range members {
+			add(m)
+		}
+	case *MemberEdits:
+		for m := range members.all() {
+			add(m)
 		}
 	}
 	return ids
@@ -100,9 +107,6 @@ func (r Resource) MemberIDs() []string {
 
 // elementValue returns the "value" of a complex value, or "".
 func elementValue(element any) string {
-	if id, ok := element.(lightMember); ok {
-		return string(id)
-	}
 	m, _ := element.(map[string]any)
 	s, _ := m["value"].(string)
 	return s

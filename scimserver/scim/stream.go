@@ -5,7 +5,7 @@ import "io"
 // Stream is a multi-valued complex attribute of a Resource, such as the members of a group, whose values are made one
 // after the other while the resource is encoded: all at the same time would take much memory. The map that it yields may
 // be changed, and is used again for the next value, so keep a copy. Projection.Apply, Encode, Values, MemberIDs and
-// Patch.Apply take a Stream. Of one in what Patch.Apply returns only the MemberIDs may be left.
+// Patch.Apply take a Stream. What Patch.Apply returns has it if the members stay, or a *MemberEdits.
 type Stream func(yield func(value map[string]any) bool)
 
 // encodeChunk is about how much EncodeTo writes at once, in bytes.

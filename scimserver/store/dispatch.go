@@ -27,13 +27,15 @@ func (s *Store) Create(ctx context.Context, tenant string, rt *scim.ResourceType
 
 // Updated is what has become of a resource.
 type Updated struct {
-	// Resource is as it is afterwards, but of a group that was written it lacks the members: there may be very many,
-	// and not every answer has them. Get looks them up.
+	// Resource is as it is afterwards, but of a group it lacks the members: there may be very many, and not every answer
+	// has them.
 	Resource scim.Resource
-	// Members is how many members a group has.
+	// Members is how many members a group has at most.
 	Members int
 	// Changed is false when there was nothing to write, and then nothing was written.
 	Changed bool
+	// WithMembers returns the same with the members of a group as a scim.Stream; nil for a user.
+	WithMembers func(ctx context.Context) (scim.Resource, error)
 }
 
 // wantedVersion is what an If-Match header asks for, "" for nothing: that the resource exists, which "*" asks for, is

@@ -4,8 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -15,6 +14,8 @@ type match struct {
 	key scim.SortKey
 	// resource is nil if it is to be loaded again.
 	resource scim.Resource
+	// user is what resource was made of, if it lacks its groups: most of those that are looked at are not answered.
+	user *v1alpha1.ScimUser
 }
 
 // keptMatches is how many resources are kept at most between examination and answer: a page holds them while its client
@@ -24,6 +25,8 @@ const keptMatches = scim.DefaultCount
 // examination is a query with what it needs to know of the members of groups.
 type examination struct {
 	Query
+	// groups says that filter or order look at the groups of users.
+	groups bool
 	// members says that filter or order need all members of a group.
 	members bool
 	// named has, by group, those members that the filter names, if it looks at no others.
@@ -33,7 +36,10 @@ type examination struct {
 // examination finds out which groups the members are in that the filter names, by their
 // own lists of groups, so that it need not find all members of all groups.
 func (s *Store) examination(ctx context.Context, tenant string, q Query) (*examination, error) {
-	e := &examination{Query: q, members: q.Sort.Uses("members")}
+	e := &examination{
+		Query: q, members: q.Sort.Uses("members"),
+		groups: q.Sort.Uses("groups") || q.Filter != nil && q.Filter.Uses("groups"),
+	}
 	if q.Filter == nil || e.members || !q.Filter.Uses("members") {
 		return e, nil
 	}
@@ -85,21 +91,27 @@ func (s *Store) appendMatches(
 	if err != nil {
 		return nil, err
 	}
+	spare := &maker{}
 	for _, id := range ids {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		m := match{rt: rt, key: scim.SortKey{ID: id}}
 		if e.Filter != nil || e.Sort != nil {
-			if m, err = s.examine(ctx, tenant, rt, id, e); err != nil {
+			by := spare
+			if len(matches) < min(e.Page.Count, keptMatches) {
+				by = nil
+			}
+			matched, err := s.examine(ctx, tenant, &m, e, by)
+			if err != nil {
 				return nil, err
 			}
-			if m.rt == nil {
+			if !matched {
 				continue
 			}
-		}
-		if len(matches) >= min(e.Page.Count, keptMatches) {
-			m.resource = nil
+			if by != nil {
+				m.resource, m.user = nil, nil
+			}
 		}
 		matches = append(matches, m)
 	}
@@ -121,20 +133,50 @@ func (s *Store) examinees(ctx context.Context, tenant string, rt *scim.ResourceT
 	return s.index(rt).order.all(tenant), nil
 }
 
-// examine returns a match without a type if the resource is none.
-func (s *Store) examine(ctx context.Context, tenant string, rt *scim.ResourceType, id string, e *examination) (match, error) {
-	r, err := s.load(ctx, tenant, rt, id, e.members, client.DisableReadYourWritesConsistency)
-	if err != nil || r == nil {
-		return match{}, err
+// examine loads a resource, finds its place, and reports whether it is a match.
+func (s *Store) examine(ctx context.Context, tenant string, m *match, e *examination, by *maker) (bool, error) {
+	if err := s.load(ctx, tenant, m, e.members, by); err != nil || m.resource == nil {
+		return false, err
 	}
-	if listMembers(r); !e.matches(rt, r) {
-		return match{}, nil
+	if err := s.lookAtGroups(ctx, e, m, by); err != nil {
+		return false, err
 	}
-	key := e.Sort.Key(r)
-	if rt == scim.Group && (e.WithMembers || e.members) {
-		r = nil // what is not admitted yet must not be held
+	if listMembers(m.resource); !e.matches(m.rt, m.resource) {
+		return false, nil
 	}
-	return match{rt: rt, key: key, resource: r}, nil
+	m.key = e.Sort.Key(m.resource)
+	if m.rt == scim.Group && (e.WithMembers || e.members) {
+		m.resource = nil // what is not admitted yet must not be held
+	}
+	return true, nil
+}
+
+// load gives a match its resource, or nil if that does not exist: a group with its members as a scim.Stream, if they are wanted, a
+// user without its groups. The caller has waited for this process's writes. What by has made before is not good any more.
+func (s *Store) load(ctx context.Context, tenant string, m *match, withMembers bool, by *maker) (err error) {
+	by.begin()
+	if m.rt == scim.User {
+		if m.user, err = held[v1alpha1.ScimUser](ctx, s, tenant, m.key.ID); m.user != nil {
+			m.resource, err = withoutGroups(m.user, by)
+		}
+		return err
+	}
+	group, err := s.loadGroup(ctx, tenant, m.key.ID)
+	if group == nil || err != nil {
+		return err
+	}
+	m.resource, err = s.groupResource(ctx, group, withMembers)
+	return err
+}
+
+// lookAtGroups adds its groups to a user if the filter or the order looks at them.
+func (s *Store) lookAtGroups(ctx context.Context, e *examination, m *match, by *maker) error {
+	if m.user == nil || !e.groups {
+		return nil
+	}
+	err := s.addGroups(ctx, m.user, m.resource, by)
+	m.user = nil
+	return err
 }
 
 // cutMatches cuts a page out of all matches, which are in order. While it hands them out, as slowly as the client reads,
@@ -155,40 +197,43 @@ func (s *Store) cutMatches(ctx context.Context, tenant string, e *examination, m
 	if err := s.admit(ctx, tenant, &e.Query, groups); err != nil {
 		return Page{}, err
 	}
+	by := e.maker()
 	for i, m := range matches {
 		if m.resource == nil {
-			var err error
-			if m.resource, err = s.loadMatch(ctx, tenant, e, m); err != nil {
+			if err := s.loadMatch(ctx, tenant, e, &m, by); err != nil {
 				return Page{}, err
 			}
 		}
-		matches[i].resource = nil
+		matches[i].resource, matches[i].user = nil, nil
 		if !e.WithMembers {
 			delete(m.resource, "members") // which only the filter or the order has looked at
 		}
-		if err := e.add(&page, m, i == 0); err != nil {
+		if err := s.hand(ctx, &e.Query, &page, m, i == 0, by); err != nil {
 			return Page{}, err
 		}
 	}
 	return page, nil
 }
 
-// loadMatch loads a match again, a group's members as a scim.Stream. It returns nil for one that is none any more: it may
-// have changed since it was examined.
-func (s *Store) loadMatch(ctx context.Context, tenant string, e *examination, m match) (scim.Resource, error) {
-	r, err := s.load(ctx, tenant, m.rt, m.key.ID, e.WithMembers || e.members, client.DisableReadYourWritesConsistency)
-	if err != nil || r == nil {
-		return nil, err
+// loadMatch loads a match again, a group's members as a scim.Stream. One that is none any more, because it has changed since it was
+// examined, gets no resource.
+func (s *Store) loadMatch(ctx context.Context, tenant string, e *examination, m *match, by *maker) error {
+	if err := s.load(ctx, tenant, m, e.WithMembers || e.members, by); err != nil || m.resource == nil {
+		return err
 	}
-	streamed, has := r["members"]
+	if err := s.lookAtGroups(ctx, e, m, by); err != nil {
+		return err
+	}
+	streamed, has := m.resource["members"]
 	if e.members {
-		listMembers(r)
+		listMembers(m.resource)
 	}
-	if !e.matches(m.rt, r) {
-		return nil, nil
+	if !e.matches(m.rt, m.resource) {
+		m.resource, m.user = nil, nil
+		return nil
 	}
 	if has {
-		r["members"] = streamed
+		m.resource["members"] = streamed
 	}
-	return r, nil
+	return nil
 }

@@ -115,20 +115,12 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, cha
 		if err != nil {
 			return Updated{}, err
 		}
-		writes, members, err := s.applyToGroup(ctx, current, change)
+		writes, err := s.applyToGroup(ctx, current, change)
 		if err != nil {
 			return Updated{}, err
 		}
 		if writes.none() && !written {
-			r, err := current.resource()
-			if err != nil {
-				return Updated{}, err
-			}
-			described, err := s.describe(ctx, tenant, members)
-			if len(described) > 0 {
-				r["members"] = streamOf(described)
-			}
-			return Updated{Resource: r, Members: len(described)}, err
+			return s.updatedGroup(current, false)
 		}
 		var updated Updated
 		if ifMatch != "" && len(current.pages) > 0 {
@@ -152,12 +144,11 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, cha
 // then If-Match asks for the version that it has afterwards.
 func (s *Store) currentGroup(ctx context.Context, tenant, id string, ifMatch *string) (*storedGroup, error) {
 	for try := range maxTries {
-		group := &v1alpha1.ScimGroup{}
-		found, err := fetch(ctx, s, tenant, id, group, true)
+		group, err := s.liveGroup(ctx, tenant, id)
 		if err != nil {
 			return nil, err
 		}
-		if !found {
+		if group == nil {
 			return nil, notFound(scim.Group, id)
 		}
 		if membership.InPages(group) {
@@ -188,22 +179,28 @@ func (s *Store) currentGroup(ctx context.Context, tenant, id string, ifMatch *st
 	return nil, errContended
 }
 
-// applyToGroup returns what is to be written to change a group, and its members as they are.
-func (s *Store) applyToGroup(ctx context.Context, current *storedGroup, change Change) (*groupWrites, []v1alpha1.GroupMember, error) {
-	members := current.entries()
+// updatedGroup is the answer that has a group as it is after a request, whose members are looked up if they are asked for.
+func (s *Store) updatedGroup(stored *storedGroup, changed bool) (Updated, error) {
+	r, err := stored.resource()
+	return Updated{Resource: r, Members: stored.count(), Changed: changed, WithMembers: func(ctx context.Context) (scim.Resource, error) {
+		return s.groupResource(ctx, stored, true)
+	}}, err
+}
+
+// applyToGroup returns what is to be written to change a group.
+func (s *Store) applyToGroup(ctx context.Context, current *storedGroup, change Change) (*groupWrites, error) {
 	r, err := current.resource()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if len(members) > 0 {
-		r["members"] = s.streamOfEntries(ctx, current.Namespace, members)
+	if current.count() > 0 {
+		r["members"] = s.streamOfGroup(ctx, current)
 	}
 	next, err := change.Apply(ctx, r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	writes, err := s.compareGroup(ctx, current, members, next)
-	return writes, members, err
+	return s.compareGroup(ctx, current, next)
 }
 
 // groupWrites are what a request has to write of a group.
@@ -226,34 +223,53 @@ func (w *groupWrites) none() bool { return w.same && len(w.add) == 0 && len(w.re
 func (w *groupWrites) renamed() bool { return !fold.Equal(w.oldName, w.spec.DisplayName) }
 
 // compareGroup returns what is to be written to make next of a group.
-func (s *Store) compareGroup(
-	ctx context.Context, current *storedGroup, members []v1alpha1.GroupMember, next scim.Resource,
-) (*groupWrites, error) {
+func (s *Store) compareGroup(ctx context.Context, current *storedGroup, next scim.Resource) (*groupWrites, error) {
 	writes := &groupWrites{spec: current.Spec, base: current.Spec, oldName: current.Spec.DisplayName, remove: map[string]bool{}}
 	if err := setGroupAttributes(&writes.spec, next); err != nil {
 		return nil, err
 	}
 	writes.same = sameGroup(&current.Spec, &writes.spec)
-	ids := next.MemberIDs()
-	wanted := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		wanted[id] = true
-	}
-	for i := range members {
-		if !wanted[members[i].ID] {
-			writes.remove[members[i].ID] = true
-		}
-		delete(wanted, members[i].ID)
-	}
-	if len(wanted) == 0 {
+	ids, goes := shallBe(next)
+	if len(ids) == 0 && goes == nil {
 		return writes, nil
 	}
-	added, err := s.resolve(ctx, current.Namespace, current.Name, slices.DeleteFunc(ids, func(id string) bool { return !wanted[id] }))
+	// missing are those who shall be members, with whether they are none yet.
+	missing := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		missing[id] = true
+	}
+	for _, members := range current.lists() {
+		for i := range members {
+			if _, wanted := missing[members[i].ID]; wanted {
+				missing[members[i].ID] = false
+			} else if goes(members[i].ID) {
+				writes.remove[members[i].ID] = true
+			}
+		}
+	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !missing[id] })
+	if len(ids) == 0 {
+		return writes, nil
+	}
+	added, err := s.resolve(ctx, current.Namespace, current.Name, ids)
 	if err != nil {
 		return nil, err
 	}
 	writes.add, err = s.joining(ctx, current.Namespace, added)
 	return writes, err
+}
+
+// shallBe returns the ids of those who shall be members of a group as a change has left it, and which of the others shall be none
+// any more; nil if all stay as they are.
+func shallBe(next scim.Resource) (ids []string, goes func(id string) bool) {
+	switch members := next["members"].(type) {
+	case scim.Stream:
+		return nil, nil
+	case *scim.MemberEdits:
+		return members.Added(), members.Removes
+	default:
+		return next.MemberIDs(), func(string) bool { return true }
+	}
 }
 
 // writeMerged carries out a change of a group as it was read: the claim on a new name first, then pages, then the group, if it
@@ -283,9 +299,7 @@ func (s *Store) writeMerged(ctx context.Context, current *storedGroup, writes *g
 			return Updated{}, err
 		}
 	}
-	stored := &storedGroup{ScimGroup: next.group, pages: slices.Concat(next.pages, made)}
-	res, err := stored.resource()
-	return Updated{Resource: res, Members: stored.count(), Changed: true}, err
+	return s.updatedGroup(&storedGroup{ScimGroup: next.group, pages: slices.Concat(next.pages, made)}, true)
 }
 
 // carryOut writes the pages, keeping the claim alive that is for a new name of the group.

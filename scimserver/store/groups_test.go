@@ -61,7 +61,7 @@ var _ = Describe("groups", func() {
 		created, err := s.Create(within(ctx), tenant, scim.Group, group("Versions"))
 		Expect(err).NotTo(HaveOccurred())
 		seen := []any{created.Complex("meta")["version"]}
-		for _, change := range []edit{join(users[0]), join(users[1]), leave(users[0])} {
+		for _, change := range []Change{join(users[0]), join(users[1]), leave(users[0])} {
 			updated, err := s.Update(within(ctx), tenant, scim.Group, created.ID(), "", change)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(updated.Changed).To(BeTrue())
@@ -135,12 +135,12 @@ var _ = Describe("groups", func() {
 		Expect(err).NotTo(HaveOccurred())
 		id := created.ID()
 		stored := &v1alpha1.ScimGroup{}
-		write := func(meanwhile func(), change edit) (Updated, error) {
+		write := func(meanwhile func(), change Change) (Updated, error) {
 			Expect(direct.Get(ctx, key(tenant, id), stored)).To(Succeed())
 			return a.Update(within(ctx), tenant, scim.Group, id, version(stored), edit(func(current scim.Resource) (scim.Resource, error) {
 				meanwhile()
 				meanwhile = func() {}
-				return change(current)
+				return change.Apply(ctx, current)
 			}))
 		}
 		other := 0
@@ -157,14 +157,14 @@ var _ = Describe("groups", func() {
 			}
 			Expect(direct.Status().Update(ctx, stored)).To(Succeed())
 		}
-		for _, change := range []edit{set("externalId", "mine"), set("displayName", "Renamed"), join(users...)} {
+		for _, change := range []Change{set("externalId", "mine"), set("displayName", "Renamed"), join(users...)} {
 			_, err := write(changed, change)
 			Expect(err).To(haveStatus(http.StatusPreconditionFailed))
 			Expect(direct.Get(ctx, key(tenant, id), stored)).To(Succeed())
 			Expect(stored.Spec.ExternalID).To(Equal(fmt.Sprint(other)))
 			Expect(stored.Spec.DisplayName).To(Equal("Contended"))
 		}
-		for _, change := range []edit{join(users...), set("displayName", "Renamed")} {
+		for _, change := range []Change{join(users...), set("displayName", "Renamed")} {
 			updated, err := write(classified, change)
 			Expect(err).NotTo(HaveOccurred(), "what the controllers write is no change for a client")
 			Expect(updated.Changed).To(BeTrue())

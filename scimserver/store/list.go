@@ -2,13 +2,8 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
@@ -22,8 +17,8 @@ type Query struct {
 	Page scim.Page
 	// From is where a page by cursor begins; nil means at the first match.
 	From *Position
-	// WithMembers asks for the members of groups.
-	WithMembers bool
+	// WithMembers asks for the members of groups, WithGroups for the groups of users.
+	WithMembers, WithGroups bool
 	// Admit is asked before the members of the page's groups are looked up, with how many the groups together note that
 	// they have. Its error ends the List; nil lets all pass.
 	Admit Gate
@@ -137,24 +132,26 @@ func (s *Store) cutIndex(ctx context.Context, tenant string, rt *scim.ResourceTy
 			return Page{}, err
 		}
 	}
+	by := q.maker()
 	// The order includes this process's writes, and what it deleted is not in it.
-	load := func(id string) (scim.Resource, error) {
-		return s.load(ctx, tenant, rt, id, q.WithMembers, client.DisableReadYourWritesConsistency)
-	}
-	if rt == scim.User && q.Each != nil {
-		users := s.newUserRows()
-		load = func(id string) (scim.Resource, error) { return users.load(ctx, tenant, id) }
-	}
 	for i, id := range ids {
-		r, err := load(id)
-		if err != nil {
+		m := match{rt: rt, key: scim.SortKey{ID: id}}
+		if err := s.load(ctx, tenant, &m, q.WithMembers, by); err != nil {
 			return Page{}, err
 		}
-		if err := q.add(&page, match{rt: rt, key: scim.SortKey{ID: id}, resource: r}, i == 0); err != nil {
+		if err := s.hand(ctx, &q, &page, m, i == 0, by); err != nil {
 			return Page{}, err
 		}
 	}
 	return page, nil
+}
+
+// maker returns who makes what is handed out one by one.
+func (q *Query) maker() *maker {
+	if q.Each == nil {
+		return nil
+	}
+	return &maker{}
 }
 
 func newPage(count, from, total int) Page {
@@ -164,12 +161,17 @@ func newPage(count, from, total int) Page {
 	}
 }
 
-// add adds the next match to a page. One whose resource has just gone still marks the place.
-func (q *Query) add(p *Page, m match, first bool) error {
+// hand adds the next match to a page, or hands it to q.Each. One whose resource has just gone still marks the place.
+func (s *Store) hand(ctx context.Context, q *Query, p *Page, m match, first bool, by *maker) error {
 	if first {
 		p.First = m.key
 	}
 	p.Last = m.key
+	if m.user != nil && q.WithGroups {
+		if err := s.addGroups(ctx, m.user, m.resource, by); err != nil {
+			return err
+		}
+	}
 	switch {
 	case m.resource == nil:
 	case q.Each != nil:
@@ -188,22 +190,13 @@ func (s *Store) admit(ctx context.Context, tenant string, q *Query, groups []str
 	}
 	total := 0
 	for _, id := range groups {
-		group := &v1alpha1.ScimGroup{}
-		err := s.client.Get(ctx, key(tenant, id), group, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
-		if apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("read from the cache: %w", err)
-		}
-		stored, err := s.withPages(ctx, group)
-		if isNotFound(err) {
-			continue
-		}
+		stored, err := s.loadGroup(ctx, tenant, id)
 		if err != nil {
 			return err
 		}
-		total += stored.count()
+		if stored != nil {
+			total += stored.count()
+		}
 	}
 	return q.Admit(total)
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -215,23 +216,22 @@ func (s *Store) describe(ctx context.Context, tenant string, entries []v1alpha1.
 
 // cachedMember looks a member up in the cache. It is known, but has no id, if it is being deleted.
 func (s *Store) cachedMember(ctx context.Context, tenant, id string) (m member, known bool, err error) {
-	user, group := &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{}
-	err = s.cached.Get(ctx, key(tenant, id), user, client.UnsafeDisableDeepCopy)
-	if err == nil {
+	user, err := kube.Held[v1alpha1.ScimUser](ctx, s.cached, tenant, id)
+	if err != nil {
+		return member{}, false, fmt.Errorf("read from the cache: %w", err)
+	}
+	if user != nil {
 		if user.DeletionTimestamp != nil || s.users.order.left(tenant, id) {
 			return member{}, true, nil
 		}
 		return member{id: id, display: user.Spec.UserName}, true, nil
 	}
-	if !apierrors.IsNotFound(err) {
-		return member{}, false, fmt.Errorf("read from the cache: %w", err)
-	}
-	err = s.cached.Get(ctx, key(tenant, id), group, client.UnsafeDisableDeepCopy)
-	if apierrors.IsNotFound(err) {
-		return member{}, false, nil
-	}
+	group, err := kube.Held[v1alpha1.ScimGroup](ctx, s.cached, tenant, id)
 	if err != nil {
 		return member{}, false, fmt.Errorf("read from the cache: %w", err)
+	}
+	if group == nil {
+		return member{}, false, nil
 	}
 	if group.DeletionTimestamp != nil || s.groups.order.left(tenant, id) {
 		return member{}, true, nil
@@ -239,14 +239,14 @@ func (s *Store) cachedMember(ctx context.Context, tenant, id string) (m member, 
 	return member{id: id, display: group.Spec.DisplayName, isGroup: true}, true, nil
 }
 
-// streamOfEntries is streamOf for members of whom each is looked up when it is asked for. One that does not exist has its id alone.
-func (s *Store) streamOfEntries(ctx context.Context, tenant string, entries []v1alpha1.GroupMember) scim.Stream {
+// streamOfGroup is streamOf for members of whom each is looked up when it is asked for. One that does not exist has its id alone.
+func (s *Store) streamOfGroup(ctx context.Context, group *storedGroup) scim.Stream {
 	return func(yield func(map[string]any) bool) {
 		value := make(map[string]any, 4)
-		for i := range entries {
+		for _, entry := range group.entries() {
 			clear(value)
-			value["value"] = entries[i].ID
-			if m, _, err := s.cachedMember(ctx, tenant, entries[i].ID); err == nil && m.id != "" {
+			value["value"] = entry.ID
+			if m, _, err := s.cachedMember(ctx, group.Namespace, entry.ID); err == nil && m.id != "" {
 				m.describe(value)
 			}
 			if !yield(value) {

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -63,11 +64,19 @@ func (g *storedGroup) numbers() []int32 {
 	})
 }
 
-// count is how many members there are at most: one may be in two pages, or not exist any more.
-func (g *storedGroup) count() int {
-	count := len(g.Spec.Members) + len(g.legacy)
+// lists are what holds the members, in no order. One may be in two of them.
+func (g *storedGroup) lists() [][]v1alpha1.GroupMember {
+	lists := [][]v1alpha1.GroupMember{g.Spec.Members, g.legacy}
 	for _, page := range g.pages {
-		count += len(page.Spec.Members)
+		lists = append(lists, page.Spec.Members)
+	}
+	return lists
+}
+
+// count is how many members there are at most: one may be in two pages, or not exist any more.
+func (g *storedGroup) count() (count int) {
+	for _, members := range g.lists() {
+		count += len(members)
 	}
 	return count
 }
@@ -120,6 +129,31 @@ func (s *Store) withPages(ctx context.Context, group *v1alpha1.ScimGroup) (*stor
 		return nil, notFound(scim.Group, group.Name)
 	}
 	return stored, nil
+}
+
+// liveGroup returns a group as the API server has it, or nil; it is read only. Of a group with pages, whose own list of members is
+// long, only the metadata is read if the cache has the same.
+func (s *Store) liveGroup(ctx context.Context, tenant, id string) (*v1alpha1.ScimGroup, error) {
+	cached, err := kube.Held[v1alpha1.ScimGroup](ctx, s.cached, tenant, id)
+	if err != nil {
+		return nil, fmt.Errorf("read from the cache: %w", err)
+	}
+	if cached != nil && len(cached.Spec.Pages) > 0 {
+		stored := &metav1.PartialObjectMetadata{}
+		stored.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ScimGroup"))
+		found, err := fetch(ctx, s, tenant, id, stored, true)
+		if !found || err != nil {
+			return nil, err
+		}
+		if stored.UID == cached.UID && stored.ResourceVersion == cached.ResourceVersion {
+			return cached, nil
+		}
+	}
+	group := &v1alpha1.ScimGroup{}
+	if found, err := fetch(ctx, s, tenant, id, group, true); !found || err != nil {
+		return nil, err
+	}
+	return group, nil
 }
 
 // livePages adds its pages to a group as the API server has them. Only their metadata is read if the cache has the same.

@@ -22,28 +22,26 @@ const StreamedMemberSize = 64
 // Get returns a resource, or a 404. Users carry their groups, groups their members as a scim.Stream if admit is not
 // nil. $ref and meta.location are relative to no base URL; the HTTP layer sets them.
 func (s *Store) Get(ctx context.Context, tenant string, rt *scim.ResourceType, id string, admit Gate) (scim.Resource, error) {
-	if rt == scim.Group && admit != nil {
-		return s.getGroup(ctx, tenant, id, admit)
-	}
 	// Of a user the groups are in other objects, and of a group the pages.
 	if err := s.waitForWrites(ctx); err != nil {
 		return nil, err
 	}
-	r, err := s.load(ctx, tenant, rt, id, false)
+	if rt == scim.Group {
+		return s.getGroup(ctx, tenant, id, admit)
+	}
+	user := &v1alpha1.ScimUser{}
+	found, err := fetch(ctx, s, tenant, id, user, false, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, err
 	}
-	if r == nil {
+	if !found {
 		return nil, notFound(rt, id)
 	}
-	return r, nil
+	return s.userResource(ctx, user)
 }
 
-// getGroup returns a group with its members.
+// getGroup returns a group, with its members if admit is not nil.
 func (s *Store) getGroup(ctx context.Context, tenant, id string, admit Gate) (scim.Resource, error) {
-	if err := s.waitForWrites(ctx); err != nil {
-		return nil, err
-	}
 	group := &v1alpha1.ScimGroup{}
 	found, err := fetch(ctx, s, tenant, id, group, false, client.UnsafeDisableDeepCopy)
 	if err != nil {
@@ -56,14 +54,21 @@ func (s *Store) getGroup(ctx context.Context, tenant, id string, admit Gate) (sc
 	if err != nil {
 		return nil, err
 	}
-	if err := admit(stored.count()); err != nil {
-		return nil, err
+	if admit != nil {
+		if err := admit(stored.count()); err != nil {
+			return nil, err
+		}
 	}
+	return s.groupResource(ctx, stored, admit != nil)
+}
+
+// groupResource returns a stored group as a resource, with those of its members that exist if they are wanted.
+func (s *Store) groupResource(ctx context.Context, stored *storedGroup, withMembers bool) (scim.Resource, error) {
 	r, err := stored.resource()
-	if err != nil {
-		return nil, err
+	if err != nil || !withMembers {
+		return r, err
 	}
-	members, err := s.describe(ctx, tenant, stored.entries())
+	members, err := s.describe(ctx, stored.Namespace, stored.entries())
 	if err == nil && len(members) > 0 {
 		r["members"] = streamOf(members)
 	}
@@ -101,39 +106,17 @@ func (s *Store) waitForWrites(ctx context.Context) error {
 	return nil
 }
 
-// load returns a resource, or nil when it does not exist, a group's members as a scim.Stream. Who has waited for this
-// process's writes already passes client.DisableReadYourWritesConsistency.
-func (s *Store) load(
-	ctx context.Context, tenant string, rt *scim.ResourceType, id string, withMembers bool, opts ...client.GetOption,
-) (scim.Resource, error) {
-	opts = append(opts, client.UnsafeDisableDeepCopy)
-	if rt == scim.User {
-		user := &v1alpha1.ScimUser{}
-		if ok, err := fetch(ctx, s, tenant, id, user, false, opts...); !ok || err != nil {
-			return nil, err
-		}
-		return s.userResource(ctx, user)
-	}
-	group := &v1alpha1.ScimGroup{}
-	if ok, err := fetch(ctx, s, tenant, id, group, false, opts...); !ok || err != nil {
+// loadGroup returns a group for who has waited for this process's writes, or nil when it does not exist.
+func (s *Store) loadGroup(ctx context.Context, tenant, id string) (*storedGroup, error) {
+	group, err := held[v1alpha1.ScimGroup](ctx, s, tenant, id)
+	if group == nil || err != nil {
 		return nil, err
 	}
 	stored, err := s.withPages(ctx, group)
 	if isNotFound(err) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	r, err := stored.resource()
-	if err != nil || !withMembers {
-		return r, err
-	}
-	members, err := s.describe(ctx, tenant, stored.entries())
-	if err == nil && len(members) > 0 {
-		r["members"] = streamOf(members)
-	}
-	return r, err
+	return stored, err
 }
 
 // listMembers makes the representations of a group's members at once, for who looks at them more often.
@@ -145,31 +128,43 @@ func listMembers(r scim.Resource) {
 
 // userResource returns a stored user as a resource.
 func (s *Store) userResource(ctx context.Context, user *v1alpha1.ScimUser) (scim.Resource, error) {
-	return s.makeUser(ctx, user, nil)
+	r, err := withoutGroups(user, nil)
+	if err != nil {
+		return nil, err
+	}
+	return r, s.addGroups(ctx, user, r, nil)
 }
 
-// makeUser is userResource with somebody who makes the parts.
-func (s *Store) makeUser(ctx context.Context, user *v1alpha1.ScimUser, by *maker) (scim.Resource, error) {
+// withoutGroups returns a stored user as a resource that lacks its groups.
+func withoutGroups(user *v1alpha1.ScimUser, by *maker) (scim.Resource, error) {
 	r, err := by.userAttributes(&user.Spec)
 	if err != nil {
 		return nil, err
 	}
 	r["meta"] = by.object(5)
+	stamp(scim.User, r, user, version(user), user.Spec.ProvisionedAt, user.Spec.LastModified)
+	return r, nil
+}
+
+// addGroups adds its groups to a user.
+func (s *Store) addGroups(ctx context.Context, user *v1alpha1.ScimUser, r scim.Resource, by *maker) error {
 	memberships, err := membership.GroupsOf(ctx, s.cached, user)
-	if err != nil {
-		return nil, err
+	if err != nil || len(memberships) == 0 {
+		return err
 	}
-	groups := make([]any, 0, len(memberships))
+	groups := by.list(len(memberships))[:0]
 	for _, m := range memberships {
-		if !s.groups.order.left(user.Namespace, m.Group.Name) {
-			groups = append(groups, map[string]any{"value": m.Group.Name, "display": m.Group.Spec.DisplayName, "type": "direct"})
+		if s.groups.order.left(user.Namespace, m.Group.Name) {
+			continue
 		}
+		group := by.object(4) // with $ref
+		group["value"], group["display"], group["type"] = m.Group.Name, m.Group.Spec.DisplayName, "direct"
+		groups = append(groups, group)
 	}
 	if len(groups) > 0 {
 		r["groups"] = groups
 	}
-	stamp(scim.User, r, user, version(user), user.Spec.ProvisionedAt, user.Spec.LastModified)
-	return r, nil
+	return nil
 }
 
 // member is a direct member of a group.
@@ -179,7 +174,7 @@ type member struct {
 	isGroup bool
 }
 
-// Looking up the members of a large group takes some 800 bytes for each for a moment, so that maxLargeLookups of those are
+// Looking up the members of a large group takes some 150 bytes for each for a moment, so that maxLargeLookups of those are
 // looked up at the same time. More would not be faster.
 const (
 	largeGroup      = 4096
@@ -198,11 +193,14 @@ func membersAttribute(members []member) []any {
 
 // describe sets what a group says of a member.
 func (m *member) describe(value map[string]any) {
-	value["value"], value["display"], value["type"] = m.id, m.display, scim.User.Name
+	value["value"], value["display"], value["type"] = m.id, m.display, typeUser
 	if m.isGroup {
-		value["type"] = scim.Group.Name
+		value["type"] = typeGroup
 	}
 }
+
+// Types of members, as values that need not be made for each.
+var typeUser, typeGroup any = scim.User.Name, scim.Group.Name
 
 func sorted(ids []string) []string {
 	ids = slices.Clone(ids)

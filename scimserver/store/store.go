@@ -255,6 +255,30 @@ func fetch[T client.Object](ctx context.Context, s *Store, tenant, id string, ob
 	return obj.GetDeletionTimestamp() == nil, nil
 }
 
+// held is fetch for who only reads and has waited for this process's writes: what it returns, or nil, is the cache's own.
+func held[T any, P interface {
+	*T
+	client.Object
+}](ctx context.Context, s *Store, tenant, id string) (P, error) {
+	if !isID(id) {
+		return nil, nil
+	}
+	obj, err := kube.Held[T, P](ctx, s.cached, tenant, id)
+	if err != nil {
+		return nil, fmt.Errorf("read from the cache: %w", err)
+	}
+	if obj == nil {
+		obj = P(new(T))
+		if found, err := fetch(ctx, s, tenant, id, obj, true); !found || err != nil {
+			return nil, err
+		}
+	}
+	if obj.GetDeletionTimestamp() != nil {
+		return nil, nil
+	}
+	return obj, nil
+}
+
 // stamp adds id, meta and schemas. Of a resource that was never changed, lastModified is
 // created (RFC 7643 section 3.1).
 func stamp(rt *scim.ResourceType, r scim.Resource, obj client.Object, version string, provisioned, modified v1alpha1.Timestamp) {

@@ -114,37 +114,23 @@ func set(name string, value any) edit {
 	}
 }
 
-// join and leave return a Change that adds or removes members, as a PATCH does.
-func join(ids ...string) edit {
-	return func(current scim.Resource) (scim.Resource, error) {
-		next := current.Clone()
-		next["members"] = memberValues(append(current.MemberIDs(), ids...))
-		return next, nil
-	}
-}
+// join and leave return a Change that adds or removes members.
+func join(ids ...string) *scim.Patch { return patchMembers(scim.OpAdd, ids) }
 
-func leave(id string) edit {
-	return func(current scim.Resource) (scim.Resource, error) {
-		var stay []string
-		for _, member := range current.MemberIDs() {
-			if member != id {
-				stay = append(stay, member)
-			}
-		}
-		next := current.Clone()
-		next["members"] = memberValues(stay)
-		return next, nil
-	}
+func leave(ids ...string) *scim.Patch { return patchMembers(scim.OpRemove, ids) }
+
+func patchMembers(op scim.Op, ids []string) *scim.Patch {
+	return &scim.Patch{Type: scim.Group, Operations: []scim.PatchOperation{{Op: op, Path: "members", Value: memberValues(ids), HasValue: true}}}
 }
 
 func filter(rt *scim.ResourceType, text string) Query {
 	GinkgoHelper()
 	f, err := scim.ParseFilter(rt, text)
 	Expect(err).NotTo(HaveOccurred())
-	return Query{Filter: f, Page: scim.NewPage(1, scim.DefaultCount)}
+	return Query{Filter: f, Page: scim.NewPage(1, scim.DefaultCount), WithGroups: true}
 }
 
-func all() Query { return Query{Page: scim.NewPage(1, scim.MaxCount)} }
+func all() Query { return Query{Page: scim.NewPage(1, scim.MaxCount), WithGroups: true} }
 
 func ids(page Page) []string {
 	list := make([]string, 0, len(page.Resources))
