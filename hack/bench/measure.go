@@ -36,6 +36,9 @@ var requests = []kind{
 	{"random 100", func(w *world, r *rand.Rand) []byte {
 		return request(http.MethodGet, "/Users?count=100&startIndex="+strconv.Itoa(1+r.IntN(len(w.ids)-100)), "")
 	}},
+	{"sorted 100", func(*world, *rand.Rand) []byte {
+		return request(http.MethodGet, "/Users?startIndex=1&count=100&sortBy=userName", "")
+	}},
 	{"PATCH active", func(w *world, r *rand.Rand) []byte {
 		body := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":{"active":%t}}]}`, r.IntN(2) == 0)
 		return request(http.MethodPatch, "/Users/"+w.ids[r.IntN(len(w.ids))], body)
@@ -86,8 +89,12 @@ func (w *world) measureGroup(ctx context.Context) error {
 	for _, id := range members {
 		values = append(values, fmt.Sprintf(`{"value":%q}`, id))
 	}
-	body := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Everyone","members":[` + strings.Join(values, ",") + `]}`
-	fmt.Printf("| Group of %d members | time |\n|---|---|\n", len(members))
+	of := func(members []string) string {
+		return `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Everyone","members":[` + strings.Join(members, ",") + `]}`
+	}
+	body := of(values)
+	fmt.Printf("\n| Group of %d members, one request | median | CPU | allocations | allocated |\n|---|---|---|---|---|\n", len(members))
+	before := usageNow()
 	took, err := timed(c, http.StatusCreated, request(http.MethodPost, "/Groups", body))
 	if err != nil {
 		return err
@@ -98,31 +105,38 @@ func (w *world) measureGroup(ctx context.Context) error {
 	if err := json.Unmarshal(c.body, &created); err != nil {
 		return fmt.Errorf("read the group: %w", err)
 	}
-	fmt.Printf("| POST | %s |\n", took.Round(time.Millisecond))
+	fmt.Printf("| POST | %s | %s |\n", took.Round(time.Millisecond), before.until(1).costs())
 	path := "/Groups/" + created.ID
-	addition := fmt.Sprintf(`{"Operations":[{"op":"add","path":"members","value":[{"value":%q}]}]}`, w.ids[len(w.ids)-1])
+	patch := func(op string) []byte {
+		return request(http.MethodPatch, path+"?excludedAttributes=members",
+			fmt.Sprintf(`{"Operations":[{"op":%q,"path":"members","value":[{"value":%q}]}]}`, op, w.ids[len(w.ids)-1]))
+	}
+	put := request(http.MethodPut, path, body)
 	for _, step := range []struct {
 		name   string
 		status int
-		bytes  []byte
-		times  int
+		// bytes are the requests that are sent in turns.
+		bytes [][]byte
+		times int
 	}{
-		{"GET (median of 20)", http.StatusOK, request(http.MethodGet, path, ""), 20},
-		{"PATCH add one", http.StatusNoContent, request(http.MethodPatch, path+"?excludedAttributes=members", addition), 1},
-		{"PUT of the same members, taking one out", http.StatusOK, request(http.MethodPut, path, body), 1},
-		{"PUT that changes nothing", http.StatusOK, request(http.MethodPut, path, body), 1},
-		{"DELETE", http.StatusNoContent, request(http.MethodDelete, path, ""), 1},
+		{"GET", http.StatusOK, [][]byte{request(http.MethodGet, path, "")}, 20},
+		{"PATCH that adds or removes one", http.StatusNoContent, [][]byte{patch("add"), patch("remove")}, 20},
+		{"PUT that takes one out or in", http.StatusOK, [][]byte{request(http.MethodPut, path, of(values[1:])), put}, 10},
+		{"PUT that changes nothing", http.StatusOK, [][]byte{put}, 10},
+		{"DELETE", http.StatusNoContent, [][]byte{request(http.MethodDelete, path, "")}, 1},
 	} {
 		var times []time.Duration
-		for range step.times {
-			took, err := timed(c, step.status, step.bytes)
+		before := usageNow()
+		for i := range step.times {
+			took, err := timed(c, step.status, step.bytes[i%len(step.bytes)])
 			if err != nil {
 				return fmt.Errorf("%s: %w", step.name, err)
 			}
 			times = append(times, took)
 		}
 		slices.Sort(times)
-		fmt.Printf("| %s | %s |\n", step.name, times[len(times)/2].Round(time.Millisecond))
+		used := before.until(int64(len(times)))
+		fmt.Printf("| %s | %s | %s |\n", step.name, times[len(times)/2].Round(100*time.Microsecond), used.costs())
 	}
 	return ctx.Err()
 }
