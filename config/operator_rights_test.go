@@ -47,7 +47,7 @@ var _ = Describe("the operator's own account", Ordered, func() {
 		Expect(operator.Create(ctx, salt.DeepCopy(), client.DryRunAll)).To(Succeed())
 		more := salt.DeepCopy()
 		more.Data["password"] = []byte("x")
-		forbidden(operator.Create(ctx, more, client.DryRunAll), "token and previousToken only")
+		forbidden(operator.Create(ctx, more, client.DryRunAll), "tokens and signing keys only")
 		mutable := salt.DeepCopy()
 		mutable.Immutable = nil
 		forbidden(operator.Create(ctx, mutable, client.DryRunAll), "with label")
@@ -67,8 +67,8 @@ var _ = Describe("the operator's own account", Ordered, func() {
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, own)).To(Succeed()) })
 		const adopt = `{"metadata":{"labels":{"provisioning.rservice.dev/scim-endpoint":"okta"}}`
 		forbidden(merge(ctx, own.DeepCopy(), `{"data":{"token":"eQ=="}}`), "with label")
-		forbidden(merge(ctx, own.DeepCopy(), adopt+`,"data":{"password":"eQ=="}}`), "token and previousToken only")
-		forbidden(merge(ctx, own.DeepCopy(), adopt+`,"data":{"password":null}}`), "token and previousToken only")
+		forbidden(merge(ctx, own.DeepCopy(), adopt+`,"data":{"password":"eQ=="}}`), "tokens and signing keys only")
+		forbidden(merge(ctx, own.DeepCopy(), adopt+`,"data":{"password":null}}`), "tokens and signing keys only")
 		Expect(merge(ctx, own.DeepCopy(), adopt+`}`)).To(Succeed())
 		Expect(merge(ctx, own.DeepCopy(), `{"data":{"token":"eQ==","previousToken":"eA=="}}`)).To(Succeed())
 		Expect(merge(ctx, own.DeepCopy(), `{"data":{"previousToken":null}}`)).To(Succeed())

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -69,6 +68,12 @@ func (r *endpointReconciler) reconcile(
 	if err != nil {
 		return result, verdict.Verdict{}, err
 	}
+	clients, err := r.reconcileClients(ctx, endpoint)
+	if err != nil {
+		return result, verdict.Verdict{}, err
+	}
+	clients.describe(endpoint)
+	next := clients.again
 	endpoint.Status.ObservedGeneration = endpoint.Generation
 	endpoint.Status.TokenSecretName = endpoint.WantedSecretName()
 	if err := r.subjects.count(ctx, endpoint); err != nil {
@@ -81,15 +86,22 @@ func (r *endpointReconciler) reconcile(
 	report.Announce(func() { r.send(endpoint, events) })
 	reason, message := r.limitsReduced(endpoint)
 	r.tellWhile(endpoint, report, v1alpha1.ConditionLimitsReduced, reason, message)
+	reason, message = clients.invalid()
+	r.tellWhile(endpoint, report, v1alpha1.ConditionCredentialInvalid, reason, message)
+	reason, message = expiring(clients.ends, r.status.Now())
+	r.tellWhile(endpoint, report, v1alpha1.ConditionCredentialExpiring, reason, message)
 	known := endpoint.Status.Tokens
 	endpoint.Status.Tokens = nil
 	if found.Reason != v1alpha1.ReasonInvalidSecret {
 		endpoint.Status.Tokens = keepLastUse(secret.tokens(), known)
 		endpoint.Status.TokenGeneration, _ = secret.generation()
-		if expiry := secret.previousExpiry(); expiry != nil {
-			// Not earlier than the second that the expiry is given in.
-			result.RequeueAfter = expiry.Sub(r.status.Now()) + time.Second
+		if expiry := secret.previousExpiry(); expiry != nil && (next.IsZero() || expiry.Time.Before(next)) {
+			next = expiry.Time
 		}
+	}
+	if !next.IsZero() {
+		// Not earlier than the second that the time is given in.
+		result.RequeueAfter = max(next.Sub(r.status.Now()), 0) + time.Second
 	}
 	return result, found, nil
 }
@@ -114,20 +126,13 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 		return secret, verdict.Verdict{}, verdict.FailedTo("read token Secret", err)
 	}
 	before := secret.DeepCopy()
-	if holder := secret.Labels[v1alpha1.LabelEndpoint]; holder != endpoint.Name {
-		taken, err := r.isHeldBy(ctx, secret, holder)
-		if err != nil {
-			return secret, verdict.Verdict{}, err
-		}
-		if taken {
-			return secret, verdict.Stalled(v1alpha1.ReasonInvalidSecret, fmt.Sprintf(
-				"Secret %q belongs to ScimEndpoint %q. Set another spec.tokenSecretName.", secret.Name, holder)), nil
-		}
-		if secret.Labels == nil {
-			secret.Labels = map[string]string{}
-		}
-		secret.Labels[v1alpha1.LabelEndpoint] = endpoint.Name
-		secret.disown(endpoint)
+	holder, err := r.adopt(ctx, endpoint, secret.Secret)
+	if err != nil {
+		return secret, verdict.Verdict{}, err
+	}
+	if holder != "" {
+		return secret, verdict.Stalled(v1alpha1.ReasonInvalidSecret, fmt.Sprintf(
+			"Secret %q belongs to ScimEndpoint %q. Set another spec.tokenSecretName.", secret.Name, holder)), nil
 	}
 	found := verdict.Stalled(v1alpha1.ReasonInvalidSecret, checkToken(secret.Data[v1alpha1.SecretKeyToken]))
 	if found.Message == "" {
@@ -136,21 +141,18 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 			return secret, verdict.Verdict{}, err
 		}
 	}
-	if equality.Semantic.DeepEqual(before, secret.Secret) {
-		return secret, found, nil
-	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.client.Patch(ctx, secret.Secret, patch); err != nil {
-		return secret, verdict.Verdict{}, verdict.FailedTo("update token Secret", err)
+	if err := r.patchSecret(ctx, before, secret.Secret, "update token Secret"); err != nil {
+		return secret, verdict.Verdict{}, err
 	}
 	return secret, found, nil
 }
 
-func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict.Verdict, error) {
-	secret := tokenSecret{&corev1.Secret{
+// ownSecret returns a Secret that goes with the endpoint.
+func ownSecret(endpoint *v1alpha1.ScimEndpoint, name string) *corev1.Secret {
+	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: endpoint.Namespace,
-			Name:      endpoint.WantedSecretName(),
+			Name:      name,
 			Labels:    map[string]string{v1alpha1.LabelEndpoint: endpoint.Name},
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimEndpoint",
@@ -158,7 +160,11 @@ func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha
 			}},
 		},
 		Type: corev1.SecretTypeOpaque,
-	}}
+	}
+}
+
+func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict.Verdict, error) {
+	secret := tokenSecret{ownSecret(endpoint, endpoint.WantedSecretName())}
 	secret.issue(endpoint.Spec.TokenGeneration, r.status.Now())
 	if err := r.client.Create(ctx, secret.Secret); err != nil {
 		return secret, verdict.Verdict{}, verdict.FailedTo("create token Secret", err)
@@ -172,9 +178,27 @@ func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha
 	return secret, found, err
 }
 
+// adopt gives a Secret the label that makes it the endpoint's, in memory. It returns the name of the endpoint that has it,
+// if that is another one.
+func (r *endpointReconciler) adopt(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, secret *corev1.Secret) (holder string, err error) {
+	holder = secret.Labels[v1alpha1.LabelEndpoint]
+	if holder == endpoint.Name {
+		return "", nil
+	}
+	if taken, err := r.isHeldBy(ctx, secret, holder); taken || err != nil {
+		return holder, err
+	}
+	if secret.Labels == nil {
+		secret.Labels = map[string]string{}
+	}
+	secret.Labels[v1alpha1.LabelEndpoint] = endpoint.Name
+	tokenSecret{secret}.disown(endpoint)
+	return "", nil
+}
+
 // isHeldBy reports whether a Secret is in use by the endpoint that its label names,
 // or made for another one.
-func (r *endpointReconciler) isHeldBy(ctx context.Context, secret tokenSecret, holder string) (bool, error) {
+func (r *endpointReconciler) isHeldBy(ctx context.Context, secret *corev1.Secret, holder string) (bool, error) {
 	if holder == "" {
 		return false, nil
 	}
@@ -186,7 +210,7 @@ func (r *endpointReconciler) isHeldBy(ctx context.Context, secret tokenSecret, h
 	if err != nil {
 		return false, fmt.Errorf("look up the ScimEndpoint that a Secret belongs to: %w", err)
 	}
-	return other.DeletionTimestamp.IsZero() && other.WantedSecretName() == secret.Name, nil
+	return other.DeletionTimestamp.IsZero() && other.UsesSecret(secret.Name), nil
 }
 
 // endpointVerdict says whether an endpoint with a good token is complete.
@@ -219,8 +243,8 @@ func (r *endpointReconciler) endpointVerdict(ctx context.Context, endpoint *v1al
 }
 
 // release takes the label off Secrets that the endpoint has used under another
-// spec.tokenSecretName: without it their tokens are not valid. They are not deleted,
-// so the operator needs no permission for that.
+// spec.tokenSecretName, or for clients that it has no longer: without it what they hold
+// is not valid. They are not deleted, so the operator needs no permission for that.
 func (r *endpointReconciler) release(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) error {
 	secrets := &corev1.SecretList{}
 	err := r.client.List(ctx, secrets, client.InNamespace(endpoint.Namespace), client.MatchingLabels{v1alpha1.LabelEndpoint: endpoint.Name})
@@ -229,7 +253,7 @@ func (r *endpointReconciler) release(ctx context.Context, endpoint *v1alpha1.Sci
 	}
 	for i := range secrets.Items {
 		secret := &secrets.Items[i]
-		if secret.Name == endpoint.WantedSecretName() {
+		if endpoint.UsesSecret(secret.Name) {
 			continue
 		}
 		before := secret.DeepCopy()
@@ -238,7 +262,7 @@ func (r *endpointReconciler) release(ctx context.Context, endpoint *v1alpha1.Sci
 		err := r.client.Patch(ctx, secret, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}),
 			client.DisableReadYourWritesConsistency)
 		if client.IgnoreNotFound(err) != nil {
-			return verdict.FailedTo("release the former token Secret", err)
+			return verdict.FailedTo("release a former Secret", err)
 		}
 	}
 	return nil

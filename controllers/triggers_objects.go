@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -268,17 +269,17 @@ func (f dependents) endpointOfSecret(ctx context.Context, old, current *corev1.S
 		into.add(secret.Namespace, secret.Labels[v1alpha1.LabelEndpoint])
 	}
 	secret := versions(old, current)[0]
-	return f.endpoints(ctx, secret.Namespace, into, func(e *v1alpha1.ScimEndpoint) bool { return e.WantedSecretName() == secret.Name })
+	return f.endpoints(ctx, secret.Namespace, into, func(e *v1alpha1.ScimEndpoint) bool { return e.UsesSecret(secret.Name) })
 }
 
-// endpointsOfEndpoint finds the endpoints that wait for the Secret of one that was
+// endpointsOfEndpoint finds the endpoints that wait for a Secret of one that was
 // changed or deleted.
 func (f dependents) endpointsOfEndpoint(ctx context.Context, old, current *v1alpha1.ScimEndpoint, into requestSet) error {
 	if old == nil || (current != nil && !changedSpec(old, current)) {
 		return nil
 	}
 	return f.endpoints(ctx, old.Namespace, into, func(e *v1alpha1.ScimEndpoint) bool {
-		return e.Name != old.Name && e.WantedSecretName() == old.WantedSecretName()
+		return e.Name != old.Name && slices.ContainsFunc(old.SecretNames(), e.UsesSecret)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,10 +118,12 @@ func (l *lastUse) write(ctx context.Context, token usedToken, last use) (bool, e
 		return client.IgnoreNotFound(err) == nil, fmt.Errorf("read a ScimEndpoint: %w", err)
 	}
 	place := slices.IndexFunc(endpoint.Status.Tokens, func(t v1alpha1.TokenStatus) bool { return t.ID == token.id })
-	if place < 0 {
-		return false, nil
+	isClient := strings.HasPrefix(token.id, clientPrefix) // which is no element of the status
+	told := endpoint.Status.LastRequestAt
+	if place >= 0 {
+		told = endpoint.Status.Tokens[place].LastUsedAt
 	}
-	if told := endpoint.Status.Tokens[place].LastUsedAt; told != nil && last.at.Sub(told.Time) < lastUseStep {
+	if place < 0 && !isClient || told != nil && last.at.Sub(told.Time) < lastUseStep {
 		return false, nil
 	}
 	patch, err := lastUsePatch(place, token.id, last)
@@ -138,18 +141,20 @@ func (l *lastUse) write(ctx context.Context, token usedToken, last use) (bool, e
 }
 
 // lastUsePatch changes three values and no others, and only if the token is still where
-// it was: the controllers write the list, too.
+// it was: the controllers write the list, too. Without a place it changes one.
 func lastUsePatch(place int, id string, last use) (client.Patch, error) {
 	type operation struct {
 		Op    string `json:"op"`
 		Path  string `json:"path"`
 		Value any    `json:"value"`
 	}
-	token, when := fmt.Sprintf("/status/tokens/%d", place), v1alpha1.NewTimestamp(last.at)
-	data, err := json.Marshal([]operation{
-		{"test", token + "/id", id}, {"add", token + "/lastUsedAt", when}, {"add", token + "/lastSource", last.source},
-		{"add", "/status/lastRequestAt", when},
-	})
+	when := v1alpha1.NewTimestamp(last.at)
+	operations := []operation{{"add", "/status/lastRequestAt", when}}
+	if token := fmt.Sprintf("/status/tokens/%d", place); place >= 0 {
+		operations = append(operations, operation{"test", token + "/id", id},
+			operation{"add", token + "/lastUsedAt", when}, operation{"add", token + "/lastSource", last.source})
+	}
+	data, err := json.Marshal(operations)
 	if err != nil {
 		return nil, fmt.Errorf("encode the last use of a token: %w", err)
 	}

@@ -88,6 +88,8 @@ var (
 	strangersRate = rateLimit{perSecond: 100, burst: 200}
 	// refusedLogRate is for lines in the access log: of strangers, and of each tenant's requests that are 429.
 	refusedLogRate = rateLimit{perSecond: 10, burst: 100}
+	// tokenRate is for access tokens of one client. Each of them is good for thousands of requests.
+	tokenRate = rateLimit{perSecond: 5, burst: 50}
 )
 
 // connectionTimeouts keep slow clients from holding connections.

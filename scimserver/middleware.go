@@ -25,7 +25,7 @@ type middleware func(http.Handler) http.Handler
 func (s *Server) chain(base string, rt route) http.Handler {
 	handle := negotiated(s.inMemory(rt, rt.handle))
 	known := s.authenticated(s.limited(s.scoped(rt.reads, handle)))
-	h := s.adapt(func(r *http.Request) (response, error) {
+	return s.wrapped(base, rt, s.adapt(func(r *http.Request) (response, error) {
 		if rt.public && r.Header.Get("Authorization") == "" {
 			if err := s.refused(r, nil); err != nil { // which bounds how many there are
 				return response{}, err
@@ -33,14 +33,18 @@ func (s *Server) chain(base string, rt route) http.Handler {
 			return handle(r)
 		}
 		return known(r)
-	})
+	}), capBody(rt.maxBody))
+}
+
+// wrapped puts what all requests go through around a route, outermost first.
+func (s *Server) wrapped(base string, rt route, h http.Handler, bound middleware) http.Handler {
 	for _, wrap := range slices.Backward([]middleware{
 		s.identify(base),
 		s.logAccess(rt.path),
 		measure(rt.path),
 		s.recoverPanics,
 		s.withDeadline(rt.timeout, rt.reads),
-		capBody(rt.maxBody),
+		bound,
 	}) {
 		h = wrap(h)
 	}

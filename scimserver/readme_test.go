@@ -14,6 +14,7 @@ import (
 
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/oauth"
 	"rservice.dev/scim-operator/scimserver/scim"
 	"rservice.dev/scim-operator/scimserver/store"
 )
@@ -53,7 +54,7 @@ func tableOf(t *testing.T, heading string) [][]string {
 func TestTheReadmeHasTheRoutes(t *testing.T) {
 	s, _ := testServer(found)
 	var want []string
-	for _, r := range s.routes() {
+	for _, r := range append(s.routes(), s.openRoutes()...) {
 		want = append(want, r.method+" "+r.path)
 	}
 	parameter, code, method := regexp.MustCompile(`\{\w+\}`), regexp.MustCompile("`([^`]+)`"), regexp.MustCompile(`[A-Z]{3,}`)
@@ -99,6 +100,8 @@ func TestTheReadmeHasTheLimits(t *testing.T) {
 		"requests a second for each token":        {strconv.Itoa(defaults.RequestsPerSecond), "bursts of " + strconv.Itoa(defaults.Burst)},
 		"requests of a tenant at the same time":   {strconv.Itoa(maxTenantRequests)},
 		"connections":                             {thousands(maxConnections), strconv.Itoa(maxStreams) + " requests"},
+		"access tokens of one OAuth client":       {fmt.Sprintf("%d a second in bursts of %d", tokenRate.perSecond, tokenRate.burst)},
+		"body of a token request":                 {kib(oauth.MaxBody)},
 		"requests without a valid token":          {fmt.Sprintf("%d a second in bursts of %d", strangersRate.perSecond, strangersRate.burst)},
 		"lines in the access log":                 {fmt.Sprintf("%d a second in bursts of %d", refusedLogRate.perSecond, refusedLogRate.burst)},
 		"shutdown":                                {seconds(DefaultShutdownTimeout)},

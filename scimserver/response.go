@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -135,6 +136,9 @@ type response struct {
 	etag string
 	// header holds what only a few answers have; nil for none.
 	header http.Header
+	// mediaType is the body's; "" for SCIM's. noStore says that nobody may keep the answer.
+	mediaType string
+	noStore   bool
 	// resourceID and unchanged tell the audit log what became of a mutation.
 	resourceID string
 	unchanged  bool
@@ -238,6 +242,10 @@ func (a response) writeHead(w http.ResponseWriter) {
 	maps.Copy(h, a.header)
 	// Answers hold personal data.
 	h.Set("Cache-Control", "private, no-cache")
+	if a.noStore {
+		h.Set("Cache-Control", "no-store")
+		h.Set("Pragma", "no-cache") // RFC 6749 section 5.1
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	if a.location != "" {
 		h.Set("Location", a.location)
@@ -246,7 +254,7 @@ func (a response) writeHead(w http.ResponseWriter) {
 		h.Set("ETag", a.etag)
 	}
 	if a.body != nil || a.stream != nil {
-		h.Set("Content-Type", contentType)
+		h.Set("Content-Type", cmp.Or(a.mediaType, contentType))
 	}
 	w.WriteHeader(a.status)
 }

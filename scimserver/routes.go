@@ -116,6 +116,7 @@ func (s *Server) newMux() *http.ServeMux {
 		}
 		mux.Handle(base+"/Me", s.chain(base, other("/Me", notImplemented("/Me"))))
 	}
+	s.registerOpen(mux)
 	mux.Handle("/", s.chain(basePaths[0], other("unknown", noSuchPath)))
 	return mux
 }

@@ -23,6 +23,7 @@ import (
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/strangers"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/oauth"
 )
 
 // syncPoll is how often a starting server looks whether the store is complete.
@@ -52,6 +53,7 @@ type Server struct {
 	options  Options
 	store    resourceStore
 	auth     authenticator
+	clients  *oauth.Clients
 	rates    *rates
 	shares   *shares
 	now      func() time.Time
@@ -74,7 +76,12 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o 
 	if err != nil {
 		return nil, err
 	}
-	server := newServer(s, authenticators{auth}, o)
+	clients, err := oauth.New(ctx, mgr.GetCache(), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	server := newServer(s, authenticators{auth, accessTokens{clients, o.Bounds}}, o)
+	server.clients = clients
 	if o.TLSCertDir != "" {
 		server.certs, err = certwatcher.New(filepath.Join(o.TLSCertDir, "tls.crt"), filepath.Join(o.TLSCertDir, "tls.key"))
 		if err != nil {

@@ -318,6 +318,18 @@ const (
 	RefusalClaims RefusalReason = "ClaimsNotAccepted"
 	// RefusalAmbiguous: several endpoints would take the JWT.
 	RefusalAmbiguous RefusalReason = "AmbiguousToken"
+	// RefusalAccessTokenExpired: the access token has ended.
+	RefusalAccessTokenExpired RefusalReason = "AccessTokenExpired"
+	// RefusalAccessTokenRevoked: the client, or what it got the access token by, is gone.
+	RefusalAccessTokenRevoked RefusalReason = "AccessTokenRevoked"
+	// RefusalClientSecret: a client's secret is none of those that it has.
+	RefusalClientSecret RefusalReason = "WrongClientSecret"
+	// RefusalClientSecretExpired: a client's secret has ended, or is not accepted.
+	RefusalClientSecretExpired RefusalReason = "ClientSecretExpired"
+	// RefusalClientProof: a client proves who it is in a way that is not set up for it.
+	RefusalClientProof RefusalReason = "WrongClientProof"
+	// RefusalAmbiguousClient: several endpoints have a client of one id and secret.
+	RefusalAmbiguousClient RefusalReason = "AmbiguousClient"
 )
 
 // RefusalReasons are all of them.
@@ -328,6 +340,8 @@ func RefusalReasons() []RefusalReason {
 		RefusalMalformedToken, RefusalAlgorithm, RefusalUntrustedIssuer, RefusalIssuerInvalid, RefusalIssuerUnavailable,
 		RefusalUnknownKey, RefusalSignature, RefusalExpired, RefusalNotYetValid, RefusalAudience, RefusalBearer,
 		RefusalSubject, RefusalClaims, RefusalAmbiguous,
+		RefusalAccessTokenExpired, RefusalAccessTokenRevoked,
+		RefusalClientSecret, RefusalClientSecretExpired, RefusalClientProof, RefusalAmbiguousClient,
 	}
 }
 

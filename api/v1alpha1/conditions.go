@@ -31,6 +31,12 @@ const (
 	// ConditionLimitsReduced is on a ScimEndpoint, True while its spec.limits ask for more than the
 	// operator allows; absent otherwise.
 	ConditionLimitsReduced = "LimitsReduced"
+	// ConditionCredentialInvalid is on a ScimEndpoint, True while a credential that it names is missing
+	// or not accepted; absent otherwise. The others work.
+	ConditionCredentialInvalid = "CredentialInvalid"
+	// ConditionCredentialExpiring is on a ScimEndpoint, True from 30 days before a credential of its
+	// clients ends that has no successor; absent otherwise.
+	ConditionCredentialExpiring = "CredentialExpiring"
 	// ConditionUnreadable is on every ScimEndpoint, True while there are kinds that the
 	// operator cannot read from the API server, whosever objects are at fault; absent
 	// otherwise. Its reason is ReasonUnreadable or ReasonRefused.
@@ -143,6 +149,11 @@ const (
 	ReasonNoneFailed = "NoneFailed"
 	// ReasonInvalidSecret means that the token Secret lacks a usable token.
 	ReasonInvalidSecret = "InvalidSecret"
+	// ReasonInvalidClientSecret is on ConditionCredentialInvalid: a client's Secret is missing, or one of
+	// the secrets in it has no end, ends too late, or is no SHA-256.
+	ReasonInvalidClientSecret = "InvalidClientSecret" //nolint:gosec // no secret
+	// ReasonEndsSoon is on ConditionCredentialExpiring: a credential ends within 30 days.
+	ReasonEndsSoon = "EndsSoon"
 	// ReasonEmailDomainsDisjoint means that no domain is in spec.emailDomains of all ScimEndpoints
 	// of the namespace that have some, so that no user gets a Person.
 	ReasonEmailDomainsDisjoint = "EmailDomainsDisjoint"
@@ -249,6 +260,25 @@ const (
 	// AnnotationPreviousTokenExpiresAt is when the previous token stops working, in
 	// RFC 3339. A previous token without it does not work.
 	AnnotationPreviousTokenExpiresAt = "provisioning.rservice.dev/previous-token-expires-at"
+)
+
+// The signing Secret of a ScimEndpoint with OAuth clients. Whoever deletes it ends all access tokens, and the operator makes
+// another one.
+const (
+	// SecretKeySigningKey is the key that signs access tokens: P-256, as PEM in PKCS #8.
+	SecretKeySigningKey = "signingKey"
+	// SecretKeyNextSigningKey is the one that signs after the next rotation. Every replica knows it long before.
+	SecretKeyNextSigningKey = "nextSigningKey"
+	// SecretKeyPreviousSigningKey is the one before the last rotation. Its tokens stay valid until they end.
+	SecretKeyPreviousSigningKey = "previousSigningKey"
+	// AnnotationSigningKeySince is since when the key signs, in RFC 3339.
+	AnnotationSigningKeySince = "provisioning.rservice.dev/signing-key-since"
+	// AnnotationSigningKeyIssuedAt is when it was made.
+	AnnotationSigningKeyIssuedAt = "provisioning.rservice.dev/signing-key-issued-at"
+	// AnnotationNextSigningKeyIssuedAt is when the next one was made.
+	AnnotationNextSigningKeyIssuedAt = "provisioning.rservice.dev/next-signing-key-issued-at"
+	// AnnotationPreviousSigningKeyExpiresAt is when the previous one stops verifying. One without it does not verify.
+	AnnotationPreviousSigningKeyExpiresAt = "provisioning.rservice.dev/previous-signing-key-expires-at"
 )
 
 // FinalizerDeprovision is on every ScimUser: before the object goes, its Person

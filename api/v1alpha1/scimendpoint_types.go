@@ -330,7 +330,7 @@ type RetentionStatus struct {
 // ScimEndpointStatus is the connection information.
 type ScimEndpointStatus struct {
 	// conditions are Ready and, while they apply, Reconciling, Stalled, Held, BrakeWeakened,
-	// LimitsReduced and Unreadable.
+	// LimitsReduced, CredentialInvalid, CredentialExpiring and Unreadable.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

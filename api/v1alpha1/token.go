@@ -3,6 +3,8 @@ package v1alpha1
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"time"
 )
 
 // MinTokenLength is the fewest characters of a bearer token. The controllers call a
@@ -41,3 +43,50 @@ func (e *ScimEndpoint) SecretName() string {
 	}
 	return e.WantedSecretName()
 }
+
+// TokenPath follows the base URL for SCIM in the address where clients get access tokens.
+const TokenPath = "/oauth2/token"
+
+// SigningSecretName is the name of the Secret with the keys that sign the access tokens of the endpoint's clients.
+func (e *ScimEndpoint) SigningSecretName() string { return e.Name + "-signing-keys" }
+
+// SecretNames are the Secrets that the endpoint's spec makes its own.
+func (e *ScimEndpoint) SecretNames() []string {
+	names := []string{e.WantedSecretName()}
+	if len(e.Spec.Authentication.Clients) > 0 {
+		names = append(names, e.SigningSecretName())
+	}
+	for _, client := range e.Spec.Authentication.Clients {
+		if client.SecretName != "" {
+			names = append(names, client.SecretName)
+		}
+	}
+	return names
+}
+
+// UsesSecret reports whether the endpoint's spec makes a Secret its own.
+func (e *ScimEndpoint) UsesSecret(name string) bool { return slices.Contains(e.SecretNames(), name) }
+
+// Client returns one of the endpoint's OAuth clients, nil if it has none of that id.
+func (e *ScimEndpoint) Client(id string) *OAuthClient {
+	for i := range e.Spec.Authentication.Clients {
+		if client := &e.Spec.Authentication.Clients[i]; client.ClientID == id {
+			return client
+		}
+	}
+	return nil
+}
+
+// defaultAccessToken is what spec.authentication.accessTokenSeconds is unless it is set.
+const defaultAccessToken = time.Hour
+
+// AccessTokenLifetime is how long access tokens are valid.
+func (a *ScimEndpointAuthentication) AccessTokenLifetime() time.Duration {
+	if a.AccessTokenSeconds == nil {
+		return defaultAccessToken
+	}
+	return time.Duration(*a.AccessTokenSeconds) * time.Second
+}
+
+// Allows reports whether a client with this scope may do what needs another one. Unset is scim.
+func (s Scope) Allows(needed Scope) bool { return s != ScopeRead || needed == ScopeRead }
