@@ -24,6 +24,7 @@ import (
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/admission"
+	"rservice.dev/scim-operator/controllers/clientscmd"
 	"rservice.dev/scim-operator/controllers/erasure"
 	"rservice.dev/scim-operator/controllers/rulescmd"
 	"rservice.dev/scim-operator/scimserver"
@@ -50,10 +51,13 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "erase" {
 		os.Exit(erasure.Run(ctrl.SetupSignalHandler(), os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "clients" {
+		os.Exit(clientscmd.Run(ctrl.SetupSignalHandler(), os.Args[2:], os.Stdout, os.Stderr))
+	}
 	o := options{}
 	o.bind(flag.CommandLine) // which has --kubeconfig already
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "Usage: manager [flags]\n       manager rules test|lint|preview [flags]\n       manager erase [flags]\n\nFlags of the operator:")
+		fmt.Fprintln(flag.CommandLine.Output(), "Usage: manager [flags]\n       manager rules test|lint|preview [flags]\n       manager erase [flags]\n       manager clients secret [flags]\n\nFlags of the operator:")
 		flag.PrintDefaults()
 	}
 	flag.Parse()

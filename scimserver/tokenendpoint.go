@@ -106,7 +106,7 @@ func (s *Server) giveToken(r *http.Request) (response, error) {
 
 // refusedClient returns the answer to a client that gets no access token, and takes down why.
 func (s *Server) refusedClient(r *http.Request, request oauth.Request, err error) error {
-	answer := error(err)
+	answer := err
 	if told, is := errors.AsType[*oauth.Error](err); is {
 		answer = told
 		if told.Code == oauth.CodeInvalidClient && request.Basic {

@@ -103,13 +103,14 @@ func isHash(text string) bool {
 	return err == nil && len(raw) == sha256.Size
 }
 
+// ReservedKeys are the keys of Secrets that have another meaning than that of a client secret.
+func ReservedKeys() []string {
+	return append([]string{v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken, v1alpha1.SecretKeySalt}, signingKeyNames...)
+}
+
 // isClientSecret tells names of client secrets from those of keys with another meaning.
 func isClientSecret(name string) bool {
-	switch name {
-	case v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken, v1alpha1.SecretKeySalt:
-		return false
-	}
-	return !slices.Contains(signingKeyNames, name) && !strings.HasSuffix(name, ExpirySuffix)
+	return !slices.Contains(ReservedKeys(), name) && !strings.HasSuffix(name, ExpirySuffix)
 }
 
 // Strip takes out of a Secret's data what the server does not need: all but tokens, signing keys and client secrets, and

@@ -150,11 +150,15 @@ func keyIDOf(token string) string {
 	if err != nil {
 		return ""
 	}
-	var says struct{ Typ, Alg, Kid string }
-	if json.Unmarshal(raw, &says) != nil || says.Typ != accessTokenType || says.Alg != string(jose.ES256) {
+	var says struct {
+		Type      string `json:"typ"`
+		Algorithm string `json:"alg"`
+		KeyID     string `json:"kid"`
+	}
+	if json.Unmarshal(raw, &says) != nil || says.Type != accessTokenType || says.Algorithm != string(jose.ES256) {
 		return ""
 	}
-	return says.Kid
+	return says.KeyID
 }
 
 // verify returns what a token says, if the key has signed it.
