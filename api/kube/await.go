@@ -6,14 +6,19 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 const (
@@ -23,18 +28,16 @@ const (
 	awaitLog = 30 * time.Second
 )
 
-// AwaitAPIServer waits until the API server answers, with health probes at the address meanwhile: alive, and not ready.
+// AwaitAPIServer waits until the API server serves the kinds of this project, with health probes at the address meanwhile: alive, and not ready.
 // A process that ended instead would be started again after ever longer pauses, of up to five minutes, and be away for
 // as long after the API server is back. It returns an error for what does not pass by itself, such as a wrong certificate or
 // token, and when the context ends.
 func AwaitAPIServer(ctx context.Context, cfg *rest.Config, healthAddress string, log logr.Logger) error {
-	// What a manager asks for first, too.
 	api, err := discovery.NewDiscoveryClientForConfig(cfg)
 	if err != nil {
 		return fmt.Errorf("set up a client of the API server: %w", err)
 	}
-	_, err = api.ServerGroups()
-	if err == nil || !comesBack(err) {
+	if err = servesKinds(api); err == nil || !comesBack(err) {
 		return err
 	}
 	stop, listenErr := serveAlive(ctx, healthAddress)
@@ -44,7 +47,7 @@ func AwaitAPIServer(ctx context.Context, cfg *rest.Config, healthAddress string,
 	defer stop()
 	var said time.Time
 	waitErr := wait.PollUntilContextCancel(ctx, awaitPoll, true, func(context.Context) (bool, error) {
-		if _, err = api.ServerGroups(); err == nil {
+		if err = servesKinds(api); err == nil {
 			return true, nil
 		}
 		if time.Since(said) >= awaitLog {
@@ -62,9 +65,37 @@ func AwaitAPIServer(ctx context.Context, cfg *rest.Config, healthAddress string,
 	return nil
 }
 
+// errNotServed is the error of an API server without kinds of this project.
+var errNotServed = errors.New("the definitions in config/crd are not applied, or the API server does not serve them yet")
+
+// servesKinds returns nil if the API server serves all kinds of this project. One that has just started answers before it does.
+func servesKinds(api discovery.DiscoveryInterface) error {
+	resources, err := api.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+	if apierrors.IsNotFound(err) {
+		return errNotServed
+	}
+	if err != nil {
+		return err
+	}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return fmt.Errorf("build scheme: %w", err)
+	}
+	for kind := range scheme.KnownTypes(v1alpha1.GroupVersion) {
+		served := slices.ContainsFunc(resources.APIResources, func(r metav1.APIResource) bool { return r.Kind == kind })
+		if scheme.Recognizes(v1alpha1.GroupVersion.WithKind(kind+"List")) && !served {
+			return fmt.Errorf("%w: %s", errNotServed, kind)
+		}
+	}
+	return nil
+}
+
 // comesBack reports whether an error is one of an API server that is away, starts or is overloaded. One that has just started
 // refuses everybody until it knows the roles.
 func comesBack(err error) bool {
+	if errors.Is(err, errNotServed) {
+		return true
+	}
 	if status, is := errors.AsType[*apierrors.StatusError](err); is {
 		code := status.ErrStatus.Code
 		return code == http.StatusForbidden || code == http.StatusTooManyRequests || code >= http.StatusInternalServerError

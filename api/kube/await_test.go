@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,8 +29,10 @@ func TestAwaitAPIServer(t *testing.T) {
 	g.SetDefaultEventuallyTimeout(testenv.Patience)
 	var answer atomic.Int64
 	answer.Store(http.StatusServiceUnavailable)
+	var kinds atomic.Pointer[string]
+	kinds.Store(new(`{"name": "persons", "kind": "Person"}`))
 	var asked atomic.Int64
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		w.Header().Set("Content-Type", "application/json")
 		status := int(answer.Load())
@@ -38,10 +41,7 @@ func TestAwaitAPIServer(t *testing.T) {
 			fmt.Fprintf(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": %d, "message": "not now"}`, status)
 			return
 		}
-		fmt.Fprint(w, map[string]string{
-			"/api":  `{"kind": "APIVersions", "versions": ["v1"]}`,
-			"/apis": `{"kind": "APIGroupList", "apiVersion": "v1", "groups": []}`,
-		}[r.URL.Path])
+		fmt.Fprintf(w, `{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "provisioning.rservice.dev/v1alpha1", "resources": [%s]}`, *kinds.Load())
 	}))
 	health := freeAddress(t)
 	ended := make(chan error, 1)
@@ -62,11 +62,18 @@ func TestAwaitAPIServer(t *testing.T) {
 	defer server.Close()
 	g.Eventually(probe("/healthz")).Should(Equal(http.StatusOK))
 	g.Expect(probe("/readyz")()).To(Equal(http.StatusServiceUnavailable))
-	answer.Store(http.StatusForbidden) // as an API server answers that does not know the roles yet
-	before := asked.Load()
-	g.Eventually(asked.Load).Should(BeNumerically(">", before+1))
-	g.Consistently(ended, 10*time.Millisecond).ShouldNot(Receive())
-	answer.Store(http.StatusOK)
+	// As an API server answers that does not know the roles yet, then the definitions, then only some of them.
+	for _, status := range []int64{http.StatusForbidden, http.StatusNotFound, http.StatusOK} {
+		answer.Store(status)
+		before := asked.Load()
+		g.Eventually(asked.Load).Should(BeNumerically(">", before+1))
+		g.Consistently(ended, 10*time.Millisecond).ShouldNot(Receive())
+	}
+	var all []string
+	for _, kind := range []string{"Person", "Organization", "Site", "ScimUser", "ScimGroup", "ScimGroupPage", "ScimEndpoint", "AutomationRule", "AutomationRuleExecution"} {
+		all = append(all, fmt.Sprintf(`{"name": "x", "kind": %q}`, kind))
+	}
+	kinds.Store(new(strings.Join(all, ",")))
 	g.Eventually(ended).Should(Receive(BeNil()))
 	g.Expect(probe("/healthz")()).To(BeZero(), "the address is the manager's by now")
 }
