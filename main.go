@@ -22,6 +22,7 @@ import (
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
+	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/admission"
 	"rservice.dev/scim-operator/controllers/clientscmd"
@@ -136,6 +137,9 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 		return fmt.Errorf("add the health check: %w", err)
 	}
 	if err := membership.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	if err := tokens.Register(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	resources, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, o.manager.Namespaces)

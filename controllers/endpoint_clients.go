@@ -144,9 +144,6 @@ func (r *endpointReconciler) reconcileClient(
 		state.ends = append(state.ends, credentialEnd{
 			what: fmt.Sprintf("the last secret of client %q", oauthClient.ClientID), at: last, renew: "make another one with manager clients secret",
 		})
-		if notice := last.Add(-expiryNotice); now.Before(notice) {
-			state.at(notice)
-		}
 	}
 	if len(status.Secrets) == 0 && len(oauthClient.Assertions) == 0 {
 		problem("no secret in Secret %q is valid. Make one with: manager clients secret.", secret.Name)

@@ -1,9 +1,7 @@
 package controllers
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -41,28 +39,4 @@ func (r *endpointReconciler) limitsReduced(endpoint *v1alpha1.ScimEndpoint) (rea
 	}
 	return v1alpha1.ReasonAboveOperatorLimits, strings.Join(over, " ") +
 		" That is what the operator's flags allow: ask for no more, or have whoever runs the operator raise them."
-}
-
-// expiryNotice is how long before the end of a credential the endpoint's status tells of it.
-const expiryNotice = 30 * 24 * time.Hour
-
-// credentialEnd is when a credential that has no successor stops working.
-type credentialEnd struct {
-	// what names it in the middle of a sentence, renew how to get another one.
-	what, renew string
-	at          time.Time
-}
-
-// expiring says which credentials are about to end, "" when none is.
-func expiring(ends []credentialEnd, now time.Time) (reason, message string) {
-	var soon []string
-	for _, end := range ends {
-		if end.at.Sub(now) <= expiryNotice {
-			soon = append(soon, fmt.Sprintf("At %s %s ends: %s.", end.at.UTC().Format(time.RFC3339), end.what, end.renew))
-		}
-	}
-	if len(soon) == 0 {
-		return "", ""
-	}
-	return v1alpha1.ReasonEndsSoon, verdict.Truncate(strings.Join(soon, " "))
 }

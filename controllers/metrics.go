@@ -4,12 +4,14 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -38,6 +40,9 @@ var (
 	weakenedDesc = prometheus.NewDesc("scim_brake_weakened",
 		"1 while the safety brake of a namespace is off, or its limits hardly hold anything, else 0. Every replica tells the same.",
 		[]string{"namespace"}, nil)
+	endsDesc = prometheus.NewDesc("scim_credential_expires_timestamp_seconds",
+		"When the token of a ScimEndpoint or a client's last secret ends or has ended, of those with condition CredentialExpiring. Every replica tells the same.",
+		[]string{"namespace", "endpoint"}, nil)
 	// holdsDesc counts decisions of the safety brake, not what is held now.
 	holdsDesc = prometheus.NewDesc("scim_holds_total",
 		"How often the safety brake has kept something from a Person, by namespace and effect.", []string{"namespace", "effect"}, nil)
@@ -64,7 +69,7 @@ type holdKey struct {
 
 // Describe implements prometheus.Collector.
 func (c *subjectCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{subjectsDesc, notReadyDesc, failedDesc, backlogDesc, weakenedDesc, holdsDesc} {
+	for _, desc := range []*prometheus.Desc{subjectsDesc, notReadyDesc, failedDesc, backlogDesc, weakenedDesc, endsDesc, holdsDesc} {
 		to <- desc
 	}
 }
@@ -77,7 +82,7 @@ type measured map[*prometheus.Desc]map[[3]string]int
 func (c *subjectCollector) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	found := measured{subjectsDesc: {}, notReadyDesc: {}, failedDesc: {}, backlogDesc: {}, weakenedDesc: {}}
+	found := measured{subjectsDesc: {}, notReadyDesc: {}, failedDesc: {}, backlogDesc: {}, weakenedDesc: {}, endsDesc: {}}
 	there, known := map[string]bool{}, len(c.sources) > 0
 	for s := range c.sources {
 		known = s.addNamespaces(there) && known
@@ -137,7 +142,12 @@ func (everywhere) NeedLeaderElection() bool { return false }
 
 // publish lets the metrics tell of this manager.
 func (s *setup) publish(ctx context.Context) (err error) {
-	if s.failures, err = newRuleFailures(ctx, s.mgr.GetCache()); err != nil {
+	if s.failures, err = follow(ctx, s.mgr.GetCache(), &v1alpha1.AutomationRule{}, func(r *v1alpha1.AutomationRule) (int64, bool) {
+		return r.Status.Failed, true
+	}); err != nil {
+		return err
+	}
+	if s.ends, err = follow(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, endOfCredential); err != nil {
 		return err
 	}
 	if s.tenants, err = tally.New(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, classOfEndpoint); err != nil {
@@ -231,11 +241,8 @@ func (s *setup) measure(found measured, there map[string]bool, leads bool) {
 			found[weakenedDesc][[3]string{namespace}] = min(1, s.tenants.Of(namespace)[v1alpha1.ConditionBrakeWeakened])
 		}
 	}
-	if s.failures.synced() {
-		for rule, n := range s.failures.all() {
-			found[failedDesc][[3]string{rule.Namespace, rule.Name}] = int(n)
-		}
-	}
+	s.failures.measure(found[failedDesc])
+	s.ends.measure(found[endsDesc])
 	if !leads {
 		return
 	}
@@ -257,33 +264,67 @@ func (s *setup) measurePersons(found measured, there map[string]bool) {
 	}
 }
 
-// ruleFailures are the numbers of subjects for which each rule fails, as the rules' statuses
-// tell.
-type ruleFailures struct {
-	synced toolscache.InformerSynced
-
-	mu     sync.Mutex
-	failed map[types.NamespacedName]int64
+// endOfCredential is when the first credential of an endpoint ends that has no successor, in seconds since 1970, if the endpoint
+// says that one does.
+func endOfCredential(e *v1alpha1.ScimEndpoint) (int64, bool) {
+	if !meta.IsStatusConditionTrue(e.Status.Conditions, v1alpha1.ConditionCredentialExpiring) {
+		return 0, false
+	}
+	var end time.Time
+	for _, token := range e.Status.Tokens {
+		if token.State == v1alpha1.TokenCurrent && token.ExpiresAt != nil {
+			end = token.ExpiresAt.Time
+		}
+	}
+	for _, oauthClient := range e.Status.Connection.Clients {
+		end = sooner(end, lastOf(oauthClient.Secrets))
+	}
+	return end.Unix(), !end.IsZero()
 }
 
-func newRuleFailures(ctx context.Context, c cache.Cache) (*ruleFailures, error) {
-	f := &ruleFailures{failed: map[types.NamespacedName]int64{}}
+// followed is a number that each object of a kind has, as its status tells; some may have none.
+type followed struct {
+	synced toolscache.InformerSynced
+
+	mu      sync.Mutex
+	numbers map[types.NamespacedName]int64
+}
+
+func follow[T any, P interface {
+	*T
+	client.Object
+}](ctx context.Context, c cache.Cache, object P, number func(P) (int64, bool)) (*followed, error) {
+	f := &followed{numbers: map[types.NamespacedName]int64{}}
 	var err error
-	f.synced, err = kube.Follow(ctx, c, &v1alpha1.AutomationRule{}, func(old, current *v1alpha1.AutomationRule) {
+	f.synced, err = kube.Follow(ctx, c, object, func(old, current P) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		if old != nil {
+			delete(f.numbers, client.ObjectKeyFromObject(old))
+		}
 		if current == nil {
-			delete(f.failed, types.NamespacedName{Namespace: old.Namespace, Name: old.Name})
 			return
 		}
-		f.failed[types.NamespacedName{Namespace: current.Namespace, Name: current.Name}] = current.Status.Failed
+		if n, has := number(current); has {
+			f.numbers[client.ObjectKeyFromObject(current)] = n
+		}
 	})
 	return f, err
 }
 
-// all returns the numbers by rule.
-func (f *ruleFailures) all() map[types.NamespacedName]int64 {
+// measure adds the numbers to those of a metric, by namespace and name.
+func (f *followed) measure(into map[[3]string]int) {
+	if !f.synced() {
+		return
+	}
+	for of, n := range f.all() {
+		into[[3]string{of.Namespace, of.Name}] = int(n)
+	}
+}
+
+// all returns the numbers by object.
+func (f *followed) all() map[types.NamespacedName]int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return maps.Clone(f.failed)
+	return maps.Clone(f.numbers)
 }

@@ -73,7 +73,6 @@ func (r *endpointReconciler) reconcile(
 		return result, verdict.Verdict{}, err
 	}
 	clients.describe(endpoint)
-	next := clients.again
 	endpoint.Status.ObservedGeneration = endpoint.Generation
 	endpoint.Status.TokenSecretName = endpoint.WantedSecretName()
 	if err := r.subjects.count(ctx, endpoint); err != nil {
@@ -88,15 +87,15 @@ func (r *endpointReconciler) reconcile(
 	r.tellWhile(endpoint, report, v1alpha1.ConditionLimitsReduced, reason, message)
 	reason, message = clients.invalid()
 	r.tellWhile(endpoint, report, v1alpha1.ConditionCredentialInvalid, reason, message)
-	reason, message = expiring(clients.ends, r.status.Now())
+	if found, err = r.describeTokens(ctx, endpoint, secret, found, report); err != nil {
+		return result, verdict.Verdict{}, err
+	}
+	reason, message, next := expiring(append(endOfToken(endpoint, secret), clients.ends...), r.status.Now())
 	r.tellWhile(endpoint, report, v1alpha1.ConditionCredentialExpiring, reason, message)
-	known := endpoint.Status.Tokens
-	endpoint.Status.Tokens = nil
-	if found.Reason != v1alpha1.ReasonInvalidSecret {
-		endpoint.Status.Tokens = keepLastUse(secret.tokens(), known)
-		endpoint.Status.TokenGeneration, _ = secret.generation()
-		if expiry := secret.previousExpiry(); expiry != nil && (next.IsZero() || expiry.Time.Before(next)) {
-			next = expiry.Time
+	next = sooner(next, clients.again)
+	for _, token := range endpoint.Status.Tokens {
+		if token.State == v1alpha1.TokenPrevious && token.ExpiresAt != nil {
+			next = sooner(next, token.ExpiresAt.Time)
 		}
 	}
 	if !next.IsZero() {
@@ -104,6 +103,27 @@ func (r *endpointReconciler) reconcile(
 		result.RequeueAfter = max(next.Sub(r.status.Now()), 0) + time.Second
 	}
 	return result, found, nil
+}
+
+// describeTokens makes the endpoint's status tell of the tokens, and the verdict of one that does not work here.
+func (r *endpointReconciler) describeTokens(
+	ctx context.Context, endpoint *v1alpha1.ScimEndpoint, secret tokenSecret, found verdict.Verdict, report *verdict.Report,
+) (_ verdict.Verdict, err error) {
+	known := endpoint.Status.Tokens
+	endpoint.Status.Tokens = nil
+	var shared sharing
+	if found.Reason != v1alpha1.ReasonInvalidSecret {
+		endpoint.Status.Tokens = keepLastUse(secret.tokens(endpoint.Spec.Authentication.TokenSeconds, r.status.Now()), known)
+		endpoint.Status.TokenGeneration, _ = secret.generation()
+		if shared, err = r.tellFirst(ctx, endpoint, secret, known); err != nil {
+			return verdict.Verdict{}, err
+		}
+	}
+	r.tellWhile(endpoint, report, v1alpha1.ConditionTokenShared, shared.reason, shared.message)
+	if shared.broken {
+		found = verdict.Stalled(shared.reason, shared.message)
+	}
+	return found, nil
 }
 
 // send tells of the safety brake what the status says by now.
@@ -134,11 +154,16 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 		return secret, verdict.Stalled(v1alpha1.ReasonInvalidSecret, fmt.Sprintf(
 			"Secret %q belongs to ScimEndpoint %q. Set another spec.tokenSecretName.", secret.Name, holder)), nil
 	}
-	found := verdict.Stalled(v1alpha1.ReasonInvalidSecret, checkToken(secret.Data[v1alpha1.SecretKeyToken]))
+	found := verdict.Stalled(v1alpha1.ReasonInvalidSecret, secret.check())
 	if found.Message == "" {
 		secret.bringUpToDate(endpoint, r.status.Now())
 		if found, err = r.endpointVerdict(ctx, endpoint); err != nil {
 			return secret, verdict.Verdict{}, err
+		}
+		if generation, _ := secret.generation(); generation < endpoint.Spec.TokenGeneration && secret.madeElsewhere() {
+			found = verdict.Stalled(v1alpha1.ReasonTokenMadeElsewhere, fmt.Sprintf("spec.tokenGeneration asks for a new token, but Secret %q has the hash of one that is "+
+				"made elsewhere: put the hash of a new one under %q, and the present one under %q, where it works for spec.tokenOverlapSeconds.",
+				secret.Name, v1alpha1.SecretKeyTokenHash, v1alpha1.SecretKeyPreviousTokenHash))
 		}
 	}
 	if err := r.patchSecret(ctx, before, secret.Secret, "update token Secret"); err != nil {

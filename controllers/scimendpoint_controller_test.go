@@ -2,17 +2,21 @@ package controllers_test
 
 import (
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/api/bounds"
+	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 const ownToken = "a-token-that-the-account-owner-has-made-himself"
@@ -25,6 +29,28 @@ func newSecret(name, token string) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: name}, Data: map[string][]byte{v1alpha1.SecretKeyToken: []byte(token)},
 	}
+}
+
+// eventReasons are the types and reasons of a namespace's Events.
+func eventReasons(ctx SpecContext, w *world) []string {
+	GinkgoHelper()
+	events := &eventsv1.EventList{}
+	Expect(w.List(ctx, events)).To(Succeed())
+	var reasons []string
+	for _, e := range events.Items {
+		reasons = append(reasons, e.Type+" "+e.Reason)
+	}
+	return reasons
+}
+
+// withReason matches an endpoint whose condition has a reason, "" for none.
+func withReason(condition, reason string) types.GomegaMatcher {
+	return WithTransform(func(e *v1alpha1.ScimEndpoint) string {
+		if found := meta.FindStatusCondition(e.Status.Conditions, condition); found != nil {
+			return found.Reason
+		}
+		return ""
+	}, Equal(reason))
 }
 
 var _ = Describe("A ScimEndpoint", func() {
@@ -164,12 +190,7 @@ var _ = Describe("A ScimEndpoint", func() {
 		old := endpoint.Status.Tokens[0].ID
 		Expect(w.Delete(ctx, secret(ctx, "okta-token"))).To(Succeed())
 		eventually(ctx, w, endpoint, WithTransform(func(e *v1alpha1.ScimEndpoint) string { return e.Status.Tokens[0].ID }, Not(Equal(old))))
-		Eventually(func(g Gomega) {
-			events := &eventsv1.EventList{}
-			g.Expect(w.List(ctx, events)).To(Succeed())
-			g.Expect(events.Items).To(ContainElement(WithTransform(func(e eventsv1.Event) string { return e.Type + " " + e.Reason },
-				Equal("Warning TokenReplaced"))))
-		}).Should(Succeed())
+		Eventually(func(g Gomega) { g.Expect(eventReasons(ctx, w)).To(ContainElement("Warning TokenReplaced")) }).Should(Succeed())
 	})
 
 	It("does not share a Secret with another one", func(ctx SpecContext) {
@@ -203,6 +224,93 @@ var _ = Describe("A ScimEndpoint", func() {
 		Expect(secret(ctx, "mine").Labels).NotTo(HaveKey(v1alpha1.LabelEndpoint))
 	})
 
+	It("tells of a token that ends, until there is another one", func(ctx SpecContext) {
+		month := 30 * 24 * time.Hour
+		mine := newSecret("mine", ownToken)
+		mine.Annotations = map[string]string{v1alpha1.AnnotationTokenIssuedAt: time.Now().Add(-11 * month).Format(time.RFC3339)}
+		Expect(w.Create(ctx, mine)).To(Succeed())
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.TokenSecretName = "mine"
+		endpoint.Spec.Authentication.TokenSeconds = new(int32(24 * month / time.Second))
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, And(isReady(), withReason(v1alpha1.ConditionCredentialExpiring, "")))
+		Expect(time.Until(endpoint.Status.Tokens[0].ExpiresAt.Time)).To(BeNumerically("~", 13*month, time.Hour))
+		Expect(endpoint.Status.Tokens[0].FirstSeenAt).NotTo(BeNil())
+
+		By("giving it less time")
+		lives := func(d time.Duration) {
+			update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.Authentication.TokenSeconds = new(int32(d / time.Second)) })
+		}
+		lives(11*month + 20*24*time.Hour)
+		eventually(ctx, w, endpoint, withReason(v1alpha1.ConditionCredentialExpiring, v1alpha1.ReasonEndsSoon))
+		Eventually(metric("scim_credential_expires_timestamp_seconds", w.namespace, "okta")).Should(BeNumerically("~", time.Now().Add(20*24*time.Hour).Unix(), 3600))
+		lives(10 * month)
+		eventually(ctx, w, endpoint, And(isReady(), withReason(v1alpha1.ConditionCredentialExpiring, v1alpha1.ReasonEnded)))
+		Eventually(func(g Gomega) { g.Expect(eventReasons(ctx, w)).To(ContainElement("Warning CredentialExpiring")) }).Should(Succeed())
+
+		By("making another one")
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration = 1 })
+		eventually(ctx, w, endpoint, And(withReason(v1alpha1.ConditionCredentialExpiring, ""), HaveField("Status.TokenGeneration", int64(1))))
+		Expect(endpoint.Status.Tokens).To(HaveLen(1), "the one before has ended")
+		Expect(secret(ctx, "mine").Data).NotTo(HaveKey(v1alpha1.SecretKeyPreviousToken))
+	})
+
+	It("uses a token that is made elsewhere by its hash, and makes none", func(ctx SpecContext) {
+		hash := func(token string) []byte { return []byte(tokens.HashOf([]byte(token))) }
+		mine := newSecret("mine", "")
+		mine.Data = map[string][]byte{v1alpha1.SecretKeyTokenHash: hash(ownToken)}
+		Expect(w.Create(ctx, mine)).To(Succeed())
+		w.start(ctx)
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.TokenSecretName = "mine"
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		Expect(endpoint.Status.Tokens).To(ConsistOf(HaveField("ID", v1alpha1.TokenID(ownToken))))
+		Expect(secret(ctx, "mine").Data).To(Equal(map[string][]byte{v1alpha1.SecretKeyTokenHash: hash(ownToken)}))
+
+		By("asking for a new one")
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration = 1 })
+		eventually(ctx, w, endpoint, isFalse(v1alpha1.ReasonTokenMadeElsewhere))
+		Expect(endpoint.Status.Tokens).To(HaveLen(1), "the present one works")
+		next := strings.ToUpper(ownToken)
+		update(ctx, w, secret(ctx, "mine"), func(s *corev1.Secret) {
+			s.Data = map[string][]byte{v1alpha1.SecretKeyTokenHash: hash(next), v1alpha1.SecretKeyPreviousTokenHash: hash(ownToken)}
+		})
+		eventually(ctx, w, endpoint, And(isReady(), HaveField("Status.TokenGeneration", int64(1)), HaveField("Status.Tokens", ConsistOf(
+			And(HaveField("ID", v1alpha1.TokenID(next)), HaveField("State", v1alpha1.TokenCurrent), HaveField("ExpiresAt", BeNil())),
+			And(HaveField("ID", v1alpha1.TokenID(ownToken)), HaveField("State", v1alpha1.TokenPrevious), HaveField("ExpiresAt", Not(BeNil())))))))
+		Expect(secret(ctx, "mine").Data).To(HaveLen(2))
+	})
+
+	It("says that another one has its token, which works at the first", func(ctx SpecContext) {
+		second := newWorldWithRules(ctx)
+		mgr := suite.NewManager(env.Config, []string{w.namespace, second.namespace})
+		w.run(ctx, mgr)
+		original, copied := newEndpoint("okta"), newEndpoint("copied")
+		Expect(w.Create(ctx, original)).To(Succeed())
+		eventually(ctx, w, original, isReady())
+		token := secret(ctx, "okta-token").Data[v1alpha1.SecretKeyToken]
+		Expect(second.Create(ctx, newSecret("copied-token", string(token)))).To(Succeed())
+		Expect(second.Create(ctx, copied)).To(Succeed())
+		eventually(ctx, second, copied, And(isFalse(v1alpha1.ReasonWorksElsewhere), withReason(v1alpha1.ConditionTokenShared, v1alpha1.ReasonWorksElsewhere)))
+		Expect(copied.Status.Tokens).To(ConsistOf(HaveField("FirstSeenAt", BeNil())))
+		eventually(ctx, w, original, And(isReady(), withReason(v1alpha1.ConditionTokenShared, v1alpha1.ReasonWorksHere)))
+		for _, e := range []*v1alpha1.ScimEndpoint{original, copied} {
+			message := meta.FindStatusCondition(e.Status.Conditions, v1alpha1.ConditionTokenShared).Message
+			Expect(message).NotTo(Or(ContainSubstring(w.namespace), ContainSubstring(second.namespace), ContainSubstring(string(token))))
+		}
+		for _, world := range []*world{w, second} {
+			Eventually(func(g Gomega) { g.Expect(eventReasons(ctx, world)).To(ContainElement("Warning TokenShared")) }).Should(Succeed())
+		}
+
+		By("making another one at the first")
+		update(ctx, w, original, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration, e.Spec.TokenOverlapSeconds = 1, new(int32(0)) })
+		eventually(ctx, w, original, And(isReady(), withReason(v1alpha1.ConditionTokenShared, "")))
+		eventually(ctx, second, copied, And(isReady(), withReason(v1alpha1.ConditionTokenShared, ""),
+			HaveField("Status.Tokens", ConsistOf(HaveField("FirstSeenAt", Not(BeNil()))))))
+	})
+
 	It("gets no more than the operator allows, and says so", func(ctx SpecContext) {
 		w.start(ctx, func(o *controllers.Options) { o.Bounds = bounds.Default() })
 		endpoint := newEndpoint("okta")
@@ -214,12 +322,7 @@ var _ = Describe("A ScimEndpoint", func() {
 		eventually(ctx, w, endpoint, And(isReady(), WithTransform(reduced, And(
 			HaveField("Status", metav1.ConditionTrue), HaveField("Reason", v1alpha1.ReasonAboveOperatorLimits),
 			HaveField("Message", And(ContainSubstring("requestsPerSecond"), ContainSubstring("1000"), Not(ContainSubstring("burst"))))))))
-		Eventually(func(g Gomega) {
-			events := &eventsv1.EventList{}
-			g.Expect(w.List(ctx, events)).To(Succeed())
-			g.Expect(events.Items).To(ContainElement(WithTransform(func(e eventsv1.Event) string { return e.Type + " " + e.Reason },
-				Equal("Warning LimitsReduced"))))
-		}).Should(Succeed())
+		Eventually(func(g Gomega) { g.Expect(eventReasons(ctx, w)).To(ContainElement("Warning LimitsReduced")) }).Should(Succeed())
 		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.Limits.RequestsPerSecond = new(int32(1000)) })
 		eventually(ctx, w, endpoint, WithTransform(reduced, BeNil()))
 	})

@@ -134,7 +134,9 @@ type setup struct {
 	// subjects are counted for endpoints and metrics.
 	subjects subjectTallies
 	// failures, ScimEndpoints and Persons that are held are counted for metrics.
-	failures             *ruleFailures
+	failures *followed
+	// ends are when tokens end that do so soon.
+	ends                 *followed
 	tenants, heldPersons *tally.Tally
 }
 

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -21,6 +22,8 @@ const (
 	tokenBytes = 32
 	// defaultTokenOverlap is how long the old token stays valid after a rotation.
 	defaultTokenOverlap = 30 * 24 * time.Hour
+	// clockTolerance is how far the clock of another leader may have been ahead of this one's.
+	clockTolerance = 5 * time.Minute
 )
 
 // newToken returns a bearer token of 256 random bits.
@@ -51,11 +54,35 @@ func checkToken(token []byte) string {
 // annotations.
 type tokenSecret struct{ *corev1.Secret }
 
+// check says what is wrong with the tokens, "" when nothing is.
+func (s tokenSecret) check() string {
+	token, hash := s.Data[v1alpha1.SecretKeyToken], s.Data[v1alpha1.SecretKeyTokenHash]
+	if len(hash) == 0 {
+		return checkToken(token)
+	}
+	parsed, ok := tokens.ParseHash(hash)
+	switch {
+	case len(token) > 0 && parsed != tokens.HashOf(token):
+		return fmt.Sprintf("The Secret has key %q and, of another token, %q: take out one of them. Until then %[1]q counts.",
+			v1alpha1.SecretKeyToken, v1alpha1.SecretKeyTokenHash)
+	case !ok:
+		return fmt.Sprintf("The Secret's key %q must hold the SHA-256 of a token, 64 hexadecimal digits, as sha256sum prints it.", v1alpha1.SecretKeyTokenHash)
+	}
+	return ""
+}
+
+// madeElsewhere reports whether the Secret holds only the hash of its token.
+func (s tokenSecret) madeElsewhere() bool { return len(s.Data[v1alpha1.SecretKeyToken]) == 0 }
+
 func (s tokenSecret) annotate(key, value string) {
 	if s.Annotations == nil {
 		s.Annotations = map[string]string{}
 	}
 	s.Annotations[key] = value
+}
+
+func (s tokenSecret) annotateTime(key string, t time.Time) {
+	s.annotate(key, t.UTC().Format(time.RFC3339))
 }
 
 // generation is the tokenGeneration that the current token was made for; false when
@@ -65,13 +92,13 @@ func (s tokenSecret) generation() (int64, bool) {
 	return generation, err == nil
 }
 
+func (s tokenSecret) annotateGeneration(generation int64) {
+	s.annotate(v1alpha1.AnnotationTokenGeneration, strconv.FormatInt(generation, 10))
+}
+
 // timeOf is an annotation's time, nil when it is missing or not a time.
 func (s tokenSecret) timeOf(annotation string) *v1alpha1.Timestamp {
-	parsed, err := time.Parse(time.RFC3339, s.Annotations[annotation])
-	if err != nil {
-		return nil
-	}
-	return new(v1alpha1.NewTimestamp(parsed))
+	return tokens.TimeOf(s.Secret, annotation)
 }
 
 // issue puts a new token into the Secret.
@@ -79,9 +106,16 @@ func (s tokenSecret) issue(generation int64, now time.Time) {
 	if s.Data == nil {
 		s.Data = map[string][]byte{}
 	}
-	s.Data[v1alpha1.SecretKeyToken] = newToken()
-	s.annotate(v1alpha1.AnnotationTokenGeneration, strconv.FormatInt(generation, 10))
-	s.annotate(v1alpha1.AnnotationTokenIssuedAt, now.UTC().Format(time.RFC3339))
+	token := newToken()
+	s.Data[v1alpha1.SecretKeyToken] = token
+	s.annotateGeneration(generation)
+	s.issued(v1alpha1.TokenID(string(token)), now)
+}
+
+// issued takes down since when the current token is known.
+func (s tokenSecret) issued(id string, now time.Time) {
+	s.annotate(v1alpha1.AnnotationIssuedTokenID, id)
+	s.annotateTime(v1alpha1.AnnotationTokenIssuedAt, now)
 }
 
 // overlapOf is how long an endpoint lets the old token be valid after a rotation.
@@ -95,12 +129,12 @@ func overlapOf(endpoint *v1alpha1.ScimEndpoint) time.Duration {
 // shortenOverlap lets a previous token end when an overlap that was made shorter after
 // the rotation says so, as for a token that somebody has seen. It never prolongs one.
 func (s tokenSecret) shortenOverlap(endpoint *v1alpha1.ScimEndpoint) {
-	expiry, rotated := s.previousExpiry(), s.timeOf(v1alpha1.AnnotationTokenIssuedAt)
+	expiry, rotated := s.timeOf(v1alpha1.AnnotationPreviousTokenExpiresAt), s.timeOf(v1alpha1.AnnotationTokenIssuedAt)
 	if expiry == nil || rotated == nil {
 		return
 	}
 	if end := rotated.Add(overlapOf(endpoint)); end.Before(expiry.Time) {
-		s.annotate(v1alpha1.AnnotationPreviousTokenExpiresAt, end.UTC().Format(time.RFC3339))
+		s.annotateTime(v1alpha1.AnnotationPreviousTokenExpiresAt, end)
 	}
 }
 
@@ -113,62 +147,93 @@ func (s tokenSecret) rotate(endpoint *v1alpha1.ScimEndpoint, now time.Time) {
 		if issued, ok := s.Annotations[v1alpha1.AnnotationTokenIssuedAt]; ok {
 			s.annotate(v1alpha1.AnnotationPreviousTokenIssuedAt, issued)
 		}
-		s.annotate(v1alpha1.AnnotationPreviousTokenExpiresAt, now.Add(overlap).UTC().Format(time.RFC3339))
+		s.annotateTime(v1alpha1.AnnotationPreviousTokenExpiresAt, now.Add(overlap))
 	}
 	s.issue(endpoint.Spec.TokenGeneration, now)
 }
 
 func (s tokenSecret) dropPrevious() {
 	delete(s.Data, v1alpha1.SecretKeyPreviousToken)
-	delete(s.Annotations, v1alpha1.AnnotationPreviousTokenIssuedAt)
-	delete(s.Annotations, v1alpha1.AnnotationPreviousTokenExpiresAt)
-}
-
-// previousExpiry is when the previous token stops working, nil when there is none
-// that works.
-func (s tokenSecret) previousExpiry() *v1alpha1.Timestamp {
-	if len(s.Data[v1alpha1.SecretKeyPreviousToken]) == 0 {
-		return nil
+	for _, annotation := range []string{
+		v1alpha1.AnnotationPreviousTokenID, v1alpha1.AnnotationPreviousTokenIssuedAt, v1alpha1.AnnotationPreviousTokenExpiresAt,
+	} {
+		delete(s.Annotations, annotation)
 	}
-	return s.timeOf(v1alpha1.AnnotationPreviousTokenExpiresAt)
 }
 
-// bringUpToDate rotates the token if the endpoint asks for it, shortens the time of a
-// previous one when the endpoint gives it less by now, and removes one that has expired.
+// bringUpToDate rotates the token if the endpoint asks for it, takes down since when a token of somebody else is known, shortens
+// the time of a previous one when the endpoint gives it less by now, and removes one that has ended.
 func (s tokenSecret) bringUpToDate(endpoint *v1alpha1.ScimEndpoint, now time.Time) {
 	generation, known := s.generation()
 	if endpoint.Status.ObservedGeneration == 0 && generation > endpoint.Spec.TokenGeneration {
 		// The Secret is from an earlier endpoint, whose rotations do not count for this one.
 		known = false
 	}
+	replaced := s.noteCurrent(overlapOf(endpoint), now)
 	switch {
-	case !known:
+	case !known || replaced && s.madeElsewhere():
 		// The token of somebody else counts as the one asked for.
-		s.annotate(v1alpha1.AnnotationTokenGeneration, strconv.FormatInt(endpoint.Spec.TokenGeneration, 10))
-		s.annotate(v1alpha1.AnnotationTokenIssuedAt, now.UTC().Format(time.RFC3339))
-	case generation < endpoint.Spec.TokenGeneration:
+		s.annotateGeneration(endpoint.Spec.TokenGeneration)
+	case generation < endpoint.Spec.TokenGeneration && !s.madeElsewhere():
 		s.rotate(endpoint, now)
 	}
 	s.shortenOverlap(endpoint)
-	if expiry := s.previousExpiry(); expiry != nil && !now.Before(expiry.Time) {
-		s.dropPrevious()
+	for _, token := range tokens.Of(s.Secret, endpoint.Spec.Authentication.TokenSeconds) {
+		// The hash is somebody else's, who may put it there again.
+		if token.State == v1alpha1.TokenPrevious && !token.Valid(now) && !token.Elsewhere {
+			s.dropPrevious()
+		}
 	}
 }
 
-// tokens tells of the tokens that are valid, without their values.
-func (s tokenSecret) tokens() []v1alpha1.TokenStatus {
-	current := string(s.Data[v1alpha1.SecretKeyToken])
-	tokens := []v1alpha1.TokenStatus{{
-		ID: v1alpha1.TokenID(current), State: v1alpha1.TokenCurrent, IssuedAt: s.timeOf(v1alpha1.AnnotationTokenIssuedAt),
-	}}
-	previous := string(s.Data[v1alpha1.SecretKeyPreviousToken])
-	if expiry := s.previousExpiry(); expiry != nil && previous != current {
-		tokens = append(tokens, v1alpha1.TokenStatus{
-			ID: v1alpha1.TokenID(previous), State: v1alpha1.TokenPrevious,
-			IssuedAt: s.timeOf(v1alpha1.AnnotationPreviousTokenIssuedAt), ExpiresAt: expiry,
-		})
+// noteCurrent takes down from when on the current token counts, if that is not known, and how long one before it that somebody
+// else made goes on. It reports whether somebody has put another token in the place of one that was known.
+func (s tokenSecret) noteCurrent(overlap time.Duration, now time.Time) (replaced bool) {
+	current, ok := tokens.CurrentOf(s.Secret)
+	if !ok {
+		return false
 	}
-	return tokens
+	before, issued := s.Annotations[v1alpha1.AnnotationIssuedTokenID], s.Annotations[v1alpha1.AnnotationTokenIssuedAt]
+	replaced = before != "" && before != current.ID()
+	since := s.timeOf(v1alpha1.AnnotationTokenIssuedAt)
+	switch {
+	case replaced, since == nil, since.After(now.Add(clockTolerance)):
+		s.issued(current.ID(), now)
+	case before == "":
+		s.annotate(v1alpha1.AnnotationIssuedTokenID, current.ID())
+	}
+	s.notePrevious(overlap, replaced, before, issued)
+	return replaced
+}
+
+// notePrevious gives a previous token that somebody else made the time of an overlap, counted from when the current one was seen:
+// however often its hash is put there again, that does not prolong it. before and issued are what was known of the current token.
+func (s tokenSecret) notePrevious(overlap time.Duration, replaced bool, before, issued string) {
+	previous, ok := tokens.PreviousOf(s.Secret)
+	if !ok || !previous.Elsewhere {
+		return
+	}
+	id := previous.ID()
+	if s.Annotations[v1alpha1.AnnotationPreviousTokenID] == id && (!replaced || id != before) {
+		return
+	}
+	s.annotate(v1alpha1.AnnotationPreviousTokenID, id)
+	delete(s.Annotations, v1alpha1.AnnotationPreviousTokenIssuedAt)
+	if id == before {
+		s.annotate(v1alpha1.AnnotationPreviousTokenIssuedAt, issued)
+	}
+	s.annotateTime(v1alpha1.AnnotationPreviousTokenExpiresAt, s.timeOf(v1alpha1.AnnotationTokenIssuedAt).Add(overlap))
+}
+
+// tokens tells of the tokens, without their values: of the current one, and of a previous one that is valid.
+func (s tokenSecret) tokens(lifetime *int32, now time.Time) []v1alpha1.TokenStatus {
+	var told []v1alpha1.TokenStatus
+	for _, token := range tokens.Of(s.Secret, lifetime) {
+		if token.State == v1alpha1.TokenCurrent || token.Valid(now) {
+			told = append(told, v1alpha1.TokenStatus{ID: token.ID(), State: token.State, IssuedAt: token.IssuedAt, ExpiresAt: token.ExpiresAt})
+		}
+	}
+	return told
 }
 
 // disown takes away what makes the Secret go with another endpoint.

@@ -108,6 +108,8 @@ func (s *setup) endpointTriggers() []trigger {
 		{&v1alpha1.ScimGroup{}, onSubjectChange(s.find, interval, stateOfGroup), "made, deleted, Ready or no longer", counted},
 		{&v1alpha1.Person{}, onSubjectChange(s.find, interval, stateOfPerson), "made, deleted, held or no longer", counted},
 		{&corev1.Secret{}, onChange(s.find.endpointOfSecret), "made, changed, deleted", "the one it belongs to, those that wait for it"},
+		{&corev1.Secret{}, onChange(s.find.endpointsOfToken), "made, changed, deleted", "those of any namespace that have its token"},
+		{&v1alpha1.ScimEndpoint{}, onChange(s.find.endpointsOfHolder), "made, deleted, another Secret, first with a token", "those of any namespace that have its token"},
 		{&v1alpha1.Organization{}, onChange(s.find.endpointsOfOrganization), "made, deleted", "those whose `defaultOrganization` it is"},
 	}
 }

@@ -72,7 +72,7 @@ type Server struct {
 // SetupWithManager makes a Server and adds it to the manager, with a readiness
 // check. The store is a *store.Store or a *store.Tenants. The context is for registering informers.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o Options) (*Server, error) {
-	auth, err := newTokens(ctx, mgr.GetCache(), o.Bounds, time.Now)
+	auth, err := newStaticTokens(ctx, mgr.GetCache(), o.Bounds, time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -3,159 +3,132 @@ package scimserver
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
 
-// indexTokenHash finds Secrets by the SHA-256 of a token that they hold, so that
-// the look-up itself tells nothing of a token by the time that it takes.
-const indexTokenHash = "scimserver.tokenHash"
-
-// tokens authenticates against the token Secrets in the cache.
-type tokens struct {
+// staticTokens authenticates against the token Secrets in the cache.
+type staticTokens struct {
 	reader client.Reader
 	bounds bounds.Bounds
 	now    func() time.Time
 }
 
-// newTokens registers the index and the informers. Call it before the cache is
-// started.
-func newTokens(ctx context.Context, c cache.Cache, operators bounds.Bounds, now func() time.Time) (*tokens, error) {
-	err := c.IndexField(ctx, &corev1.Secret{}, indexTokenHash, func(obj client.Object) []string {
-		secret, ok := obj.(*corev1.Secret)
-		if !ok {
-			return nil
-		}
-		var hashes []string
-		for _, key := range []string{v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken} {
-			if token := storedToken(secret, key); len(token) > 0 {
-				hashes = append(hashes, hashOf(token))
-			}
-		}
-		return hashes
-	})
-	if err != nil {
-		return nil, fmt.Errorf("index token Secrets: %w", err)
-	}
+// newStaticTokens registers the informers. Call it before the cache is started, beside tokens.Register.
+func newStaticTokens(ctx context.Context, c cache.Cache, operators bounds.Bounds, now func() time.Time) (*staticTokens, error) {
 	for _, obj := range []client.Object{&corev1.Secret{}, &v1alpha1.ScimEndpoint{}} {
 		if _, err := c.GetInformer(ctx, obj, cache.BlockUntilSynced(false)); err != nil {
 			return nil, fmt.Errorf("watch %T: %w", obj, err)
 		}
 	}
-	return &tokens{reader: c, bounds: operators, now: now}, nil
+	return &staticTokens{reader: c, bounds: operators, now: now}, nil
 }
 
-// storedToken returns nil for a token that is too short to be safe, which makes the
-// ScimEndpoint not ready.
-func storedToken(secret *corev1.Secret, key string) []byte {
-	if token := secret.Data[key]; len(token) >= v1alpha1.MinTokenLength {
-		return token
-	}
-	return nil
-}
-
-func hashOf(token []byte) string {
-	sum := sha256.Sum256(token)
-	return hex.EncodeToString(sum[:])
-}
-
-// authenticate implements authenticator. A token that several endpoints have is
-// nobody's: it could not be told whose data is meant.
-func (t *tokens) authenticate(ctx context.Context, token string) (*principal, error) {
-	var secrets corev1.SecretList
-	err := t.reader.List(ctx, &secrets, client.MatchingFields{indexTokenHash: hashOf([]byte(token))}, client.UnsafeDisableDeepCopy)
+// authenticate implements authenticator. Of several endpoints that have a token it is the first one's. One that has ended
+// stays that endpoint's for as long as its Secret has it, so that nobody gets the people of a client that goes on using it.
+func (t *staticTokens) authenticate(ctx context.Context, token string) (*principal, error) {
+	holders, err := tokens.Holders(ctx, t.reader, tokens.HashOf([]byte(token)))
 	if err != nil {
-		return nil, fmt.Errorf("look up a token: %w", err)
+		return nil, err
 	}
-	var found *principal
-	for i := range secrets.Items {
-		secret := &secrets.Items[i]
-		if !t.valid(secret, []byte(token)) {
-			continue
+	if len(holders) == 0 || len(holders) == 1 && worksElsewhere(holders[0].Endpoint) {
+		if away := kube.Unread(t.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
+			// The token may be of one of these, so it is not called wrong.
+			return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("the tokens of namespaces %s have not been read yet", strings.Join(away, ", ")))
 		}
-		endpoint, err := t.endpoint(ctx, secret)
-		if err != nil {
-			return nil, err
-		}
-		if endpoint == nil {
-			continue
-		}
-		if found != nil {
-			return nil, nil
-		}
-		found = principalOf(endpoint, t.bounds)
-		found.tokenID = v1alpha1.TokenID(token)
-		found.scope = cmp.Or(endpoint.Spec.Authentication.TokenScope, v1alpha1.ScopeAll)
-		found.scopeField = "spec.authentication.tokenScope"
-		found.cursorKeys = t.cursorKeys(secret, token)
 	}
-	if found != nil {
-		return found, nil
+	if len(holders) == 0 {
+		return nil, nil
 	}
-	if away := kube.Unread(t.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
-		// The token may be of one of these, so it is not called wrong.
-		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("the tokens of namespaces %s have not been read yet", strings.Join(away, ", ")))
+	first := tokens.First(holders)
+	switch {
+	case first == nil:
+		return nil, sharedToken(holders)
+	case len(token) < v1alpha1.MinTokenLength:
+		return nil, shortToken(*first, len(token))
+	case !first.Token.Valid(t.now()):
+		return nil, expiredToken(*first)
 	}
-	return nil, nil
+	found := principalOf(first.Endpoint, t.bounds)
+	found.tokenID = first.Token.ID()
+	found.scope = cmp.Or(first.Endpoint.Spec.Authentication.TokenScope, v1alpha1.ScopeAll)
+	found.scopeField = "spec.authentication.tokenScope"
+	found.cursorKeys = t.cursorKeys(*first, token)
+	return found, nil
 }
 
-// valid reports whether the Secret holds the token and lets it be used now.
-func (t *tokens) valid(secret *corev1.Secret, token []byte) bool {
-	if subtle.ConstantTimeCompare(storedToken(secret, v1alpha1.SecretKeyToken), token) == 1 {
-		return true
+// worksElsewhere reports whether the controllers have seen that another endpoint had a token of this one first.
+func worksElsewhere(endpoint *v1alpha1.ScimEndpoint) bool {
+	shared := meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionTokenShared)
+	return shared != nil && shared.Reason == v1alpha1.ReasonWorksElsewhere
+}
+
+func sharedToken(holders []tokens.Holder) *refusal {
+	var endpoints []types.NamespacedName
+	for _, holder := range holders {
+		endpoints = append(endpoints, holder.Key())
 	}
-	if subtle.ConstantTimeCompare(storedToken(secret, v1alpha1.SecretKeyPreviousToken), token) != 1 {
-		return false
+	return refuse(v1alpha1.RefusalTokenShared,
+		fmt.Sprintf("A token of one endpoint was expected; %s came, which %d have, and nobody knows which of them had it first.",
+			holders[0].Token.ID(), len(holders)),
+		"Raise spec.tokenGeneration with spec.tokenOverlapSeconds: 0, and give the client the new token.", endpoints...)
+}
+
+func shortToken(holder tokens.Holder, length int) *refusal {
+	return refuse(v1alpha1.RefusalTokenTooShort,
+		fmt.Sprintf("A token of at least %d characters was expected; %s, whose hash the Secret has, has %d.",
+			v1alpha1.MinTokenLength, holder.Token.ID(), length),
+		"Make a token of 32 random bytes, and put its hash into the Secret's key tokenHash.", holder.Key())
+}
+
+func expiredToken(holder tokens.Holder) *refusal {
+	which, remedy := "The token", fmt.Sprintf("spec.tokenGeneration: %d, then give the client the new token", holder.Endpoint.Spec.TokenGeneration+1)
+	switch {
+	case holder.Token.State == v1alpha1.TokenPrevious:
+		which, remedy = "The token before the last rotation", "Give the client the current token, which is in Secret "+holder.Secret.Name+"."
+		if holder.Token.Elsewhere {
+			remedy = "Give the client the current token, whose hash is in Secret " + holder.Secret.Name + "."
+		}
+	case holder.Token.Elsewhere:
+		remedy = "Put the hash of a new token into key tokenHash of Secret " + holder.Secret.Name + ", and give the client the token."
 	}
-	expiry, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.AnnotationPreviousTokenExpiresAt])
-	return err == nil && t.now().Before(expiry)
+	return refuse(v1alpha1.RefusalExpired,
+		fmt.Sprintf("%s, %s, ended at %s; it came after that.", which, holder.Token.ID(), holder.Token.ExpiresAt.UTC().Format(time.RFC3339)),
+		remedy, holder.Key())
 }
 
 // cursorKeys returns the keys of the token in use and of the Secret's other one, while
 // that is valid: a client goes on with its cursors when it changes its token.
 // The first is that of the token in use, because every replica that lets the
-// client in has it, also one that does not know yet of a rotation.
-func (t *tokens) cursorKeys(secret *corev1.Secret, token string) [][]byte {
+// client in has it, also one that does not know yet of a rotation. Of a token that
+// is made elsewhere there is no key, so a client's cursors end with it.
+func (t *staticTokens) cursorKeys(holder tokens.Holder, token string) [][]byte {
 	keys := [][]byte{cursorKey([]byte(token))}
-	for _, key := range []string{v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken} {
-		if other := storedToken(secret, key); other != nil && string(other) != token && t.valid(secret, other) {
-			keys = append(keys, cursorKey(other))
+	for _, other := range tokens.Of(holder.Secret, holder.Endpoint.Spec.Authentication.TokenSeconds) {
+		if other.Elsewhere || other.Hash == holder.Token.Hash || !other.Valid(t.now()) {
+			continue
 		}
+		key := v1alpha1.SecretKeyToken
+		if other.State == v1alpha1.TokenPrevious {
+			key = v1alpha1.SecretKeyPreviousToken
+		}
+		keys = append(keys, cursorKey(holder.Secret.Data[key]))
 	}
 	return keys
-}
-
-// endpoint returns the ScimEndpoint that the Secret belongs to, or nil. The
-// label alone is not enough: the endpoint must name the Secret, too.
-func (t *tokens) endpoint(ctx context.Context, secret *corev1.Secret) (*v1alpha1.ScimEndpoint, error) {
-	name := secret.Labels[v1alpha1.LabelEndpoint]
-	endpoint := &v1alpha1.ScimEndpoint{}
-	err := t.reader.Get(ctx, types.NamespacedName{Namespace: secret.Namespace, Name: name}, endpoint, client.UnsafeDisableDeepCopy)
-	if apierrors.IsNotFound(err) || name == "" {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read a ScimEndpoint: %w", err)
-	}
-	if endpoint.DeletionTimestamp != nil || endpoint.SecretName() != secret.Name {
-		return nil, nil
-	}
-	return endpoint, nil
 }
 
 func profileOf(endpoint *v1alpha1.ScimEndpoint) scim.Profile {

@@ -1,6 +1,8 @@
 package scimserver_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -111,6 +113,122 @@ var _ = Describe("Tokens", func() {
 		Expect(direct.Update(ctx, secret)).To(Succeed())
 		Eventually(status(ctx, r, c.token)).Should(Equal(401))
 		Expect(status(ctx, r, next)()).To(Equal(200))
+	})
+
+	It("work at the endpoint that had them first, whoever copies them", func(ctx SpecContext) {
+		namespace, other := env.Namespace(ctx, GinkgoT()), env.Namespace(ctx, GinkgoT())
+		token := tokenFor(namespace)
+		// firstSeen lets the status tell when the controllers saw the token, nil if others had it by then.
+		firstSeen := func(namespace string, at *v1alpha1.Timestamp) {
+			GinkgoHelper()
+			endpoint := &v1alpha1.ScimEndpoint{}
+			Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "okta"}, endpoint)).To(Succeed())
+			endpoint.Status.Tokens = []v1alpha1.TokenStatus{{ID: v1alpha1.TokenID(token), State: v1alpha1.TokenCurrent, FirstSeenAt: at}}
+			Expect(direct.Status().Update(ctx, endpoint)).To(Succeed())
+		}
+		newEndpoint(ctx, other, "okta", tokenFor(other)) // the older one
+		newEndpoint(ctx, namespace, "okta", token)
+		now := v1alpha1.NewTimestamp(time.Now())
+		firstSeen(namespace, &now)
+		replicas := []replica{startReplica(ctx, ""), startReplica(ctx, "")}
+		owner := func(r replica) scimClient { return scimClient{base: r.url + "/scim/v2", token: token} }
+		id := owner(replicas[0]).create(ctx, "/Users", user("babs@example.com"))
+
+		By("copying the token to an older endpoint")
+		secret := &corev1.Secret{}
+		Expect(direct.Get(ctx, client.ObjectKey{Namespace: other, Name: "okta-token"}, secret)).To(Succeed())
+		secret.Data[v1alpha1.SecretKeyToken] = []byte(token)
+		Expect(direct.Update(ctx, secret)).To(Succeed())
+		for _, r := range replicas {
+			Eventually(status(ctx, r, tokenFor(other))).Should(Equal(401), "the copy is known")
+			Eventually(func() []string { return owner(r).do(ctx, "GET", "/Users", nil).ids() }).Should(Equal([]string{id}))
+		}
+
+		By("losing the status of both, as in a restore")
+		firstSeen(namespace, nil)
+		firstSeen(other, nil)
+		for _, r := range replicas {
+			Eventually(status(ctx, r, token)).Should(Equal(401))
+		}
+		for _, n := range []string{namespace, other} {
+			Eventually(func() []v1alpha1.Refusal {
+				endpoint := &v1alpha1.ScimEndpoint{}
+				Expect(direct.Get(ctx, client.ObjectKey{Namespace: n, Name: "okta"}, endpoint)).To(Succeed())
+				return endpoint.Status.Refusals
+			}).Should(ContainElement(HaveField("Reason", v1alpha1.RefusalTokenShared)))
+		}
+	})
+
+	It("end when spec.authentication.tokenSeconds is over", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		token := func(name string) string { return tokenFor(namespace) + "-" + name }
+		ago := func(hours int) string { return time.Now().Add(-time.Duration(hours) * time.Hour).Format(time.RFC3339) }
+		lives := func(seconds int32, issued string) func(*v1alpha1.ScimEndpoint, *corev1.Secret) {
+			return func(e *v1alpha1.ScimEndpoint, s *corev1.Secret) {
+				e.Spec.Authentication.TokenSeconds, e.Spec.TokenGeneration = &seconds, 6
+				if s.Annotations == nil {
+					s.Annotations = map[string]string{}
+				}
+				s.Annotations[v1alpha1.AnnotationTokenIssuedAt] = issued
+			}
+		}
+		newEndpoint(ctx, namespace, "young", token("young"), lives(7200, ago(1)), previous(token("overlapping"), later), func(_ *v1alpha1.ScimEndpoint, s *corev1.Secret) {
+			s.Annotations[v1alpha1.AnnotationPreviousTokenIssuedAt] = ago(1)
+		})
+		newEndpoint(ctx, namespace, "old", token("old"), lives(7200, ago(3)))
+		newEndpoint(ctx, namespace, "ageless", token("ageless"), lives(7200, ""))
+		newEndpoint(ctx, namespace, "endless", token("endless"), func(_ *v1alpha1.ScimEndpoint, s *corev1.Secret) {
+			s.Annotations = map[string]string{v1alpha1.AnnotationTokenIssuedAt: ago(9999)}
+		})
+		newEndpoint(ctx, namespace, "rotated", token("rotated"), previous(token("old-before"), later), func(e *v1alpha1.ScimEndpoint, s *corev1.Secret) {
+			lives(7200, ago(1))(e, s)
+			s.Annotations[v1alpha1.AnnotationPreviousTokenIssuedAt] = ago(3)
+		})
+		r := startReplica(ctx, namespace)
+		for _, valid := range []string{"young", "overlapping", "ageless", "endless", "rotated"} {
+			Expect(status(ctx, r, token(valid))()).To(Equal(200), valid)
+		}
+		for _, ended := range []string{"old", "old-before"} {
+			Expect(status(ctx, r, token(ended))()).To(Equal(401), ended)
+		}
+		Eventually(func() []v1alpha1.Refusal {
+			endpoint := &v1alpha1.ScimEndpoint{}
+			Expect(direct.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "old"}, endpoint)).To(Succeed())
+			return endpoint.Status.Refusals
+		}).Should(ConsistOf(And(HaveField("Reason", v1alpha1.RefusalExpired),
+			HaveField("Message", ContainSubstring(time.Now().Add(-time.Hour).UTC().Format("2006-01-02T"))),
+			HaveField("Remedy", HavePrefix("spec.tokenGeneration: 7")))))
+	})
+
+	It("may be made elsewhere, and known by their hashes only", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		token := tokenFor(namespace)
+		hash := func(token string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(token))) }
+		hashed := func(current, before string) func(*v1alpha1.ScimEndpoint, *corev1.Secret) {
+			return func(_ *v1alpha1.ScimEndpoint, s *corev1.Secret) {
+				s.Data = map[string][]byte{v1alpha1.SecretKeyTokenHash: []byte(current), v1alpha1.SecretKeyPreviousTokenHash: []byte(before)}
+				s.Annotations = map[string]string{
+					v1alpha1.AnnotationPreviousTokenID: v1alpha1.TokenID(token + "-before"), v1alpha1.AnnotationPreviousTokenExpiresAt: later,
+				}
+			}
+		}
+		newEndpoint(ctx, namespace, "hashed", "", hashed(hash(token), hash(token+"-before")))
+		newEndpoint(ctx, namespace, "unseen", "", hashed(hash(token+"-another"), hash(token+"-unseen")))
+		newEndpoint(ctx, namespace, "short", "", hashed(hash("too-short"), ""))
+		newEndpoint(ctx, namespace, "garbled", "", hashed(hash(token + "-garbled")[1:], ""))
+		r := startReplica(ctx, namespace)
+		for _, valid := range []string{"", "-before", "-another"} {
+			Expect(status(ctx, r, token+valid)()).To(Equal(200), valid)
+		}
+		for _, invalid := range []string{token + "-unseen", token + "-garbled", "too-short", hash(token)} {
+			Expect(status(ctx, r, invalid)()).To(Equal(401), invalid)
+		}
+		c := scimClient{base: r.url + "/scim/v2", token: token}
+		for _, name := range []string{"babs@example.com", "jim@example.com"} {
+			c.create(ctx, "/Users", user(name))
+		}
+		page := c.do(ctx, "GET", "/Users?cursor&count=1", nil)
+		Expect(c.do(ctx, "GET", "/Users?count=1&cursor="+fmt.Sprint(page.Body["nextCursor"]), nil)).To(haveStatus(200))
 	})
 
 	It("end with their ScimEndpoint", func(ctx SpecContext) {

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// LargestBody is the largest body of any request, in bytes, and SmallestBody the least that a body may be bounded to.
-	LargestBody  = 32 << 20
+	// LargestBody is the largest body of any request, in bytes.
+	LargestBody = 32 << 20
+	// SmallestBody is the least that a body may be bounded to, in bytes.
 	SmallestBody = 64 << 10
 	// LargestPage is the most resources on a page.
 	LargestPage = 1000

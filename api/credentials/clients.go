@@ -103,9 +103,14 @@ func isHash(text string) bool {
 	return err == nil && len(raw) == sha256.Size
 }
 
+// tokenKeys are the keys of tokens, see api/tokens.
+var tokenKeys = []string{
+	v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken, v1alpha1.SecretKeyTokenHash, v1alpha1.SecretKeyPreviousTokenHash,
+}
+
 // ReservedKeys are the keys of Secrets that have another meaning than that of a client secret.
 func ReservedKeys() []string {
-	return append([]string{v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken, v1alpha1.SecretKeySalt}, signingKeyNames...)
+	return slices.Concat(tokenKeys, []string{v1alpha1.SecretKeySalt}, signingKeyNames)
 }
 
 // isClientSecret tells names of client secrets from those of keys with another meaning.
@@ -126,7 +131,7 @@ func Strip(data map[string][]byte) {
 	clients = clients[:min(len(clients), MaxClientSecrets)]
 	maps.DeleteFunc(data, func(name string, value []byte) bool {
 		switch {
-		case name == v1alpha1.SecretKeyToken, name == v1alpha1.SecretKeyPreviousToken:
+		case slices.Contains(tokenKeys, name):
 			return len(value) > v1alpha1.MaxTokenLength
 		case slices.Contains(signingKeyNames, name):
 			return len(value) > maxSigningKey

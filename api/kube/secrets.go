@@ -11,7 +11,7 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-// onlyTokens leaves out of the cache what of a Secret is neither token, nor signing key, nor
+// onlyTokens leaves out of the cache what of a Secret is neither token nor its hash, nor signing key, nor
 // hash of a client secret, whatever somebody put beside it, and what is too long for one:
 // everybody who may label a Secret could fill the memory of all replicas. Of annotations it
 // keeps the operator's: kubectl keeps a copy of the data in one.

@@ -23,13 +23,16 @@ func TestOfSecretsOnlyTokensAreCached(t *testing.T) {
 	}
 	got, err := onlyTokens(&corev1.Secret{ObjectMeta: meta, Data: map[string][]byte{
 		v1alpha1.SecretKeyToken: long, v1alpha1.SecretKeyPreviousToken: append(long, 'x'), "password": []byte("x"),
+		v1alpha1.SecretKeyTokenHash: long[:64], v1alpha1.SecretKeyPreviousTokenHash: long[:64],
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Labels: meta.Labels, Annotations: map[string]string{v1alpha1.AnnotationTokenGeneration: "1"}},
-		Data:       map[string][]byte{v1alpha1.SecretKeyToken: long},
+		Data: map[string][]byte{
+			v1alpha1.SecretKeyToken: long, v1alpha1.SecretKeyTokenHash: long[:64], v1alpha1.SecretKeyPreviousTokenHash: long[:64],
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

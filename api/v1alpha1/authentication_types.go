@@ -17,9 +17,10 @@ type ScimEndpointAuthentication struct {
 	// tokenScope is what the token in the Secret lets its holder do. Unset: scim.
 	// +optional
 	TokenScope Scope `json:"tokenScope,omitempty"`
-	// tokenSeconds is how long the token in the Secret is valid after it was made. From 30 days before
-	// its end, condition CredentialExpiring says so; a new one is made by raising tokenGeneration. Unset:
-	// it does not expire.
+	// tokenSeconds is how long the token in the Secret is valid after it was made, or for one that somebody else
+	// made after the operator saw it first. From 30 days before its end, or from half of its time where that is
+	// later, condition CredentialExpiring says so; a new one is made by raising tokenGeneration. Unset: it does
+	// not expire.
 	// +optional
 	// +kubebuilder:validation:Minimum=3600
 	// +kubebuilder:validation:Maximum=157680000
@@ -286,6 +287,10 @@ const (
 	RefusalUnknownToken RefusalReason = "UnknownToken"
 	// RefusalEncodedToken: what came is a valid token, encoded as base64.
 	RefusalEncodedToken RefusalReason = "EncodedToken"
+	// RefusalTokenShared: several endpoints have the token, and nobody knows which had it first.
+	RefusalTokenShared RefusalReason = "TokenShared"
+	// RefusalTokenTooShort: the token of which the Secret has the hash is too short to be safe.
+	RefusalTokenTooShort RefusalReason = "TokenTooShort"
 	// RefusalSourceNotAllowed: the request comes from an address that is not in spec.allowedSources.
 	RefusalSourceNotAllowed RefusalReason = "SourceNotAllowed"
 	// RefusalInsufficientScope: the client may read, and the request is to change something.
@@ -304,7 +309,7 @@ const (
 	RefusalUnknownKey RefusalReason = "UnknownKey"
 	// RefusalSignature: the JWT is not signed by the key that it names.
 	RefusalSignature RefusalReason = "InvalidSignature"
-	// RefusalExpired: the JWT is not valid any more.
+	// RefusalExpired: the token, or JWT, is not valid any more.
 	RefusalExpired RefusalReason = "TokenExpired"
 	// RefusalNotYetValid: the JWT is not valid yet, or from the future.
 	RefusalNotYetValid RefusalReason = "TokenNotYetValid"
@@ -336,7 +341,7 @@ const (
 func RefusalReasons() []RefusalReason {
 	return []RefusalReason{
 		RefusalNoToken, RefusalUnknownToken, RefusalEncodedToken,
-		RefusalSourceNotAllowed, RefusalInsufficientScope,
+		RefusalTokenShared, RefusalTokenTooShort, RefusalSourceNotAllowed, RefusalInsufficientScope,
 		RefusalMalformedToken, RefusalAlgorithm, RefusalUntrustedIssuer, RefusalIssuerInvalid, RefusalIssuerUnavailable,
 		RefusalUnknownKey, RefusalSignature, RefusalExpired, RefusalNotYetValid, RefusalAudience, RefusalBearer,
 		RefusalSubject, RefusalClaims, RefusalAmbiguous,

@@ -31,12 +31,16 @@ const (
 	// ConditionLimitsReduced is on a ScimEndpoint, True while its spec.limits ask for more than the
 	// operator allows; absent otherwise.
 	ConditionLimitsReduced = "LimitsReduced"
+	// ConditionTokenShared is on a ScimEndpoint, True while another one has the same token; absent
+	// otherwise.
+	ConditionTokenShared = "TokenShared"
 	// ConditionCredentialInvalid is on a ScimEndpoint, True while a credential that it names is missing
 	// or not accepted; absent otherwise. The others work.
-	ConditionCredentialInvalid = "CredentialInvalid"
+	ConditionCredentialInvalid = "CredentialInvalid" //nolint:gosec // none
 	// ConditionCredentialExpiring is on a ScimEndpoint, True from 30 days before a credential of its
-	// clients ends that has no successor; absent otherwise.
-	ConditionCredentialExpiring = "CredentialExpiring"
+	// clients ends that has no successor, or from half of the time that it is valid where that is
+	// later; absent otherwise.
+	ConditionCredentialExpiring = "CredentialExpiring" //nolint:gosec // none
 	// ConditionUnreadable is on every ScimEndpoint, True while there are kinds that the
 	// operator cannot read from the API server, whosever objects are at fault; absent
 	// otherwise. Its reason is ReasonUnreadable or ReasonRefused.
@@ -151,7 +155,7 @@ const (
 	ReasonInvalidSecret = "InvalidSecret"
 	// ReasonInvalidClientSecret is on ConditionCredentialInvalid: a client's Secret is missing, or one of
 	// the secrets in it has no end, ends too late, or is no SHA-256.
-	ReasonInvalidClientSecret = "InvalidClientSecret" //nolint:gosec // no secret
+	ReasonInvalidClientSecret = "InvalidClientSecret"
 	// ReasonEndsSoon is on ConditionCredentialExpiring: a credential ends within 30 days.
 	ReasonEndsSoon = "EndsSoon"
 	// ReasonEmailDomainsDisjoint means that no domain is in spec.emailDomains of all ScimEndpoints
@@ -162,6 +166,18 @@ const (
 	// ReasonLimitsRaised is on ConditionBrakeWeakened: the limits let the same happen to more
 	// than half of the namespace's Persons within an hour or a day.
 	ReasonLimitsRaised = "LimitsRaised"
+	// ReasonTokenMadeElsewhere means that spec.tokenGeneration asks for a token of an endpoint whose
+	// Secret holds a hash.
+	ReasonTokenMadeElsewhere = "TokenMadeElsewhere"
+	// ReasonWorksHere is on ConditionTokenShared: the token was here first, and works here alone.
+	ReasonWorksHere = "WorksHere"
+	// ReasonWorksElsewhere is on ConditionTokenShared: another endpoint had the token first.
+	ReasonWorksElsewhere = "WorksElsewhere"
+	// ReasonWorksNowhere is on ConditionTokenShared: nobody knows which endpoint had the token first,
+	// so it works at none.
+	ReasonWorksNowhere = "WorksNowhere"
+	// ReasonEnded is on ConditionCredentialExpiring: a credential has ended.
+	ReasonEnded = "Ended"
 	// ReasonAboveOperatorLimits is on ConditionLimitsReduced: what the operator's flags allow holds
 	// instead.
 	ReasonAboveOperatorLimits = "AboveOperatorLimits"
@@ -244,17 +260,27 @@ const (
 )
 
 // The token Secret of a ScimEndpoint. A Secret that somebody else made needs only
-// SecretKeyToken.
+// SecretKeyToken or SecretKeyTokenHash.
 const (
 	// SecretKeyToken is the key of the current bearer token.
 	SecretKeyToken = "token"
 	// SecretKeyPreviousToken is the key of the token before the last rotation.
 	SecretKeyPreviousToken = "previousToken"
+	// SecretKeyTokenHash is the key of the SHA-256 of a token that is made elsewhere, in hexadecimal, in
+	// place of SecretKeyToken; SecretKeyPreviousTokenHash the same for the token before.
+	SecretKeyTokenHash         = "tokenHash"
+	SecretKeyPreviousTokenHash = "previousTokenHash"
 	// AnnotationTokenGeneration is the spec.tokenGeneration that the current token
 	// was made for.
 	AnnotationTokenGeneration = "provisioning.rservice.dev/token-generation"
-	// AnnotationTokenIssuedAt is when the current token was made, in RFC 3339.
+	// AnnotationTokenIssuedAt is when the current token was made, in RFC 3339; of one that
+	// somebody else made, when the operator saw it first.
 	AnnotationTokenIssuedAt = "provisioning.rservice.dev/token-issued-at"
+	// AnnotationIssuedTokenID is the id of the token that AnnotationTokenIssuedAt tells of.
+	AnnotationIssuedTokenID = "provisioning.rservice.dev/issued-token-id"
+	// AnnotationPreviousTokenID is the id of the token before that somebody else made, of which
+	// AnnotationPreviousTokenExpiresAt tells.
+	AnnotationPreviousTokenID = "provisioning.rservice.dev/previous-token-id"
 	// AnnotationPreviousTokenIssuedAt is when the previous token was made.
 	AnnotationPreviousTokenIssuedAt = "provisioning.rservice.dev/previous-token-issued-at"
 	// AnnotationPreviousTokenExpiresAt is when the previous token stops working, in

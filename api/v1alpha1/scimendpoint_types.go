@@ -52,7 +52,8 @@ type ScimEndpointSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@ ]+(/[^?# ]*[^/?# ])?$')",message="publicURL must be an http or https URL without query, fragment or trailing slash"
 	PublicURL string `json:"publicURL,omitempty"`
 	// tokenSecretName is the name of the Secret that holds the bearer token under
-	// the key "token". The operator makes the Secret when it is missing. Unset:
+	// the key "token", or under "tokenHash" the SHA-256 of one that is made elsewhere. The operator makes the
+	// Secret when it is missing. Unset:
 	// the endpoint's name followed by "-token".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -264,7 +265,11 @@ type TokenStatus struct {
 	// issuedAt is when the token was made.
 	// +optional
 	IssuedAt *Timestamp `json:"issuedAt,omitempty"`
-	// expiresAt is when the token stops working; unset for the current one.
+	// firstSeenAt is when the operator first saw that the endpoint has the token, if no other ScimEndpoint
+	// had it then. Of several that have it, it works at the first one. Unset: others had it already.
+	// +optional
+	FirstSeenAt *Timestamp `json:"firstSeenAt,omitempty"`
+	// expiresAt is when the token stops working. Unset: never.
 	// +optional
 	ExpiresAt *Timestamp `json:"expiresAt,omitempty"`
 	// lastUsedAt is when a client last used the token. It follows with a delay of about
@@ -330,7 +335,7 @@ type RetentionStatus struct {
 // ScimEndpointStatus is the connection information.
 type ScimEndpointStatus struct {
 	// conditions are Ready and, while they apply, Reconciling, Stalled, Held, BrakeWeakened,
-	// LimitsReduced, CredentialInvalid, CredentialExpiring and Unreadable.
+	// LimitsReduced, TokenShared, CredentialInvalid, CredentialExpiring and Unreadable.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -347,7 +352,7 @@ type ScimEndpointStatus struct {
 	// tokenGeneration is the tokenGeneration for which a token has been made.
 	// +optional
 	TokenGeneration int64 `json:"tokenGeneration,omitempty"`
-	// tokens are the tokens that are valid now.
+	// tokens are those of the Secret: the current one, also when it has expired, and for a while the one before.
 	// +optional
 	// +listType=map
 	// +listMapKey=id

@@ -19,10 +19,13 @@ const tokenIDLength = 12
 // 256 random bits, so its hash cannot be turned back.
 func TokenID(token string) string {
 	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])[:tokenIDLength]
+	return TokenIDOfHash(hex.EncodeToString(sum[:]))
 }
 
-// MaxTokenLength is the most characters of a bearer token: two of them are all that the
+// TokenIDOfHash is the TokenID of the token with this SHA-256 in hexadecimal.
+func TokenIDOfHash(hash string) string { return hash[:min(len(hash), tokenIDLength)] }
+
+// MaxTokenLength is the most characters of a bearer token: two of them, or their hashes, are all that the
 // operator keeps of a Secret, 4 KiB. The controllers call a longer one invalid, and the server
 // knows nothing of it.
 const MaxTokenLength = 2048
@@ -45,7 +48,7 @@ func (e *ScimEndpoint) SecretName() string {
 }
 
 // TokenPath follows the base URL for SCIM in the address where clients get access tokens.
-const TokenPath = "/oauth2/token"
+const TokenPath = "/oauth2/token" //nolint:gosec // an address
 
 // SigningSecretName is the name of the Secret with the keys that sign the access tokens of the endpoint's clients.
 func (e *ScimEndpoint) SigningSecretName() string { return e.Name + "-signing-keys" }

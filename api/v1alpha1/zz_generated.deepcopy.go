@@ -2088,6 +2088,11 @@ func (in *TokenStatus) DeepCopyInto(out *TokenStatus) {
 		*out = new(Timestamp)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.FirstSeenAt != nil {
+		in, out := &in.FirstSeenAt, &out.FirstSeenAt
+		*out = new(Timestamp)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.ExpiresAt != nil {
 		in, out := &in.ExpiresAt, &out.ExpiresAt
 		*out = new(Timestamp)

@@ -23,6 +23,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
+	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/scimserver"
@@ -101,6 +102,9 @@ func (w *world) serve(ctx context.Context) error {
 		return err
 	}
 	if err := membership.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	if err := tokens.Register(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	resources, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace})

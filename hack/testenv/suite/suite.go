@@ -17,6 +17,7 @@ import (
 
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
+	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
@@ -61,6 +62,7 @@ func NewManager(cfg *rest.Config, namespaces []string, change ...func(*kube.Opti
 	mgr, err := kube.NewManager(cfg, o)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	gomega.Expect(membership.Register(context.Background(), mgr.GetFieldIndexer())).To(gomega.Succeed())
+	gomega.Expect(tokens.Register(context.Background(), mgr.GetFieldIndexer())).To(gomega.Succeed())
 	return mgr
 }
 

@@ -58,6 +58,15 @@ var scenarios = []struct {
 	{"the brake is off for a while, and a replica crashes", "ScimBrakeWeakened",
 		`scim_brake_weakened{namespace="acme",A} 0x20 1x20 stale` + "\n" + `scim_brake_weakened{namespace="acme",B} 0x20 1x60 0x400`,
 		[]string{`10m30s to 40m30s: {namespace="acme"} 1`}},
+	{"a token ends after an hour, is told half an hour before, and a replica crashes", "ScimCredentialExpiring",
+		`scim_credential_expires_timestamp_seconds{namespace="acme",endpoint="okta",A} _x60 3600x40 stale` + "\n" +
+			`scim_credential_expires_timestamp_seconds{namespace="acme",endpoint="okta",B} _x60 3600x420`,
+		[]string{`30m0s to 59m30s: {endpoint="okta", namespace="acme"} 3600`}},
+	{"a token has ended, until there is a new one", "ScimCredentialExpired",
+		`scim_credential_expires_timestamp_seconds{namespace="acme",endpoint="okta",A} _x60 3600x100 stale`,
+		[]string{`1h0m0s to 1h24m30s: {endpoint="okta", namespace="acme"} 3600`}},
+	{"a token that ends is replaced before", "ScimCredentialExpired",
+		`scim_credential_expires_timestamp_seconds{namespace="acme",endpoint="okta",A} _x60 3600x10 stale`, nil},
 	{"the brake is as it should be", "ScimBrakeWeakened", `scim_brake_weakened{namespace="acme",A} 0x480`, nil},
 
 	{"a rule fails, and the leader crashes", "ScimRuleFailing",
