@@ -128,6 +128,8 @@ func newHeldCache(cfg *rest.Config, o cache.Options) (*heldCache, error) {
 	return held, err
 }
 
+func (c *heldCache) own() *heldCache { return c }
+
 // heldIn returns the cache that has the objects of a namespace, or nil.
 func (c *heldCache) heldIn(string) *heldCache { return c }
 

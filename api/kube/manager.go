@@ -158,9 +158,9 @@ func (o Options) caching(options *cache.Options) (cache.NewCacheFunc, client.New
 		}, newTenantsClient
 	case o.Informers != nil:
 		options.DefaultWatchErrorHandler = o.Informers.watchErrorHandler(o.Logger, "")
-		return o.Informers.newCache, client.New
+		return o.Informers.newCache, newConsistentClient
 	}
-	return func(cfg *rest.Config, options cache.Options) (cache.Cache, error) { return newHeldCache(cfg, options) }, client.New
+	return func(cfg *rest.Config, options cache.Options) (cache.Cache, error) { return newHeldCache(cfg, options) }, newConsistentClient
 }
 
 func cacheOptions() (cache.Options, error) {

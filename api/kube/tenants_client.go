@@ -38,7 +38,7 @@ func newTenantsClient(cfg *rest.Config, o client.Options) (client.Client, error)
 		own, cached := o, *o.Cache
 		cached.Reader = s
 		own.Cache = &cached
-		if c.spaces[namespace], err = client.New(cfg, own); err != nil {
+		if c.spaces[namespace], err = newConsistentClient(cfg, own); err != nil {
 			return nil, fmt.Errorf("make the client of namespace %s: %w", namespace, err)
 		}
 	}
