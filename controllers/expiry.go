@@ -31,10 +31,10 @@ func (e credentialEnd) noticed() time.Time {
 	return e.at.Add(-notice)
 }
 
-// endOfToken is when the current token of an endpoint ends; none if it does not.
-func endOfToken(endpoint *v1alpha1.ScimEndpoint, secret tokenSecret) []credentialEnd {
-	if len(endpoint.Status.Tokens) == 0 {
-		return nil // the Secret is not accepted, or that of another one
+// endOfToken is when the current token of an endpoint ends; none if it does not, or if nobody would miss it.
+func endOfToken(endpoint *v1alpha1.ScimEndpoint, secret tokenSecret, now time.Time) []credentialEnd {
+	if !missed(endpoint, now) {
+		return nil
 	}
 	for _, token := range tokens.Of(secret.Secret, endpoint.Spec.Authentication.TokenSeconds) {
 		if token.State != v1alpha1.TokenCurrent || token.ExpiresAt == nil {
@@ -48,6 +48,19 @@ func endOfToken(endpoint *v1alpha1.ScimEndpoint, secret tokenSecret) []credentia
 		return []credentialEnd{{what: "token " + token.ID(), renew: renew, made: token.IssuedAt.Time, at: token.ExpiresAt.Time}}
 	}
 	return nil
+}
+
+// missed reports whether a client needs the token: one that authenticates in another way does not, unless it has used the token
+// of late.
+func missed(endpoint *v1alpha1.ScimEndpoint, now time.Time) bool {
+	if len(endpoint.Status.Tokens) == 0 {
+		return false // the Secret is not accepted, or that of another one
+	}
+	if authentication := endpoint.Spec.Authentication; len(authentication.Clients) == 0 && len(authentication.JWT) == 0 {
+		return true
+	}
+	last := endpoint.Status.Tokens[0].LastUsedAt
+	return last != nil && now.Sub(last.Time) < expiryNotice
 }
 
 // expiring says which credentials have ended or are about to, "" when none is, and when there will be something else to tell;

@@ -90,7 +90,7 @@ func (r *endpointReconciler) reconcile(
 	if found, err = r.describeTokens(ctx, endpoint, secret, found, report); err != nil {
 		return result, verdict.Verdict{}, err
 	}
-	reason, message, next := expiring(append(endOfToken(endpoint, secret), clients.ends...), r.status.Now())
+	reason, message, next := expiring(append(endOfToken(endpoint, secret, r.status.Now()), clients.ends...), r.status.Now())
 	r.tellWhile(endpoint, report, v1alpha1.ConditionCredentialExpiring, reason, message)
 	next = sooner(next, clients.again)
 	for _, token := range endpoint.Status.Tokens {

@@ -157,11 +157,37 @@ func TestTheEndOfATokenSaysHowToGoOn(t *testing.T) {
 	} {
 		secret := tokenSecret{&corev1.Secret{Data: data}}
 		secret.issued(v1alpha1.TokenID(token), time.Now())
-		if ends := endOfToken(endpoint, secret); len(ends) != 1 || !strings.Contains(ends[0].renew, want) || ends[0].at.Sub(ends[0].made) != time.Hour {
+		if ends := endOfToken(endpoint, secret, time.Now()); len(ends) != 1 || !strings.Contains(ends[0].renew, want) || ends[0].at.Sub(ends[0].made) != time.Hour {
 			t.Errorf("got %+v", ends)
 		}
-		if ends := endOfToken(&v1alpha1.ScimEndpoint{}, secret); len(ends) != 0 {
+		if ends := endOfToken(&v1alpha1.ScimEndpoint{}, secret, time.Now()); len(ends) != 0 {
 			t.Errorf("of a Secret that is not accepted: %+v", ends)
+		}
+	}
+}
+
+func TestTheEndOfATokenThatNobodyUsesIsNotTold(t *testing.T) {
+	now := time.Now()
+	ago := func(days int) *v1alpha1.Timestamp {
+		at := v1alpha1.NewTimestamp(now.AddDate(0, 0, -days))
+		return &at
+	}
+	for name, tt := range map[string]struct {
+		authentication v1alpha1.ScimEndpointAuthentication
+		lastUsed       *v1alpha1.Timestamp
+		want           bool
+	}{
+		"no other way, not used":       {v1alpha1.ScimEndpointAuthentication{}, nil, true},
+		"an OAuth client, not used":    {v1alpha1.ScimEndpointAuthentication{Clients: make([]v1alpha1.OAuthClient, 1)}, nil, false},
+		"an OAuth client, used":        {v1alpha1.ScimEndpointAuthentication{Clients: make([]v1alpha1.OAuthClient, 1)}, ago(3), true},
+		"an OAuth client, used before": {v1alpha1.ScimEndpointAuthentication{Clients: make([]v1alpha1.OAuthClient, 1)}, ago(40), false},
+		"an issuer, not used":          {v1alpha1.ScimEndpointAuthentication{JWT: make([]v1alpha1.JWTAuthenticator, 1)}, nil, false},
+	} {
+		endpoint := &v1alpha1.ScimEndpoint{}
+		endpoint.Spec.Authentication = tt.authentication
+		endpoint.Status.Tokens = []v1alpha1.TokenStatus{{LastUsedAt: tt.lastUsed}}
+		if got := missed(endpoint, now); got != tt.want {
+			t.Errorf("%s: missed is %v", name, got)
 		}
 	}
 }
