@@ -23,12 +23,14 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/tokens"
+	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/admission"
 	"rservice.dev/scim-operator/controllers/clientscmd"
 	"rservice.dev/scim-operator/controllers/erasure"
 	"rservice.dev/scim-operator/controllers/rulescmd"
 	"rservice.dev/scim-operator/scimserver"
+	"rservice.dev/scim-operator/scimserver/issuers"
 	"rservice.dev/scim-operator/scimserver/store"
 )
 
@@ -36,13 +38,14 @@ import (
 const shutdownReserve = 5 * time.Second
 
 type options struct {
-	manager   kube.Options
-	server    scimserver.Options
-	webhook   admission.Options
-	bounds    bounds.Bounds
-	logLevel  string
-	logFormat string
-	version   bool
+	manager        kube.Options
+	server         scimserver.Options
+	webhook        admission.Options
+	bounds         bounds.Bounds
+	privateIssuers []string
+	logLevel       string
+	logFormat      string
+	version        bool
 }
 
 func main() {
@@ -88,6 +91,10 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.server.TLSCertDir, "scim-tls-cert-dir", "", "folder with tls.crt and tls.key; unset: plain HTTP, for an ingress that ends TLS")
 	flags.Func("trusted-proxies", "the `CIDRs` of the proxies in front, with commas between them, whose X-Forwarded-For says where a request comes from; unset: the connection's address counts", func(text string) (err error) {
 		o.server.TrustedProxies, err = scimserver.ParseProxies(text)
+		return err
+	})
+	flags.Func("private-issuers", "the `hosts`, with commas between them, that issuers of tokens may have although their addresses are not public; unset: none", func(text string) (err error) {
+		o.privateIssuers, err = issuers.ParseHosts(text)
 		return err
 	})
 	o.bounds = bounds.Default()
@@ -155,6 +162,13 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 		if err := mgr.Add(migrator); err != nil {
 			return fmt.Errorf("set up the migrator: %w", err)
 		}
+	}
+	if err := trust.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	o.server.Issuers = issuers.New(ctx, issuers.Options{Reader: mgr.GetCache(), PrivateHosts: o.privateIssuers, Logger: logger})
+	if err := o.server.Issuers.Watch(ctx, mgr.GetCache()); err != nil {
+		return fmt.Errorf("set up the issuers: %w", err)
 	}
 	if _, err := scimserver.SetupWithManager(ctx, mgr, resources, o.server); err != nil {
 		return fmt.Errorf("set up the SCIM server: %w", err)

@@ -27,6 +27,10 @@ type refusal struct {
 	// remedy is what would let such a request in; "" if there is nothing to set.
 	remedy string
 	answer error
+	// byAddress says that the owners are those of the endpoints that requests to this address are for.
+	byAddress bool
+	// others are what other owners are told of the same request.
+	others []*refusal
 }
 
 // refuse returns the refusal of a request with a token that is not valid: 401 with error code invalid_token
@@ -122,7 +126,12 @@ func (s *Server) tell(r *http.Request, err error) error {
 		c := callOf(r)
 		c.refused = true
 		refusalsTotal.WithLabelValues(string(why.reason)).Inc()
-		s.refusals.note(why, c.from())
+		if why.byAddress {
+			why.endpoints = s.refusals.addressed(r.Context(), r.Host)
+		}
+		for _, told := range append([]*refusal{why}, why.others...) {
+			s.refusals.note(told, c.from())
+		}
 	}
 	return err
 }

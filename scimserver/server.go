@@ -23,6 +23,7 @@ import (
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/strangers"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/issuers"
 	"rservice.dev/scim-operator/scimserver/oauth"
 )
 
@@ -44,6 +45,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Bounds are what endpoints may ask for. The zero value lets them ask for as much as the server can do.
 	Bounds bounds.Bounds
+	// Issuers verifies the tokens of issuers that endpoints trust. Nil: none is trusted.
+	Issuers *issuers.Issuers
 	// Logger gets the access log, the audit log and errors.
 	Logger logr.Logger
 }
@@ -80,7 +83,11 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o 
 	if err != nil {
 		return nil, err
 	}
-	server := newServer(s, authenticators{auth, accessTokens{clients, o.Bounds}}, o)
+	kinds := authenticators{auth, accessTokens{clients, o.Bounds}}
+	if o.Issuers != nil {
+		kinds = append(kinds, trusted{o.Issuers, auth, o.Bounds})
+	}
+	server := newServer(s, kinds, o)
 	server.clients = clients
 	if o.TLSCertDir != "" {
 		server.certs, err = certwatcher.New(filepath.Join(o.TLSCertDir, "tls.crt"), filepath.Join(o.TLSCertDir, "tls.key"))

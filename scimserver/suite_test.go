@@ -26,6 +26,7 @@ import (
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/suite"
 	"rservice.dev/scim-operator/scimserver"
+	"rservice.dev/scim-operator/scimserver/issuers"
 	"rservice.dev/scim-operator/scimserver/store"
 )
 
@@ -95,7 +96,11 @@ func startReplica(ctx context.Context, namespace string, change ...func(*rest.Co
 	mgr := suite.NewManager(config, namespaces, func(o *kube.Options) { o.Logger = logger })
 	s, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, namespaces)
 	Expect(err).NotTo(HaveOccurred())
-	server, err := scimserver.SetupWithManager(ctx, mgr, s, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: logger})
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	DeferCleanup(end)
+	trusted := issuers.New(life, issuers.Options{Reader: mgr.GetCache(), PrivateHosts: []string{"127.0.0.1"}, Logger: logger})
+	Expect(trusted.Watch(ctx, mgr.GetCache())).To(Succeed())
+	server, err := scimserver.SetupWithManager(ctx, mgr, s, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: logger, Issuers: trusted})
 	Expect(err).NotTo(HaveOccurred())
 	suite.Start(ctx, mgr)
 	Eventually(func() error { return server.Ready(nil) }).WithContext(ctx).Should(Succeed())

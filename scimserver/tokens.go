@@ -48,7 +48,7 @@ func (t *staticTokens) authenticate(ctx context.Context, token string) (*princip
 	if len(holders) == 0 || len(holders) == 1 && worksElsewhere(holders[0].Endpoint) {
 		if away := kube.Unread(t.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
 			// The token may be of one of these, so it is not called wrong.
-			return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("the tokens of namespaces %s have not been read yet", strings.Join(away, ", ")))
+			return nil, notRead(away)
 		}
 	}
 	if len(holders) == 0 {
@@ -69,6 +69,10 @@ func (t *staticTokens) authenticate(ctx context.Context, token string) (*princip
 	found.scopeField = "spec.authentication.tokenScope"
 	found.cursorKeys = t.cursorKeys(*first, token)
 	return found, nil
+}
+
+func notRead(namespaces []string) error {
+	return apierrors.NewServiceUnavailable(fmt.Sprintf("the tokens of namespaces %s have not been read yet", strings.Join(namespaces, ", ")))
 }
 
 // worksElsewhere reports whether the controllers have seen that another endpoint had a token of this one first.

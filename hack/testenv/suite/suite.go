@@ -18,6 +18,7 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/tokens"
+	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
@@ -63,6 +64,7 @@ func NewManager(cfg *rest.Config, namespaces []string, change ...func(*kube.Opti
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	gomega.Expect(membership.Register(context.Background(), mgr.GetFieldIndexer())).To(gomega.Succeed())
 	gomega.Expect(tokens.Register(context.Background(), mgr.GetFieldIndexer())).To(gomega.Succeed())
+	gomega.Expect(trust.Register(context.Background(), mgr.GetFieldIndexer())).To(gomega.Succeed())
 	return mgr
 }
 

@@ -1,0 +1,107 @@
+package scimserver
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/bounds"
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/trust"
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/issuers"
+)
+
+// trusted authenticates by tokens of the issuers that endpoints trust.
+type trusted struct {
+	issuers *issuers.Issuers
+	tokens  *tokens
+	bounds  bounds.Bounds
+}
+
+// authenticate implements authenticator.
+func (t trusted) authenticate(ctx context.Context, token string) (*principal, error) {
+	identity, err := t.issuers.Bearer(ctx, token)
+	if why, is := errors.AsType[*issuers.Refusal](err); is {
+		if away := kube.Unread(t.tokens.reader, &v1alpha1.ScimEndpoint{}); len(away) > 0 && len(why.Told) == 0 {
+			return nil, notRead(away)
+		}
+		return nil, refusedByIssuers(why)
+	}
+	if identity == nil || err != nil {
+		return nil, err
+	}
+	return t.principal(ctx, identity)
+}
+
+// principal is who a token's bearer is. Its tokens follow one another, so what is counted and logged goes by issuer and subject.
+func (t trusted) principal(ctx context.Context, identity *issuers.Identity) (*principal, error) {
+	name := identity.Issuer + "\n" + identity.Subject
+	p := principalOf(identity.Endpoint, t.bounds)
+	p.tokenID = v1alpha1.TokenID(name)
+	p.scope = identity.Scope
+	p.scopeField = trust.Path(identity.Element).Child("scope").String()
+	var err error
+	p.cursorKeys, err = t.tokens.cursorKeysOf(ctx, identity.Endpoint, name)
+	return p, err
+}
+
+// cursorKeysOf are the keys of a client without a token of its own that would stay: they are derived from the endpoint's
+// token, which all replicas have, and only they and whoever may do the same anyway.
+func (t *tokens) cursorKeysOf(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, name string) ([][]byte, error) {
+	secret := &corev1.Secret{}
+	err := t.reader.Get(ctx, types.NamespacedName{Namespace: endpoint.Namespace, Name: endpoint.SecretName()}, secret, client.UnsafeDisableDeepCopy)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	var keys [][]byte
+	for _, key := range []string{v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken} {
+		if token := storedToken(secret, key); token != nil && t.valid(secret, token) {
+			keys = append(keys, cursorKey([]byte(string(token)+"\n"+name)))
+		}
+	}
+	if len(keys) == 0 {
+		return nil, apierrors.NewServiceUnavailable("the Secret of the ScimEndpoint is not there yet")
+	}
+	return keys, nil
+}
+
+// refusedByIssuers is what the server makes of the refusal of a token: each owner is told of the own endpoint.
+func refusedByIssuers(why *issuers.Refusal) *refusal {
+	if len(why.Told) == 0 {
+		f := refuse(why.Reason, cut(why.Message, maxRefusalMessage), cut(why.Remedy, maxRefusalRemedy))
+		f.byAddress = why.Message != ""
+		return f
+	}
+	var first *refusal
+	for _, told := range why.Told {
+		f := refuse(why.Reason, cut(told.Message, maxRefusalMessage), cut(told.Remedy, maxRefusalRemedy), told.Endpoint)
+		if first == nil {
+			first = f
+			continue
+		}
+		first.others = append(first.others, f)
+	}
+	return first
+}
+
+// As status.refusals has it.
+const maxRefusalMessage, maxRefusalRemedy = 1024, 2048
+
+// cut makes a text of no more than so many bytes.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	text = text[:most-len("…")]
+	for !utf8.ValidString(text) {
+		text = text[:len(text)-1]
+	}
+	return strings.TrimSpace(text) + "…"
+}
