@@ -174,7 +174,7 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 		return fmt.Errorf("set up the SCIM server: %w", err)
 	}
 	if err := controllers.Setup(ctx, mgr, controllers.Options{
-		Exclusive: o.manager.LeaderElection, Faults: informers.Faults, Leave: resources.Leave, Bounds: o.bounds,
+		Exclusive: o.manager.LeaderElection, Faults: informers.Faults, Leave: resources.Leave, Bounds: o.bounds, Outages: o.server.Issuers.Outages,
 	}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}

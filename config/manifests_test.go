@@ -42,6 +42,7 @@ var kustomizations = map[string][]string{
 	"default with Gateway API and Prometheus": {"ingress/httproute", "prometheus"},
 	"default for a shared cluster":            {"rbac/namespaces", "rbac/tenant"},
 	"default with component renamed":          {"renamed"},
+	"default with trusted issuers":            {"issuers"},
 }
 
 // kustomization returns the folder of an entry. Components are combined in a copy of config, as a user's kustomization does.

@@ -10,11 +10,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/bounds"
+	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
@@ -37,6 +39,10 @@ type endpointReconciler struct {
 	brake    *brake.Brake
 	// bounds are what the operator lets endpoints ask for.
 	bounds bounds.Bounds
+	// outages returns the issuers of an endpoint whose keys cannot be fetched; nil if nobody knows.
+	outages func(*v1alpha1.ScimEndpoint) []trust.Outage
+	// checked has what was found of generations of endpoints.
+	checked *lru.Cache
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints;organizations,verbs=get;list;watch
@@ -85,7 +91,11 @@ func (r *endpointReconciler) reconcile(
 	report.Announce(func() { r.send(endpoint, events) })
 	reason, message := r.limitsReduced(endpoint)
 	r.tellWhile(endpoint, report, v1alpha1.ConditionLimitsReduced, reason, message)
+	if err := r.describeIssuers(ctx, endpoint, report); err != nil {
+		return result, verdict.Verdict{}, err
+	}
 	reason, message = clients.invalid()
+	reason, message = r.invalidCredentials(endpoint, reason, message)
 	r.tellWhile(endpoint, report, v1alpha1.ConditionCredentialInvalid, reason, message)
 	if found, err = r.describeTokens(ctx, endpoint, secret, found, report); err != nil {
 		return result, verdict.Verdict{}, err

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,6 +22,7 @@ import (
 
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
@@ -42,6 +44,8 @@ const (
 	// defaultRecheckInterval is seldom enough to do for every user of a large tenant,
 	// should a rule break for all of them: nothing is written when nothing changed.
 	defaultRecheckInterval = 10 * time.Minute
+	// checkedEndpoints is of how many ScimEndpoints it is remembered whether their issuers can be used.
+	checkedEndpoints = 1024
 	// retryBase is after how long a failed reconcile is repeated, then twice that and so on.
 	retryBase = 100 * time.Millisecond
 )
@@ -69,7 +73,9 @@ type Options struct {
 	// Faults returns the kinds that the operator cannot read, which every ScimEndpoint then
 	// tells of. Nil: they tell of none.
 	Faults func() []kube.Fault
-	// FaultInterval is how often Faults is called. 0 means ten seconds.
+	// Outages returns the issuers of an endpoint whose keys cannot be fetched. Nil: endpoints tell of none.
+	Outages func(endpoint *v1alpha1.ScimEndpoint) []trust.Outage
+	// FaultInterval is how often Faults and Outages are called. 0 means ten seconds.
 	FaultInterval time.Duration
 	// Bounds are what endpoints may ask for. One that asks for more is told so. The zero value lets them ask for anything.
 	Bounds bounds.Bounds
@@ -199,11 +205,22 @@ func (s *setup) sites() error {
 func (s *setup) endpoints() error {
 	reconciler := &endpointReconciler{
 		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects, brake: s.brake,
-		bounds: s.options.Bounds,
+		bounds: s.options.Bounds, outages: s.options.Outages, checked: lru.New(checkedEndpoints),
+	}
+	away := make(chan event.GenericEvent)
+	if s.options.Outages != nil {
+		watch := &outageWatch{
+			reader: s.mgr.GetCache(), outages: s.options.Outages, interval: cmp.Or(s.options.FaultInterval, defaultFaultInterval), changed: away,
+		}
+		if err := s.mgr.Add(watch); err != nil {
+			return fmt.Errorf("watch for issuers that do not answer: %w", err)
+		}
 	}
 	return s.complete("scimendpoint", 1, reconciler,
 		func(b *builder.Builder) {
-			b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges)
+			b.For(&v1alpha1.ScimEndpoint{}, specOrAnnotationChanges).
+				Watches(&v1alpha1.ScimEndpoint{}, rivalsOf(s.mgr.GetCache())).
+				WatchesRawSource(source.Channel(away, &handler.EnqueueRequestForObject{}))
 		})
 }
 

@@ -118,7 +118,7 @@ func (l *lastUse) write(ctx context.Context, token usedToken, last use) (bool, e
 		return client.IgnoreNotFound(err) == nil, fmt.Errorf("read a ScimEndpoint: %w", err)
 	}
 	place := slices.IndexFunc(endpoint.Status.Tokens, func(t v1alpha1.TokenStatus) bool { return t.ID == token.id })
-	isClient := strings.HasPrefix(token.id, clientPrefix) // which is no element of the status
+	isClient := strings.HasPrefix(token.id, clientPrefix) || strings.HasPrefix(token.id, issuerPrefix) // which are no elements of the status
 	told := endpoint.Status.LastRequestAt
 	if place >= 0 {
 		told = endpoint.Status.Tokens[place].LastUsedAt

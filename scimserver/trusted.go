@@ -18,6 +18,9 @@ import (
 	"rservice.dev/scim-operator/scimserver/issuers"
 )
 
+// issuerPrefix tells the ids of who comes with tokens of an issuer from those of tokens.
+const issuerPrefix = "issuer/"
+
 // trusted authenticates by tokens of the issuers that endpoints trust.
 type trusted struct {
 	issuers *issuers.Issuers
@@ -44,7 +47,7 @@ func (t trusted) authenticate(ctx context.Context, token string) (*principal, er
 func (t trusted) principal(ctx context.Context, identity *issuers.Identity) (*principal, error) {
 	name := identity.Issuer + "\n" + identity.Subject
 	p := principalOf(identity.Endpoint, t.bounds)
-	p.tokenID = v1alpha1.TokenID(name)
+	p.tokenID = issuerPrefix + v1alpha1.TokenID(name)
 	p.scope = identity.Scope
 	p.scopeField = trust.Path(identity.Element).Child("scope").String()
 	var err error

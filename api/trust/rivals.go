@@ -18,7 +18,7 @@ type Rival struct {
 }
 
 // maxRivals bounds how many other endpoints are looked at for one audience.
-const maxRivals = 20
+const maxRivals = 1000
 
 // Rivals returns the other endpoints, of all namespaces, that take tokens which this one takes, too: those with an issuer
 // and an audience of its own, unless rules of both want one claim to have different values. Whether expressions keep

@@ -37,6 +37,12 @@ const (
 	// ConditionCredentialInvalid is on a ScimEndpoint, True while a credential that it names is missing
 	// or not accepted; absent otherwise. The others work.
 	ConditionCredentialInvalid = "CredentialInvalid" //nolint:gosec // none
+	// ConditionIssuerShared is on a ScimEndpoint, True while another one would take tokens of the same
+	// issuer for the same audience, so that those let nobody in; absent otherwise.
+	ConditionIssuerShared = "IssuerShared"
+	// ConditionIssuerUnavailable is on a ScimEndpoint, True while the keys of an issuer cannot be fetched
+	// that it trusts; absent otherwise. Its reason is ReasonKeysKept or ReasonNoKeys.
+	ConditionIssuerUnavailable = "IssuerUnavailable"
 	// ConditionCredentialExpiring is on a ScimEndpoint, True from 30 days before a credential of its
 	// clients ends that has no successor, or from half of the time that it is valid where that is
 	// later; absent otherwise.
@@ -156,6 +162,15 @@ const (
 	// ReasonInvalidClientSecret is on ConditionCredentialInvalid: a client's Secret is missing, or one of
 	// the secrets in it has no end, ends too late, or is no SHA-256.
 	ReasonInvalidClientSecret = "InvalidClientSecret"
+	// ReasonInvalidIssuer is on ConditionCredentialInvalid: what an element of jwt says cannot be used, or
+	// an assertion of a client names an issuer that no element has.
+	ReasonInvalidIssuer = "InvalidIssuer"
+	// ReasonIssuerShared is on ConditionIssuerShared.
+	ReasonIssuerShared = "IssuerShared"
+	// ReasonKeysKept is on ConditionIssuerUnavailable: the keys that the issuer had before are used.
+	ReasonKeysKept = "KeysKept"
+	// ReasonNoKeys is on ConditionIssuerUnavailable: there are no keys, or none that may still be used.
+	ReasonNoKeys = "NoKeys"
 	// ReasonEndsSoon is on ConditionCredentialExpiring: a credential ends within 30 days.
 	ReasonEndsSoon = "EndsSoon"
 	// ReasonEmailDomainsDisjoint means that no domain is in spec.emailDomains of all ScimEndpoints

@@ -33,7 +33,10 @@ func dial(address string) (*connection, error) {
 func (c *connection) close() { _ = c.conn.Close() }
 
 // request renders a request to the tenant's endpoint.
-func request(method, path, body string) []byte {
+func request(method, path, body string) []byte { return requestBy(token, method, path, body) }
+
+// requestBy is request with another token.
+func requestBy(token, method, path, body string) []byte {
 	head := method + " /scim/v2" + path + " HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer " + token + "\r\n"
 	if body != "" {
 		head += "Content-Type: application/scim+json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n"

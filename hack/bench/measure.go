@@ -26,6 +26,9 @@ var requests = []kind{
 	{"GET by id", func(w *world, r *rand.Rand) []byte {
 		return request(http.MethodGet, "/Users/"+w.ids[r.IntN(len(w.ids))], "")
 	}},
+	{"the same, token of an issuer", func(w *world, r *rand.Rand) []byte {
+		return requestBy(w.signed, http.MethodGet, "/Users/"+w.ids[r.IntN(len(w.ids))], "")
+	}},
 	{"userName eq", func(w *world, r *rand.Rand) []byte {
 		filter := url.QueryEscape(fmt.Sprintf("userName eq %q", userName(1+r.Int64N(w.serial.Load()))))
 		return request(http.MethodGet, "/Users?startIndex=1&count=100&filter="+filter, "")

@@ -24,9 +24,12 @@ import (
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/tokens"
+	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/issuer"
 	"rservice.dev/scim-operator/scimserver"
+	"rservice.dev/scim-operator/scimserver/issuers"
 	"rservice.dev/scim-operator/scimserver/store"
 )
 
@@ -47,7 +50,14 @@ type world struct {
 	serial atomic.Int64
 	// empty is the heap before the first user.
 	empty uint64
+	// issuer signs the token signed, and is closed by ends.
+	issuer *issuer.Issuer
+	signed string
+	ends   []func()
 }
+
+// Cleanup implements issuer.Cleaner.
+func (w *world) Cleanup(end func()) { w.ends = append(w.ends, end) }
 
 func newWorld(ctx context.Context) (*world, error) {
 	fmt.Fprintln(os.Stderr, "bench: starting a control plane")
@@ -56,6 +66,8 @@ func newWorld(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	w := &world{env: env, stop: func() {}, ended: make(chan error, 1)}
+	w.issuer = issuer.New(w, "ES256")
+	w.signed = w.issuer.Token("ES256", w.issuer.Claims(namespace, "bench"))
 	if err := w.prepare(ctx); err != nil {
 		w.close()
 		return nil, err
@@ -75,7 +87,12 @@ func (w *world) prepare(ctx context.Context) error {
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
 		&v1alpha1.ScimEndpoint{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bench"},
-			Spec:       v1alpha1.ScimEndpointSpec{Limits: v1alpha1.ScimEndpointLimits{RequestsPerSecond: new(int32(0))}},
+			Spec: v1alpha1.ScimEndpointSpec{
+				Limits: v1alpha1.ScimEndpointLimits{RequestsPerSecond: new(int32(0))},
+				Authentication: v1alpha1.ScimEndpointAuthentication{JWT: []v1alpha1.JWTAuthenticator{{
+					Issuer: v1alpha1.JWTIssuer{URL: w.issuer.URL, CertificateAuthority: w.issuer.CA, Audiences: []string{namespace}}, Scope: v1alpha1.ScopeAll,
+				}}},
+			},
 		},
 		&corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bench-token", Labels: map[string]string{v1alpha1.LabelEndpoint: "bench"}},
@@ -111,7 +128,14 @@ func (w *world) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.server, err = scimserver.SetupWithManager(ctx, mgr, resources, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: logger})
+	if err := trust.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	trusted := issuers.New(ctx, issuers.Options{Reader: mgr.GetCache(), PrivateHosts: []string{"127.0.0.1"}, Logger: logger})
+	if err := trusted.Watch(ctx, mgr.GetCache()); err != nil {
+		return err
+	}
+	w.server, err = scimserver.SetupWithManager(ctx, mgr, resources, scimserver.Options{BindAddress: "127.0.0.1:0", Logger: logger, Issuers: trusted})
 	if err != nil {
 		return err
 	}
@@ -144,6 +168,9 @@ func (w *world) serve(ctx context.Context) error {
 }
 
 func (w *world) close() {
+	for _, end := range w.ends {
+		defer end()
+	}
 	w.stop()
 	if w.server != nil {
 		if err := <-w.ended; err != nil {

@@ -157,6 +157,8 @@ func (i *Issuers) release(c *configured) {
 		}
 		set.stop()
 		delete(i.sets, set.source)
+		// The library counts by issuer, for a registry that nobody reads, and forgets none by itself.
+		oidc.ResetMetrics()
 		t := i.tenants[set.namespace]
 		if t.sets--; t.sets == 0 {
 			delete(i.tenants, set.namespace)
