@@ -84,7 +84,7 @@ func (l *refusals) addressed(ctx context.Context, host string) []types.Namespace
 		return nil
 	}
 	var endpoints v1alpha1.ScimEndpointList
-	err := l.reader.List(ctx, &endpoints, client.MatchingFields{indexHost: foldHost(host)}, client.UnsafeDisableDeepCopy, client.Limit(2))
+	err := l.reader.List(ctx, &endpoints, client.MatchingFields{indexHost: foldHost(host)}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		l.log.V(1).Info("Could not look up whose refusal it is", "error", err.Error())
 		return nil

@@ -76,13 +76,13 @@ func Spelling(ctx context.Context, reader client.Reader, issuer string, limit in
 
 func list(ctx context.Context, reader client.Reader, key string, limit int) ([]*v1alpha1.ScimEndpoint, error) {
 	var endpoints v1alpha1.ScimEndpointList
-	err := reader.List(ctx, &endpoints, client.MatchingFields{index: key}, client.UnsafeDisableDeepCopy, client.Limit(int64(limit)))
-	if err != nil {
+	// A limit would be an error where the operator works in several namespaces, each with a cache of its own.
+	if err := reader.List(ctx, &endpoints, client.MatchingFields{index: key}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("look up ScimEndpoints by issuer: %w", err)
 	}
 	var found []*v1alpha1.ScimEndpoint
 	for i := range endpoints.Items {
-		if endpoints.Items[i].DeletionTimestamp.IsZero() {
+		if endpoints.Items[i].DeletionTimestamp.IsZero() && len(found) < limit {
 			found = append(found, &endpoints.Items[i])
 		}
 	}
