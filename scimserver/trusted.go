@@ -13,6 +13,7 @@ import (
 
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/issuers"
@@ -24,7 +25,7 @@ const issuerPrefix = "issuer/"
 // trusted authenticates by tokens of the issuers that endpoints trust.
 type trusted struct {
 	issuers *issuers.Issuers
-	tokens  *tokens
+	tokens  *staticTokens
 	bounds  bounds.Bounds
 }
 
@@ -55,19 +56,17 @@ func (t trusted) principal(ctx context.Context, identity *issuers.Identity) (*pr
 	return p, err
 }
 
-// cursorKeysOf are the keys of a client without a token of its own that would stay: they are derived from the endpoint's
-// token, which all replicas have, and only they and whoever may do the same anyway.
-func (t *tokens) cursorKeysOf(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, name string) ([][]byte, error) {
+// cursorKeysOf are the keys of a client without a token of its own that would stay: they are derived from the hash of the
+// endpoint's token, which all replicas have, and only they and whoever may do the same anyway.
+func (t *staticTokens) cursorKeysOf(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, name string) ([][]byte, error) {
 	secret := &corev1.Secret{}
 	err := t.reader.Get(ctx, types.NamespacedName{Namespace: endpoint.Namespace, Name: endpoint.SecretName()}, secret, client.UnsafeDisableDeepCopy)
 	if client.IgnoreNotFound(err) != nil {
 		return nil, err
 	}
 	var keys [][]byte
-	for _, key := range []string{v1alpha1.SecretKeyToken, v1alpha1.SecretKeyPreviousToken} {
-		if token := storedToken(secret, key); token != nil && t.valid(secret, token) {
-			keys = append(keys, cursorKey([]byte(string(token)+"\n"+name)))
-		}
+	for _, token := range tokens.Of(secret, nil) {
+		keys = append(keys, cursorKey([]byte("issuer\n"+token.Hash+"\n"+name)))
 	}
 	if len(keys) == 0 {
 		return nil, apierrors.NewServiceUnavailable("the Secret of the ScimEndpoint is not there yet")
