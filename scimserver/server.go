@@ -85,7 +85,8 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o 
 	}
 	kinds := authenticators{auth, accessTokens{clients, o.Bounds}}
 	if o.Issuers != nil {
-		kinds = append(kinds, trusted{o.Issuers, auth, o.Bounds})
+		known := trusted{o.Issuers, auth, o.Bounds}
+		kinds = append(append(authenticators{verifiedBefore{known}}, kinds...), known)
 	}
 	server := newServer(s, kinds, o)
 	server.clients = clients

@@ -1,12 +1,14 @@
 package issuers
 
 import (
+	"context"
 	"crypto/sha256"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -35,21 +37,30 @@ func versions(endpoints []*v1alpha1.ScimEndpoint) []version {
 	return all
 }
 
-// recall returns what is known of a token, under its key.
-func (i *Issuers) recall(token string) ([sha256.Size]byte, *verified) {
-	key := sha256.Sum256([]byte(token))
-	if known, ok := i.verified.Get(key); ok {
-		if v, ok := known.(*verified); ok {
-			return key, v
-		}
+// Recall returns who a bearer token is of that has been verified, if nothing has changed since that decided; else nil.
+func (i *Issuers) Recall(ctx context.Context, token string) (*Identity, error) {
+	if !LooksLikeJWT(token) {
+		return nil, nil
 	}
-	return key, nil
+	known, ok := i.verified.Get(sha256.Sum256([]byte(token)))
+	if !ok {
+		return nil, nil
+	}
+	v, ok := known.(*verified)
+	if !ok {
+		return nil, nil
+	}
+	takers, err := trust.Taking(ctx, i.reader, v.identity.Issuer, v.audiences, maxCandidates+1)
+	if err != nil {
+		return nil, err
+	}
+	return v.still(takers, i.now()), nil
 }
 
-func (i *Issuers) remember(key [sha256.Size]byte, t *parsed, o *outcome, takers []*v1alpha1.ScimEndpoint) {
+func (i *Issuers) remember(t *parsed, o *outcome, takers []*v1alpha1.ScimEndpoint) {
 	v := &verified{identity: *o.identity, owner: o.endpoint.UID, audiences: t.audiences, set: o.set, revision: o.revision, asked: versions(takers)}
 	v.identity.Endpoint = nil // it changes with every write of its status
-	i.verified.Add(key, v)
+	i.verified.Add(sha256.Sum256([]byte(t.raw)), v)
 }
 
 // still returns the identity if nothing has changed that decided.

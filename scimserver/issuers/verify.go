@@ -51,16 +51,6 @@ func (i *Issuers) Bearer(ctx context.Context, token string) (*Identity, error) {
 	if !LooksLikeJWT(token) {
 		return nil, nil
 	}
-	key, remembered := i.recall(token)
-	if remembered != nil {
-		takers, err := trust.Taking(ctx, i.reader, remembered.identity.Issuer, remembered.audiences, maxCandidates+1)
-		if err != nil {
-			return nil, err
-		}
-		if identity := remembered.still(takers, i.now()); identity != nil {
-			return identity, nil
-		}
-	}
 	t, refused := i.read(token)
 	if refused != nil {
 		return nil, refused
@@ -80,7 +70,7 @@ func (i *Issuers) Bearer(ctx context.Context, token string) (*Identity, error) {
 	if refused != nil {
 		return nil, refused
 	}
-	i.remember(key, t, accepted, takers)
+	i.remember(t, accepted, takers)
 	return accepted.identity, nil
 }
 
