@@ -17,6 +17,8 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"rservice.dev/scim-operator/api/bounds"
@@ -143,10 +145,7 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
-	if err := membership.Register(ctx, mgr.GetFieldIndexer()); err != nil {
-		return err
-	}
-	if err := tokens.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := registerIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	resources, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, o.manager.Namespaces)
@@ -163,12 +162,8 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 			return fmt.Errorf("set up the migrator: %w", err)
 		}
 	}
-	if err := trust.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+	if o.server.Issuers, err = newIssuers(ctx, mgr.GetCache(), o.privateIssuers, logger); err != nil {
 		return err
-	}
-	o.server.Issuers = issuers.New(ctx, issuers.Options{Reader: mgr.GetCache(), PrivateHosts: o.privateIssuers, Logger: logger})
-	if err := o.server.Issuers.Watch(ctx, mgr.GetCache()); err != nil {
-		return fmt.Errorf("set up the issuers: %w", err)
 	}
 	if _, err := scimserver.SetupWithManager(ctx, mgr, resources, o.server); err != nil {
 		return fmt.Errorf("set up the SCIM server: %w", err)
@@ -191,6 +186,20 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	}
 	logger.Info("Starting", "version", b.Version, "commit", b.Commit, "go", b.GoVersion, "namespaces", o.manager.Namespaces)
 	return mgr.Start(ctx)
+}
+
+// newIssuers verifies tokens of the issuers that ScimEndpoints trust.
+func newIssuers(ctx context.Context, c cache.Cache, private []string, logger logr.Logger) (*issuers.Issuers, error) {
+	i := issuers.New(ctx, issuers.Options{Reader: c, PrivateHosts: private, Logger: logger})
+	if err := i.Watch(ctx, c); err != nil {
+		return nil, fmt.Errorf("set up the issuers: %w", err)
+	}
+	return i, nil
+}
+
+// registerIndexes makes what the SCIM server and the controllers both look up be found.
+func registerIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	return errors.Join(membership.Register(ctx, indexer), tokens.Register(ctx, indexer), trust.Register(ctx, indexer))
 }
 
 // explain says which flag changes an address that another program has taken.

@@ -50,14 +50,14 @@ type world struct {
 	serial atomic.Int64
 	// empty is the heap before the first user.
 	empty uint64
-	// issuer signs the token signed, and is closed by ends.
+	// issuer signs the token signed, and is closed by end.
 	issuer *issuer.Issuer
 	signed string
-	ends   []func()
+	end    func()
 }
 
 // Cleanup implements issuer.Cleaner.
-func (w *world) Cleanup(end func()) { w.ends = append(w.ends, end) }
+func (w *world) Cleanup(end func()) { w.end = end }
 
 func newWorld(ctx context.Context) (*world, error) {
 	fmt.Fprintln(os.Stderr, "bench: starting a control plane")
@@ -168,9 +168,7 @@ func (w *world) serve(ctx context.Context) error {
 }
 
 func (w *world) close() {
-	for _, end := range w.ends {
-		defer end()
-	}
+	defer w.end()
 	w.stop()
 	if w.server != nil {
 		if err := <-w.ended; err != nil {
