@@ -144,27 +144,20 @@ func (s *Store) updateGroup(ctx context.Context, tenant, id, ifMatch string, cha
 // then If-Match asks for the version that it has afterwards.
 func (s *Store) currentGroup(ctx context.Context, tenant, id string, ifMatch *string) (*storedGroup, error) {
 	for try := range maxTries {
-		group, err := s.liveGroup(ctx, tenant, id)
+		stored, err := s.liveGroup(ctx, tenant, id)
 		if err != nil {
 			return nil, err
 		}
-		if group == nil {
+		if stored == nil {
 			return nil, notFound(scim.Group, id)
 		}
-		if membership.InPages(group) {
-			stored, err := s.livePages(ctx, group)
-			if err != nil {
-				return nil, err
-			}
-			if err := checkVersion(*ifMatch, stored.version()); err != nil {
-				return nil, err
-			}
-			return stored, s.checkWhole(ctx, *ifMatch, stored)
-		}
-		if err := checkVersion(*ifMatch, version(group)); err != nil {
+		if err := checkVersion(*ifMatch, stored.version()); err != nil {
 			return nil, err
 		}
-		moved, err := s.move(ctx, group)
+		if membership.InPages(stored.ScimGroup) {
+			return stored, s.checkWhole(ctx, *ifMatch, stored)
+		}
+		moved, err := s.move(ctx, stored.ScimGroup)
 		if apierrors.IsConflict(err) {
 			if err := backoff(ctx, try); err != nil {
 				return nil, err

@@ -131,47 +131,89 @@ func (s *Store) withPages(ctx context.Context, group *v1alpha1.ScimGroup) (*stor
 	return stored, nil
 }
 
-// liveGroup returns a group as the API server has it, or nil; it is read only. Of a group with pages, whose own list of members is
-// long, only the metadata is read if the cache has the same.
-func (s *Store) liveGroup(ctx context.Context, tenant, id string) (*v1alpha1.ScimGroup, error) {
+// liveGroup returns a group and its pages as the API server has them, or nil; what it returns is read only. Of one that the cache
+// knows to have pages both are read at the same time.
+func (s *Store) liveGroup(ctx context.Context, tenant, id string) (*storedGroup, error) {
 	cached, err := kube.Held[v1alpha1.ScimGroup](ctx, s.cached, tenant, id)
 	if err != nil {
 		return nil, fmt.Errorf("read from the cache: %w", err)
 	}
-	if cached != nil && len(cached.Spec.Pages) > 0 {
-		stored := &metav1.PartialObjectMetadata{}
-		stored.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ScimGroup"))
-		found, err := fetch(ctx, s, tenant, id, stored, true)
-		if !found || err != nil {
+	if cached == nil || len(cached.Spec.Pages) == 0 {
+		group := &v1alpha1.ScimGroup{}
+		if found, err := fetch(ctx, s, tenant, id, group, true); !found || err != nil {
 			return nil, err
 		}
-		if stored.UID == cached.UID && stored.ResourceVersion == cached.ResourceVersion {
-			return cached, nil
+		return s.livePages(ctx, group)
+	}
+	var group *v1alpha1.ScimGroup
+	var revisions map[string]string
+	readers, readCtx := errgroup.WithContext(ctx)
+	readers.Go(func() (err error) {
+		group, err = s.freshGroup(readCtx, cached)
+		return err
+	})
+	readers.Go(func() (err error) {
+		revisions, err = s.pageRevisions(readCtx, tenant, id)
+		return err
+	})
+	if err := readers.Wait(); group == nil || err != nil {
+		return nil, err
+	}
+	for _, number := range group.Spec.Pages {
+		if revisions[membership.PageName(id, number)] == "" {
+			return s.livePages(ctx, group) // it was made after the pages were listed, and before the group was read
 		}
 	}
+	return s.pagesAt(ctx, group, revisions)
+}
+
+// freshGroup returns a group as the API server has it, or nil. If the cache has the same only the metadata is read: the own list of a
+// group with pages is long.
+func (s *Store) freshGroup(ctx context.Context, cached *v1alpha1.ScimGroup) (*v1alpha1.ScimGroup, error) {
+	stored := &metav1.PartialObjectMetadata{}
+	stored.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ScimGroup"))
+	found, err := fetch(ctx, s, cached.Namespace, cached.Name, stored, true)
+	if !found || err != nil {
+		return nil, err
+	}
+	if stored.UID == cached.UID && stored.ResourceVersion == cached.ResourceVersion {
+		return cached, nil
+	}
 	group := &v1alpha1.ScimGroup{}
-	if found, err := fetch(ctx, s, tenant, id, group, true); !found || err != nil {
+	if found, err := fetch(ctx, s, cached.Namespace, cached.Name, group, true); !found || err != nil {
 		return nil, err
 	}
 	return group, nil
 }
 
-// livePages adds its pages to a group as the API server has them. Only their metadata is read if the cache has the same.
+// livePages adds its pages to a group as the API server has them.
 func (s *Store) livePages(ctx context.Context, group *v1alpha1.ScimGroup) (*storedGroup, error) {
-	stored := &storedGroup{ScimGroup: group}
-	if len(group.Spec.Pages) == 0 {
-		return stored, nil
+	if !membership.InPages(group) || len(group.Spec.Pages) == 0 {
+		return &storedGroup{ScimGroup: group}, nil
 	}
-	listed, err := s.listPages(ctx, group.Namespace, group.Name)
+	revisions, err := s.pageRevisions(ctx, group.Namespace, group.Name)
 	if err != nil {
 		return nil, err
 	}
-	if stored.pages, err = membership.Pages(ctx, s.cached, group); err != nil {
-		return nil, err
-	}
+	return s.pagesAt(ctx, group, revisions)
+}
+
+// pageRevisions returns the revisions of all pages that were ever made for a group, by name, as the API server has them.
+func (s *Store) pageRevisions(ctx context.Context, tenant, group string) (map[string]string, error) {
+	listed, err := s.listPages(ctx, tenant, group)
 	revisions := make(map[string]string, len(listed))
 	for i := range listed {
 		revisions[listed[i].Name] = listed[i].ResourceVersion
+	}
+	return revisions, err
+}
+
+// pagesAt adds its pages to a group, those that have a revision. What the cache has in that revision is not read.
+func (s *Store) pagesAt(ctx context.Context, group *v1alpha1.ScimGroup, revisions map[string]string) (*storedGroup, error) {
+	stored := &storedGroup{ScimGroup: group}
+	var err error
+	if stored.pages, err = membership.Pages(ctx, s.cached, group); err != nil {
+		return nil, err
 	}
 	return stored, s.readPages(ctx, stored, revisions)
 }
