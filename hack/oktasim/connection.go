@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
+
 
 	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
 )
@@ -22,6 +24,12 @@ type connection struct {
 	Token      string `json:"token"`
 	Kubeconfig string `json:"kubeconfig"`
 	Namespace  string `json:"namespace"`
+	// TokenURL, ClientID and one of ClientSecret and AssertionFile are in the place of Token: then the client gets access
+	// tokens, as Microsoft Entra ID does.
+	TokenURL      string `json:"tokenURL"`
+	ClientID      string `json:"clientID"`
+	ClientSecret  string `json:"clientSecret"`
+	AssertionFile string `json:"assertionFile"`
 	// CAFile is a PEM file of the authorities to trust in the place of the system's.
 	CAFile string `json:"caFile"`
 	// Address is the host and port to connect to in the place of those of baseURL, whose name then needs no DNS.
@@ -39,10 +47,29 @@ func readConnection(path string) (connection, error) {
 	if err := json.Unmarshal(data, &c); err != nil {
 		return c, fmt.Errorf("reading %s: %w", path, err)
 	}
-	if c.BaseURL == "" || c.Token == "" {
-		return c, fmt.Errorf("%s lacks baseURL or token", path)
+	if c.BaseURL == "" || (c.Token == "") == (c.TokenURL == "") {
+		return c, fmt.Errorf("%s needs baseURL, and either token or tokenURL", path)
+	}
+	if c.TokenURL != "" && (c.ClientID == "" || (c.ClientSecret == "") == (c.AssertionFile == "")) {
+		return c, fmt.Errorf("%s needs with tokenURL a clientID, and either clientSecret or assertionFile", path)
 	}
 	return c, nil
+}
+
+// oauth is how access tokens are got; nil with a token that stays.
+func (c connection) oauth(client *http.Client) *okta.OAuth {
+	if c.TokenURL == "" {
+		return nil
+	}
+	return &okta.OAuth{TokenURL: c.TokenURL, ClientID: c.ClientID, ClientSecret: c.ClientSecret, AssertionFile: c.AssertionFile, HTTP: client}
+}
+
+// bearer is a token for requests of now.
+func (c connection) bearer(ctx context.Context, oauth *okta.OAuth) (string, error) {
+	if oauth == nil {
+		return c.Token, nil
+	}
+	return oauth.Token(ctx, time.Now())
 }
 
 // transport keeps up to connections open.
@@ -70,12 +97,16 @@ func (c connection) transport(connections int) (*http.Transport, error) {
 
 // check finds out at once that a run would be pointless: with a token that is not
 // valid every step fails. A server that does not answer is waited for later.
-func (c connection) check(ctx context.Context, client *http.Client) error {
+func (c connection) check(ctx context.Context, client *http.Client, oauth *okta.OAuth) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.BaseURL+"/Users?count=0", http.NoBody)
 	if err != nil {
 		return fmt.Errorf("the connection's baseURL: %w", err)
 	}
-	request.Header.Set("Authorization", "Bearer "+c.Token)
+	token, err := c.bearer(ctx, oauth)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := client.Do(request)
 	if err != nil {
 		return nil //nolint:nilerr // the simulation tries again

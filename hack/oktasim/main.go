@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
@@ -113,7 +112,7 @@ func run(ctx context.Context, args []string, out io.Writer, terminal bool) error
 		return err
 	}
 	client := okta.New(conn.BaseURL, conn.Token, transport, o.retryFor)
-	client.Ingress = conn.Ingress
+	client.Ingress, client.OAuth = conn.Ingress, conn.oauth(client.HTTP)
 	if o.attempts != "" {
 		file, err := os.Create(o.attempts)
 		if err != nil {
@@ -124,14 +123,14 @@ func run(ctx context.Context, args []string, out io.Writer, terminal bool) error
 	}
 	rep := &report.Report{}
 	s := sim.New(o.config, client, rep, &report.Progress{Out: out, Terminal: terminal})
-	if err := conn.check(ctx, client.HTTP); err != nil {
+	if err := conn.check(ctx, client.HTTP, client.OAuth); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "run %s against %s\n", s.Run, conn.BaseURL)
 	start := time.Now()
 	err = s.Perform(ctx)
 	if err == nil && o.spec {
-		err = runSpec(ctx, conn, client.HTTP, rep, out)
+		err = runSpec(ctx, conn, client, rep, out)
 	}
 	if err == nil && o.demo {
 		err = showDemo(ctx, o, conn, rep, s, out)
@@ -149,8 +148,12 @@ func run(ctx context.Context, args []string, out io.Writer, terminal bool) error
 }
 
 // runSpec puts every request of Okta's SPEC test into the report as a check.
-func runSpec(ctx context.Context, conn connection, client *http.Client, rep *report.Report, out io.Writer) error {
-	result, err := oktaspec.Run(ctx, client, oktaspec.Config{BaseURL: conn.BaseURL, Auth: "Bearer " + conn.Token})
+func runSpec(ctx context.Context, conn connection, client *okta.Client, rep *report.Report, out io.Writer) error {
+	token, err := conn.bearer(ctx, client.OAuth)
+	if err != nil {
+		return err
+	}
+	result, err := oktaspec.Run(ctx, client.HTTP, oktaspec.Config{BaseURL: conn.BaseURL, Auth: "Bearer " + token})
 	if err != nil {
 		return fmt.Errorf("Okta's SPEC test: %w", err)
 	}

@@ -53,10 +53,13 @@ func TestAnUnknownFlagIsReportedOnceByTheFlagPackage(t *testing.T) {
 
 func TestReadConnection(t *testing.T) {
 	tests := map[string]struct{ content, err string }{
-		"a whole connection":    {`{"baseURL":"http://x","token":"t","kubeconfig":"k","namespace":"n"}`, ""},
-		"one without a token":   {`{"baseURL":"http://x"}`, "lacks baseURL or token"},
-		"one that is not JSON":  {`token`, "invalid character"},
-		"one that is not there": {"", "make run"},
+		"a whole connection":     {`{"baseURL":"http://x","token":"t","kubeconfig":"k","namespace":"n"}`, ""},
+		"one without a token":    {`{"baseURL":"http://x"}`, "either token or tokenURL"},
+		"one with a client":      {`{"baseURL":"http://x","tokenURL":"http://x/t","clientID":"c","clientSecret":"s"}`, ""},
+		"a client without proof": {`{"baseURL":"http://x","tokenURL":"http://x/t","clientID":"c"}`, "either clientSecret or assertionFile"},
+		"a client and a token":   {`{"baseURL":"http://x","token":"t","tokenURL":"http://x/t","clientID":"c","clientSecret":"s"}`, "either token or tokenURL"},
+		"one that is not JSON":   {`token`, "invalid character"},
+		"one that is not there":  {"", "make run"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -45,6 +45,8 @@ type Client struct {
 	BaseURL string
 	// Token is the bearer token.
 	Token string
+	// OAuth gets access tokens in its place; nil for a client with a token that stays.
+	OAuth *OAuth
 	HTTP  *http.Client
 	// RetryFor is how long one request is tried again while there is no answer.
 	RetryFor time.Duration
@@ -210,6 +212,11 @@ func (c *Client) attempt(ctx context.Context, r Request, body []byte) (*Answer, 
 		return nil, fmt.Errorf("making the request: %w", err)
 	}
 	token := c.Token
+	if c.OAuth != nil {
+		if token, err = c.OAuth.Token(ctx, c.Now()); err != nil {
+			return nil, err
+		}
+	}
 	if r.Token != "" {
 		token = r.Token
 	}
