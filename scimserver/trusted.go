@@ -14,7 +14,7 @@ import (
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/tokens"
-	"rservice.dev/scim-operator/api/trust"
+
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/issuers"
 )
@@ -59,13 +59,11 @@ func (t verifiedBefore) authenticate(ctx context.Context, token string) (*princi
 
 // principal is who a token's bearer is. Its tokens follow one another, so what is counted and logged goes by issuer and subject.
 func (t trusted) principal(ctx context.Context, identity *issuers.Identity) (*principal, error) {
-	name := identity.Issuer + "\n" + identity.Subject
 	p := principalOf(identity.Endpoint, t.bounds)
-	p.tokenID = issuerPrefix + v1alpha1.TokenID(name)
-	p.scope = identity.Scope
-	p.scopeField = trust.Path(identity.Element).Child("scope").String()
+	p.tokenID = issuerPrefix + identity.ID
+	p.scope, p.scopeField = identity.Scope, identity.ScopeField
 	var err error
-	p.cursorKeys, err = t.tokens.cursorKeysOf(ctx, identity.Endpoint, name)
+	p.cursorKeys, err = t.tokens.cursorKeysOf(ctx, identity.Endpoint, identity.Issuer+"\n"+identity.Subject)
 	return p, err
 }
 

@@ -58,9 +58,10 @@ func (v *verification) ask(ctx context.Context, endpoint *v1alpha1.ScimEndpoint)
 		o.identity = &Identity{
 			Endpoint: endpoint, Element: e.index, Issuer: v.token.issuer, Audience: audienceOf(&e.spec.Issuer, v.token),
 			Subject: v.token.subject, Username: username, Expiry: v.token.expiry, Digest: v.token.digest,
+			ID: v1alpha1.TokenID(v.token.issuer + "\n" + v.token.subject),
 		}
 		if v.as.clientID == "" {
-			o.identity.Scope = e.spec.Scope
+			o.identity.Scope, o.identity.ScopeField = e.spec.Scope, trust.Path(e.index).Child("scope").String()
 		}
 		o.set, o.revision, o.failure = e.set, s.revision, s.failure
 		if s.failure == nil {

@@ -30,8 +30,11 @@ type Identity struct {
 	Issuer, Audience, Subject string
 	// Username is what claimMappings make.
 	Username string
-	// Scope is what a bearer may do; "" for an assertion.
-	Scope v1alpha1.Scope
+	// Scope is what a bearer may do, and ScopeField the field that says so; "" for an assertion.
+	Scope      v1alpha1.Scope
+	ScopeField string
+	// ID is the same for all tokens of the issuer with this subject, and does not reveal either.
+	ID string
 	// Expiry is when the token expires.
 	Expiry time.Time
 	// Digest is the same for all tokens that say the same, however they are signed: whoever accepts a token once goes by
