@@ -14,7 +14,6 @@ import (
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/tokens"
-
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/issuers"
 )
