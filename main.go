@@ -18,7 +18,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"rservice.dev/scim-operator/api/bounds"
@@ -26,6 +26,7 @@ import (
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/trust"
+	"rservice.dev/scim-operator/api/userindex"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/admission"
 	"rservice.dev/scim-operator/controllers/clientscmd"
@@ -145,7 +146,7 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
-	if err := registerIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := registerIndexes(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
 	resources, err := store.NewTenants(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache()}, o.manager.Namespaces)
@@ -198,8 +199,9 @@ func newIssuers(ctx context.Context, c cache.Cache, private []string, logger log
 }
 
 // registerIndexes makes what the SCIM server and the controllers both look up be found.
-func registerIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	return errors.Join(membership.Register(ctx, indexer), tokens.Register(ctx, indexer), trust.Register(ctx, indexer))
+func registerIndexes(ctx context.Context, c cache.Cache) error {
+	own := kube.IndexPerNamespace(c)
+	return errors.Join(membership.Register(ctx, own), userindex.Register(ctx, own), tokens.Register(ctx, c), trust.Register(ctx, c))
 }
 
 // explain says which flag changes an address that another program has taken.

@@ -98,7 +98,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	if err := directory.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := directory.Register(ctx, kube.IndexPerNamespace(mgr.GetCache())); err != nil {
 		return err
 	}
 	memories := map[v1alpha1.SubjectKind]*directory.Memory{v1alpha1.SubjectScimUser: directory.NewMemory(), v1alpha1.SubjectScimGroup: directory.NewMemory()}

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/userindex"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
@@ -168,7 +169,7 @@ func (f dependents) emailsOf(ctx context.Context, user *v1alpha1.ScimUser) ([]st
 	if err := f.under(ctx, persons, user.Namespace, directory.PersonBySource, user.Name); err != nil {
 		return nil, err
 	}
-	emails := directory.EmailCandidates(user)
+	emails := userindex.EmailCandidates(user)
 	for i := range persons.Items {
 		emails = append(emails, rules.MatchKey(&persons.Items[i]))
 	}
@@ -252,7 +253,7 @@ func (f dependents) usersOfUser(ctx context.Context, old, current *v1alpha1.Scim
 func identityChanged(old, current *v1alpha1.ScimUser) bool {
 	return old.IsActive() != current.IsActive() || old.Spec.ExternalID != current.Spec.ExternalID ||
 		old.DeletionTimestamp.IsZero() != current.DeletionTimestamp.IsZero() ||
-		!slices.Equal(directory.EmailCandidates(old), directory.EmailCandidates(current))
+		!slices.Equal(userindex.EmailCandidates(old), userindex.EmailCandidates(current))
 }
 
 // usersOfEndpoint finds the held users when an endpoint may let go of them.

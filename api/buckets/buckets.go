@@ -1,7 +1,7 @@
 // Package buckets makes indexes of the cache cheap whose values are unique, or nearly so. client-go keeps a map for each
 // value of an index, and controller-runtime two values for each: of an index with one object a value that is 290 bytes
 // an object. Here all values share a fixed number of buckets, so that the maps fill, and whoever reads a bucket leaves
-// out what has another value. Of 100,000 objects a bucket has six.
+// out what has another value.
 //
 // The index stays one of the cache: it changes under the same lock as the objects, before any handler hears of it.
 package buckets
@@ -17,22 +17,30 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// count is how many buckets an index has in each namespace.
-const count = 1 << 14
+// Count is how many buckets an index has in each namespace.
+type Count uint64
+
+const (
+	// Few buckets are for what is found seldom: of 100,000 values a bucket has six.
+	Few Count = 1 << 14
+	// Many are for what requests look for: to read a bucket costs a microsecond for each object that is left out.
+	Many Count = 1 << 16
+)
 
 // seed keeps clients, whose values these are, from filling one bucket.
 var seed = maphash.MakeSeed()
 
-func bucketOf(value string) string {
-	return strconv.FormatUint(maphash.String(seed, value)%count, 36)
+// Key is what a value is under in the index.
+func (c Count) Key(value string) string {
+	return strconv.FormatUint(maphash.String(seed, value)%uint64(c), 36)
 }
 
 // Of is what to register for an index over these values.
-func Of(values client.IndexerFunc) client.IndexerFunc {
+func (c Count) Of(values client.IndexerFunc) client.IndexerFunc {
 	return func(object client.Object) []string {
 		var keys []string
 		for _, value := range values(object) {
-			if key := bucketOf(value); !slices.Contains(keys, key) {
+			if key := c.Key(value); !slices.Contains(keys, key) {
 				keys = append(keys, key)
 			}
 		}
@@ -41,8 +49,8 @@ func Of(values client.IndexerFunc) client.IndexerFunc {
 }
 
 // List reads the objects of a namespace that have a value, by the index that was registered with Of these values.
-func List(ctx context.Context, reader client.Reader, into client.ObjectList, namespace, index, value string, values client.IndexerFunc, options ...client.ListOption) error {
-	options = append(slices.Clone(options), client.InNamespace(namespace), client.MatchingFields{index: bucketOf(value)})
+func (c Count) List(ctx context.Context, reader client.Reader, into client.ObjectList, namespace, index, value string, values client.IndexerFunc, options ...client.ListOption) error {
+	options = append(slices.Clone(options), client.InNamespace(namespace), client.MatchingFields{index: c.Key(value)})
 	if err := reader.List(ctx, into, options...); err != nil {
 		return fmt.Errorf("read index %s: %w", index, err)
 	}

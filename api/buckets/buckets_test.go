@@ -40,14 +40,14 @@ func TestWhatHasAnotherValueInTheSameBucketIsLeftOut(t *testing.T) {
 	const wanted = "jane@example.com"
 	var other string
 	for i := 0; other == ""; i++ {
-		if value := fmt.Sprint("user-", i, "@example.com"); bucketOf(value) == bucketOf(wanted) {
+		if value := fmt.Sprint("user-", i, "@example.com"); Few.Key(value) == Few.Key(wanted) {
 			other = value
 		}
 	}
 	item := func(name string, values ...string) corev1.ConfigMap {
 		return corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Finalizers: values}}
 	}
-	reader := inBucket{keys: Of(words), items: []corev1.ConfigMap{
+	reader := inBucket{keys: Few.Of(words), items: []corev1.ConfigMap{
 		item("a", other), item("b", wanted), item("c", "else", wanted), item("d"), item("e", other, wanted), item("f", other),
 	}}
 	if keys := reader.keys(&reader.items[4]); len(keys) != 1 {
@@ -55,7 +55,7 @@ func TestWhatHasAnotherValueInTheSameBucketIsLeftOut(t *testing.T) {
 	}
 	for value, want := range map[string][]string{wanted: {"b", "c", "e"}, other: {"a", "e", "f"}, "nobody": nil} {
 		found := &corev1.ConfigMapList{}
-		if err := List(t.Context(), reader, found, "acme", "by.words", value, words); err != nil {
+		if err := Few.List(t.Context(), reader, found, "acme", "by.words", value, words); err != nil {
 			t.Fatal(err)
 		}
 		var names []string

@@ -200,7 +200,8 @@ type AutomationRuleExecutionStatus struct {
 	// condition is the rule's condition and what it gave. Unset when the rule has none.
 	// +optional
 	Condition *ConditionResult `json:"condition,omitempty"`
-	// changes are what the run changed, field by field.
+	// changes are what the run changed, field by field. Of a record that it created they leave out
+	// source and sourceID, which link it to the subject.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=128

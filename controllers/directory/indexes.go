@@ -10,6 +10,7 @@ import (
 	"rservice.dev/scim-operator/api/buckets"
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/membership"
+	"rservice.dev/scim-operator/api/userindex"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -31,13 +32,15 @@ const (
 	SiteByName   = "controllers.site.name"
 	SiteBySource = "controllers.site.sourceID"
 
-	userByUserName     = "controllers.user.userName"
-	userByExternalID   = "controllers.user.externalId"
+	// Those of package userindex, under names of our own.
+	userByUserName   = "controllers.user.userName"
+	userByExternalID = "controllers.user.externalId"
+	// UserByEmail holds every address that a mapping can make the primary one.
+	UserByEmail = "controllers.user.email"
+
 	UserByManager      = "controllers.user.manager"
 	UserByOrganization = "controllers.user.organization"
 	UserBySite         = "controllers.user.site"
-	// UserByEmail holds every address that a mapping can make the primary one.
-	UserByEmail = "controllers.user.email"
 
 	// UserByHeld and PersonByHeld find under Held what the safety brake holds.
 	UserByHeld   = "controllers.user.held"
@@ -65,13 +68,10 @@ func indexOf[T client.Object](object T, name string, keys func(T) []string) memb
 
 // unique are the indexes over values that hardly two objects share, with these values.
 func unique() []membership.Index {
-	person, user, execution := &v1alpha1.Person{}, &v1alpha1.ScimUser{}, &v1alpha1.AutomationRuleExecution{}
+	person, execution := &v1alpha1.Person{}, &v1alpha1.AutomationRuleExecution{}
 	return []membership.Index{
 		indexOf(person, PersonByEmail, func(p *v1alpha1.Person) []string { return []string{rules.MatchKey(p)} }),
 		indexOf(person, PersonBySource, func(p *v1alpha1.Person) []string { return []string{p.Spec.SourceID} }),
-		indexOf(user, userByUserName, func(u *v1alpha1.ScimUser) []string { return []string{fold.String(u.Spec.UserName)} }),
-		indexOf(user, userByExternalID, func(u *v1alpha1.ScimUser) []string { return []string{u.Spec.ExternalID} }),
-		indexOf(user, UserByEmail, EmailCandidates),
 		indexOf(execution, ExecutionBySubject, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Subject.Name} }),
 	}
 }
@@ -85,11 +85,17 @@ var uniqueValues = func() map[string]client.IndexerFunc {
 	return values
 }()
 
+// userBy is how package userindex finds users under our names.
+var userBy = map[string]userindex.By{userByUserName: userindex.UserName, userByExternalID: userindex.ExternalID, UserByEmail: userindex.EmailCandidates}
+
 // List reads what is under one key of an index. Nothing else reads the indexes of this package: those over unique values
 // are kept in buckets.
 func List(ctx context.Context, reader client.Reader, into client.ObjectList, namespace, index, key string, options ...client.ListOption) error {
+	if users, ok := into.(*v1alpha1.ScimUserList); ok && userBy[index] != nil {
+		return userindex.Users(ctx, reader, users, namespace, userBy[index], key, options...)
+	}
 	if values := uniqueValues[index]; values != nil {
-		return buckets.List(ctx, reader, into, namespace, index, key, values, options...)
+		return buckets.Few.List(ctx, reader, into, namespace, index, key, values, options...)
 	}
 	options = append(slices.Clone(options), client.InNamespace(namespace), client.MatchingFields{index: key})
 	if err := reader.List(ctx, into, options...); err != nil {
@@ -130,13 +136,13 @@ func indexes() []membership.Index {
 		indexOf(execution, ExecutionByRule, func(e *v1alpha1.AutomationRuleExecution) []string { return []string{e.Spec.Rule} }),
 	}
 	for _, i := range unique() {
-		all = append(all, membership.Index{Object: i.Object, Name: i.Name, Keys: buckets.Of(i.Keys)})
+		all = append(all, membership.Index{Object: i.Object, Name: i.Name, Keys: buckets.Few.Of(i.Keys)})
 	}
 	return all
 }
 
 // Register adds the indexes to the cache, and with them the informers of
-// their kinds. membership.Register is called beside it.
+// their kinds. membership.Register and userindex.Register are called beside it.
 func Register(ctx context.Context, indexer client.FieldIndexer) error {
 	for _, i := range indexes() {
 		if err := indexer.IndexField(ctx, i.Object, i.Name, i.Keys); err != nil {
@@ -180,19 +186,6 @@ func siteValue(user *v1alpha1.ScimUser) string {
 		return ""
 	}
 	return user.Spec.Enterprise.Site
-}
-
-// EmailCandidates are the folded values of a user that a mapping can make the
-// primary e-mail address of a Person: rules read what an inactive user was called last.
-func EmailCandidates(user *v1alpha1.ScimUser) []string {
-	user = user.AsLastActive()
-	candidates := []string{fold.Email(user.Spec.UserName)}
-	for _, email := range user.Spec.Emails {
-		if folded := fold.Email(email.Value); !slices.Contains(candidates, folded) {
-			candidates = append(candidates, folded)
-		}
-	}
-	return candidates
 }
 
 // ManagerNames are the folded values by which other users can name this one as

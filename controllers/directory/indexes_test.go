@@ -14,7 +14,7 @@ func TestWhatHasNoValueIsInNoIndex(t *testing.T) {
 		&v1alpha1.Person{}, &v1alpha1.Organization{}, &v1alpha1.Site{}, &v1alpha1.ScimUser{}, &v1alpha1.ScimGroup{},
 		&v1alpha1.AutomationRuleExecution{},
 	}
-	for _, index := range indexes() {
+	for _, index := range allIndexes() {
 		for _, object := range objects {
 			if keys := index.Keys(object); len(keys) > 0 {
 				t.Errorf("an empty %T is under %q of index %s", object, keys, index.Name)

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/userindex"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/rules"
 )
@@ -134,7 +135,7 @@ func (m *Memory) Record(d View, input rules.Input) *Recorder {
 	known(UserByOrganization, fold.String(organizationValue(user)))
 	known(UserBySite, fold.String(siteValue(user)))
 	known(UserByManager, fold.String(managerValue(user)))
-	known(UserByEmail, EmailCandidates(user)...)
+	known(UserByEmail, userindex.EmailCandidates(user)...)
 	return r
 }
 

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/membership"
+	"rservice.dev/scim-operator/api/userindex"
 )
 
 // objectReader reads from objects in memory what a View reads from a manager's
@@ -22,12 +23,17 @@ type objectReader struct {
 	indexed map[string]map[string][]client.Object
 }
 
-// NewObjects reads these objects and no others, also by the indexes of the controllers and of membership.
+// allIndexes are those of the controllers, of membership and of userindex.
+func allIndexes() []membership.Index {
+	return append(append(indexes(), membership.Indexes()...), userindex.Index())
+}
+
+// NewObjects reads these objects and no others, also by the indexes of the controllers, of membership and of userindex.
 // Nothing that it hands out may be changed.
 func NewObjects(objects ...client.Object) client.Reader {
 	r := &objectReader{byName: map[reflect.Type]map[client.ObjectKey]client.Object{}, indexed: map[string]map[string][]client.Object{}}
 	all := map[reflect.Type][]membership.Index{}
-	for _, i := range append(indexes(), membership.Indexes()...) {
+	for _, i := range allIndexes() {
 		all[reflect.TypeOf(i.Object)] = append(all[reflect.TypeOf(i.Object)], i)
 		r.indexed[i.Name] = map[string][]client.Object{}
 	}

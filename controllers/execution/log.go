@@ -176,7 +176,7 @@ func (l *Log) fill(execution *v1alpha1.AutomationRuleExecution, outcome rules.Ou
 		status.Record = &v1alpha1.TargetReference{Kind: outcome.Kind, Name: current.GetName()}
 	}
 	if outcome.Reason == v1alpha1.ReasonApplied {
-		status.Changes = outcome.Changes
+		status.Changes = l.told(outcome)
 	}
 	if l.omit {
 		omitValues(status)
@@ -214,6 +214,16 @@ func resultOf(outcome rules.Outcome) (metav1.ConditionStatus, v1alpha1.Execution
 		return metav1.ConditionUnknown, v1alpha1.ResultSkipped
 	}
 	return metav1.ConditionTrue, v1alpha1.ResultSucceeded
+}
+
+// told are the changes of a run. A record that it has created is linked to the subject, which the execution names anyway.
+func (l *Log) told(outcome rules.Outcome) []v1alpha1.FieldChange {
+	if !outcome.Create {
+		return outcome.Changes
+	}
+	return slices.DeleteFunc(slices.Clone(outcome.Changes), func(c v1alpha1.FieldChange) bool {
+		return c.Field == "source" && c.To == v1alpha1.SourceSCIM || c.Field == "sourceID" && c.To == l.subject.GetName()
+	})
 }
 
 // withValues are the expressions that have a value: the rule names them all.

@@ -121,3 +121,21 @@ func TestAnOlderExecutionHasTheSameValues(t *testing.T) {
 		}
 	}
 }
+
+// TestANewRecordsLinkIsNotToldAgain while that of a record which a rule found is told.
+func TestANewRecordsLinkIsNotToldAgain(t *testing.T) {
+	log := &Log{subject: &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: "jane"}}}
+	changes := []v1alpha1.FieldChange{{Field: "name", To: "Jane"}, {Field: "source", To: v1alpha1.SourceSCIM}, {Field: "sourceID", To: "jane"}, {Field: "location", To: "jane"}}
+	told := func(create bool) (fields []string) {
+		for _, change := range log.told(rules.Outcome{Create: create, Changes: changes}) {
+			fields = append(fields, change.Field)
+		}
+		return fields
+	}
+	if got := strings.Join(told(true), " "); got != "name location" {
+		t.Errorf("of a new record: %s", got)
+	}
+	if got := strings.Join(told(false), " "); got != "name source sourceID location" {
+		t.Errorf("of one that was found: %s", got)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -25,6 +26,7 @@ import (
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/trust"
+	"rservice.dev/scim-operator/api/userindex"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/issuer"
@@ -118,10 +120,8 @@ func (w *world) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := membership.Register(ctx, mgr.GetFieldIndexer()); err != nil {
-		return err
-	}
-	if err := tokens.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+	indexer := kube.IndexPerNamespace(mgr.GetCache())
+	if err := errors.Join(membership.Register(ctx, indexer), userindex.Register(ctx, indexer), tokens.Register(ctx, mgr.GetFieldIndexer())); err != nil {
 		return err
 	}
 	resources, err := store.New(ctx, store.Options{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Namespace: namespace})

@@ -12,7 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/membership"
+	"rservice.dev/scim-operator/api/userindex"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
 )
@@ -24,33 +26,23 @@ const (
 	indexEmail      = "store.email"
 )
 
+// userBy is how package userindex finds users under the names of indexes.
+var userBy = map[string]userindex.By{indexName: userindex.UserName, indexExternalID: userindex.ExternalID, indexEmail: userindex.Addresses}
+
 func registerIndexes(ctx context.Context, c cache.Cache) error {
 	for _, index := range []struct {
 		obj     client.Object
 		name    string
 		extract client.IndexerFunc
 	}{
-		{&v1alpha1.ScimUser{}, indexName, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return []string{fold.String(s.UserName)} })},
-		{&v1alpha1.ScimUser{}, indexExternalID, userIndex(func(s *v1alpha1.ScimUserSpec) []string { return assigned(s.ExternalID) })},
-		{&v1alpha1.ScimUser{}, indexEmail, userIndex(foldedEmails)},
 		{&v1alpha1.ScimGroup{}, indexName, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return []string{fold.String(s.DisplayName)} })},
 		{&v1alpha1.ScimGroup{}, indexExternalID, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return assigned(s.ExternalID) })},
 	} {
-		if err := c.IndexField(ctx, index.obj, index.name, index.extract); err != nil {
+		if err := kube.IndexPerNamespace(c).IndexField(ctx, index.obj, index.name, index.extract); err != nil {
 			return fmt.Errorf("index %s of %T: %w", index.name, index.obj, err)
 		}
 	}
 	return nil
-}
-
-func userIndex(extract func(*v1alpha1.ScimUserSpec) []string) client.IndexerFunc {
-	return func(obj client.Object) []string {
-		user, ok := obj.(*v1alpha1.ScimUser)
-		if !ok || user.DeletionTimestamp != nil {
-			return nil
-		}
-		return extract(&user.Spec)
-	}
 }
 
 func groupIndex(extract func(*v1alpha1.ScimGroupSpec) []string) client.IndexerFunc {
@@ -70,30 +62,15 @@ func assigned(value string) []string {
 	return []string{value}
 }
 
-// foldedEmails leaves out an address that is the userName, as most are: the index
-// of names has it, and each entry of an index takes a quarter of a kilobyte.
-func foldedEmails(spec *v1alpha1.ScimUserSpec) []string {
-	name := fold.String(spec.UserName)
-	var emails []string
-	for _, email := range spec.Emails {
-		if folded := fold.String(email.Value); folded != "" && folded != name {
-			emails = append(emails, folded)
-		}
-	}
-	return emails
+// userIDsBy returns the ids of the users that an index has for a value, without those that are being deleted
+// or that this process has deleted. The caller has waited for its writes.
+func (s *Store) userIDsBy(ctx context.Context, tenant, index, value string) ([]string, error) {
+	ids, err := userindex.Names(ctx, s.users.informer, s.client, tenant, userBy[index], value, ownState...)
+	return slices.DeleteFunc(ids, func(id string) bool { return s.users.order.left(tenant, id) }), err
 }
 
-// usersBy returns the users that an index has for a value, without those that this process
-// has deleted. They are the cache's own: read only. The caller has waited for its writes.
-func (s *Store) usersBy(ctx context.Context, tenant, index, value string) ([]v1alpha1.ScimUser, error) {
-	var list v1alpha1.ScimUserList
-	if err := s.listBy(ctx, &list, tenant, index, value); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(list.Items, func(u v1alpha1.ScimUser) bool { return s.users.order.left(tenant, u.Name) }), nil
-}
-
-// groupsBy is usersBy for groups.
+// groupsBy returns the groups that an index has for a value, without those that this process has deleted. They are the
+// cache's own: read only. The caller has waited for its writes.
 func (s *Store) groupsBy(ctx context.Context, tenant, index, value string) ([]v1alpha1.ScimGroup, error) {
 	var list v1alpha1.ScimGroupList
 	if err := s.listBy(ctx, &list, tenant, index, value); err != nil {
@@ -102,12 +79,13 @@ func (s *Store) groupsBy(ctx context.Context, tenant, index, value string) ([]v1
 	return slices.DeleteFunc(list.Items, func(g v1alpha1.ScimGroup) bool { return s.groups.order.left(tenant, g.Name) }), nil
 }
 
+// ownState reads what the cache holds: the kind's own order has been waited for, which unlike the client does not wait for
+// writes of others that are still under way.
+var ownState = []client.ListOption{client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency}
+
 func (s *Store) listBy(ctx context.Context, list client.ObjectList, tenant, index, value string) error {
-	// The kind's own order has been waited for, which unlike the client does not
-	// wait for writes of others that are still under way.
-	err := s.client.List(ctx, list, client.InNamespace(tenant), client.MatchingFields{index: value},
-		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
-	if err != nil {
+	options := append([]client.ListOption{client.InNamespace(tenant), client.MatchingFields{index: value}}, ownState...)
+	if err := s.client.List(ctx, list, options...); err != nil {
 		return fmt.Errorf("read index %s: %w", index, err)
 	}
 	return nil
@@ -157,7 +135,7 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 		ids, err := s.idsBy(ctx, tenant, rt, indexExternalID, c.Value)
 		return ids, true, err
 	case "emails.value":
-		ids, err := s.idsByEmail(ctx, tenant, fold.String(c.Value))
+		ids, err := s.idsBy(ctx, tenant, scim.User, indexEmail, fold.String(c.Value))
 		return ids, true, err
 	case "groups.value":
 		ids, err := s.memberIDs(ctx, tenant, c.Value)
@@ -168,28 +146,12 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 	}
 }
 
-// idsByEmail returns the ids of users who have an address or are named like it, in order.
-func (s *Store) idsByEmail(ctx context.Context, tenant, email string) ([]string, error) {
-	ids, err := s.idsBy(ctx, tenant, scim.User, indexEmail, email)
-	if err != nil {
-		return nil, err
-	}
-	named, err := s.idsBy(ctx, tenant, scim.User, indexName, email)
-	return slices.Compact(sorted(append(ids, named...))), err
-}
-
 // idsBy returns the ids that an index has for a value, in order.
 func (s *Store) idsBy(ctx context.Context, tenant string, rt *scim.ResourceType, index, value string) ([]string, error) {
 	var ids []string
 	if rt == scim.User {
-		users, err := s.usersBy(ctx, tenant, index, value)
-		if err != nil {
-			return nil, err
-		}
-		for i := range users {
-			ids = append(ids, users[i].Name)
-		}
-		return sorted(ids), nil
+		ids, err := s.userIDsBy(ctx, tenant, index, value)
+		return sorted(ids), err
 	}
 	groups, err := s.groupsBy(ctx, tenant, index, value)
 	for i := range groups {

@@ -86,9 +86,11 @@ type Store struct {
 // kindIndex is the ordered index of a kind and how far it must have come to
 // include this process's writes.
 type kindIndex struct {
-	order   *order
-	synced  toolscache.InformerSynced
-	written atomic.Int64
+	order  *order
+	synced toolscache.InformerSynced
+	// informer is the cache's.
+	informer cache.Informer
+	written  atomic.Int64
 	// floor is a revision that the informer's first list includes.
 	floor     int64
 	newObject func() client.Object
@@ -135,7 +137,7 @@ func newStore(ctx context.Context, o Options, t timing) (*Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("watch %T: %w", index.newObject(), err)
 		}
-		index.synced = registration.HasSynced
+		index.synced, index.informer = registration.HasSynced, informer
 	}
 	return s, nil
 }

@@ -19,6 +19,7 @@ import (
 	"rservice.dev/scim-operator/api/membership"
 	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/trust"
+	"rservice.dev/scim-operator/api/userindex"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
@@ -47,7 +48,7 @@ func Client(cfg *rest.Config, more ...func(*runtime.Scheme) error) client.Client
 	return c
 }
 
-// NewManager returns an operator's manager for these namespaces, or with none for all, with the indexes of membership, which
+// NewManager returns an operator's manager for these namespaces, or with none for all, with the indexes that all share, which
 // serves neither metrics nor probes.
 //
 //nolint:contextcheck,nolintlint // callers would be told to pass a context; the indexes are registered with no context of a test that could end
@@ -62,9 +63,11 @@ func NewManager(cfg *rest.Config, namespaces []string, change ...func(*kube.Opti
 	}
 	mgr, err := kube.NewManager(cfg, o)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	gomega.Expect(membership.Register(context.Background(), mgr.GetFieldIndexer())).To(gomega.Succeed())
 	gomega.Expect(tokens.Register(context.Background(), mgr.GetFieldIndexer())).To(gomega.Succeed())
 	gomega.Expect(trust.Register(context.Background(), mgr.GetFieldIndexer())).To(gomega.Succeed())
+	indexer := kube.IndexPerNamespace(mgr.GetCache())
+	gomega.Expect(membership.Register(context.Background(), indexer)).To(gomega.Succeed())
+	gomega.Expect(userindex.Register(context.Background(), indexer)).To(gomega.Succeed())
 	return mgr
 }
 
