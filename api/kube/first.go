@@ -12,6 +12,10 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
+// leadersKind is read by the controllers alone, so that a replica that does not lead holds nothing of it: the webhook, which
+// every replica serves, plans without executions. When the process leads, controllers wait for it as they do at a start.
+const leadersKind = "AutomationRuleExecution"
+
 // first lets a cache read the kinds that serving needs before all others. To decode what is stored takes most of a start,
 // and the kinds that only controllers read, Persons and executions, are more than twice the bytes: read at the same time,
 // they keep the SCIM server waiting for processors that it needs itself.
@@ -31,8 +35,11 @@ func (f *first) newInformer(
 ) toolscache.SharedIndexInformer {
 	kind := kindOf(fmt.Sprintf("%T", object))
 	own, ok := from.(*toolscache.ListWatch)
-	if ok && !f.health.serves(kind) {
-		from = f.behind(own)
+	switch {
+	case ok && kind == leadersKind:
+		from = f.behind(own, func() bool { return f.done() && f.health.leads() })
+	case ok && !f.health.serves(kind):
+		from = f.behind(own, f.done)
 	}
 	informer := toolscache.NewSharedIndexInformer(from, object, resync, indexers)
 	if f.health.serves(kind) {
@@ -47,16 +54,16 @@ func (f *first) newInformer(
 }
 
 // behind lists and watches when it is its turn.
-func (f *first) behind(own *toolscache.ListWatch) *toolscache.ListWatch {
+func (*first) behind(own *toolscache.ListWatch, turn func() bool) *toolscache.ListWatch {
 	return &toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			if err := poll(ctx, f.done); err != nil {
+			if err := poll(ctx, turn); err != nil {
 				return nil, err
 			}
 			return own.ListWithContextFunc(ctx, options)
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			if err := poll(ctx, f.done); err != nil {
+			if err := poll(ctx, turn); err != nil {
 				return nil, err
 			}
 			return own.WatchFuncWithContext(ctx, options)

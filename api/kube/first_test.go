@@ -50,7 +50,7 @@ func TestOtherKindsWaitForThoseThatServingNeeds(t *testing.T) {
 						watches.Add(1)
 						return watch.NewFake(), nil
 					},
-				})
+				}, f.done)
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
 				errs := make(chan error, 2)

@@ -62,6 +62,8 @@ type InformerHealth struct {
 	clock   clock.PassiveClock
 	// namespaces are those that the operator works in; empty means all.
 	namespaces []string
+	// elected is closed when the process leads; nil where nobody is elected.
+	elected <-chan struct{}
 
 	mu     sync.Mutex
 	faults map[faultKey]*fault
@@ -129,6 +131,19 @@ func (h *InformerHealth) Ready(*http.Request) error {
 // serves reports whether a kind is one of those that serving needs.
 func (h *InformerHealth) serves(kind string) bool {
 	return slices.ContainsFunc(h.serving, func(obj client.Object) bool { return kindOf(fmt.Sprintf("%T", obj)) == kind })
+}
+
+// leads reports whether the process leads, or nobody has to.
+func (h *InformerHealth) leads() bool {
+	if h.elected == nil {
+		return true
+	}
+	select {
+	case <-h.elected:
+		return true
+	default:
+		return false
+	}
 }
 
 // gaveUp reports whether something of the namespace cannot be read, so that the others do not wait for it.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -110,3 +112,65 @@ func (e everywhere) Start(ctx context.Context) error { return e(ctx) }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (e everywhere) NeedLeaderElection() bool { return false }
+
+// TestExecutionsAreReadByTheLeader holds the election's Lease until a replica that does not lead has read what it needs.
+func TestExecutionsAreReadByTheLeader(t *testing.T) {
+	g := NewWithT(t)
+	g.SetDefaultEventuallyTimeout(testenv.Patience)
+	env := testenv.StartFor(t)
+	namespace := env.Namespace(t.Context(), t)
+	scheme, err := NewScheme()
+	g.Expect(err).NotTo(HaveOccurred())
+	admin, err := client.New(env.Config, client.Options{Scheme: scheme})
+	g.Expect(err).NotTo(HaveOccurred())
+	held := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "scim-operator." + v1alpha1.GroupVersion.Group},
+		Spec: coordinationv1.LeaseSpec{
+			HolderIdentity: new("another replica"), LeaseDurationSeconds: new(int32(3600)), AcquireTime: new(metav1.NowMicro()), RenewTime: new(metav1.NowMicro()),
+		},
+	}
+	g.Expect(admin.Create(t.Context(), held)).To(Succeed())
+
+	var asked atomic.Int32
+	config := rest.CopyConfig(env.Config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return tripper(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/automationruleexecutions") {
+				asked.Add(1)
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	mgr, err := NewManager(config, Options{
+		LeaderElection: true, LeaderElectionNamespace: namespace, MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true,
+		Informers: NewInformerHealth(&v1alpha1.ScimUser{}),
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	synced := map[string]func() bool{}
+	for name, obj := range map[string]client.Object{"user": &v1alpha1.ScimUser{}, "person": &v1alpha1.Person{}, "execution": &v1alpha1.AutomationRuleExecution{}} {
+		informer, err := mgr.GetCache().GetInformer(t.Context(), obj, cache.BlockUntilSynced(false))
+		g.Expect(err).NotTo(HaveOccurred())
+		synced[name] = informer.HasSynced
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	defer func() {
+		stop()
+		g.Eventually(ended).Should(Receive(Not(HaveOccurred())))
+	}()
+
+	g.Eventually(synced["user"]).Should(BeTrue())
+	g.Eventually(synced["person"]).Should(BeTrue(), "the webhook needs them on every replica")
+	g.Expect(asked.Load()).To(BeZero())
+	g.Expect(synced["execution"]()).To(BeFalse())
+
+	g.Expect(admin.Delete(t.Context(), held)).To(Succeed())
+	g.Eventually(synced["execution"]).Should(BeTrue(), "it leads")
+}
+
+// tripper is a http.RoundTripper.
+type tripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (t tripper) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }

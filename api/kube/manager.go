@@ -142,6 +142,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("create manager: %w", err)
 	}
 	if o.Informers != nil {
+		o.Informers.elected = mgr.Elected()
 		if err := mgr.AddReadyzCheck("informers", o.Informers.Ready); err != nil {
 			return nil, fmt.Errorf("add a readiness check: %w", err)
 		}
