@@ -86,6 +86,9 @@ var _ = Describe("the operator's own account", Ordered, func() {
 		Expect(operator.Create(ctx, address)).To(Succeed())
 		address.Spec.HolderIdentity = new("x")
 		Expect(operator.Update(ctx, address)).To(Succeed())
+		used := lease(tenant, "assertion", map[string]string{v1alpha1.LabelAssertion: "okta"})
+		Expect(operator.Create(ctx, used)).To(Succeed())
+		Expect(operator.Delete(ctx, used)).To(Succeed())
 		election := lease("scim-system", "scim-operator.provisioning.rservice.dev", nil)
 		Expect(operator.Create(ctx, election)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, election)).To(Succeed()) })
@@ -97,10 +100,10 @@ var _ = Describe("the operator's own account", Ordered, func() {
 		other := lease(tenant, "other", nil)
 		Expect(admin.Create(ctx, other)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(admin.Delete(ctx, other)).To(Succeed()) })
-		forbidden(operator.Delete(ctx, other.DeepCopy()), "claim or identity only")
+		forbidden(operator.Delete(ctx, other.DeepCopy()), "claim, identity or assertion only")
 		taken := other.DeepCopy()
 		taken.Labels = claim
-		forbidden(operator.Update(ctx, taken), "claim or identity only")
+		forbidden(operator.Update(ctx, taken), "claim, identity or assertion only")
 	})
 
 	It("is bounded so without others", func(ctx SpecContext) {

@@ -52,8 +52,11 @@ func (r *endpointReconciler) reconcileClients(ctx context.Context, endpoint *v1a
 		if err := r.reconcileClient(ctx, endpoint, oauthClient, state); err != nil {
 			return nil, err
 		}
+		if len(oauthClient.Assertions) > 0 {
+			state.at(r.status.Now().Add(sweepInterval))
+		}
 	}
-	return state, nil
+	return state, r.assertions.sweep(ctx, endpoint, r.status.Now())
 }
 
 // reconcileSigningKeys makes and rotates the keys that sign access tokens.

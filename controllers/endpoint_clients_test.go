@@ -6,7 +6,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -143,6 +145,28 @@ var _ = Describe("A ScimEndpoint with OAuth clients", func() {
 			s.Data = map[string][]byte{"good": s.Data["good"], "good.expires": []byte(time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339))}
 		})
 		eventually(ctx, w, endpoint, And(WithTransform(names, BeEmpty()), hasCondition(v1alpha1.ConditionCredentialInvalid, "no secret", "is valid")))
+	})
+
+	It("forgets used assertions when they have expired", func(ctx SpecContext) {
+		endpoint := withClient()
+		endpoint.Spec.Authentication.JWT = []v1alpha1.JWTAuthenticator{{Issuer: v1alpha1.JWTIssuer{URL: "https://issuer.invalid", Audiences: []string{"x"}}}}
+		endpoint.Spec.Authentication.Clients[0].Assertions = []v1alpha1.ClientAssertion{{Issuer: "https://issuer.invalid", Subject: "x"}}
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		used := func(name, label string, ago time.Duration) *coordinationv1.Lease {
+			return &coordinationv1.Lease{
+				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.LabelAssertion: label}},
+				Spec:       coordinationv1.LeaseSpec{RenewTime: new(metav1.NewMicroTime(time.Now().Add(-ago))), LeaseDurationSeconds: new(int32(3600))},
+			}
+		}
+		over, valid, others := used("assertion-over", "entra", 2*time.Hour), used("assertion-valid", "entra", 0), used("assertion-others", "okta", 2*time.Hour)
+		for _, lease := range []*coordinationv1.Lease{over, valid, others} {
+			Expect(w.Create(ctx, lease)).To(Succeed())
+		}
+		w.start(ctx)
+		Eventually(func() error { return w.Get(ctx, client.ObjectKeyFromObject(over), over) }).Should(Satisfy(apierrors.IsNotFound))
+		for _, lease := range []*coordinationv1.Lease{valid, others} {
+			Expect(w.Get(ctx, client.ObjectKeyFromObject(lease), lease)).To(Succeed())
+		}
 	})
 
 	It("shares no Secret with another one", func(ctx SpecContext) {

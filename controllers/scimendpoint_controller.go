@@ -42,7 +42,8 @@ type endpointReconciler struct {
 	// outages returns the issuers of an endpoint whose keys cannot be fetched; nil if nobody knows.
 	outages func(*v1alpha1.ScimEndpoint) []trust.Outage
 	// checked has what was found of generations of endpoints.
-	checked *lru.Cache
+	checked    *lru.Cache
+	assertions *assertionSweeper
 }
 
 // +kubebuilder:rbac:groups=provisioning.rservice.dev,resources=scimendpoints;organizations,verbs=get;list;watch

@@ -206,6 +206,7 @@ func (s *setup) endpoints() error {
 	reconciler := &endpointReconciler{
 		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects, brake: s.brake,
 		bounds: s.options.Bounds, outages: s.options.Outages, checked: lru.New(checkedEndpoints),
+		assertions: newAssertionSweeper(s.mgr.GetAPIReader(), s.client),
 	}
 	away := make(chan event.GenericEvent)
 	if s.options.Outages != nil {

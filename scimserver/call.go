@@ -75,6 +75,8 @@ type principal struct {
 	omitMembers bool
 	// allowedSources are the CIDRs that requests may come from; none stands for any.
 	allowedSources []string
+	// authentication says how clients of the endpoint may authenticate; nil if that is nobody's.
+	authentication *v1alpha1.ScimEndpointAuthentication
 	// scope is what the client may do, and scopeField the field of the ScimEndpoint that says so.
 	scope      v1alpha1.Scope
 	scopeField string
@@ -98,6 +100,7 @@ func principalOf(endpoint *v1alpha1.ScimEndpoint, operators bounds.Bounds) *prin
 		profile:        profileOf(endpoint),
 		omitMembers:    endpoint.Spec.ListMembers == v1alpha1.ListMembersOmit,
 		allowedSources: endpoint.Spec.AllowedSources,
+		authentication: &endpoint.Spec.Authentication,
 		rate:           rateLimit{perSecond: limits.RequestsPerSecond, burst: limits.Burst},
 		maxBody:        int64(limits.BodyBytes),
 		maxPage:        limits.PageSize,

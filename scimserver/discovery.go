@@ -3,6 +3,7 @@ package scimserver
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/scimserver/scim"
@@ -64,6 +65,7 @@ func (s *Server) getServiceProviderConfig(r *http.Request) (response, error) {
 	client := callOf(r).client
 	if client == nil {
 		client = principalOf(&v1alpha1.ScimEndpoint{}, s.options.Bounds)
+		client.authentication = nil
 	}
 	return documentAnswer(serviceProviderConfig{
 		Schemas: []string{scim.ServiceProviderConfigURN},
@@ -76,13 +78,34 @@ func (s *Server) getServiceProviderConfig(r *http.Request) (response, error) {
 			Cursor: true, Index: true, DefaultPaginationMethod: "index",
 			DefaultPageSize: min(scim.DefaultCount, client.maxPage), MaxPageSize: client.maxPage, CursorTimeout: int(cursorTimeout.Seconds()),
 		},
-		AuthenticationSchemes: []authenticationScheme{{
-			Type: "oauthbearertoken", Name: "Bearer token",
-			Description: "The token of a ScimEndpoint, in the Authorization header.",
-			SpecURI:     "https://www.rfc-editor.org/info/rfc6750", Primary: true,
-		}},
-		Meta: scim.DocumentMeta{ResourceType: "ServiceProviderConfig", Location: baseURL(r) + "/ServiceProviderConfig"},
+		AuthenticationSchemes: authenticationSchemes(client),
+		Meta:                  scim.DocumentMeta{ResourceType: "ServiceProviderConfig", Location: baseURL(r) + "/ServiceProviderConfig"},
 	})
+}
+
+// authenticationSchemes are the ways in which clients of an endpoint may authenticate, or of nobody's endpoint all that there are.
+func authenticationSchemes(client *principal) []authenticationScheme {
+	schemes := []authenticationScheme{{
+		Type: "oauthbearertoken", Name: "Bearer token",
+		Description: "The token of a ScimEndpoint, in the Authorization header.",
+		SpecURI:     "https://www.rfc-editor.org/info/rfc6750", Primary: true,
+	}}
+	takes := client.authentication
+	if takes == nil || len(takes.Clients) > 0 {
+		schemes = append(schemes, authenticationScheme{
+			Type: "oauth2", Name: "OAuth client credentials",
+			Description: "An access token of the token endpoint, which a client gets by a secret or by an assertion (RFC 7523).",
+			SpecURI:     "https://www.rfc-editor.org/info/rfc6749",
+		})
+	}
+	if takes == nil || slices.ContainsFunc(takes.JWT, func(j v1alpha1.JWTAuthenticator) bool { return j.Scope != "" }) {
+		schemes = append(schemes, authenticationScheme{
+			Type: "oauthbearertoken", Name: "Token of a trusted issuer",
+			Description: "A JWT of an issuer that the ScimEndpoint trusts, in the Authorization header.",
+			SpecURI:     "https://www.rfc-editor.org/info/rfc7519",
+		})
+	}
+	return schemes
 }
 
 func listSchemas(r *http.Request) (response, error) {

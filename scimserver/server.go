@@ -79,7 +79,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, s resourceStore, o 
 	if err != nil {
 		return nil, err
 	}
-	clients, err := oauth.New(ctx, mgr.GetCache(), time.Now)
+	clients, err := oauth.New(ctx, mgr.GetCache(), mgr.GetClient(), o.Issuers, time.Now)
 	if err != nil {
 		return nil, err
 	}

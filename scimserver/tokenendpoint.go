@@ -9,6 +9,7 @@ import (
 
 	"rservice.dev/scim-operator/api/strangers"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/issuers"
 	"rservice.dev/scim-operator/scimserver/oauth"
 )
 
@@ -86,26 +87,36 @@ func (s *Server) giveToken(r *http.Request) (response, error) {
 	if err != nil {
 		return response{}, s.refusedClient(r, request, err)
 	}
-	grant, err := s.clients.Token(r.Context(), request, baseURL(r))
+	grant, err := s.clients.Token(r.Context(), request, baseURL(r), func(from *oauth.Client) error { return s.admitClient(r, from) })
 	if err != nil {
 		return response{}, s.refusedClient(r, request, err)
-	}
-	client, c := principalOfClient(grant.Client, s.options.Bounds), callOf(r)
-	c.client = client
-	if !sourceAllowed(client.allowedSources, c.source) {
-		return response{}, s.refused(r, wrongSource(client, c))
-	}
-	strangers.Known(r)
-	if delay := s.rates.wait("token/"+client.rateKey(), tokenRate); delay > 0 {
-		return response{}, tooMany(delay)
 	}
 	return jsonAnswer(http.StatusOK, tokenAnswer{
 		AccessToken: grant.Token, TokenType: "Bearer", ExpiresIn: int(grant.ExpiresIn.Seconds()), Scope: grant.Client.Scope,
 	}, nil)
 }
 
+// admitClient looks whether a client that has proved who it is may have an access token, from where it asks and now.
+func (s *Server) admitClient(r *http.Request, from *oauth.Client) error {
+	client, c := principalOfClient(from, s.options.Bounds), callOf(r)
+	c.client = client
+	if !sourceAllowed(client.allowedSources, c.source) {
+		return wrongSource(client, c)
+	}
+	strangers.Known(r)
+	if delay := s.rates.wait("token/"+client.rateKey(), tokenRate); delay > 0 {
+		return tooMany(delay)
+	}
+	return nil
+}
+
 // refusedClient returns the answer to a client that gets no access token, and takes down why.
 func (s *Server) refusedClient(r *http.Request, request oauth.Request, err error) error {
+	if why, is := errors.AsType[*issuers.Refusal](err); is {
+		refused := refusedByIssuers(why)
+		refused.answer = oauth.ErrInvalidClient
+		return s.refused(r, refused)
+	}
 	answer := err
 	if told, is := errors.AsType[*oauth.Error](err); is {
 		answer = told
@@ -176,6 +187,7 @@ type metadata struct {
 	ResponseTypes         []string         `json:"response_types_supported"`
 	Scopes                []v1alpha1.Scope `json:"scopes_supported"`
 	AuthenticationMethods []string         `json:"token_endpoint_auth_methods_supported"`
+	SigningAlgorithms     []string         `json:"token_endpoint_auth_signing_alg_values_supported"`
 }
 
 // describeTokenEndpoint says where the token endpoint is and what it takes: of some clients only a part.
@@ -189,6 +201,7 @@ func (s *Server) describeTokenEndpoint(r *http.Request) (response, error) {
 		// There is no authorization endpoint, so there are no response types; the member is required.
 		GrantTypes: []string{oauth.GrantType}, ResponseTypes: []string{},
 		Scopes:                []v1alpha1.Scope{v1alpha1.ScopeAll, v1alpha1.ScopeRead},
-		AuthenticationMethods: []string{"client_secret_basic", "client_secret_post"},
+		AuthenticationMethods: []string{"client_secret_basic", "client_secret_post", "private_key_jwt"},
+		SigningAlgorithms:     issuers.Algorithms(),
 	}, nil)
 }

@@ -85,6 +85,10 @@ type ClientAssertion struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Subject string `json:"subject,omitempty"`
+	// reusable lets the client send one token several times, until it expires, as Microsoft Entra ID may.
+	// Unset: each token gets one access token, so one that somebody has read is of no use any more.
+	// +optional
+	Reusable bool `json:"reusable,omitempty"`
 }
 
 // JWTAuthenticator is an issuer whose tokens are accepted. Its fields mean what those of the same names mean in
@@ -335,6 +339,8 @@ const (
 	RefusalClientProof RefusalReason = "WrongClientProof"
 	// RefusalAmbiguousClient: several endpoints have a client of one id and secret.
 	RefusalAmbiguousClient RefusalReason = "AmbiguousClient"
+	// RefusalAssertionUsed: a client's assertion has been used before.
+	RefusalAssertionUsed RefusalReason = "AssertionUsed"
 )
 
 // RefusalReasons are all of them.
@@ -346,7 +352,7 @@ func RefusalReasons() []RefusalReason {
 		RefusalUnknownKey, RefusalSignature, RefusalExpired, RefusalNotYetValid, RefusalAudience, RefusalBearer,
 		RefusalSubject, RefusalClaims, RefusalAmbiguous,
 		RefusalAccessTokenExpired, RefusalAccessTokenRevoked,
-		RefusalClientSecret, RefusalClientSecretExpired, RefusalClientProof, RefusalAmbiguousClient,
+		RefusalClientSecret, RefusalClientSecretExpired, RefusalClientProof, RefusalAmbiguousClient, RefusalAssertionUsed,
 	}
 }
 

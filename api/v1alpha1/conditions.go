@@ -224,6 +224,9 @@ const (
 	// LabelIdentity is the kind of record, in lower case, that a Lease keeps an e-mail address
 	// or name for, where several managers are at work at the same time.
 	LabelIdentity = "provisioning.rservice.dev/identity"
+	// LabelAssertion is the name of the ScimEndpoint, of which a Lease says that an assertion has been
+	// used. It is deleted when the assertion has expired.
+	LabelAssertion = "provisioning.rservice.dev/assertion"
 	// AnnotationFence on a record is the time at which another record took over what this one
 	// had reserved. It makes a write fail that was under way.
 	AnnotationFence = "provisioning.rservice.dev/fence"

@@ -127,7 +127,9 @@ func (v *verification) checkUse(endpoint *v1alpha1.ScimEndpoint, e *element) *fa
 	if place < 0 {
 		return failed(stageUse, v1alpha1.RefusalSubject, "", "There is no such client.")
 	}
-	if slices.Contains(clients[place].Assertions, v1alpha1.ClientAssertion{Issuer: v.token.issuer, Subject: v.token.subject}) {
+	if slices.ContainsFunc(clients[place].Assertions, func(a v1alpha1.ClientAssertion) bool {
+		return a.Issuer == v.token.issuer && a.Subject == v.token.subject
+	}) {
 		return nil
 	}
 	return failed(stageUse, v1alpha1.RefusalSubject,

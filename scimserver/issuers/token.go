@@ -30,6 +30,9 @@ const (
 // token with what is public.
 var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
 
+// Algorithms are those that tokens may be signed with.
+func Algorithms() []string { return slices.Clone(algorithms) }
+
 // parsed is what a token says, before anybody has verified it.
 type parsed struct {
 	raw string

@@ -45,11 +45,15 @@ type Grant struct {
 	ExpiresIn time.Duration
 }
 
-// Token gives the client of a request an access token. issuer is who the answer comes from: the address below which the
-// token endpoint is. The error is a *Refusal, an *Error, or that of a cache.
-func (c *Clients) Token(ctx context.Context, request Request, issuer string) (*Grant, error) {
+// Token gives the client of a request an access token, unless admit has an error for that client. issuer is who the answer
+// comes from: the address below which the token endpoint is. The error is a *Refusal, an *issuers.Refusal, an *Error, that
+// of admit, or that of a cache or of the API server.
+func (c *Clients) Token(ctx context.Context, request Request, issuer string, admit func(*Client) error) (*Grant, error) {
 	from, err := c.authenticate(ctx, request)
 	if err != nil {
+		return nil, err
+	}
+	if err := admit(from); err != nil {
 		return nil, err
 	}
 	from.Scope = narrower(from.Scope, request.Scope)
@@ -66,6 +70,9 @@ func (c *Clients) Token(ctx context.Context, request Request, issuer string) (*G
 	key, ok := c.keys.of(secret).signing(now)
 	if !ok {
 		return nil, errNoKey
+	}
+	if err := c.use(ctx, from); err != nil {
+		return nil, err
 	}
 	ends := now.Add(from.Endpoint.Spec.Authentication.AccessTokenLifetime())
 	if !from.expires.IsZero() && from.expires.Before(ends) {
@@ -214,6 +221,12 @@ func (c *Clients) bearer(ctx context.Context, keys *endpointKeys, token signed) 
 func (c *Clients) stillProved(
 	ctx context.Context, endpoint *v1alpha1.ScimEndpoint, known *v1alpha1.OAuthClient, by credential,
 ) (*Client, error) {
+	if by.Issuer != "" {
+		if assertionOf(known, by.Issuer, by.Subject) < 0 || !trusts(endpoint, by.Issuer) {
+			return nil, revoked(endpoint, known.ClientID, "the issuer and subject by which the client got it are not trusted any more")
+		}
+		return newClient(endpoint, known, by, time.Time{}), nil
+	}
 	if known.SecretName == "" {
 		return nil, revoked(endpoint, known.ClientID, "the client has no secrets any more")
 	}
@@ -231,5 +244,5 @@ func (c *Clients) stillProved(
 
 func revoked(endpoint *v1alpha1.ScimEndpoint, id, why string) *Refusal {
 	return refuse(endpoint, v1alpha1.RefusalAccessTokenRevoked, fmt.Sprintf("An access token of client %s came, but %s.", id, why),
-		"The client has to get another one, by a secret that is valid.")
+		"The client has to get another one, by a secret or an assertion that is valid.")
 }

@@ -18,6 +18,7 @@ import (
 	"rservice.dev/scim-operator/api/credentials"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/issuers"
 )
 
 const (
@@ -29,14 +30,17 @@ const (
 
 // Clients knows the OAuth clients of all ScimEndpoints, and the access tokens that they have got. It reads the cache only.
 type Clients struct {
-	reader client.Reader
-	now    func() time.Time
-	keys   *keyring
-	known  *verified
+	reader  client.Reader
+	writer  client.Writer
+	issuers *issuers.Issuers
+	now     func() time.Time
+	keys    *keyring
+	known   *verified
 }
 
-// New registers the indexes. Call it before the cache is started.
-func New(ctx context.Context, c cache.Cache, now func() time.Time) (*Clients, error) {
+// New registers the indexes. Call it before the cache is started. The writer is for used assertions, which the issuers
+// verify; with nil for these there are no assertions.
+func New(ctx context.Context, c cache.Cache, writer client.Writer, trusted *issuers.Issuers, now func() time.Time) (*Clients, error) {
 	err := c.IndexField(ctx, &v1alpha1.ScimEndpoint{}, indexClientID, func(obj client.Object) []string {
 		var ids []string
 		if endpoint, ok := obj.(*v1alpha1.ScimEndpoint); ok {
@@ -62,7 +66,7 @@ func New(ctx context.Context, c cache.Cache, now func() time.Time) (*Clients, er
 	if err != nil {
 		return nil, fmt.Errorf("index Secrets by signing key: %w", err)
 	}
-	return &Clients{reader: c, now: now, keys: newKeyring(), known: newVerified()}, nil
+	return &Clients{reader: c, writer: writer, issuers: trusted, now: now, keys: newKeyring(), known: newVerified()}, nil
 }
 
 // Client is an OAuth client that has proved who it is.
@@ -79,6 +83,8 @@ type Client struct {
 	credential credential
 	// expires is when what it has proved itself by ends; zero if that says nothing for later.
 	expires time.Time
+	// once is the assertion, if that may be used once; nil else.
+	once *assertion
 }
 
 // credential is what a client has proved itself by. It is in its access tokens, which end with it.
@@ -86,6 +92,9 @@ type credential struct {
 	// Secret and ID name a client secret.
 	Secret string `json:"secret,omitempty"`
 	ID     string `json:"id,omitempty"`
+	// Issuer and Subject are those of an assertion.
+	Issuer  string `json:"issuer,omitempty"`
+	Subject string `json:"subject,omitempty"`
 }
 
 // none is a hash that nothing has, for taking as long over a client that does not exist.
@@ -99,17 +108,33 @@ func (c *Clients) authenticate(ctx context.Context, request Request) (*Client, e
 	if err != nil {
 		return nil, fmt.Errorf("look up an OAuth client: %w", err)
 	}
+	var having []*v1alpha1.ScimEndpoint
+	for i := range endpoints.Items {
+		if endpoints.Items[i].DeletionTimestamp == nil {
+			having = append(having, &endpoints.Items[i])
+		}
+	}
+	prove := c.bySecret
+	if request.Assertion != "" {
+		prove = c.byAssertion
+	}
+	found, err := prove(ctx, request, having)
+	if away := kube.Unread(c.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); err != nil && len(away) > 0 {
+		// The client may be one of these, so it is not called wrong.
+		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("the clients of namespaces %s have not been read yet", strings.Join(away, ", ")))
+	}
+	return found, err
+}
+
+// bySecret finds out which endpoint's client has sent a secret.
+func (c *Clients) bySecret(ctx context.Context, request Request, endpoints []*v1alpha1.ScimEndpoint) (*Client, error) {
 	var (
 		found   *Client
 		refused *Refusal
 	)
 	hash := []byte(credentials.HashOf(request.Secret))
 	subtle.ConstantTimeCompare(hash, none)
-	for i := range endpoints.Items {
-		endpoint := &endpoints.Items[i]
-		if endpoint.DeletionTimestamp != nil {
-			continue
-		}
+	for _, endpoint := range endpoints {
 		candidate, err := c.prove(ctx, endpoint, request, hash)
 		if why, is := errors.AsType[*Refusal](err); is {
 			refused = also(refused, why)
@@ -126,25 +151,17 @@ func (c *Clients) authenticate(ctx context.Context, request Request) (*Client, e
 	if found != nil {
 		return found, nil
 	}
-	if away := kube.Unread(c.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
-		// The client may be one of these, so it is not called wrong.
-		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("the clients of namespaces %s have not been read yet", strings.Join(away, ", ")))
-	}
 	if refused != nil {
 		return nil, refused
 	}
-	return nil, errInvalidClient
+	return nil, ErrInvalidClient
 }
 
 // prove checks the proof of a client that an endpoint has. The error is a *Refusal if it is not good.
 func (c *Clients) prove(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, request Request, hash []byte) (*Client, error) {
 	known := endpoint.Client(request.ClientID)
 	if known == nil { // the index is a moment older
-		return nil, &Refusal{Reason: v1alpha1.RefusalClientSecret, Cause: errInvalidClient}
-	}
-	if request.Assertion != "" {
-		return nil, refuse(endpoint, v1alpha1.RefusalClientProof, fmt.Sprintf(
-			"Client %s was expected to send a client secret; an assertion came.", known.ClientID), "")
+		return nil, &Refusal{Reason: v1alpha1.RefusalClientSecret, Cause: ErrInvalidClient}
 	}
 	if known.SecretName == "" {
 		return nil, refuse(endpoint, v1alpha1.RefusalClientProof, fmt.Sprintf(
@@ -205,7 +222,7 @@ func narrower(a, b v1alpha1.Scope) v1alpha1.Scope {
 func refuse(endpoint *v1alpha1.ScimEndpoint, reason v1alpha1.RefusalReason, message, remedy string) *Refusal {
 	return &Refusal{
 		Reason: reason, Endpoints: []types.NamespacedName{client.ObjectKeyFromObject(endpoint)},
-		Message: message, Remedy: remedy, Cause: errInvalidClient,
+		Message: message, Remedy: remedy, Cause: ErrInvalidClient,
 	}
 }
 
@@ -218,12 +235,12 @@ func also(first, second *Refusal) *Refusal {
 	case first.Reason == v1alpha1.RefusalClientSecretExpired:
 		return first
 	}
-	return &Refusal{Reason: v1alpha1.RefusalClientSecret, Cause: errInvalidClient}
+	return &Refusal{Reason: v1alpha1.RefusalClientSecret, Cause: ErrInvalidClient}
 }
 
 func ambiguous(id string, endpoints ...*v1alpha1.ScimEndpoint) *Refusal {
 	why := &Refusal{
-		Reason: v1alpha1.RefusalAmbiguousClient, Cause: errInvalidClient,
+		Reason: v1alpha1.RefusalAmbiguousClient, Cause: ErrInvalidClient,
 		Message: fmt.Sprintf("The proof of client %s fits several endpoints, so it is nobody's.", id),
 		Remedy:  "Give each endpoint's client an id, or a secret, of its own.",
 	}

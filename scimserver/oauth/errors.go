@@ -35,8 +35,8 @@ func invalidRequest(description string) error {
 	return &Error{Status: http.StatusBadRequest, Code: CodeInvalidRequest, Description: description}
 }
 
-// errInvalidClient tells nothing of whether there is such a client.
-var errInvalidClient = &Error{
+// ErrInvalidClient is the answer to all that is wrong with who a client is. It tells nothing of whether there is such a client.
+var ErrInvalidClient = &Error{
 	Status: http.StatusUnauthorized, Code: CodeInvalidClient,
 	Description: "the client is unknown, or did not prove who it is; whoever runs the server sees why in the ScimEndpoint's status.refusals",
 }

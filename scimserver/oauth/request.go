@@ -96,7 +96,7 @@ func (q *Request) authentication(form map[string]string, header []string) error 
 	case (q.Assertion == "") != (assertionType == ""), assertionType != "" && assertionType != jwtAssertionType:
 		return invalidRequest("client_assertion needs client_assertion_type " + jwtAssertionType)
 	case q.ClientID == "" || ways == 0:
-		return errInvalidClient
+		return ErrInvalidClient
 	}
 	return nil
 }
@@ -106,12 +106,12 @@ func (q *Request) basic(header []string) error {
 	q.Basic = true
 	name, secret, ok := (&http.Request{Header: http.Header{"Authorization": header}}).BasicAuth()
 	if !ok || len(header) > 1 {
-		return errInvalidClient
+		return ErrInvalidClient
 	}
 	id, idErr := url.QueryUnescape(name)
 	secret, secretErr := url.QueryUnescape(secret)
 	if errors.Join(idErr, secretErr) != nil || id == "" || secret == "" || q.ClientID != "" && q.ClientID != id {
-		return errInvalidClient
+		return ErrInvalidClient
 	}
 	q.ClientID, q.Secret = id, secret
 	return nil
