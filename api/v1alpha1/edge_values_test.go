@@ -34,6 +34,12 @@ func put(parent tree, s tree, place []string, value any) {
 	}
 	if len(rest) == 0 {
 		parent[name] = value
+		if _, other := parent["claim"]; other && (name == "expression" || name == "message") { // which are in its place
+			delete(parent, "claim")
+			if name == "message" {
+				parent["expression"] = "x"
+			}
+		}
 		return
 	}
 	if child["type"] == "array" {
@@ -91,6 +97,12 @@ func property(s tree, name string) tree {
 	return s["properties"].(tree)[name].(tree)
 }
 
+// ruled reports whether a rule of a schema has this in it.
+func ruled(s tree, part string) bool {
+	rules, _ := s["x-kubernetes-validations"].([]any)
+	return slices.ContainsFunc(rules, func(rule any) bool { return strings.Contains(rule.(tree)["rule"].(string), part) })
+}
+
 // smallest is a value that a schema takes.
 func smallest(s tree) any {
 	if values, ok := s["enum"].([]any); ok {
@@ -109,8 +121,16 @@ func smallest(s tree) any {
 		for _, name := range required {
 			value[name.(string)] = smallest(property(s, name.(string)))
 		}
+		for part, other := range map[string]string{"has(self.secretName)": "secretName", "has(self.claim) != has(self.expression)": "claim"} {
+			if ruled(s, part) {
+				value[other] = "x"
+			}
+		}
 		return value
 	case "array":
+		if s["minItems"] != nil {
+			return []any{smallest(s["items"].(tree))}
+		}
 		return []any{}
 	case "integer":
 		if least, ok := s["minimum"]; ok {
@@ -121,10 +141,16 @@ func smallest(s tree) any {
 		return false
 	case "string":
 		switch {
+		case ruled(s, "matches('^https://"):
+			return "https://x"
+		case ruled(s, "isCIDR(self)"):
+			return "192.0.2.0/24"
 		case s["format"] == "date-time":
 			return "2026-01-02T03:04:05.000006Z"
 		case s["pattern"] == "^[0-9]+$":
 			return "1"
+		case s["pattern"] == "^[A-Z][A-Za-z]*$":
+			return "X"
 		case s["minLength"] == 3.0: // an e-mail address
 			return "x@x"
 		}
@@ -159,6 +185,11 @@ func edgesOf(place []string, s tree) []*edge {
 		}
 	case "array":
 		add("[]", "[null]")
+		if s["minItems"] != nil {
+			smallest, err := json.Marshal(smallest(s))
+			Expect(err).NotTo(HaveOccurred())
+			add(string(smallest))
+		}
 		within("*", s["items"].(tree))
 	case "integer":
 		add(integers(s)...)
