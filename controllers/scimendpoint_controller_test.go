@@ -307,8 +307,13 @@ var _ = Describe("A ScimEndpoint", func() {
 		By("making another one at the first")
 		update(ctx, w, original, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration, e.Spec.TokenOverlapSeconds = 1, new(int32(0)) })
 		eventually(ctx, w, original, And(isReady(), withReason(v1alpha1.ConditionTokenShared, "")))
-		eventually(ctx, second, copied, And(isReady(), withReason(v1alpha1.ConditionTokenShared, ""),
-			HaveField("Status.Tokens", ConsistOf(HaveField("FirstSeenAt", Not(BeNil()))))))
+		// A client that still has it must not write there.
+		eventually(ctx, second, copied, And(isFalse(v1alpha1.ReasonWorksNowhere), withReason(v1alpha1.ConditionTokenShared, v1alpha1.ReasonWorksNowhere),
+			HaveField("Status.Tokens", ConsistOf(And(HaveField("FirstSeenAt", BeNil()), HaveField("CopiedAt", Not(BeNil())))))))
+
+		By("making another one there, too")
+		update(ctx, second, copied, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration, e.Spec.TokenOverlapSeconds = 1, new(int32(0)) })
+		eventually(ctx, second, copied, And(isReady(), withReason(v1alpha1.ConditionTokenShared, "")))
 	})
 
 	It("gets no more than the operator allows, and says so", func(ctx SpecContext) {

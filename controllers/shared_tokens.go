@@ -28,7 +28,7 @@ func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.S
 		told := &endpoint.Status.Tokens[i]
 		for _, before := range known {
 			if before.ID == told.ID {
-				told.FirstSeenAt = before.FirstSeenAt
+				told.FirstSeenAt, told.CopiedAt = before.FirstSeenAt, before.CopiedAt
 			}
 		}
 		hash := hashOf(secret, told.State)
@@ -37,15 +37,22 @@ func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.S
 			return found, err
 		}
 		own, others := split(holders, endpoint)
-		if len(others) == 0 {
+		now := v1alpha1.NewTimestamp(r.status.Now())
+		if len(others) == 0 && told.CopiedAt == nil {
 			if told.FirstSeenAt == nil {
-				now := v1alpha1.NewTimestamp(r.status.Now())
 				told.FirstSeenAt = &now
 			}
 			continue
 		}
-		own.Endpoint = endpoint // as it is going to be
-		one := sharingOf(own, others, told.ID)
+		one := sharing{reason: v1alpha1.ReasonWorksNowhere, message: fmt.Sprintf("Token %s was before at another ScimEndpoint, "+
+			"so it never works here: make another one, by raising spec.tokenGeneration.", told.ID)}
+		if len(others) > 0 {
+			own.Endpoint = endpoint // as it is going to be
+			one = sharingOf(own, others, told.ID)
+		}
+		if one.reason != v1alpha1.ReasonWorksHere && told.CopiedAt == nil && told.FirstSeenAt == nil {
+			told.CopiedAt = &now
+		}
 		one.broken = one.reason != v1alpha1.ReasonWorksHere && told.State == v1alpha1.TokenCurrent
 		if found.reason == "" || one.broken {
 			found = one

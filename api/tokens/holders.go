@@ -54,13 +54,16 @@ type Holder struct {
 func (h Holder) Key() types.NamespacedName { return client.ObjectKeyFromObject(h.Endpoint) }
 
 // firstSeenAt is when the operator saw the token here first, nil if others had it by then.
-func (h Holder) firstSeenAt() *v1alpha1.Timestamp {
+func (h Holder) firstSeenAt() *v1alpha1.Timestamp { return h.told().FirstSeenAt }
+
+// told is what the endpoint's status says of the token.
+func (h Holder) told() v1alpha1.TokenStatus {
 	for _, told := range h.Endpoint.Status.Tokens {
 		if told.ID == h.Token.ID() {
-			return told.FirstSeenAt
+			return told
 		}
 	}
-	return nil
+	return v1alpha1.TokenStatus{}
 }
 
 // Holders returns the endpoints that have the token with this hash, also one that has ended there. The label of a Secret alone is
@@ -97,11 +100,14 @@ func Holders(ctx context.Context, cache client.Reader, hash string) ([]Holder, e
 	return holders, nil
 }
 
-// First is the holder whose token it is: the only one, or the one that the operator saw it at before any other had it. It is
+// First is the holder whose token it is: the only one, unless it was seen to have copied it, or the one that the operator saw it at before any other had it. It is
 // nil where that is not known of any, as when several were restored from a backup without their status. The age of an endpoint
 // says nothing: whoever copies a token may have an older one.
 func First(holders []Holder) *Holder {
 	if len(holders) == 1 {
+		if holders[0].told().CopiedAt != nil {
+			return nil
+		}
 		return &holders[0]
 	}
 	var first *Holder

@@ -269,6 +269,11 @@ type TokenStatus struct {
 	// had it then. Of several that have it, it works at the first one. Unset: others had it already.
 	// +optional
 	FirstSeenAt *Timestamp `json:"firstSeenAt,omitempty"`
+	// copiedAt is when the operator saw that another ScimEndpoint had the token already, or that nobody knows
+	// who had it first. It does not work here from then on, also once the other one has given it up:
+	// a client that goes on with it must not write to somebody else. Unset: that was not seen.
+	// +optional
+	CopiedAt *Timestamp `json:"copiedAt,omitempty"`
 	// expiresAt is when the token stops working. Unset: never.
 	// +optional
 	ExpiresAt *Timestamp `json:"expiresAt,omitempty"`

@@ -2093,6 +2093,11 @@ func (in *TokenStatus) DeepCopyInto(out *TokenStatus) {
 		*out = new(Timestamp)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.CopiedAt != nil {
+		in, out := &in.CopiedAt, &out.CopiedAt
+		*out = new(Timestamp)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.ExpiresAt != nil {
 		in, out := &in.ExpiresAt, &out.ExpiresAt
 		*out = new(Timestamp)
