@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -80,8 +81,9 @@ type principal struct {
 	// scope is what the client may do, and scopeField the field of the ScimEndpoint that says so.
 	scope      v1alpha1.Scope
 	scopeField string
-	// rate limits the requests of the token.
-	rate rateLimit
+	// rate limits the requests of the token, or of whatever else counted names: an issuer can make as many subjects as it likes.
+	rate    rateLimit
+	counted string
 	// maxBody is the largest body in bytes, beside what the address takes, and maxPage the most resources on a page.
 	maxBody int64
 	maxPage int
@@ -118,7 +120,9 @@ func (p *principal) key() types.NamespacedName {
 }
 
 // rateKey is what its rate is counted by.
-func (p *principal) rateKey() string { return p.tenant + "/" + p.endpoint + "/" + p.tokenID }
+func (p *principal) rateKey() string {
+	return p.tenant + "/" + p.endpoint + "/" + cmp.Or(p.counted, p.tokenID)
+}
 
 type callKey struct{}
 

@@ -52,9 +52,18 @@ type use struct {
 	source string
 }
 
+// usedToken is a token, or with no id any credential of the endpoint that is no element of its status: that of an OAuth client,
+// or of an issuer, whose subjects are as many as it likes.
 type usedToken struct {
 	endpoint types.NamespacedName
 	id       string
+}
+
+func usedBy(p *principal) usedToken {
+	if strings.HasPrefix(p.tokenID, clientPrefix) || strings.HasPrefix(p.tokenID, issuerPrefix) {
+		return usedToken{endpoint: p.key()}
+	}
+	return usedToken{p.key(), p.tokenID}
 }
 
 func newLastUse(c client.Client, reader client.Reader, log logr.Logger, now func() time.Time) *lastUse {
@@ -68,7 +77,7 @@ func (l *lastUse) note(p *principal, source string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.used[usedToken{p.key(), p.tokenID}] = use{l.now(), source}
+	l.used[usedBy(p)] = use{l.now(), source}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica serves.
@@ -117,13 +126,15 @@ func (l *lastUse) write(ctx context.Context, token usedToken, last use) (bool, e
 	if err := l.reader.Get(ctx, token.endpoint, endpoint, client.UnsafeDisableDeepCopy); err != nil {
 		return client.IgnoreNotFound(err) == nil, fmt.Errorf("read a ScimEndpoint: %w", err)
 	}
-	place := slices.IndexFunc(endpoint.Status.Tokens, func(t v1alpha1.TokenStatus) bool { return t.ID == token.id })
-	isClient := strings.HasPrefix(token.id, clientPrefix) || strings.HasPrefix(token.id, issuerPrefix) // which are no elements of the status
+	place := -1
+	if token.id != "" {
+		place = slices.IndexFunc(endpoint.Status.Tokens, func(t v1alpha1.TokenStatus) bool { return t.ID == token.id })
+	}
 	told := endpoint.Status.LastRequestAt
 	if place >= 0 {
 		told = endpoint.Status.Tokens[place].LastUsedAt
 	}
-	if place < 0 && !isClient || told != nil && last.at.Sub(told.Time) < lastUseStep {
+	if place < 0 && token.id != "" || told != nil && last.at.Sub(told.Time) < lastUseStep {
 		return false, nil
 	}
 	patch, err := lastUsePatch(place, token.id, last)

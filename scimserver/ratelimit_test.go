@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-logr/logr"
 )
 
 func TestRates(t *testing.T) {
@@ -145,5 +147,23 @@ func TestLargeBodiesCountAsSeveralRequests(t *testing.T) {
 				t.Errorf("Retry-After is %s, want %s", got, want)
 			}
 		})
+	}
+}
+
+func TestWhatAnIssuersSubjectsTake(t *testing.T) {
+	uses := newLastUse(nil, nil, logr.Discard(), time.Now)
+	keys := map[string]bool{}
+	for _, subject := range []string{"000000000000", "111111111111", "222222222222"} {
+		p := &principal{tenant: "acme", endpoint: "okta", tokenID: issuerPrefix + subject, counted: issuerPrefix + "0"}
+		keys[p.rateKey()] = true
+		uses.note(p, "")
+	}
+	if len(keys) != 1 {
+		t.Errorf("each subject has a rate of its own: %v", keys)
+	}
+	uses.note(&principal{tenant: "acme", endpoint: "okta", tokenID: clientPrefix + "entra"}, "")
+	uses.note(&principal{tenant: "acme", endpoint: "okta", tokenID: "333333333333"}, "")
+	if pending := uses.pending(); len(pending) != 2 {
+		t.Errorf("got %v, want that of the token, and one for all others", pending)
 	}
 }

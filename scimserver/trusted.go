@@ -3,6 +3,7 @@ package scimserver
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -56,10 +57,11 @@ func (t verifiedBefore) authenticate(ctx context.Context, token string) (*princi
 	return t.principal(ctx, identity)
 }
 
-// principal is who a token's bearer is. Its tokens follow one another, so what is counted and logged goes by issuer and subject.
+// principal is who a token's bearer is. Its tokens follow one another, so what is logged goes by issuer and subject. What is
+// counted goes by element of spec.authentication.jwt.
 func (t trusted) principal(ctx context.Context, identity *issuers.Identity) (*principal, error) {
 	p := principalOf(identity.Endpoint, t.bounds)
-	p.tokenID = issuerPrefix + identity.ID
+	p.tokenID, p.counted = issuerPrefix+identity.ID, issuerPrefix+strconv.Itoa(identity.Element)
 	p.scope, p.scopeField = identity.Scope, identity.ScopeField
 	var err error
 	p.cursorKeys, err = t.tokens.cursorKeysOf(ctx, identity.Endpoint, identity.Issuer+"\n"+identity.Subject)

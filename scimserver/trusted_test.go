@@ -195,6 +195,21 @@ var _ = Describe("A token of a trusted issuer", func() {
 		Eventually(func() int { return c.do(ctx, http.MethodGet, "/Users", nil).Status }).Should(Equal(http.StatusUnauthorized))
 	})
 
+	It("is limited in rate together with those of the issuer's other subjects", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		of := issuer.New(GinkgoT(), "ES256")
+		newEndpoint(ctx, namespace, "okta", tokenFor(namespace), trusting(of, namespace), func(e *v1alpha1.ScimEndpoint, _ *corev1.Secret) {
+			e.Spec.Limits = v1alpha1.ScimEndpointLimits{RequestsPerSecond: new(int32(1)), Burst: new(int32(1))}
+		})
+		r := startReplica(ctx, namespace)
+		subjects := 0
+		Eventually(func() int {
+			subjects++
+			c := scimClient{base: r.url + "/scim/v2", token: of.Token("ES256", of.Claims(namespace, fmt.Sprint("client-", subjects)))}
+			return c.do(ctx, http.MethodGet, "/Users", nil).Status
+		}).Should(Equal(http.StatusTooManyRequests))
+	})
+
 	It("is nobody's as soon as a second endpoint would take it, in whatever namespace", func(ctx SpecContext) {
 		namespace, other := env.Namespace(ctx, GinkgoT()), env.Namespace(ctx, GinkgoT())
 		of := issuer.New(GinkgoT(), "ES256")
