@@ -105,7 +105,8 @@ func heldBy(reader client.Reader, objects reflect.Type, namespace string) toolsc
 // heldCache is a cache that knows its informers, to which controller-runtime shows no way.
 type heldCache struct {
 	cache.Cache
-	// informers are those by the type of their objects.
+	// informers are those by the Go type of their objects. Objects of all kinds of which only metadata is read have one type, so
+	// their informers would overwrite each other: the operator reads such ones live.
 	informers sync.Map
 }
 

@@ -70,14 +70,27 @@ type missedClient struct {
 
 // Delete implements client.Writer.
 func (c *missedClient) Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error {
-	err := c.Client.Delete(ctx, obj, opts...)
 	o := (&client.DeleteOptions{}).ApplyOptions(opts)
-	if err != nil || o.DisableReadYourWritesConsistency {
-		return err
+	if o.DisableReadYourWritesConsistency {
+		return c.Client.Delete(ctx, obj, opts...)
 	}
 	uid := obj.GetUID()
-	if p := o.Preconditions; p != nil && p.UID != nil {
+	if p := o.Preconditions; p != nil && p.UID != nil && *p.UID != "" {
 		uid = *p.UID
+	}
+	if uid == "" {
+		// It is only named. controller-runtime looks up which one that is, and waits for that one.
+		found, ok := obj.DeepCopyObject().(client.Object)
+		if !ok {
+			return fmt.Errorf("a copy of %T is no object", obj)
+		}
+		if err := c.Client.Get(ctx, client.ObjectKeyFromObject(obj), found, client.DisableReadYourWritesConsistency); err != nil {
+			return fmt.Errorf("read what is to be deleted: %w", err)
+		}
+		obj, uid = found, found.GetUID()
+	}
+	if err := c.Client.Delete(ctx, obj, opts...); err != nil {
+		return err
 	}
 	c.kinds.of(obj).note(uid, deletion{client.ObjectKeyFromObject(obj), revisionOf(obj.GetResourceVersion())})
 	return nil

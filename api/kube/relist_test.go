@@ -139,6 +139,10 @@ func TestReadsEndAfterAnInformerHasMissedEvents(t *testing.T) {
 			g.Expect(c.Delete(ctx, known)).To(Succeed())
 			g.Expect(c.Create(ctx, person(known.Namespace, known.Name))).To(Succeed())
 		},
+		"a deletion of what is only named, before another of the same name is made": func(g Gomega, ctx context.Context, c client.Client, known *v1alpha1.Person) {
+			g.Expect(c.Delete(ctx, person(known.Namespace, known.Name))).To(Succeed())
+			g.Expect(c.Create(ctx, person(known.Namespace, known.Name))).To(Succeed())
+		},
 	} {
 		for mode, separate := range map[string]bool{"of all namespaces": false, "of some namespaces": true} {
 			t.Run(name+", "+mode, func(t *testing.T) {
