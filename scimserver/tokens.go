@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,9 +44,9 @@ func (t *staticTokens) authenticate(ctx context.Context, token string) (*princip
 	if err != nil {
 		return nil, err
 	}
-	if len(holders) == 0 || len(holders) == 1 && worksElsewhere(holders[0].Endpoint) {
+	if len(holders) == 0 || len(holders) == 1 && !holders[0].SeenFirst() {
 		if away := kube.Unread(t.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
-			// The token may be of one of these, so it is not called wrong.
+			// The token may be of one of these, so it is not called wrong, nor that of whoever may have copied it.
 			return nil, notRead(away)
 		}
 	}
@@ -73,12 +72,6 @@ func (t *staticTokens) authenticate(ctx context.Context, token string) (*princip
 
 func notRead(namespaces []string) error {
 	return apierrors.NewServiceUnavailable(fmt.Sprintf("the tokens of namespaces %s have not been read yet", strings.Join(namespaces, ", ")))
-}
-
-// worksElsewhere reports whether the controllers have seen that another endpoint had a token of this one first.
-func worksElsewhere(endpoint *v1alpha1.ScimEndpoint) bool {
-	shared := meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionTokenShared)
-	return shared != nil && shared.Reason == v1alpha1.ReasonWorksElsewhere
 }
 
 func sharedToken(holders []tokens.Holder) *refusal {

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,7 +42,7 @@ func (t trusted) authenticate(ctx context.Context, token string) (*principal, er
 	if identity == nil || err != nil {
 		return nil, err
 	}
-	return t.principal(ctx, identity)
+	return t.only(ctx, identity)
 }
 
 // verifiedBefore authenticates by tokens of issuers that have been verified a while ago. Asked first, it saves the look-ups of
@@ -53,6 +54,16 @@ func (t verifiedBefore) authenticate(ctx context.Context, token string) (*princi
 	identity, err := t.issuers.Recall(ctx, token)
 	if identity == nil || err != nil {
 		return nil, err
+	}
+	return t.only(ctx, identity)
+}
+
+// only is who a token's bearer is, if no other endpoint that would take the token may just not have been read yet.
+func (t trusted) only(ctx context.Context, identity *issuers.Identity) (*principal, error) {
+	if meta.IsStatusConditionTrue(identity.Endpoint.Status.Conditions, v1alpha1.ConditionIssuerShared) {
+		if away := kube.Unread(t.tokens.reader, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
+			return nil, notRead(away)
+		}
 	}
 	return t.principal(ctx, identity)
 }

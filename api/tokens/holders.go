@@ -53,6 +53,9 @@ type Holder struct {
 // Key names the endpoint.
 func (h Holder) Key() types.NamespacedName { return client.ObjectKeyFromObject(h.Endpoint) }
 
+// SeenFirst reports whether the operator has seen the token here while no other endpoint that it knew had it.
+func (h Holder) SeenFirst() bool { return h.firstSeenAt() != nil }
+
 // firstSeenAt is when the operator saw the token here first, nil if others had it by then.
 func (h Holder) firstSeenAt() *v1alpha1.Timestamp { return h.told().FirstSeenAt }
 

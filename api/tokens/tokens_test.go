@@ -115,6 +115,25 @@ func TestATokenIsValidUntilItEnds(t *testing.T) {
 	}
 }
 
+func TestTheOnlyOneThatHasATokenMayHaveCopiedIt(t *testing.T) {
+	token := Token{Hash: HashOf([]byte(plain))}
+	at := v1alpha1.NewTimestamp(made)
+	for name, tt := range map[string]struct {
+		told []v1alpha1.TokenStatus
+		want bool
+	}{
+		"made while the operator was down": {nil, false},
+		"another had it by then":           {[]v1alpha1.TokenStatus{{ID: "another", FirstSeenAt: &at}, {ID: token.ID()}}, false},
+		"the first":                        {[]v1alpha1.TokenStatus{{ID: token.ID(), FirstSeenAt: &at}}, true},
+	} {
+		endpoint := &v1alpha1.ScimEndpoint{}
+		endpoint.Status.Tokens = tt.told
+		if got := (Holder{Endpoint: endpoint, Token: token}).SeenFirst(); got != tt.want {
+			t.Errorf("%s: seen first is %v", name, got)
+		}
+	}
+}
+
 func TestOfSeveralThatHaveATokenTheFirstIsKnown(t *testing.T) {
 	holder := func(name string, seen int) Holder {
 		token := Token{Hash: HashOf([]byte(plain))}
