@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -145,6 +146,10 @@ func (r *runner) readConnection(ctx context.Context) (connection, error) {
 	if len(endpoints.Items) == 0 {
 		return connection{}, fmt.Errorf("namespace %s has no ScimEndpoint: config/samples should hold one", r.opts.namespace)
 	}
+	// The sample's, which is there from the start: a later one may have a token that only reads, or that nobody here knows.
+	slices.SortStableFunc(endpoints.Items, func(a, b v1alpha1.ScimEndpoint) int {
+		return a.CreationTimestamp.Compare(b.CreationTimestamp.Time)
+	})
 	endpoint := endpoints.Items[0]
 	if endpoint.Status.TokenSecretName == "" {
 		return connection{}, fmt.Errorf("ScimEndpoint %s has no status.tokenSecretName", endpoint.Name)
