@@ -90,6 +90,3 @@ func (a *ScimEndpointAuthentication) AccessTokenLifetime() time.Duration {
 	}
 	return time.Duration(*a.AccessTokenSeconds) * time.Second
 }
-
-// Allows reports whether a client with this scope may do what needs another one. Unset is scim.
-func (s Scope) Allows(needed Scope) bool { return s != ScopeRead || needed == ScopeRead }
