@@ -147,7 +147,9 @@ func (s *setup) publish(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	if s.ends, err = follow(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, endOfCredential); err != nil {
+	if s.ends, err = follow(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, func(e *v1alpha1.ScimEndpoint) (int64, bool) {
+		return endOfCredential(e, s.status.Now())
+	}); err != nil {
 		return err
 	}
 	if s.tenants, err = tally.New(ctx, s.mgr.GetCache(), &v1alpha1.ScimEndpoint{}, classOfEndpoint); err != nil {
@@ -264,15 +266,16 @@ func (s *setup) measurePersons(found measured, there map[string]bool) {
 	}
 }
 
-// endOfCredential is when the first credential of an endpoint ends that has no successor, in seconds since 1970, if the endpoint
-// says that one does.
-func endOfCredential(e *v1alpha1.ScimEndpoint) (int64, bool) {
+// endOfCredential is when the first credential of an endpoint ends or has ended that has no successor and that a client needs, in
+// seconds since 1970, if the endpoint says that one does.
+func endOfCredential(e *v1alpha1.ScimEndpoint, now time.Time) (int64, bool) {
 	if !meta.IsStatusConditionTrue(e.Status.Conditions, v1alpha1.ConditionCredentialExpiring) {
 		return 0, false
 	}
 	var end time.Time
+	needed := missed(e, now)
 	for _, token := range e.Status.Tokens {
-		if token.State == v1alpha1.TokenCurrent && token.ExpiresAt != nil {
+		if needed && token.State == v1alpha1.TokenCurrent && token.ExpiresAt != nil {
 			end = token.ExpiresAt.Time
 		}
 	}

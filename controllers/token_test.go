@@ -192,6 +192,34 @@ func TestTheEndOfATokenThatNobodyUsesIsNotTold(t *testing.T) {
 	}
 }
 
+func TestTheMetricTellsTheEndOfWhatAClientNeeds(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	at := func(days int) *v1alpha1.Timestamp {
+		at := v1alpha1.NewTimestamp(now.AddDate(0, 0, days))
+		return &at
+	}
+	client := v1alpha1.OAuthClientStatus{ClientID: "entra", Secrets: []v1alpha1.ClientSecretStatus{{Name: "first", ExpiresAt: *at(-2)}}}
+	for name, tt := range map[string]struct {
+		clients  []v1alpha1.OAuthClientStatus
+		lastUsed *v1alpha1.Timestamp
+		want     int
+	}{
+		"a client's secret has ended, after a token that nobody uses": {[]v1alpha1.OAuthClientStatus{client}, nil, -2},
+		"a token that is used has ended before it":                    {[]v1alpha1.OAuthClientStatus{client}, at(-6), -5},
+		"a token that nobody uses has ended":                          {nil, nil, 0},
+	} {
+		endpoint := &v1alpha1.ScimEndpoint{}
+		endpoint.Spec.Authentication.Clients = make([]v1alpha1.OAuthClient, 1)
+		endpoint.Status.Tokens = []v1alpha1.TokenStatus{{State: v1alpha1.TokenCurrent, ExpiresAt: at(-5), LastUsedAt: tt.lastUsed}}
+		endpoint.Status.Connection.Clients = tt.clients
+		endpoint.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionCredentialExpiring, Status: metav1.ConditionTrue}}
+		got, told := endOfCredential(endpoint, now)
+		if told != (tt.want != 0) || told && got != at(tt.want).Unix() {
+			t.Errorf("%s: got %v, %v", name, time.Unix(got, 0), told)
+		}
+	}
+}
+
 func TestWhatIsToldOfASharedToken(t *testing.T) {
 	now := v1alpha1.NewTimestamp(time.Now())
 	later := v1alpha1.NewTimestamp(now.Add(time.Second))
