@@ -132,24 +132,29 @@ func (r *endpointReconciler) reconcileClient(
 	if err := r.patchSecret(ctx, before, secret, "label the Secret of a client"); err != nil {
 		return err
 	}
+	var ended v1alpha1.ClientSecretStatus
 	for _, found := range credentials.ClientSecrets(secret, now) {
+		told := v1alpha1.ClientSecretStatus{Name: found.Name, ExpiresAt: v1alpha1.NewTimestamp(found.ExpiresAt)}
 		switch {
 		case found.Problem != "":
 			problem("secret %q in Secret %q is not accepted: %s.", found.Name, secret.Name, found.Problem)
 		case found.Valid(now):
-			status.Secrets = append(status.Secrets, v1alpha1.ClientSecretStatus{
-				Name: found.Name, ExpiresAt: v1alpha1.NewTimestamp(found.ExpiresAt),
-			})
+			status.Secrets = append(status.Secrets, told)
 			state.at(found.ExpiresAt)
+		case found.ExpiresAt.After(ended.ExpiresAt.Time):
+			ended = told
+		}
+	}
+	if len(status.Secrets) == 0 && len(oauthClient.Assertions) == 0 {
+		problem("no secret in Secret %q is valid. Make one with: manager clients secret.", secret.Name)
+		if ended.Name != "" {
+			status.Secrets = append(status.Secrets, ended) // so that it is known since when the client has none
 		}
 	}
 	if last := lastOf(status.Secrets); !last.IsZero() {
 		state.ends = append(state.ends, credentialEnd{
 			what: fmt.Sprintf("the last secret of client %q", oauthClient.ClientID), at: last, renew: "make another one with manager clients secret",
 		})
-	}
-	if len(status.Secrets) == 0 && len(oauthClient.Assertions) == 0 {
-		problem("no secret in Secret %q is valid. Make one with: manager clients secret.", secret.Name)
 	}
 	return nil
 }

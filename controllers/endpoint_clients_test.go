@@ -140,11 +140,13 @@ var _ = Describe("A ScimEndpoint with OAuth clients", func() {
 		})
 		eventually(ctx, w, endpoint, hasCondition(v1alpha1.ConditionCredentialExpiring))
 
-		By("dropping one that has ended")
+		By("saying so when it has ended")
 		update(ctx, w, secret, func(s *corev1.Secret) {
 			s.Data = map[string][]byte{"good": s.Data["good"], "good.expires": []byte(time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339))}
+			s.Data["earlier"], s.Data["earlier.expires"] = []byte(credentials.HashOf("earlier")), []byte(time.Now().Add(-time.Hour).UTC().Format(time.RFC3339))
 		})
-		eventually(ctx, w, endpoint, And(WithTransform(names, BeEmpty()), hasCondition(v1alpha1.ConditionCredentialInvalid, "no secret", "is valid")))
+		eventually(ctx, w, endpoint, And(WithTransform(names, Equal([]string{"good"})), hasCondition(v1alpha1.ConditionCredentialInvalid, "no secret", "is valid"),
+			hasCondition(v1alpha1.ConditionCredentialExpiring, `the last secret of client "entra" ended`)))
 	})
 
 	It("forgets used assertions when they have expired", func(ctx SpecContext) {

@@ -257,7 +257,7 @@ type OAuthClientStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	ClientID string `json:"clientID,omitempty"`
-	// secrets are those that are valid.
+	// secrets are those that are valid, or the one that ended last if the client needs one and none is.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
