@@ -29,6 +29,8 @@ type refusal struct {
 	answer error
 	// byAddress says that the owners are those of the endpoints that requests to this address are for.
 	byAddress bool
+	// discreet says that the owners are not told from where the request came.
+	discreet bool
 	// others are what other owners are told of the same request.
 	others []*refusal
 }
@@ -130,7 +132,11 @@ func (s *Server) tell(r *http.Request, err error) error {
 			why.endpoints = s.refusals.addressed(r.Context(), r.Host)
 		}
 		for _, told := range append([]*refusal{why}, why.others...) {
-			s.refusals.note(told, c.from())
+			source := c.from()
+			if told.discreet {
+				source = ""
+			}
+			s.refusals.note(told, source)
 		}
 	}
 	return err

@@ -25,10 +25,10 @@ const (
 	// refusalStep is how often a replica writes the refusals of one endpoint at most. The first of them is written
 	// at once.
 	refusalStep = time.Minute
-	// maxRefusals is how many kinds of refusals an endpoint's status tells of.
+	// maxRefusals is how many kinds of refusals an endpoint's status tells of, and how many of each endpoint wait to be
+	// written: whoever causes many of one endpoint's drives out none of another's. Further ones are only counted in the
+	// metric.
 	maxRefusals = 10
-	// maxPendingRefusals is how many kinds wait to be written. Further ones are only counted in the metric.
-	maxPendingRefusals = 1000
 	// refusalKept is after how long a refusal goes from the status, at the next one.
 	refusalKept = 30 * 24 * time.Hour
 	// indexHost finds ScimEndpoints by the host of their publicURL.
@@ -47,15 +47,14 @@ type refusals struct {
 	now    func() time.Time
 
 	mu      sync.Mutex
-	pending map[refusalKind]v1alpha1.Refusal
+	pending map[types.NamespacedName]map[refusalKind]v1alpha1.Refusal
 	written map[types.NamespacedName]time.Time
 }
 
 // refusalKind is what one element of status.refusals tells of.
 type refusalKind struct {
-	endpoint types.NamespacedName
-	reason   v1alpha1.RefusalReason
-	remedy   string
+	reason v1alpha1.RefusalReason
+	remedy string
 }
 
 // newRefusals registers the index. Call it before the cache is started.
@@ -73,7 +72,7 @@ func newRefusals(ctx context.Context, c client.Client, cache cache.Cache, log lo
 	}
 	return &refusals{
 		client: c, reader: cache, log: log, now: now,
-		pending: map[refusalKind]v1alpha1.Refusal{}, written: map[types.NamespacedName]time.Time{},
+		pending: map[types.NamespacedName]map[refusalKind]v1alpha1.Refusal{}, written: map[types.NamespacedName]time.Time{},
 	}, nil
 }
 
@@ -104,17 +103,29 @@ func (l *refusals) note(f *refusal, source string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, endpoint := range f.endpoints {
-		kind := refusalKind{endpoint, f.reason, f.remedy}
-		told, known := l.pending[kind]
-		if !known && len(l.pending) >= maxPendingRefusals {
-			continue
-		}
-		if !known {
-			told = v1alpha1.Refusal{Reason: f.reason, Remedy: f.remedy, FirstAt: now}
-		}
-		told.Message, told.Source, told.LastAt = f.message, source, now
-		told.Count++
-		l.pending[kind] = told
+		l.wait(endpoint, v1alpha1.Refusal{
+			Reason: f.reason, Remedy: f.remedy, Message: f.message, Source: source, Count: 1, FirstAt: now, LastAt: now,
+		})
+	}
+}
+
+// wait lets a refusal wait to be written, if there is room. One of the same kind that waits already is joined with it.
+// The lock is held.
+func (l *refusals) wait(endpoint types.NamespacedName, told v1alpha1.Refusal) {
+	kinds := l.pending[endpoint]
+	if kinds == nil {
+		kinds = map[refusalKind]v1alpha1.Refusal{}
+		l.pending[endpoint] = kinds
+	}
+	kind := refusalKind{told.Reason, told.Remedy}
+	other, known := kinds[kind]
+	switch {
+	case known && other.LastAt.After(told.LastAt.Time):
+		kinds[kind] = joined(told, other)
+	case known:
+		kinds[kind] = joined(other, told)
+	case len(kinds) < maxRefusals:
+		kinds[kind] = told
 	}
 }
 
@@ -144,14 +155,12 @@ func (l *refusals) due() map[types.NamespacedName][]v1alpha1.Refusal {
 	defer l.mu.Unlock()
 	maps.DeleteFunc(l.written, func(_ types.NamespacedName, at time.Time) bool { return now.Sub(at) >= refusalStep })
 	due := map[types.NamespacedName][]v1alpha1.Refusal{}
-	for kind, told := range l.pending {
-		if _, early := l.written[kind.endpoint]; !early {
-			due[kind.endpoint] = append(due[kind.endpoint], told)
-			delete(l.pending, kind)
+	for endpoint, kinds := range l.pending {
+		if _, early := l.written[endpoint]; !early {
+			due[endpoint] = slices.Collect(maps.Values(kinds))
+			delete(l.pending, endpoint)
+			l.written[endpoint] = now
 		}
-	}
-	for endpoint := range due {
-		l.written[endpoint] = now
 	}
 	return due
 }
@@ -161,13 +170,7 @@ func (l *refusals) keep(endpoint types.NamespacedName, news []v1alpha1.Refusal) 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, told := range news {
-		kind := refusalKind{endpoint, told.Reason, told.Remedy}
-		if later, known := l.pending[kind]; known {
-			told = joined(told, later)
-		} else if len(l.pending) >= maxPendingRefusals {
-			continue
-		}
-		l.pending[kind] = told
+		l.wait(endpoint, told)
 	}
 }
 

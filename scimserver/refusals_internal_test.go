@@ -2,7 +2,9 @@ package scimserver
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,7 +41,10 @@ func TestRefusalsAreMergedAndBounded(t *testing.T) {
 
 func TestRefusalsWaitTheirTurn(t *testing.T) {
 	now := time.Now()
-	l := &refusals{now: func() time.Time { return now }, pending: map[refusalKind]v1alpha1.Refusal{}, written: map[types.NamespacedName]time.Time{}}
+	l := &refusals{
+		now: func() time.Time { return now }, written: map[types.NamespacedName]time.Time{},
+		pending: map[types.NamespacedName]map[refusalKind]v1alpha1.Refusal{},
+	}
 	endpoint := types.NamespacedName{Namespace: "acme", Name: "okta"}
 	l.note(refuse("A", "first", "", endpoint), "192.0.2.1")
 	if due := l.due()[endpoint]; len(due) != 1 {
@@ -62,11 +67,21 @@ func TestRefusalsWaitTheirTurn(t *testing.T) {
 	if due := l.due()[endpoint]; len(due) != 1 || due[0].Count != 4 || due[0].Message != "last" {
 		t.Errorf("after a failed write due are %v", due)
 	}
-	for i := range 2 * maxPendingRefusals {
-		l.note(refuse("A", "", "", types.NamespacedName{Namespace: fmt.Sprint(i), Name: "okta"}), "")
+	for i := range 2 * maxRefusals {
+		l.note(refuse("A", "", fmt.Sprint(i), endpoint), "")
 	}
-	if len(l.pending) > maxPendingRefusals {
-		t.Errorf("%d kinds wait", len(l.pending))
+	if waiting := len(l.pending[endpoint]); waiting != maxRefusals {
+		t.Errorf("%d kinds wait, want %d", waiting, maxRefusals)
+	}
+	other := types.NamespacedName{Namespace: "globex", Name: "okta"}
+	l.note(refuse("A", "", "", other), "")
+	if len(l.pending[other]) != 1 {
+		t.Error("the refusals of one endpoint drove out another's")
+	}
+	full := slices.Collect(maps.Values(l.pending[endpoint]))
+	l.keep(endpoint, append(full, v1alpha1.Refusal{Reason: "B"}))
+	if waiting := len(l.pending[endpoint]); waiting != maxRefusals {
+		t.Errorf("%d kinds wait after a write that failed, want %d", waiting, maxRefusals)
 	}
 }
 

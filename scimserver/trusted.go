@@ -107,6 +107,7 @@ func refusedByIssuers(why *issuers.Refusal) *refusal {
 	var first *refusal
 	for _, told := range why.Told {
 		f := refuse(why.Reason, cut(told.Message, maxRefusalMessage), cut(told.Remedy, maxRefusalRemedy), told.Endpoint)
+		f.discreet = told.Discreet
 		if first == nil {
 			first = f
 			continue

@@ -67,7 +67,7 @@ func wrongTokens() map[string]wrongToken {
 		return func(e *v1alpha1.ScimEndpoint) { change(&e.Spec.Authentication.JWT[0]) }
 	}
 	wrong := map[string]wrongToken{
-		"iss of nobody":           {token: claim("iss", "https://evil.example"), reason: v1alpha1.RefusalUntrustedIssuer, remedy: `spec.authentication.jwt: [..., {issuer: {url: "https://evil.example"`},
+		"iss of nobody":           {token: claim("iss", "https://evil.example"), reason: v1alpha1.RefusalUntrustedIssuer, remedy: `spec.authentication.jwt: [..., {issuer: {url: <`},
 		"iss missing":             {token: claim("iss", nil), reason: v1alpha1.RefusalUntrustedIssuer, remedy: "spec.authentication.jwt: [..."},
 		"iss as a number":         {token: claim("iss", 7), reason: v1alpha1.RefusalMalformedToken, remedy: "as the issuer made it"},
 		"iss with a slash":        {token: func(of *issuer.Issuer, a string) string { return claim("iss", of.URL+"/")(of, a) }, reason: v1alpha1.RefusalUntrustedIssuer, remedy: "spec.authentication.jwt[0].issuer.url: "},

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -21,6 +23,22 @@ type verification struct {
 	signed  map[*keySet]*signature
 	// payload is what any of the sets has verified.
 	payload []byte
+	// asked is what each endpoint was when it was asked first: it may change meanwhile, and then has other sets.
+	asked map[types.UID]*configured
+}
+
+func (i *Issuers) verification(t *parsed, as use) *verification {
+	return &verification{issuers: i, token: t, as: as, signed: map[*keySet]*signature{}, asked: map[types.UID]*configured{}}
+}
+
+// elements returns those of an endpoint, the same ones as long as the verification takes.
+func (v *verification) elements(endpoint *v1alpha1.ScimEndpoint) []*element {
+	asked := v.asked[endpoint.UID]
+	if asked == nil {
+		asked = v.issuers.configured(endpoint)
+		v.asked[endpoint.UID] = asked
+	}
+	return asked.elements
 }
 
 // signature is what one set says of the token's.
@@ -31,7 +49,7 @@ type signature struct {
 
 // checkSignatures has the sets of an endpoint verify the token, each once.
 func (v *verification) checkSignatures(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) {
-	for _, e := range v.issuers.configured(endpoint).elements { //nolint:contextcheck // keys are fetched for longer than a request lasts
+	for _, e := range v.elements(endpoint) { //nolint:contextcheck // keys are fetched for longer than a request lasts
 		if e.set == nil || e.spec.Issuer.URL != v.token.issuer || v.signed[e.set] != nil {
 			continue
 		}
@@ -46,7 +64,7 @@ func (v *verification) checkSignatures(ctx context.Context, endpoint *v1alpha1.S
 // ask asks the elements of an endpoint one after the other.
 func (v *verification) ask(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) *outcome {
 	o := &outcome{endpoint: endpoint}
-	for _, e := range v.issuers.configured(endpoint).elements { //nolint:contextcheck // keys are fetched for longer than a request lasts
+	for _, e := range v.elements(endpoint) { //nolint:contextcheck // keys are fetched for longer than a request lasts
 		username, f := v.askElement(ctx, endpoint, e)
 		if f != nil {
 			if o.failure == nil || f.stage > o.failure.stage {
@@ -80,11 +98,12 @@ func (v *verification) askElement(ctx context.Context, endpoint *v1alpha1.ScimEn
 	t, issuer := v.token, &e.spec.Issuer
 	if issuer.URL != t.issuer {
 		if trust.Like(issuer.URL) != trust.Like(t.issuer) {
-			return "", failed(stageIssuer, v1alpha1.RefusalUntrustedIssuer, newElement(t),
-				"A token of issuer %s was to come; it came one of %s.", quote(issuer.URL), quote(t.issuer))
+			return "", failed(stageIssuer, v1alpha1.RefusalUntrustedIssuer, newElement,
+				"A token of issuer %s was to come; it came one that says it is of %s, which nobody has verified.", quote(issuer.URL), quote(t.issuer))
 		}
-		return "", failed(stageSpelling, v1alpha1.RefusalUntrustedIssuer, line(e.index, "issuer.url: "+quote(t.issuer)),
-			"A token of issuer %s was to come; it came one of %s, which is spelled differently.", quote(issuer.URL), quote(t.issuer))
+		return "", failed(stageSpelling, v1alpha1.RefusalUntrustedIssuer, line(e.index, "issuer.url: <iss as the message has it, if your issuer spells itself so>"),
+			"A token of issuer %s was to come; it came one that says it is of %s, which is spelled differently and which nobody has verified.",
+			quote(issuer.URL), quote(t.issuer))
 	}
 	if e.fault != "" {
 		return "", failed(stageKeys, v1alpha1.RefusalIssuerInvalid, e.fault, "The element %s, which trusts the token's issuer, is not valid.", trust.Path(e.index))
@@ -99,9 +118,9 @@ func (v *verification) askElement(ctx context.Context, endpoint *v1alpha1.ScimEn
 		return "", f
 	}
 	if audience := audienceOf(issuer, t); audience == "" {
-		wanted := "<audience>"
+		wanted := "<aud>"
 		if len(t.audiences) > 0 {
-			wanted = t.audiences[0]
+			wanted = v.told(e, t.audiences[0], wanted)
 		}
 		return "", failed(stageAudience, v1alpha1.RefusalAudience, withAudience(e.index, issuer, wanted),
 			"One of the audiences %s was to come; what came is %s, of issuer %s with subject %s.", quoteAll(issuer.Audiences), audiencesText(t), quote(t.issuer), quote(t.subject))
@@ -133,7 +152,8 @@ func (v *verification) checkUse(endpoint *v1alpha1.ScimEndpoint, e *element) *fa
 		return nil
 	}
 	return failed(stageUse, v1alpha1.RefusalSubject,
-		fmt.Sprintf("spec.authentication.clients[%d].assertions: [..., {issuer: %s, subject: %s}]", place, quote(v.token.issuer), quote(v.token.subject)),
+		fmt.Sprintf("spec.authentication.clients[%d].assertions: [..., {issuer: %s, subject: %s}]",
+			place, quote(v.token.issuer), v.told(e, v.token.subject, "<sub>")),
 		"An assertion of the client was to have one of its issuers and subjects; it came one of %s with subject %s.", quote(v.token.issuer), quote(v.token.subject))
 }
 
@@ -185,7 +205,7 @@ func (v *verification) claimsFailure(e *element, path, said string) *failure {
 		named := "claim " + rule.Claim
 		if rule.Claim != "" && (strings.Contains(said, named+" ") || strings.Contains(said, named+":")) {
 			place := fmt.Sprintf("%s.claimValidationRules[%d]", path, i)
-			return failed(stageClaims, v1alpha1.RefusalClaims, fmt.Sprintf("%s.requiredValue: %s", place, v.valueOf(rule.Claim)),
+			return failed(stageClaims, v1alpha1.RefusalClaims, fmt.Sprintf("%s.requiredValue: %s", place, v.valueOf(e, rule.Claim)),
 				"Claim %s was to be the text of %s.requiredValue, and is missing or another one.%s", quote(rule.Claim), place, v.tokenText())
 		}
 	}
@@ -222,16 +242,26 @@ func (v *verification) claimsFailure(e *element, path, said string) *failure {
 }
 
 // valueOf is the token's value of a claim, if that may be told.
-func (v *verification) valueOf(claim string) string {
+func (v *verification) valueOf(e *element, claim string) string {
+	placeholder := "<the token's " + claim + ">"
 	switch claim {
 	case "sub":
-		return quote(v.token.subject)
+		return v.told(e, v.token.subject, placeholder)
 	case "aud":
 		if len(v.token.audiences) == 1 {
-			return quote(v.token.audiences[0])
+			return v.told(e, v.token.audiences[0], placeholder)
 		}
 	}
-	return "<the token's " + claim + ">"
+	return placeholder
+}
+
+// told is a value of the token as a remedy may have it: in its place a placeholder, unless the element's own issuer has
+// signed the token. Anybody makes a token that says anything, and another tenant's keys may have verified it.
+func (v *verification) told(e *element, value, placeholder string) string {
+	if v.signed[e.set].failure != nil {
+		return placeholder
+	}
+	return quote(value)
 }
 
 func (v *verification) tokenText() string {

@@ -28,8 +28,11 @@ type Told struct {
 	Endpoint types.NamespacedName
 	// Message says what was expected and what came. Of the token, it has issuer, audience and subject only.
 	Message string
-	// Remedy is what would let such a token in, most often a line of YAML; "" if nothing would.
+	// Remedy is what would let such a token in, most often a line of YAML; "" if nothing would. It has values only of
+	// tokens that the endpoint's issuer has signed, and placeholders in the place of others.
 	Remedy string
+	// Discreet says that the owner is not to learn from where the token came: it may be another tenant's.
+	Discreet bool
 }
 
 // Error implements error.
@@ -98,26 +101,21 @@ func line(element int, fieldAndValue string) string {
 	return trust.Path(element).String() + "." + fieldAndValue
 }
 
-// withAudience is the line that takes the token's audience, too.
+// withAudience is the line that takes another audience, too, which is quoted already.
 func withAudience(index int, issuer *v1alpha1.JWTIssuer, audience string) string {
 	const enough = 512
 	list := "..."
 	if all := quoteAll(issuer.Audiences); len(all) <= enough && len(issuer.Audiences) <= 4 {
 		list = all
 	}
-	remedy := line(index, fmt.Sprintf("issuer.audiences: [%s, %s]", list, quote(audience)))
+	remedy := line(index, fmt.Sprintf("issuer.audiences: [%s, %s]", list, audience))
 	if issuer.AudienceMatchPolicy == "" {
 		remedy += "\n" + line(index, "issuer.audienceMatchPolicy: MatchAny")
 	}
 	return remedy
 }
 
-// newElement is the line that trusts an issuer that no element has.
-func newElement(t *parsed) string {
-	audience := "<audience>"
-	if len(t.audiences) > 0 {
-		audience = t.audiences[0]
-	}
-	return fmt.Sprintf("spec.authentication.jwt: [..., {issuer: {url: %s, audiences: [%s]}, claimValidationRules: [{claim: sub, requiredValue: %s}], scope: scim}]",
-		quote(t.issuer), quote(audience), quote(t.subject))
-}
+// newElement is the line that trusts an issuer that no element has. It has no values of the token: a stranger, who may put
+// anything into one, would write what the owner is told to set.
+const newElement = "spec.authentication.jwt: [..., {issuer: {url: <iss of your own issuer>, audiences: [<aud>]}, " +
+	"claimValidationRules: [{claim: sub, requiredValue: <sub>}], scope: scim}]"

@@ -83,6 +83,9 @@ func (i *Issuers) Bearer(ctx context.Context, token string) (*Identity, error) {
 func (i *Issuers) Assertion(ctx context.Context, token, clientID string, endpoints []*v1alpha1.ScimEndpoint) (*Identity, error) {
 	t, refused := i.read(token)
 	if refused != nil {
+		if ofSeveralTenants(endpoints) {
+			return nil, refused
+		}
 		for _, endpoint := range endpoints {
 			refused.Told = append(refused.Told, Told{Endpoint: client.ObjectKeyFromObject(endpoint), Message: refused.Message, Remedy: refused.Remedy})
 		}
@@ -149,7 +152,7 @@ func (i *Issuers) decide(ctx context.Context, t *parsed, as use, takers []*v1alp
 	if len(takers) > maxCandidates {
 		return nil, ambiguous(t, nil)
 	}
-	v := &verification{issuers: i, token: t, as: as, signed: map[*keySet]*signature{}}
+	v := i.verification(t, as)
 	for _, endpoint := range takers {
 		v.checkSignatures(ctx, endpoint)
 	}
@@ -175,12 +178,13 @@ func (i *Issuers) decide(ctx context.Context, t *parsed, as use, takers []*v1alp
 // another spelling or for another audience. Endpoints of several namespaces are not told: it could be a token of one
 // that another one must not know of.
 func (i *Issuers) strange(ctx context.Context, t *parsed, as use, near []*v1alpha1.ScimEndpoint) *Refusal {
-	refusal := everywhere(v1alpha1.RefusalUntrustedIssuer, newElement(t),
-		"A token of a trusted issuer was to come; it came one of %s with audience %s and subject %s.", quote(t.issuer), audiencesText(t), quote(t.subject))
+	refusal := everywhere(v1alpha1.RefusalUntrustedIssuer, newElement,
+		"A token of a trusted issuer was to come; it came one that says it is of %s with audience %s and subject %s, which nobody has verified.",
+		quote(t.issuer), audiencesText(t), quote(t.subject))
 	if len(near) > maxSpellings && as.clientID == "" {
 		return refusal
 	}
-	v := &verification{issuers: i, token: t, as: as, signed: map[*keySet]*signature{}}
+	v := i.verification(t, as)
 	var outcomes []*outcome
 	for _, endpoint := range near {
 		if endpoint.Namespace != near[0].Namespace && as.clientID == "" {
@@ -205,11 +209,24 @@ func audiencesText(t *parsed) string {
 	return quoteAll(t.audiences)
 }
 
-// furthest is the refusal of a token: what those are told where it came furthest.
+// ofSeveralTenants reports whether endpoints are of more than one namespace.
+func ofSeveralTenants(endpoints []*v1alpha1.ScimEndpoint) bool {
+	return slices.ContainsFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return e.Namespace != endpoints[0].Namespace })
+}
+
+// furthest is the refusal of a token: what those are told where it came furthest. Where endpoints of several namespaces were
+// asked, nobody is told what came, as it was for one of them, and has the name of that one's client.
 func furthest(outcomes []*outcome) *Refusal {
 	var best stage
+	var asked []*v1alpha1.ScimEndpoint
 	for _, o := range outcomes {
 		best = max(best, o.failure.stage)
+		asked = append(asked, o.endpoint)
+	}
+	if ofSeveralTenants(asked) {
+		at := slices.IndexFunc(outcomes, func(o *outcome) bool { return o.failure.stage == best })
+		return everywhere(outcomes[at].failure.reason, "Give each ScimEndpoint an audience, or the client an id, of its own.",
+			"A token came that may have been for ScimEndpoints of several namespaces, so none is told more of it.")
 	}
 	refusal := &Refusal{}
 	for _, o := range outcomes {
@@ -223,18 +240,26 @@ func furthest(outcomes []*outcome) *Refusal {
 	return refusal
 }
 
-// ambiguous is the refusal of a token that several endpoints would take. None is told of the others, which may be
-// another tenant's.
+// ambiguous is the refusal of a token that several endpoints would take. None is told of the others, and where these are
+// another tenant's, neither whose token it was nor from where it came.
 func ambiguous(t *parsed, taking []*outcome) *Refusal {
+	var endpoints []*v1alpha1.ScimEndpoint
+	for _, o := range taking {
+		endpoints = append(endpoints, o.endpoint)
+	}
+	discreet := ofSeveralTenants(endpoints)
 	refusal := &Refusal{Reason: v1alpha1.RefusalAmbiguous}
 	for _, o := range taking {
-		index := o.identity.Element
+		came := fmt.Sprintf("issuer %s for audience %s", quote(t.issuer), quote(o.identity.Audience))
+		if !discreet {
+			came += " with subject " + quote(t.subject)
+		}
 		refusal.Told = append(refusal.Told, Told{
 			Endpoint: client.ObjectKeyFromObject(o.endpoint),
-			Message: fmt.Sprintf("Exactly one ScimEndpoint was to take the token of issuer %s for audience %s with subject %s; there are others, so none does.",
-				quote(t.issuer), audiencesText(t), quote(t.subject)),
+			Message:  fmt.Sprintf("Exactly one ScimEndpoint was to take the token of %s; there are others, so none does.", came),
 			Remedy: "Give each ScimEndpoint an audience of its own, or let rules tell their tokens apart in both, such as\n" +
-				line(index, fmt.Sprintf("claimValidationRules: [..., {claim: sub, requiredValue: %s}]", quote(t.subject))),
+				line(o.identity.Element, "claimValidationRules: [..., {claim: sub, requiredValue: <sub>}]"),
+			Discreet: discreet,
 		})
 	}
 	return refusal

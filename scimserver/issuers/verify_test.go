@@ -220,3 +220,100 @@ func TestAssertionsOfClients(t *testing.T) {
 		})
 	}
 }
+
+// Anybody sends a token that says anything, and the owner may set what the remedy says.
+func TestRemediesHaveNoValuesOfTokensThatTheIssuerHasNotSigned(t *testing.T) {
+	f := newFixture(t)
+	strangers := issuer.New(t, "RS256")
+	claims := func(change func(map[string]any)) string {
+		c := f.issuer.Claims(audience, "evil-subject")
+		change(c)
+		return strangers.Token("RS256", c)
+	}
+	tokens := map[string]string{
+		"another issuer":   claims(func(c map[string]any) { c["iss"] = "https://evil.example" }),
+		"another spelling": claims(func(c map[string]any) { c["iss"] = strings.ToUpper(f.issuer.URL) }),
+		"another audience": claims(func(c map[string]any) { c["aud"] = "evil-audience" }),
+		"another key":      claims(func(map[string]any) {}),
+	}
+	for name, token := range tokens {
+		t.Run(name, func(t *testing.T) {
+			_, refused := f.bearer(t, token)
+			for _, told := range refused.Told {
+				if strings.Contains(told.Remedy, "evil") || strings.Contains(told.Remedy, strings.ToUpper(f.issuer.URL)) {
+					t.Errorf("a stranger writes the remedy: %s", told.Remedy)
+				}
+			}
+			if len(refused.Told) != 1 {
+				t.Errorf("told %+v", refused.Told)
+			}
+		})
+	}
+	t.Run("of an issuer that nobody trusts", func(t *testing.T) {
+		parsed, _ := f.read(tokens["another issuer"])
+		refused := f.strange(t.Context(), parsed, use{}, nil)
+		refused.must(t, v1alpha1.RefusalUntrustedIssuer, "https://evil.example", "nobody has verified")
+		if strings.Contains(refused.Remedy, "evil") {
+			t.Errorf("a stranger writes the remedy: %s", refused.Remedy)
+		}
+	})
+	t.Run("also if another endpoint's keys have verified it", func(t *testing.T) {
+		liar := endpointFor(f.issuer, "acme", func(e *v1alpha1.ScimEndpoint) {
+			e.Name, e.UID = "liar", "liar"
+			e.Spec.Authentication.JWT[0].Issuer.DiscoveryURL = strangers.URL + "/.well-known/openid-configuration"
+			e.Spec.Authentication.JWT[0].Issuer.CertificateAuthority = strangers.CA
+		})
+		strangers.Name(f.issuer.URL)
+		_, refused := f.bearer(t, tokens["another audience"], f.endpoint, liar)
+		refused.must(t, v1alpha1.RefusalAudience, `"evil-audience"]`, "<aud>]")
+		for _, told := range refused.Told {
+			if told.Endpoint.Name == f.endpoint.Name && strings.Contains(told.Remedy, "evil") {
+				t.Errorf("another endpoint's issuer writes the remedy: %s", told.Remedy)
+			}
+		}
+	})
+}
+
+func TestOwnersDoNotLearnOfOtherTenantsTokens(t *testing.T) {
+	rule := func(tenant string) func(*v1alpha1.ScimEndpoint) {
+		return withClaimRules(v1alpha1.ClaimValidationRule{Claim: "tid", RequiredValue: tenant})
+	}
+	f := newFixture(t, rule("acme"))
+	token := f.good(func(c map[string]any) { c["tid"] = "initech" })
+	_, refused := f.bearer(t, token, f.endpoint, endpointFor(f.issuer, "globex", rule("globex")))
+	refused.must(t, v1alpha1.RefusalClaims, "of several namespaces")
+	if len(refused.Told) != 0 || strings.Contains(refused.Message, subject) {
+		t.Errorf("told %+v, and by address %q", refused.Told, refused.Message)
+	}
+
+	of := func(name string) *v1alpha1.ScimEndpoint {
+		return endpointFor(f.issuer, "acme", rule(name), func(e *v1alpha1.ScimEndpoint) { e.Name = name; e.UID += "/two" })
+	}
+	_, refused = f.bearer(t, token, f.endpoint, of("two"))
+	if refused.must(t, v1alpha1.RefusalClaims, subject); len(refused.Told) != 2 {
+		t.Errorf("told %+v", refused.Told)
+	}
+
+	token = f.good(func(c map[string]any) { c["tid"] = "acme" })
+	_, refused = f.bearer(t, token, f.endpoint, endpointFor(f.issuer, "mallory"))
+	refused.must(t, v1alpha1.RefusalAmbiguous)
+	for _, told := range refused.Told {
+		if strings.Contains(told.Message+told.Remedy, subject) || !told.Discreet {
+			t.Errorf("whose token it was is told: %+v", told)
+		}
+	}
+}
+
+func TestAnEndpointMayBeEditedDuringARequest(t *testing.T) {
+	f := newFixture(t)
+	other := issuer.New(t, "RS256")
+	parsed, _ := f.read(f.good())
+	v := f.verification(parsed, use{})
+	v.checkSignatures(t.Context(), f.endpoint)
+	f.see(changed(f.endpoint, func(e *v1alpha1.ScimEndpoint) { // as the same issuer with other keys
+		e.Spec.Authentication.JWT[0].Issuer.DiscoveryURL = other.URL + "/.well-known/openid-configuration"
+	}))
+	if o := v.ask(t.Context(), f.endpoint); o.failure != nil || o.identity == nil {
+		t.Errorf("outcome %+v", o)
+	}
+}
