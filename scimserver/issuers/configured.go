@@ -24,6 +24,7 @@ const (
 
 // configured is what was made of the elements of one endpoint, as they were at one generation.
 type configured struct {
+	namespace  string
 	generation int64
 	elements   []*element
 	// sets are those that the elements use, some of them several times.
@@ -52,24 +53,21 @@ func (i *Issuers) configured(endpoint *v1alpha1.ScimEndpoint) *configured {
 	made := i.compile(endpoint)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if known := i.endpoints[endpoint.UID]; known != nil {
-		if known.generation >= made.generation {
-			return known // somebody else was faster
-		}
-		defer i.release(known)
+	if known = i.endpoints[endpoint.UID]; known != nil && known.generation >= made.generation {
+		return known // somebody else was faster
 	}
 	if _, gone := i.gone.Get(endpoint.UID); gone {
 		return &configured{}
 	}
-	i.connect(endpoint.Namespace, made)
 	i.endpoints[endpoint.UID] = made
+	i.connect(made, known)
 	return made
 }
 
 // compile makes the elements of an endpoint, without their keys.
 func (i *Issuers) compile(endpoint *v1alpha1.ScimEndpoint) *configured {
 	spec := endpoint.Spec.DeepCopy()
-	made := &configured{generation: endpoint.Generation}
+	made := &configured{namespace: endpoint.Namespace, generation: endpoint.Generation}
 	faults := trust.Check(endpoint)
 	for index := range spec.Authentication.JWT {
 		e := &element{index: index, spec: &spec.Authentication.JWT[index]}
@@ -98,38 +96,92 @@ func (noRequests) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("keys are fetched elsewhere")
 }
 
-// connect gives the elements their keys and the library's authenticators. The lock is held.
-func (i *Issuers) connect(namespace string, made *configured) {
+// connect gives the elements their keys, in the place of what was made of the endpoint before, if anything. The lock is held.
+func (i *Issuers) connect(made, before *configured) {
+	t := i.tenantOf(made.namespace)
+	// What both use stays, and what only the one before used makes room, also where there was none.
+	for _, e := range made.elements {
+		if set := i.sets[made.sourceOf(e)]; set != nil && e.fault == "" {
+			made.use(e, set)
+		}
+	}
+	if before != nil {
+		i.release(before)
+	}
+	i.tenants[made.namespace] = t // also if the last set of its own has gone
+	i.fill(made)
+	i.refill()
+	if t.sets == 0 {
+		delete(i.tenants, made.namespace)
+	}
+}
+
+// tenantOf returns what the endpoints of a namespace share. The lock is held.
+func (i *Issuers) tenantOf(namespace string) *tenant {
 	t := i.tenants[namespace]
 	if t == nil {
 		t = &tenant{slots: make(chan struct{}, maxFetchesPerNamespace), work: rate.NewLimiter(workPerSecond, workBurst)}
 		i.tenants[namespace] = t
 	}
-	for _, e := range made.elements {
-		e.tenant = t
-		if e.fault != "" {
+	return t
+}
+
+// fill gives keys to the elements that have none, as far as there is room. The lock is held.
+func (i *Issuers) fill(c *configured) {
+	t := i.tenantOf(c.namespace)
+	for _, e := range c.elements {
+		e.tenant, e.full = t, ""
+		if e.fault != "" || e.set != nil {
 			continue
 		}
-		if e.set = i.setOf(namespace, t, e); e.set == nil {
-			e.full = fmt.Sprintf("the namespace has more than %d issuers, or the operator more than %d", maxSetsPerNamespace, maxSets)
+		if set := i.setOf(c.sourceOf(e), t); set != nil {
+			c.use(e, set)
 			continue
 		}
-		e.set.users++
-		made.sets = append(made.sets, e.set)
+		e.full = fmt.Sprintf("the namespace has more than %d issuers, or the operator more than %d", maxSetsPerNamespace, maxSets)
 	}
 }
 
-// setOf returns the keys of an element's issuer, and begins to fetch them; nil if there are too many. The lock is held.
-func (i *Issuers) setOf(namespace string, t *tenant, e *element) *keySet {
+// refill gives keys to the elements for which there was no room. What requests may have in hand is not changed. The lock is
+// held.
+func (i *Issuers) refill() {
+	for uid, c := range i.endpoints {
+		if !slices.ContainsFunc(c.elements, func(e *element) bool { return e.full != "" }) {
+			continue
+		}
+		if t := i.tenants[c.namespace]; len(i.sets) >= maxSets || t != nil && t.sets >= maxSetsPerNamespace {
+			continue
+		}
+		next := &configured{namespace: c.namespace, generation: c.generation, sets: c.sets}
+		for _, e := range c.elements {
+			again := *e
+			next.elements = append(next.elements, &again)
+		}
+		i.fill(next)
+		i.endpoints[uid] = next
+	}
+}
+
+func (c *configured) use(e *element, set *keySet) {
+	e.set = set
+	set.users++
+	c.sets = append(c.sets, set)
+}
+
+func (c *configured) sourceOf(e *element) source {
 	issuer := &e.spec.Issuer
-	from := source{namespace: namespace, url: issuer.URL, discoveryURL: issuer.DiscoveryURL, certificateAuthority: issuer.CertificateAuthority}
+	return source{namespace: c.namespace, url: issuer.URL, discoveryURL: issuer.DiscoveryURL, certificateAuthority: issuer.CertificateAuthority}
+}
+
+// setOf returns the keys from a source, and begins to fetch them; nil if there are too many. The lock is held.
+func (i *Issuers) setOf(from source, t *tenant) *keySet {
 	if set := i.sets[from]; set != nil {
 		return set
 	}
 	if t.sets >= maxSetsPerNamespace || len(i.sets) >= maxSets {
 		return nil
 	}
-	set := newKeySet(from, newClient(issuer.CertificateAuthority, i.private, i.limits.fetch), i.limits, slots{namespace: t.slots, all: i.slots}, i.now)
+	set := newKeySet(from, newClient(from.certificateAuthority, i.private, i.limits.fetch), i.limits, slots{namespace: t.slots, all: i.slots}, i.now)
 	i.sets[from] = set
 	t.sets++
 	ctx, stop := context.WithCancel(i.life)
@@ -146,6 +198,7 @@ func (i *Issuers) forget(endpoint types.UID) {
 	if known := i.endpoints[endpoint]; known != nil {
 		delete(i.endpoints, endpoint)
 		i.release(known)
+		i.refill()
 	}
 }
 
