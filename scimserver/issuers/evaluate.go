@@ -25,6 +25,8 @@ type verification struct {
 	payload []byte
 	// asked is what each endpoint was when it was asked first: it may change meanwhile, and then has other sets.
 	asked map[types.UID]*configured
+	// tries is how many keys have been tried, of all sets.
+	tries int
 }
 
 func (i *Issuers) verification(t *parsed, as use) *verification {
@@ -47,17 +49,42 @@ type signature struct {
 	failure  *failure
 }
 
-// checkSignatures has the sets of an endpoint verify the token, each once.
-func (v *verification) checkSignatures(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) {
-	for _, e := range v.elements(endpoint) { //nolint:contextcheck // keys are fetched for longer than a request lasts
-		if e.set == nil || e.spec.Issuer.URL != v.token.issuer || v.signed[e.set] != nil {
-			continue
+// checkSignatures has the sets of the endpoints verify the token. All of them together have the patience that a request
+// has for keys: a stranger's token is to cost no more because many endpoints trust the issuer that it names.
+func (v *verification) checkSignatures(ctx context.Context, endpoints ...*v1alpha1.ScimEndpoint) {
+	ctx, cancel := context.WithTimeout(ctx, v.issuers.limits.patience)
+	defer cancel()
+	var behind []*element
+	for _, endpoint := range endpoints {
+		for _, e := range v.elements(endpoint) { //nolint:contextcheck // keys are fetched for longer than a request lasts
+			if e.set == nil || e.spec.Issuer.URL != v.token.issuer || v.signed[e.set] != nil {
+				continue
+			}
+			if v.check(e); v.signed[e.set].failure != nil {
+				behind = append(behind, e)
+			}
 		}
-		payload, revision, f := e.set.verify(ctx, v.token, trust.Path(e.index).String())
-		v.signed[e.set] = &signature{revision: revision, failure: f}
-		if f == nil {
-			v.payload = payload
+	}
+	// All are asked for before any is waited for, so that a slow issuer takes no time from the others.
+	waits := make([]func(context.Context) bool, len(behind))
+	for n, e := range behind {
+		waits[n] = e.set.refetch()
+	}
+	for n, e := range behind {
+		if waits[n](ctx) {
+			v.check(e)
 		}
+	}
+}
+
+// check has the set of an element verify the token. The sets together try no more keys than one may, but each at least one:
+// whoever publishes many keys for somebody else's issuer keeps that one's own from nothing.
+func (v *verification) check(e *element) {
+	payload, revision, tries, f := e.set.tryKeys(v.token, trust.Path(e.index).String(), max(1, maxTries-v.tries))
+	v.tries += tries
+	v.signed[e.set] = &signature{revision: revision, failure: f}
+	if f == nil {
+		v.payload = payload
 	}
 }
 

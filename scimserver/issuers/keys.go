@@ -1,7 +1,6 @@
 package issuers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -99,7 +98,7 @@ func (k *keySet) attempt(ctx context.Context) {
 	close(k.done)
 	k.done = make(chan struct{})
 	if err == nil {
-		if !slices.EqualFunc(k.keys, keys, sameKey) {
+		if !sameKeys(k.keys, keys) {
 			k.keys, k.revision = keys, k.revision+1
 		}
 		k.fetched, k.failing, k.failures = k.now(), nil, 0
@@ -118,49 +117,55 @@ func (k *keySet) begin() {
 	k.tried = k.now()
 }
 
-func sameKey(a, b key) bool {
-	x, errX := a.jose.MarshalJSON()
-	y, errY := b.jose.MarshalJSON()
-	return errX == nil && errY == nil && bytes.Equal(x, y)
+// sameKeys reports whether two sets have the same keys, in whatever order.
+func sameKeys(a, b []key) bool {
+	x, errX := texts(a)
+	y, errY := texts(b)
+	return errX == nil && errY == nil && slices.Equal(x, y)
 }
 
-// verify returns what a token holds that is signed by one of the keys, and the revision of the set. If none fits, the
-// keys are fetched again, at a bounded rate, and looked at once more.
-func (k *keySet) verify(ctx context.Context, t *parsed, path string) (payload []byte, revision uint64, f *failure) {
-	payload, revision, f = k.tryKeys(t, path)
-	if f != nil && k.refetch(ctx) {
-		payload, revision, f = k.tryKeys(t, path)
+func texts(keys []key) ([]string, error) {
+	all := make([]string, 0, len(keys))
+	for _, k := range keys {
+		text, err := k.jose.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, string(text))
 	}
-	return payload, revision, f
+	slices.Sort(all)
+	return all, nil
 }
 
-func (k *keySet) tryKeys(t *parsed, path string) (payload []byte, revision uint64, f *failure) {
+// tryKeys returns what a token holds that is signed by one of the keys, and the revision of the set. It tries so many keys
+// at most, and says how many it has tried.
+func (k *keySet) tryKeys(t *parsed, path string, most int) (payload []byte, revision uint64, tries int, f *failure) {
 	keys, revision, f := k.current(path)
 	if f != nil {
-		return nil, 0, f
+		return nil, 0, 0, f
 	}
 	signature, err := jose.ParseSigned(t.raw)
 	if err != nil {
-		return nil, 0, failed(stageKeys, v1alpha1.RefusalMalformedToken, "", "The token is not a JWT in compact form.")
+		return nil, 0, 0, failed(stageKeys, v1alpha1.RefusalMalformedToken, "", "The token is not a JWT in compact form.")
 	}
-	tries := 0
 	for i := range keys {
 		if !keys[i].fits(t) {
 			continue
 		}
-		if tries++; tries > maxTries {
+		if tries == most {
 			break
 		}
+		tries++
 		if payload, err := signature.Verify(&keys[i].jose); err == nil {
-			return payload, revision, nil
+			return payload, revision, tries, nil
 		}
 	}
 	if tries == 0 {
-		return nil, 0, failed(stageKeys, v1alpha1.RefusalUnknownKey, path+".issuer.discoveryURL: <where the configuration is that names the issuer's keys>",
+		return nil, 0, 0, failed(stageKeys, v1alpha1.RefusalUnknownKey, path+".issuer.discoveryURL: <where the configuration is that names the issuer's keys>",
 			"The issuer %s has no key for the token, which names key %s and algorithm %s. A new key is found within %s.",
 			quote(k.url), quote(t.keyID), quote(t.algorithm), k.limits.unknownKey)
 	}
-	return nil, 0, failed(stageKeys, v1alpha1.RefusalSignature, path+".issuer.discoveryURL: <where the configuration is that names the issuer's keys>",
+	return nil, 0, tries, failed(stageKeys, v1alpha1.RefusalSignature, path+".issuer.discoveryURL: <where the configuration is that names the issuer's keys>",
 		"The token is not signed by the key %s of the issuer %s.", quote(t.keyID), quote(k.url))
 }
 
@@ -189,13 +194,14 @@ func (k *keySet) valid(revision uint64) bool {
 	return k.revision == revision && k.now().Sub(k.fetched) < k.limits.kept
 }
 
-// refetch asks for keys, unless that was done a short while ago, and waits for them; false if there are none to wait for.
-func (k *keySet) refetch(ctx context.Context) bool {
+// refetch asks for keys, unless that was done a short while ago. What it returns waits for them, and has to be called once;
+// false if there are none to wait for.
+func (k *keySet) refetch() (wait func(context.Context) bool) {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	early := !k.fetching && k.now().Sub(k.tried) < k.limits.unknownKey
 	if early || k.waiting >= maxWaiting {
-		k.mu.Unlock()
-		return false
+		return func(context.Context) bool { return false }
 	}
 	if !k.fetching {
 		select {
@@ -205,21 +211,24 @@ func (k *keySet) refetch(ctx context.Context) bool {
 	}
 	done := k.done
 	k.waiting++
-	k.mu.Unlock()
-	defer func() {
-		k.mu.Lock()
-		k.waiting--
-		k.mu.Unlock()
-	}()
-	timer := time.NewTimer(k.limits.patience)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-ctx.Done():
-	case <-timer.C:
+	return func(ctx context.Context) bool {
+		defer func() {
+			k.mu.Lock()
+			k.waiting--
+			k.mu.Unlock()
+		}()
+		select {
+		case <-done:
+			return true
+		default: // of two that are ready, select takes any
+		}
+		select {
+		case <-done:
+			return true
+		case <-ctx.Done():
+			return false
+		}
 	}
-	return false
 }
 
 // outage returns why the last attempt failed, and when keys came last; nil if it did not fail.

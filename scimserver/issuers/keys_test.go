@@ -215,3 +215,42 @@ func TestHostsOfTheFlag(t *testing.T) {
 		}
 	}
 }
+
+func TestKeysInAnotherOrderAreTheSame(t *testing.T) {
+	f := newFixture(t)
+	of := issuer.New(t, "RS256", "ES256")
+	endpoint := endpointFor(of, "globex")
+	if _, refused := f.bearer(t, of.Token("ES256", of.Claims(audience, subject)), endpoint); refused != nil {
+		t.Fatalf("refused: %+v", refused)
+	}
+	keys := f.configured(endpoint).elements[0].set.keys
+	if len(keys) != 2 || !sameKeys(keys, []key{keys[1], keys[0]}) {
+		t.Error("a set whose keys come in another order counts as another one")
+	}
+	if sameKeys(keys, keys[:1]) || sameKeys(keys, []key{keys[0], keys[0]}) {
+		t.Error("other keys count as the same")
+	}
+}
+
+func TestKeysTriedForOneTokenAreFewAlsoIfManyEndpointsTrustItsIssuer(t *testing.T) {
+	f := newFixture(t)
+	of := issuer.New(t, "ES256")
+	for n := range 2 * maxTries {
+		of.Add(issuer.NewKey(fmt.Sprint(n), "ES256"))
+	}
+	var endpoints []*v1alpha1.ScimEndpoint
+	for n := range maxCandidates {
+		endpoints = append(endpoints, endpointFor(of, fmt.Sprint("tenant-", n)))
+	}
+	parsed, _ := f.read(issuer.NewKey("stranger", "ES256").SignWith(map[string]any{"alg": "ES256"}, of.Claims(audience, subject)))
+	v := f.verification(parsed, use{})
+	v.checkSignatures(t.Context(), endpoints...)
+	if len(v.signed) != maxCandidates || v.tries < maxCandidates || v.tries > maxTries+maxCandidates {
+		t.Errorf("%d keys of %d sets were tried", v.tries, len(v.signed))
+	}
+	for set, s := range v.signed {
+		if s.failure == nil || s.failure.reason != v1alpha1.RefusalSignature {
+			t.Errorf("the set of %s says %+v", set.namespace, s.failure)
+		}
+	}
+}

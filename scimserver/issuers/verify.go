@@ -153,9 +153,7 @@ func (i *Issuers) decide(ctx context.Context, t *parsed, as use, takers []*v1alp
 		return nil, ambiguous(t, nil)
 	}
 	v := i.verification(t, as)
-	for _, endpoint := range takers {
-		v.checkSignatures(ctx, endpoint)
-	}
+	v.checkSignatures(ctx, takers...)
 	var taking []*outcome
 	var outcomes []*outcome
 	for _, endpoint := range takers {
@@ -184,17 +182,14 @@ func (i *Issuers) strange(ctx context.Context, t *parsed, as use, near []*v1alph
 	if len(near) > maxSpellings && as.clientID == "" {
 		return refusal
 	}
+	if len(near) == 0 || as.clientID == "" && ofSeveralTenants(near) {
+		return refusal
+	}
 	v := i.verification(t, as)
+	v.checkSignatures(ctx, near...)
 	var outcomes []*outcome
 	for _, endpoint := range near {
-		if endpoint.Namespace != near[0].Namespace && as.clientID == "" {
-			return refusal
-		}
-		v.checkSignatures(ctx, endpoint)
 		outcomes = append(outcomes, v.ask(ctx, endpoint))
-	}
-	if len(outcomes) == 0 {
-		return refusal
 	}
 	return furthest(outcomes)
 }
