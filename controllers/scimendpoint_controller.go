@@ -16,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/bounds"
+	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/brake"
@@ -104,8 +105,9 @@ func (r *endpointReconciler) reconcile(
 	reason, message, next := expiring(append(endOfToken(endpoint, secret, r.status.Now()), clients.ends...), r.status.Now())
 	r.tellWhile(endpoint, report, v1alpha1.ConditionCredentialExpiring, reason, message)
 	next = sooner(next, clients.again)
-	for _, token := range endpoint.Status.Tokens {
-		if token.State == v1alpha1.TokenPrevious && token.ExpiresAt != nil {
+	// One that has ended since the Secret was seen to is in no status any more, and goes the next time. Hashes stay.
+	for _, token := range tokens.Of(secret.Secret, endpoint.Spec.Authentication.TokenSeconds) {
+		if token.State == v1alpha1.TokenPrevious && token.ExpiresAt != nil && (!token.Elsewhere || token.Valid(r.status.Now())) {
 			next = sooner(next, token.ExpiresAt.Time)
 		}
 	}

@@ -143,7 +143,7 @@ var _ = Describe("A ScimEndpoint", func() {
 		eventually(ctx, w, endpoint, And(isReady(), WithTransform(func(e *v1alpha1.ScimEndpoint) int {
 			return int(e.Status.TokenGeneration)*10 + len(e.Status.Tokens)
 		}, Equal(11))))
-		Expect(secret(ctx, "okta-token").Data).NotTo(HaveKey(v1alpha1.SecretKeyPreviousToken))
+		Eventually(func() map[string][]byte { return secret(ctx, "okta-token").Data }).ShouldNot(HaveKey(v1alpha1.SecretKeyPreviousToken))
 	})
 
 	It("uses a Secret that somebody else has made as it is", func(ctx SpecContext) {
