@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -33,31 +32,37 @@ func newAssertionSweeper(live client.Reader, writer client.Writer) *assertionSwe
 	return &assertionSweeper{live: live, writer: writer, swept: map[types.NamespacedName]time.Time{}}
 }
 
-// due reports whether the endpoint's Leases have not been looked at for long, and counts as a look.
-func (s *assertionSweeper) due(endpoint *v1alpha1.ScimEndpoint, now time.Time) bool {
+// due reports whether the endpoint's Leases have not been looked at for long.
+func (s *assertionSweeper) due(endpoint types.NamespacedName, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := client.ObjectKeyFromObject(endpoint)
-	if now.Sub(s.swept[key]) < sweepInterval {
-		return false
-	}
-	s.swept[key] = now
-	return true
+	return now.Sub(s.swept[endpoint]) >= sweepInterval
 }
 
-// sweep looks at an endpoint's Leases once an hour, if its clients may have made some.
+// done takes down that the endpoint's Leases have been looked at.
+func (s *assertionSweeper) done(endpoint types.NamespacedName, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.swept[endpoint] = now
+}
+
+// forget drops what is known of an endpoint that is gone.
+func (s *assertionSweeper) forget(endpoint types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.swept, endpoint)
+}
+
+// sweep looks at an endpoint's Leases, once an hour at most: also where no client has assertions any more.
 func (s *assertionSweeper) sweep(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, now time.Time) error {
-	uses := false
-	for _, oauthClient := range endpoint.Spec.Authentication.Clients {
-		uses = uses || len(oauthClient.Assertions) > 0
-	}
-	if !uses || !s.due(endpoint, now) {
+	key := client.ObjectKeyFromObject(endpoint)
+	if !s.due(key, now) {
 		return nil
 	}
 	var leases coordinationv1.LeaseList
 	err := s.live.List(ctx, &leases, client.InNamespace(endpoint.Namespace), client.MatchingLabels{v1alpha1.LabelAssertion: endpoint.Name})
 	if err != nil {
-		return fmt.Errorf("list the Leases of used assertions: %w", err)
+		return verdict.FailedTo("list the Leases of used assertions", err)
 	}
 	for i := range leases.Items {
 		lease := &leases.Items[i]
@@ -70,5 +75,6 @@ func (s *assertionSweeper) sweep(ctx context.Context, endpoint *v1alpha1.ScimEnd
 			return verdict.FailedTo("delete the Lease of an assertion that has expired", err)
 		}
 	}
+	s.done(key, now)
 	return nil
 }

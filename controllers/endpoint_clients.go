@@ -41,7 +41,10 @@ func (s *clientsState) at(then time.Time) {
 
 // reconcileClients sees to the signing keys of an endpoint with OAuth clients and to the Secrets of these.
 func (r *endpointReconciler) reconcileClients(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (*clientsState, error) {
-	state := &clientsState{}
+	state := &clientsState{again: r.status.Now().Add(sweepInterval)}
+	if err := r.assertions.sweep(ctx, endpoint, r.status.Now()); err != nil {
+		return nil, err
+	}
 	if len(endpoint.Spec.Authentication.Clients) == 0 {
 		return state, nil
 	}
@@ -52,11 +55,8 @@ func (r *endpointReconciler) reconcileClients(ctx context.Context, endpoint *v1a
 		if err := r.reconcileClient(ctx, endpoint, oauthClient, state); err != nil {
 			return nil, err
 		}
-		if len(oauthClient.Assertions) > 0 {
-			state.at(r.status.Now().Add(sweepInterval))
-		}
 	}
-	return state, r.assertions.sweep(ctx, endpoint, r.status.Now())
+	return state, nil
 }
 
 // reconcileSigningKeys makes and rotates the keys that sign access tokens.
@@ -132,10 +132,14 @@ func (r *endpointReconciler) reconcileClient(
 	if err := r.patchSecret(ctx, before, secret, "label the Secret of a client"); err != nil {
 		return err
 	}
+	others := 0
 	var ended v1alpha1.ClientSecretStatus
 	for _, found := range credentials.ClientSecrets(secret, now) {
 		told := v1alpha1.ClientSecretStatus{Name: found.Name, ExpiresAt: v1alpha1.NewTimestamp(found.ExpiresAt)}
+		_, meant := secret.Data[found.Name+credentials.ExpirySuffix]
 		switch {
+		case !meant:
+			others++
 		case found.Problem != "":
 			problem("secret %q in Secret %q is not accepted: %s.", found.Name, secret.Name, found.Problem)
 		case found.Valid(now):
@@ -150,6 +154,11 @@ func (r *endpointReconciler) reconcileClient(
 		if ended.Name != "" {
 			status.Secrets = append(status.Secrets, ended) // so that it is known since when the client has none
 		}
+	}
+	if others > 0 {
+		// The Secret may be one for something else, of which readers of the status must not know what is in it.
+		problem("%d keys of Secret %q are not accepted: a client secret, as its SHA-256, needs an end: "+
+			"another key of its name with %s and a time such as 2027-01-31T00:00:00Z.", others, secret.Name, credentials.ExpirySuffix)
 	}
 	if last := lastOf(status.Secrets); !last.IsZero() {
 		state.ends = append(state.ends, credentialEnd{

@@ -129,8 +129,9 @@ var _ = Describe("A ScimEndpoint with OAuth clients", func() {
 		secret.Data["endless"], secret.Data["plain"] = []byte(credentials.HashOf("x")), []byte("scimcs_plain")
 		Expect(w.Create(ctx, secret)).To(Succeed())
 		eventually(ctx, w, endpoint, And(isReady(), WithTransform(names, Equal([]string{"good"})), hasCondition(v1alpha1.ConditionCredentialInvalid,
-			`"far"`, "three years", `"garbled"`, `"endless"`, "endless.expires", `"plain"`, "SHA-256")))
-		Expect(endpoint.Status.Conditions).NotTo(ContainElement(HaveField("Message", ContainSubstring("scimcs_plain"))))
+			`"far"`, "three years", `"garbled"`, `2 keys of Secret "entra-client"`, "SHA-256", ".expires")))
+		// Keys that may be for something else are not named: whoever reads the status may not read the Secret.
+		Expect(endpoint.Status.Conditions).NotTo(ContainElement(HaveField("Message", Or(ContainSubstring("plain"), ContainSubstring("endless")))))
 
 		By("saying so when the last good one ends within 30 days")
 		Expect(endpoint).To(hasCondition(v1alpha1.ConditionCredentialExpiring, `last secret of client "entra"`))
@@ -149,10 +150,8 @@ var _ = Describe("A ScimEndpoint with OAuth clients", func() {
 			hasCondition(v1alpha1.ConditionCredentialExpiring, `the last secret of client "entra" ended`)))
 	})
 
-	It("forgets used assertions when they have expired", func(ctx SpecContext) {
-		endpoint := withClient()
-		endpoint.Spec.Authentication.JWT = []v1alpha1.JWTAuthenticator{{Issuer: v1alpha1.JWTIssuer{URL: "https://issuer.invalid", Audiences: []string{"x"}}}}
-		endpoint.Spec.Authentication.Clients[0].Assertions = []v1alpha1.ClientAssertion{{Issuer: "https://issuer.invalid", Subject: "x"}}
+	It("forgets used assertions when they have expired, also where no client has any more", func(ctx SpecContext) {
+		endpoint := newEndpoint("entra")
 		Expect(w.Create(ctx, endpoint)).To(Succeed())
 		used := func(name, label string, ago time.Duration) *coordinationv1.Lease {
 			return &coordinationv1.Lease{

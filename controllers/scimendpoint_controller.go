@@ -55,6 +55,9 @@ type endpointReconciler struct {
 func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	endpoint := &v1alpha1.ScimEndpoint{}
 	if err := r.client.Get(ctx, req.NamespacedName, endpoint); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.assertions.forget(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !endpoint.DeletionTimestamp.IsZero() {
