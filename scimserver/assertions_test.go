@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -107,6 +108,12 @@ var _ = Describe("Assertions of clients", func() {
 		Expect(direct.List(ctx, &leases, client.InNamespace(t.namespace), client.MatchingLabels{v1alpha1.LabelAssertion: "entra"})).To(Succeed())
 		Expect(leases.Items).To(HaveEach(HaveField("Spec.LeaseDurationSeconds", HaveValue(BeNumerically("~", 3900+300, 60)))))
 
+		By("taking none that would be known as used for longer than a day")
+		long := entraAssertion(of, nonce("long"), func(c map[string]any) { c["exp"] = time.Now().Add(48 * time.Hour).Unix() })
+		Expect(askForToken(ctx, replicas[0].url+path, t.entraRequest(long, false))).To(beOAuthError(401, "invalid_client"))
+		Eventually(refusals(ctx, t)).Should(ContainElement(And(HaveField("Reason", v1alpha1.RefusalClientProof),
+			HaveField("Message", ContainSubstring("within a day")))))
+
 		By("taking one several times where the owner says so")
 		t.changeEndpoint(ctx, func(e *v1alpha1.ScimEndpoint) { e.Spec.Authentication.Clients[0].Assertions[0].Reusable = true })
 		for _, r := range replicas {
@@ -140,6 +147,22 @@ var _ = Describe("Assertions of clients", func() {
 		Eventually(refusals(ctx, t)).WithTimeout(3 * time.Minute).Should(ContainElements(
 			HaveField("Reason", v1alpha1.RefusalSubject), HaveField("Reason", v1alpha1.RefusalAudience), HaveField("Reason", v1alpha1.RefusalExpired),
 			HaveField("Reason", v1alpha1.RefusalClientProof)))
+	})
+
+	It("get access tokens that work, however long their subject is", func(ctx SpecContext) {
+		of := issuer.New(GinkgoT(), "RS256")
+		subject := strings.Repeat("漢", 1024)
+		t := newOAuthTenant(ctx, withAssertions(of, true), func(e *v1alpha1.ScimEndpoint, _ *corev1.Secret) {
+			e.Spec.Authentication.Clients[0].Assertions[0].Subject = subject
+		})
+		r := startReplica(ctx, t.namespace)
+		var got answer
+		Eventually(func() answer {
+			got = askForToken(ctx, r.url+path, t.entraRequest(entraAssertion(of, func(c map[string]any) { c["sub"] = subject }), false))
+			return got
+		}).Should(beToken("scim"))
+		Expect(len(got.accessToken())).To(BeNumerically(">", 4096))
+		Expect(scimClient{base: r.url + "/scim/v2", token: got.accessToken()}.do(ctx, "GET", "/Users?count=1", nil)).To(haveStatus(200))
 	})
 
 	It("lose their access tokens with the trust in them", func(ctx SpecContext) {

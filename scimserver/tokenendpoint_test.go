@@ -144,6 +144,24 @@ var _ = Describe("The token endpoint", func() {
 		}).Should(Succeed())
 	})
 
+	It("takes no secret that somebody could find by trying", func(ctx SpecContext) {
+		t := newOAuthTenant(ctx)
+		r := startReplica(ctx, t.namespace)
+		known(ctx, r, t)
+		short := t
+		short.secret = strings.Repeat("x", v1alpha1.MinTokenLength-1)
+		t.change(ctx, "entra-client", func(s *corev1.Secret) {
+			s.Data["short"], s.Data["short.expires"] = []byte(credentials.HashOf(short.secret)), s.Data["first.expires"]
+		})
+		Eventually(func(g Gomega) {
+			g.Expect(askForToken(ctx, r.url+"/oauth2/token", short.post())).To(beOAuthError(401, "invalid_client"))
+			endpoint := &v1alpha1.ScimEndpoint{}
+			g.Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "entra"}, endpoint)).To(Succeed())
+			g.Expect(endpoint.Status.Refusals).To(ContainElement(And(HaveField("Reason", v1alpha1.RefusalTokenTooShort),
+				HaveField("Message", ContainSubstring("short")))))
+		}).Should(Succeed())
+	})
+
 	It("grants no more than a client may have, and says what it has granted", func(ctx SpecContext) {
 		t := newOAuthTenant(ctx, func(e *v1alpha1.ScimEndpoint, _ *corev1.Secret) {
 			clients := &e.Spec.Authentication.Clients
@@ -229,6 +247,12 @@ var _ = Describe("The token endpoint", func() {
 		unready := askForToken(ctx, r.url+"/oauth2/token", t.post())
 		Expect(unready).To(beOAuthError(503, "temporarily_unavailable"))
 		Expect(unready.Header.Get("Retry-After")).To(Equal("5"))
+		Eventually(func(g Gomega) {
+			endpoint := &v1alpha1.ScimEndpoint{}
+			g.Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "entra"}, endpoint)).To(Succeed())
+			g.Expect(endpoint.Status.Refusals).To(ContainElement(And(HaveField("Reason", v1alpha1.RefusalAccessTokenRevoked),
+				HaveField("Message", ContainSubstring("entra-signing-keys")), HaveField("Remedy", Not(ContainSubstring("issuer:"))))))
+		}).Should(Succeed())
 	})
 
 	It("gives nobody a token whose id and secret two endpoints have, and each its own where the secrets differ", func(ctx SpecContext) {

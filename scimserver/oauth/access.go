@@ -18,14 +18,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/credentials"
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
 const (
 	// accessTokenType is the typ of access tokens (RFC 9068 section 2.1).
 	accessTokenType = "at+jwt"
-	// maxAccessToken is more than an access token of ours has. Longer ones are not looked at.
-	maxAccessToken = 4096
+	// maxAccessToken is more than an access token of ours has: its client's id twice, and issuer and subject of an
+	// assertion. Longer ones are not looked at.
+	maxAccessToken = 16 << 10
 	cursorPurpose  = "SCIM cursor key"
 )
 
@@ -144,7 +146,34 @@ func (c *Clients) Access(ctx context.Context, token string) (*Client, error) {
 			return found, err
 		}
 	}
-	return nil, nil
+	return nil, c.keyGone(ctx, token)
+}
+
+// keyGone refuses a token that is in the form of ours and for an endpoint of ours, of which nobody has the key. Nobody has
+// verified it, so nothing that it says is told; and it may be an issuer's that the endpoint trusts.
+func (c *Clients) keyGone(ctx context.Context, token string) error {
+	var says jwt.Claims
+	parsed, err := jwt.ParseSigned(token)
+	if err != nil || parsed.UnsafeClaimsWithoutVerification(&says) != nil || len(says.Audience) != 1 {
+		return nil //nolint:nilerr // somebody has made it up
+	}
+	var endpoints v1alpha1.ScimEndpointList
+	if err := c.reader.List(ctx, &endpoints, client.MatchingFields{indexUID: says.Audience[0]}, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("look up the endpoint of an access token: %w", err)
+	}
+	for i := range endpoints.Items {
+		endpoint := &endpoints.Items[i]
+		if endpoint.DeletionTimestamp != nil || trusts(endpoint, says.Issuer) {
+			continue
+		}
+		if away := kube.Unread(c.reader, &corev1.Secret{}); len(away) > 0 {
+			return unread(away)
+		}
+		return refuse(endpoint, v1alpha1.RefusalAccessTokenRevoked, fmt.Sprintf(
+			"A token came in the form of the endpoint's access tokens, signed by a key that is not in Secret %s.", endpoint.SigningSecretName()),
+			"The client has to get another one, by a secret or an assertion that is valid.")
+	}
+	return nil
 }
 
 // keyIDOf returns the id of the key that an access token says it is signed by; "" if it is none.

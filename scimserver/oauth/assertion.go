@@ -18,8 +18,13 @@ import (
 	"rservice.dev/scim-operator/scimserver/issuers"
 )
 
-// usedFor is for how much longer than an assertion is valid it is known to be used: clocks of replicas and issuers differ.
-const usedFor = 5 * time.Minute
+const (
+	// usedFor is for how much longer than an assertion is valid it is known to be used: clocks of replicas and issuers differ.
+	usedFor = 5 * time.Minute
+	// maxOnce is for how long an assertion may be valid that is good for one access token. It is known to be used until it
+	// expires, so others could be kept for ever.
+	maxOnce = 24 * time.Hour
+)
 
 // usedPrefix begins the names of Leases that say that an assertion has been used.
 const usedPrefix = "assertion-"
@@ -57,10 +62,22 @@ func (c *Clients) byAssertion(ctx context.Context, request Request, endpoints []
 		return nil, ErrInvalidClient
 	}
 	found := newClient(identity.Endpoint, known, credential{Issuer: identity.Issuer, Subject: identity.Subject}, time.Time{})
-	if !known.Assertions[at].Reusable {
-		found.once = &assertion{at: at, digest: identity.Digest, expires: identity.Expiry}
+	if known.Assertions[at].Reusable {
+		return found, nil
 	}
+	if ends := c.now().Add(maxOnce + usedFor); identity.Expiry.After(ends) {
+		return nil, refuse(identity.Endpoint, v1alpha1.RefusalClientProof, fmt.Sprintf(
+			"Client %s was expected to send an assertion that expires within a day; one came that expires at %s.",
+			known.ClientID, identity.Expiry.UTC().Format(time.RFC3339)),
+			"Let the issuer make its tokens expire earlier. Or, where nobody else reads them:\n"+reusable(found.Index, at))
+	}
+	found.once = &assertion{at: at, digest: identity.Digest, expires: identity.Expiry}
 	return found, nil
+}
+
+// reusable is the field that lets an assertion be used several times.
+func reusable(index, at int) string {
+	return fmt.Sprintf("spec.authentication.clients[%d].assertions[%d].reusable: true", index, at)
 }
 
 // discreet tells nobody of a token that owners of several namespaces would be told of: it was for one of them, and it has
@@ -121,20 +138,17 @@ func (c *Clients) use(ctx context.Context, by *Client) error {
 		},
 		Spec: coordinationv1.LeaseSpec{
 			RenewTime:            new(metav1.NewMicroTime(now)),
-			LeaseDurationSeconds: new(int32(min((once.expires.Sub(now) + usedFor).Seconds(), maxLease))),
+			LeaseDurationSeconds: new(int32((once.expires.Sub(now) + usedFor).Seconds())),
 		},
 	}
 	err := c.writer.Create(ctx, lease, client.DisableReadYourWritesConsistency)
 	if apierrors.IsAlreadyExists(err) {
 		return refuse(by.Endpoint, v1alpha1.RefusalAssertionUsed,
 			fmt.Sprintf("A new assertion of client %s was expected; one came that it has used before.", by.ID),
-			fmt.Sprintf("spec.authentication.clients[%d].assertions[%d].reusable: true", by.Index, once.at))
+			reusable(by.Index, once.at))
 	}
 	if err != nil {
 		return fmt.Errorf("take an assertion down as used: %w", err)
 	}
 	return nil
 }
-
-// maxLease is in seconds: ten years. No issuer means its tokens to be valid for longer.
-const maxLease = 10 * 365 * 24 * 3600

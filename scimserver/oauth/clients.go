@@ -26,6 +26,8 @@ const (
 	indexClientID = "oauth.clientID"
 	// indexKeyID finds Secrets by the ids of the signing keys in them.
 	indexKeyID = "oauth.keyID"
+	// indexUID finds ScimEndpoints by their UIDs, which are the audiences of access tokens.
+	indexUID = "oauth.uid"
 )
 
 // Clients knows the OAuth clients of all ScimEndpoints, and the access tokens that they have got. It reads the cache only.
@@ -66,6 +68,10 @@ func New(ctx context.Context, c cache.Cache, writer client.Writer, trusted *issu
 	if err != nil {
 		return nil, fmt.Errorf("index Secrets by signing key: %w", err)
 	}
+	err = c.IndexField(ctx, &v1alpha1.ScimEndpoint{}, indexUID, func(obj client.Object) []string { return []string{string(obj.GetUID())} })
+	if err != nil {
+		return nil, fmt.Errorf("index ScimEndpoints by UID: %w", err)
+	}
 	return &Clients{reader: c, writer: writer, issuers: trusted, now: now, keys: newKeyring(), known: newVerified()}, nil
 }
 
@@ -97,9 +103,6 @@ type credential struct {
 	Subject string `json:"subject,omitempty"`
 }
 
-// none is a hash that nothing has, for taking as long over a client that does not exist.
-var none = []byte(strings.Repeat("x", 64))
-
 // authenticate finds out which endpoint's client has sent a request. One that several endpoints would take is nobody's: it
 // could not be told whose data is meant.
 func (c *Clients) authenticate(ctx context.Context, request Request) (*Client, error) {
@@ -121,9 +124,14 @@ func (c *Clients) authenticate(ctx context.Context, request Request) (*Client, e
 	found, err := prove(ctx, request, having)
 	if away := kube.Unread(c.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); err != nil && len(away) > 0 {
 		// The client may be one of these, so it is not called wrong.
-		return nil, apierrors.NewServiceUnavailable(fmt.Sprintf("the clients of namespaces %s have not been read yet", strings.Join(away, ", ")))
+		return nil, unread(away)
 	}
 	return found, err
+}
+
+// unread is the error while it is not known whose a client or an access token is.
+func unread(away []string) error {
+	return apierrors.NewServiceUnavailable(fmt.Sprintf("the clients of namespaces %s have not been read yet", strings.Join(away, ", ")))
 }
 
 // bySecret finds out which endpoint's client has sent a secret.
@@ -133,7 +141,6 @@ func (c *Clients) bySecret(ctx context.Context, request Request, endpoints []*v1
 		refused *Refusal
 	)
 	hash := []byte(credentials.HashOf(request.Secret))
-	subtle.ConstantTimeCompare(hash, none)
 	for _, endpoint := range endpoints {
 		candidate, err := c.prove(ctx, endpoint, request, hash)
 		if why, is := errors.AsType[*Refusal](err); is {
@@ -187,6 +194,10 @@ func (c *Clients) prove(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, re
 		return nil, refuse(endpoint, v1alpha1.RefusalClientSecretExpired, fmt.Sprintf(
 			"Secret %s of client %s came, which has ended or is not accepted.", match.Name, known.ClientID),
 			"Make another one, and give it to the client: manager clients secret.")
+	case len(request.Secret) < v1alpha1.MinTokenLength:
+		return nil, refuse(endpoint, v1alpha1.RefusalTokenTooShort, fmt.Sprintf(
+			"Secret %s of client %s came, which has fewer than %d characters.", match.Name, known.ClientID, v1alpha1.MinTokenLength),
+			"Make another one, and give it to the client: manager clients secret.")
 	}
 	return newClient(endpoint, known, credential{Secret: match.Name, ID: match.ID()}, match.ExpiresAt), nil
 }
@@ -230,12 +241,17 @@ func refuse(endpoint *v1alpha1.ScimEndpoint, reason v1alpha1.RefusalReason, mess
 // if it was its secret once; else nobody is told, as the owner of one must not learn of requests to another.
 func also(first, second *Refusal) *Refusal {
 	switch {
-	case first == nil, second.Reason == v1alpha1.RefusalClientSecretExpired:
+	case first == nil, wasSecret(second):
 		return second
-	case first.Reason == v1alpha1.RefusalClientSecretExpired:
+	case wasSecret(first):
 		return first
 	}
 	return &Refusal{Reason: v1alpha1.RefusalClientSecret, Cause: ErrInvalidClient}
+}
+
+// wasSecret reports whether what came was a secret of the client, though none that is accepted.
+func wasSecret(why *Refusal) bool {
+	return why.Reason == v1alpha1.RefusalClientSecretExpired || why.Reason == v1alpha1.RefusalTokenTooShort
 }
 
 func ambiguous(id string, endpoints ...*v1alpha1.ScimEndpoint) *Refusal {
