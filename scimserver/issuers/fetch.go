@@ -26,7 +26,9 @@ const (
 	// maxKeys bounds the keys of a set.
 	maxKeys = 100
 	// minRSABits and maxRSABits bound RSA keys: shorter ones are not safe (RFC 7518 section 3.3), longer ones take long.
-	minRSABits, maxRSABits = 2048, 8192
+	minRSABits, maxRSABits = 2048, 4096
+	// maxRSAExponent is what issuers use: a longer one makes each verification many times as long.
+	maxRSAExponent = 65537
 )
 
 // wellKnown is where an issuer's configuration is (OpenID Connect Discovery 1.0 section 4).
@@ -175,7 +177,7 @@ func parseKey(data []byte) (key, bool) {
 	switch p := k.jose.Key.(type) {
 	case *rsa.PublicKey:
 		bits := p.N.BitLen()
-		return k, bits >= minRSABits && bits <= maxRSABits && p.E > 2 && p.E%2 == 1
+		return k, bits >= minRSABits && bits <= maxRSABits && p.E > 2 && p.E <= maxRSAExponent && p.E%2 == 1
 	case *ecdsa.PublicKey:
 		return k, p.Curve != nil && curves[p.Curve.Params().Name] != ""
 	}
