@@ -205,7 +205,7 @@ type UserValidationRule struct {
 // JWTClaimMappings says which claims tell who the client is.
 // +kubebuilder:validation:MinProperties=1
 type JWTClaimMappings struct {
-	// username is the client's name in the log and for userValidationRules.
+	// username is the client's name for userValidationRules.
 	// +optional
 	Username JWTUsername `json:"username,omitempty,omitzero"`
 }
