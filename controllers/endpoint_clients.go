@@ -132,7 +132,20 @@ func (r *endpointReconciler) reconcileClient(
 	if err := r.patchSecret(ctx, before, secret, "label the Secret of a client"); err != nil {
 		return err
 	}
+	status.Secrets = state.judge(secret, now, len(oauthClient.Assertions) == 0, problem)
+	if last := lastOf(status.Secrets); !last.IsZero() {
+		state.ends = append(state.ends, credentialEnd{
+			what: fmt.Sprintf("the last secret of client %q", oauthClient.ClientID), at: last, renew: "make another one with manager clients secret",
+		})
+	}
+	return nil
+}
+
+// judge finds out which client secrets of a Secret are valid. If the client needs one and has none, it returns the one that ended
+// last.
+func (s *clientsState) judge(secret *corev1.Secret, now time.Time, needed bool, problem func(string, ...any)) []v1alpha1.ClientSecretStatus {
 	others := 0
+	var valid []v1alpha1.ClientSecretStatus
 	var ended v1alpha1.ClientSecretStatus
 	for _, found := range credentials.ClientSecrets(secret, now) {
 		told := v1alpha1.ClientSecretStatus{Name: found.Name, ExpiresAt: v1alpha1.NewTimestamp(found.ExpiresAt)}
@@ -143,16 +156,16 @@ func (r *endpointReconciler) reconcileClient(
 		case found.Problem != "":
 			problem("secret %q in Secret %q is not accepted: %s.", found.Name, secret.Name, found.Problem)
 		case found.Valid(now):
-			status.Secrets = append(status.Secrets, told)
-			state.at(found.ExpiresAt)
+			valid = append(valid, told)
+			s.at(found.ExpiresAt)
 		case found.ExpiresAt.After(ended.ExpiresAt.Time):
 			ended = told
 		}
 	}
-	if len(status.Secrets) == 0 && len(oauthClient.Assertions) == 0 {
+	if len(valid) == 0 && needed {
 		problem("no secret in Secret %q is valid. Make one with: manager clients secret.", secret.Name)
 		if ended.Name != "" {
-			status.Secrets = append(status.Secrets, ended) // so that it is known since when the client has none
+			valid = append(valid, ended) // so that it is known since when the client has none
 		}
 	}
 	if others > 0 {
@@ -160,12 +173,7 @@ func (r *endpointReconciler) reconcileClient(
 		problem("%d keys of Secret %q are not accepted: a client secret, as its SHA-256, needs an end: "+
 			"another key of its name with %s and a time such as 2027-01-31T00:00:00Z.", others, secret.Name, credentials.ExpirySuffix)
 	}
-	if last := lastOf(status.Secrets); !last.IsZero() {
-		state.ends = append(state.ends, credentialEnd{
-			what: fmt.Sprintf("the last secret of client %q", oauthClient.ClientID), at: last, renew: "make another one with manager clients secret",
-		})
-	}
-	return nil
+	return valid
 }
 
 // lastOf is when the last one of some secrets ends; the zero time if there are none.

@@ -84,7 +84,7 @@ func (c *missedClient) Delete(ctx context.Context, obj client.Object, opts ...cl
 		if !ok {
 			return fmt.Errorf("a copy of %T is no object", obj)
 		}
-		if err := c.Client.Get(ctx, client.ObjectKeyFromObject(obj), found, client.DisableReadYourWritesConsistency); err != nil {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(obj), found, client.DisableReadYourWritesConsistency); err != nil {
 			return fmt.Errorf("read what is to be deleted: %w", err)
 		}
 		obj, uid = found, found.GetUID()

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-
 	"rservice.dev/scim-operator/hack/oktasim/internal/okta"
 )
 

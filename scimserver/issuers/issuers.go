@@ -113,7 +113,7 @@ func (i *Issuers) Watch(ctx context.Context, c cache.Cache) error {
 	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { i.see(obj) },    //nolint:contextcheck // as long as the operator lives
 		UpdateFunc: func(_, obj any) { i.see(obj) }, //nolint:contextcheck // as long as the operator lives
-		DeleteFunc: func(obj any) {
+		DeleteFunc: func(obj any) { //nolint:contextcheck // as long as the operator lives
 			if gone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
 				obj = gone.Obj
 			}
