@@ -39,7 +39,7 @@ func (s *Server) authenticated(next handler) handler {
 	return func(r *http.Request) (response, error) {
 		token, given := bearerToken(r.Header)
 		if !given {
-			return response{}, s.refused(r, noToken(r.Header, s.refusals.addressed(r.Context(), r.Host)))
+			return response{}, s.refused(r, noToken(r.Header))
 		}
 		client, err := s.auth.authenticate(r.Context(), token)
 		if err != nil {
@@ -48,7 +48,7 @@ func (s *Server) authenticated(next handler) handler {
 		if client == nil {
 			why := encodedToken(r.Context(), s.auth, token)
 			if why == nil {
-				why = unknownToken(token, s.refusals.addressed(r.Context(), r.Host))
+				why = unknownToken(token)
 			}
 			return response{}, s.refused(r, why)
 		}

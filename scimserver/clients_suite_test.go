@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -113,20 +112,11 @@ func tryForToken(ctx context.Context, address, body string, header ...string) (a
 		return answer{}, err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	w, err := http.DefaultClient.Do(r)
+	a, err := exchange(r, header)
 	if err != nil {
 		return answer{}, err
 	}
-	defer w.Body.Close()
-	raw, err := io.ReadAll(w.Body)
-	if err != nil {
-		return answer{}, err
-	}
-	a := answer{Status: w.StatusCode, Header: w.Header, Raw: string(raw)}
-	return a, json.Unmarshal(raw, &a.Body)
+	return a, json.Unmarshal([]byte(a.Raw), &a.Body)
 }
 
 // accessToken is the one in an answer.

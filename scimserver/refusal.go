@@ -50,7 +50,7 @@ func (f *refusal) Error() string { return string(f.reason) }
 func (f *refusal) Unwrap() error { return f.answer }
 
 // noToken is the refusal of a request that does not say who it comes from.
-func noToken(h http.Header, endpoints []types.NamespacedName) *refusal {
+func noToken(h http.Header) *refusal {
 	came := fmt.Sprintf("%d Authorization headers came", len(h.Values("Authorization")))
 	if values := h.Values("Authorization"); len(values) == 1 {
 		came = "the Authorization header that came has no token"
@@ -61,7 +61,7 @@ func noToken(h http.Header, endpoints []types.NamespacedName) *refusal {
 		}
 	}
 	return &refusal{
-		reason: v1alpha1.RefusalNoToken, endpoints: endpoints,
+		reason: v1alpha1.RefusalNoToken, byAddress: true,
 		message: "One header Authorization: Bearer <token> was expected; " + came + ".",
 		remedy:  "In the client, choose a bearer token (HTTP header) as the way to authenticate.",
 		answer: unauthorized(`Bearer realm="`+realm+`"`,
@@ -69,12 +69,13 @@ func noToken(h http.Header, endpoints []types.NamespacedName) *refusal {
 	}
 }
 
-// unknownToken is the refusal of a token that is nobody's. The endpoints are those that requests to this address are for.
-func unknownToken(token string, endpoints []types.NamespacedName) *refusal {
-	return refuse(v1alpha1.RefusalUnknownToken,
+// unknownToken is the refusal of a token that is nobody's.
+func unknownToken(token string) *refusal {
+	f := refuse(v1alpha1.RefusalUnknownToken,
 		fmt.Sprintf("No valid token of this endpoint came, but a text of %d characters.", len(token)),
-		"Copy the token again, whole and decoded from base64: kubectl get secret <status.tokenSecretName> -o jsonpath='{.data.token}' | base64 -d",
-		endpoints...)
+		"Copy the token again, whole and decoded from base64: kubectl get secret <status.tokenSecretName> -o jsonpath='{.data.token}' | base64 -d")
+	f.byAddress = true
+	return f
 }
 
 // encodedToken looks whether a token that is nobody's is one that a client, or who set it up, has encoded.

@@ -97,7 +97,7 @@ func TestNoTokenSaysWhatCame(t *testing.T) {
 		if header != "" {
 			h.Set("Authorization", header)
 		}
-		if got := noToken(h, nil).message; got != "One header Authorization: Bearer <token> was expected; "+want+"." {
+		if got := noToken(h).message; got != "One header Authorization: Bearer <token> was expected; "+want+"." {
 			t.Errorf("%q: %s", header, got)
 		}
 	}

@@ -195,6 +195,21 @@ func (c scimClient) try(ctx context.Context, method, path string, body any, head
 	if body != nil {
 		r.Header.Set("Content-Type", "application/scim+json")
 	}
+	a, err := exchange(r, header)
+	if err != nil {
+		return answer{}, err
+	}
+	if a.Raw != "" {
+		if got := a.Header.Get("Content-Type"); got != "application/scim+json" {
+			return a, fmt.Errorf("Content-Type %q: %s", got, a.Raw)
+		}
+		err = json.Unmarshal([]byte(a.Raw), &a.Body)
+	}
+	return a, err
+}
+
+// exchange sends a request with more headers, as pairs, and reads the answer, whose body is not decoded.
+func exchange(r *http.Request, header []string) (answer, error) {
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
@@ -204,17 +219,7 @@ func (c scimClient) try(ctx context.Context, method, path string, body any, head
 	}
 	defer w.Body.Close()
 	raw, err := io.ReadAll(w.Body)
-	if err != nil {
-		return answer{}, err
-	}
-	a := answer{Status: w.StatusCode, Header: w.Header, Raw: string(raw)}
-	if len(raw) > 0 {
-		if got := w.Header.Get("Content-Type"); got != "application/scim+json" {
-			return a, fmt.Errorf("Content-Type %q: %s", got, raw)
-		}
-		err = json.Unmarshal(raw, &a.Body)
-	}
-	return a, err
+	return answer{Status: w.StatusCode, Header: w.Header, Raw: string(raw)}, err
 }
 
 // create posts a resource and returns its id.
