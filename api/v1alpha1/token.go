@@ -90,3 +90,49 @@ func (a *ScimEndpointAuthentication) AccessTokenLifetime() time.Duration {
 	}
 	return time.Duration(*a.AccessTokenSeconds) * time.Second
 }
+
+// TokenState says which of an endpoint's tokens it is.
+// +kubebuilder:validation:Enum=Current;Previous
+type TokenState string
+
+const (
+	// TokenCurrent is the token that new clients are given.
+	TokenCurrent TokenState = "Current"
+	// TokenPrevious is the token before the last rotation.
+	TokenPrevious TokenState = "Previous"
+)
+
+// TokenStatus tells of one token, never its value.
+type TokenStatus struct {
+	// id identifies the token in logs and on objects; it does not reveal it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	ID string `json:"id,omitempty"`
+	// state is Current or Previous.
+	// +required
+	State TokenState `json:"state,omitempty"`
+	// issuedAt is when the token was made.
+	// +optional
+	IssuedAt *Timestamp `json:"issuedAt,omitempty"`
+	// firstSeenAt is when the operator first saw that the endpoint has the token, if no other ScimEndpoint
+	// had it then. Of several that have it, it works at the first one. Unset: others had it already.
+	// +optional
+	FirstSeenAt *Timestamp `json:"firstSeenAt,omitempty"`
+	// copiedAt is when the operator saw that another ScimEndpoint had the token already, or that nobody knows
+	// who had it first. It does not work here from then on, also once the other one has given it up:
+	// a client that goes on with it must not write to somebody else. Unset: that was not seen.
+	// +optional
+	CopiedAt *Timestamp `json:"copiedAt,omitempty"`
+	// expiresAt is when the token stops working. Unset: never.
+	// +optional
+	ExpiresAt *Timestamp `json:"expiresAt,omitempty"`
+	// lastUsedAt is when a client last used the token. It follows with a delay of about
+	// a minute.
+	// +optional
+	LastUsedAt *Timestamp `json:"lastUsedAt,omitempty"`
+	// lastSource is the address that the token was last used from.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	LastSource string `json:"lastSource,omitempty"`
+}
