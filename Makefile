@@ -13,6 +13,8 @@ GOVULNCHECK := bin/tools/govulncheck
 CODE_MODULES := hack/image hack/tools/alerts hack/clients
 # Commit that `make crd-compat` compares with; unset: the newest release.
 CRDBASE ?=
+# Where `make install-plugin` puts `kubectl scim`, below bin.
+PREFIX ?= $(firstword $(subst :, ,$(shell go env GOPATH)))
 # Arguments for `go test`, such as TESTARGS='-run TestStore ./scimserver/...'.
 TESTARGS ?= ./...
 # Arguments for the end-to-end tests, such as E2EARGS='-ginkgo.focus rolling'.
@@ -38,7 +40,7 @@ RUNARGS ?=
 
 .PHONY: help
 help: ## Show this list.
-	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: controlplane
 controlplane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl (once; up to 10 minutes).
@@ -59,6 +61,12 @@ demo: ## Act as Okta against a running `make run`: push 200 users and 10 groups,
 .PHONY: build
 build: ## Build the operator as bin/manager.
 	CGO_ENABLED=0 go build -trimpath -o bin/manager .
+
+.PHONY: install-plugin
+install-plugin: ## Build `kubectl scim`, with its completion, into PREFIX/bin (PREFIX: that of `go install`).
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$(PREFIX)/bin/kubectl-scim" .
+	ln -sf kubectl-scim "$(PREFIX)/bin/kubectl_complete-scim"
+	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "add $(PREFIX)/bin to your PATH, where kubectl looks for plugins";; esac
 
 .PHONY: image
 image: ## Make the container image as an OCI archive in bin/image, with its bill of materials; needs no container engine.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -26,6 +27,7 @@ import (
 	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/userindex"
+	"rservice.dev/scim-operator/console/cli"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/admission"
 	"rservice.dev/scim-operator/controllers/clientscmd"
@@ -51,6 +53,9 @@ type options struct {
 }
 
 func main() {
+	if args, asked := cli.Arguments(os.Args); asked {
+		os.Exit(runCLI(args))
+	}
 	if len(os.Args) > 1 && os.Args[1] == "rules" {
 		os.Exit(rulescmd.Run(ctrl.SetupSignalHandler(), os.Args[2:], os.Stdout, os.Stderr))
 	}
@@ -63,7 +68,7 @@ func main() {
 	o := options{}
 	o.bind(flag.CommandLine) // which has --kubeconfig already
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "Usage: manager [flags]\n       manager rules test|lint|preview [flags]\n       manager erase [flags]\n       manager clients secret [flags]\n\nFlags of the operator:")
+		fmt.Fprintln(flag.CommandLine.Output(), "Usage: manager [flags]\n       manager rules test|lint|preview [flags]\n       manager erase [flags]\n       manager clients secret [flags]\n       manager scim why|errors|connection|...   (as kubectl-scim: kubectl scim)\n\nFlags of the operator:")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -86,6 +91,12 @@ func main() {
 		logger.Error(o.explain(err), "The operator has stopped")
 		os.Exit(1)
 	}
+}
+
+// runCLI is `kubectl scim`: what the libraries log there is of no use to whoever waits for an answer.
+func runCLI(args []string) int {
+	ctrl.SetLogger(logr.Discard())
+	return cli.Run(ctrl.SetupSignalHandler(), args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
 }
 
 func (o *options) bind(flags *flag.FlagSet) {
