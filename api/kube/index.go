@@ -41,7 +41,11 @@ func (c perNamespace) IndexField(ctx context.Context, object client.Object, fiel
 	if err != nil {
 		return fmt.Errorf("watch %T: %w", object, err)
 	}
-	return informer.AddIndexers(toolscache.Indexers{indexPrefix + field: func(stored any) ([]string, error) {
+	return informer.AddIndexers(toolscache.Indexers{indexPrefix + field: keysPerNamespace(values)})
+}
+
+func keysPerNamespace(values client.IndexerFunc) toolscache.IndexFunc {
+	return func(stored any) ([]string, error) {
 		object, ok := stored.(client.Object)
 		if !ok {
 			return nil, fmt.Errorf("%T is indexed, which has no metadata", stored)
@@ -52,5 +56,5 @@ func (c perNamespace) IndexField(ctx context.Context, object client.Object, fiel
 			named[i] = keyIn(object.GetNamespace(), keys[i])
 		}
 		return named, nil
-	}})
+	}
 }

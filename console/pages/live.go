@@ -1,0 +1,116 @@
+package pages
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/kube"
+	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/console/access"
+)
+
+const (
+	// maxStreams bounds the pages that hear of changes at the same time. The others are as they were loaded.
+	maxStreams = 64
+	// streamLasts is when a stream ends; the browser begins another one, with the session that it has by then.
+	streamLasts = 5 * time.Minute
+	// streamLooks is how often a stream looks for changes.
+	streamLooks = time.Second
+)
+
+// watchable are the kinds whose changes a page can hear of, by their name in addresses.
+var watchable = map[string]client.Object{
+	"users": &v1alpha1.ScimUser{}, "groups": &v1alpha1.ScimGroup{}, "persons": &v1alpha1.Person{},
+	"organizations": &v1alpha1.Organization{}, "sites": &v1alpha1.Site{}, "rules": &v1alpha1.AutomationRule{}, "endpoints": &v1alpha1.ScimEndpoint{},
+}
+
+// isStream reports whether a request is for a stream of changes, which lasts longer than a page.
+func isStream(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, own+"events/") }
+
+// liveAt is the address of the stream that tells of changes of these kinds.
+func liveAt(namespace string, kinds ...string) string {
+	return own + "events/" + namespace + "?kinds=" + strings.Join(kinds, ",")
+}
+
+// events tells a page that something of its kinds has changed, without saying what: the page asks for itself again.
+func (s *server) events(w http.ResponseWriter, r *http.Request, v *visit) error {
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		w.Header().Set("Retry-After", "60")
+		return &Notice{Status: http.StatusServiceUnavailable, Title: "Too many pages are live", Text: "This one is as it was when it was loaded. Reload it to see what has changed."}
+	}
+	reader, kinds, err := s.watched(r, v)
+	if err != nil {
+		return err
+	}
+	control := http.NewResponseController(w)
+	// A server's limit of writing is meant for pages. Where it cannot be lifted the stream ends with it, and the browser begins anew.
+	_ = control.SetWriteDeadline(time.Now().Add(streamLasts + time.Minute))
+	w.Header().Set("Content-Type", "text/event-stream")
+	seen := revisions(reader, v.Namespace, kinds)
+	tick := time.NewTicker(streamLooks)
+	defer tick.Stop()
+	end := time.NewTimer(streamLasts)
+	defer end.Stop()
+	send := func(line string) bool {
+		_, err := fmt.Fprint(w, line)
+		return err == nil && control.Flush() == nil
+	}
+	if !send("retry: 5000\n\n") {
+		return nil
+	}
+	for quiet := 0; ; quiet++ {
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-end.C:
+			return nil
+		case <-tick.C:
+		}
+		now := revisions(reader, v.Namespace, kinds)
+		switch {
+		case now != seen:
+			seen, quiet = now, 0
+			if !send("event: changed\ndata: \n\n") {
+				return nil
+			}
+		case quiet >= 20: // so that a visitor who has gone is noticed
+			if quiet = 0; !send(": still here\n\n") {
+				return nil
+			}
+		}
+	}
+}
+
+// watched is what a stream looks at, if the caller may list it.
+func (s *server) watched(r *http.Request, v *visit) (client.Reader, []client.Object, error) {
+	var kinds []client.Object
+	for name := range strings.SplitSeq(r.URL.Query().Get("kinds"), ",") {
+		kind := watchable[name]
+		if kind == nil {
+			return nil, nil, &Notice{Status: http.StatusNotFound, Title: "There is no such stream", Text: "Reload the page."}
+		}
+		kinds = append(kinds, kind)
+	}
+	reader, err := v.Caller.Reader(r.Context(), v.Namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	reader, err = access.Unguarded(r.Context(), reader, kinds...)
+	return reader, kinds, err
+}
+
+func revisions(reader client.Reader, namespace string, kinds []client.Object) string {
+	var all strings.Builder
+	for _, kind := range kinds {
+		all.WriteString(kube.Revision(reader, namespace, kind))
+		all.WriteByte(' ')
+	}
+	return all.String()
+}
