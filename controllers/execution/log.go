@@ -136,11 +136,14 @@ func (l *Log) whole(ctx context.Context, known *v1alpha1.AutomationRuleExecution
 	return stored, verdict.FailedTo("read execution", err)
 }
 
+// Name is the name of the execution of a rule on a subject.
+func Name(rule, subject string) string { return rule + "-" + subject }
+
 func (l *Log) newExecution(rule string) *v1alpha1.AutomationRuleExecution {
 	return &v1alpha1.AutomationRuleExecution{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: l.subject.GetNamespace(),
-			Name:      rule + "-" + l.subject.GetName(),
+			Name:      Name(rule, l.subject.GetName()),
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: string(l.Kind),
 				Name: l.subject.GetName(), UID: l.subject.GetUID(),
