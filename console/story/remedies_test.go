@@ -109,7 +109,7 @@ func TestRemediesLeadSomewhere(t *testing.T) {
 		if err != nil {
 			t.Errorf("the link of %v: %v", r.reasons, err)
 		}
-		if title := strings.ReplaceAll(heading, "-", " "); heading != "" && !regexp.MustCompile(`(?mi)^#+ ` + title + `$`).Match(text) {
+		if title := strings.ReplaceAll(heading, "-", " "); heading != "" && !regexp.MustCompile(`(?mi)^#+ `+title+`$`).Match(text) {
 			t.Errorf("the link of %v leads to no heading: %s", r.reasons, remedy.Link)
 		}
 	}
