@@ -197,10 +197,7 @@ func (t *teller) remedy(p *Problem) {
 		names.User = t.user.Name
 	}
 	if t.group != nil {
-		names.Group = t.group.Name
-		if p.On.Kind == KindGroup {
-			names.Name = t.group.Spec.DisplayName
-		}
+		names.Group, names.Name = t.group.Name, t.group.Spec.DisplayName
 	}
 	for _, record := range t.records {
 		if person, ok := record.(*v1alpha1.Person); ok {

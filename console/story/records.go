@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -168,7 +169,7 @@ func (t *teller) setter(of applied.Setter, record, field string) Setter {
 	switch {
 	case isRule:
 		setter.Kind, setter.Rule, setter.Text = SetByRule, rule, "rule "+rule
-		if setter.Generation = t.generationOf(rule, record, field); setter.Generation > 0 {
+		if setter.Generation = t.generationOf(rule, record, field, of.At); setter.Generation > 0 {
 			setter.Text += fmt.Sprintf(", generation %d", setter.Generation)
 		}
 	case of.Manager == kube.FieldOwner:
@@ -183,11 +184,12 @@ func (t *teller) setter(of applied.Setter, record, field string) Setter {
 	return setter
 }
 
-// generationOf is the generation of a rule whose last run set a field of a record, 0 where the last run that is known did not.
-func (t *teller) generationOf(rule, record, field string) int64 {
+// generationOf is the generation of a rule whose last run set a field of a record, 0 where the last run that is known did not: an
+// execution is written after the record, so one from before the rule's last write knows nothing of that yet.
+func (t *teller) generationOf(rule, record, field string, written time.Time) int64 {
 	for _, run := range t.executions {
 		status := &run.Status
-		if run.Spec.Rule != rule || status.Record == nil || status.Record.Name != record {
+		if run.Spec.Rule != rule || status.Record == nil || status.Record.Name != record || written.After(status.Time.Time) {
 			continue
 		}
 		if slices.ContainsFunc(status.Changes, func(c v1alpha1.FieldChange) bool { return c.Field == field }) {

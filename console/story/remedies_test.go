@@ -127,7 +127,11 @@ func TestCommandsOfRemediesAreSafe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var object struct{ Spec struct{ Name string } }
+	var object struct {
+		Spec struct {
+			Name string `json:"name"`
+		} `json:"spec"`
+	}
 	if err := json.Unmarshal(output, &object); err != nil || object.Spec.Name != hostile {
 		t.Errorf("the shell got %q, error %v", output, err)
 	}
