@@ -9,7 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -139,23 +140,18 @@ func (r *runner) connect(ctx context.Context) (connection, error) {
 }
 
 func (r *runner) readConnection(ctx context.Context) (connection, error) {
-	var endpoints v1alpha1.ScimEndpointList
-	if err := r.client.List(ctx, &endpoints, client.InNamespace(r.opts.namespace)); err != nil {
-		return connection{}, fmt.Errorf("listing ScimEndpoints: %w", err)
+	endpoint, err := r.sample(ctx)
+	if err != nil {
+		return connection{}, err
 	}
-	if len(endpoints.Items) == 0 {
+	if endpoint == nil {
 		return connection{}, fmt.Errorf("namespace %s has no ScimEndpoint: config/samples should hold one", r.opts.namespace)
 	}
-	// The sample's, which is there from the start: a later one may have a token that only reads, or that nobody here knows.
-	slices.SortStableFunc(endpoints.Items, func(a, b v1alpha1.ScimEndpoint) int {
-		return a.CreationTimestamp.Compare(b.CreationTimestamp.Time)
-	})
-	endpoint := endpoints.Items[0]
 	if endpoint.Status.TokenSecretName == "" {
 		return connection{}, fmt.Errorf("ScimEndpoint %s has no status.tokenSecretName", endpoint.Name)
 	}
 	conn := connection{
-		BaseURL:    "http://" + loopback(r.opts.scimPort) + "/scim/v2",
+		BaseURL:    r.baseURL(),
 		Kubeconfig: r.kubeconfig(),
 		Namespace:  r.opts.namespace,
 		secret:     endpoint.Status.TokenSecretName,
@@ -170,6 +166,49 @@ func (r *runner) readConnection(ctx context.Context) (connection, error) {
 	}
 	return conn, nil
 }
+
+// sample returns the ScimEndpoint that is there from the start: a later one may have a token that only reads, or that nobody
+// here knows. It is nil if there is none.
+func (r *runner) sample(ctx context.Context) (*v1alpha1.ScimEndpoint, error) {
+	var endpoints v1alpha1.ScimEndpointList
+	if err := r.client.List(ctx, &endpoints, client.InNamespace(r.opts.namespace)); err != nil {
+		return nil, fmt.Errorf("listing ScimEndpoints: %w", err)
+	}
+	var first *v1alpha1.ScimEndpoint
+	for i := range endpoints.Items {
+		if first == nil || endpoints.Items[i].CreationTimestamp.Before(&first.CreationTimestamp) {
+			first = &endpoints.Items[i]
+		}
+	}
+	return first, nil
+}
+
+// nameAddress gives the sample endpoint the address that it has on this machine, so that status.refusals tells of requests
+// that name nobody. Later starts only follow the port: what the user has made of it stays.
+func (r *runner) nameAddress(ctx context.Context, fresh bool) error {
+	endpoint, err := r.sample(ctx)
+	if err != nil || endpoint == nil {
+		return err
+	}
+	known := endpoint.Spec.PublicURL
+	ours := strings.HasPrefix(known, localBase) && strings.HasSuffix(known, basePath)
+	if known == r.baseURL() || !ours && (known != "" || !fresh) {
+		return nil
+	}
+	before := endpoint.DeepCopy()
+	endpoint.Spec.PublicURL = r.baseURL()
+	if err := r.client.Patch(ctx, endpoint, client.MergeFrom(before), client.FieldOwner(fieldManager)); err != nil {
+		return fmt.Errorf("setting publicURL of ScimEndpoint %s: %w", endpoint.Name, err)
+	}
+	return nil
+}
+
+const (
+	localBase = "http://127.0.0.1:"
+	basePath  = "/scim/v2"
+)
+
+func (r *runner) baseURL() string { return localBase + strconv.Itoa(r.opts.scimPort) + basePath }
 
 // probe makes an authenticated request, which shows that the server is up and knows the token.
 func (c connection) probe(ctx context.Context) error {

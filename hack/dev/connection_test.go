@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
@@ -74,6 +75,35 @@ var _ = Describe("connect", func() {
 			Namespace:  namespace,
 			secret:     "okta-token",
 		}))
+	})
+
+	It("gives the sample endpoint its address, and later follows the port but leaves what the user has made of it", func(ctx SpecContext) {
+		namespace := env.Namespace(ctx, GinkgoT())
+		c, err := newClient(env.Config)
+		Expect(err).NotTo(HaveOccurred())
+		r := &runner{opts: options{namespace: namespace, scimPort: 1}, client: c}
+		Expect(r.nameAddress(ctx, true)).To(Succeed())
+
+		endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}}
+		Expect(c.Create(ctx, endpoint)).To(Succeed())
+		address := func(port int, fresh bool) string {
+			GinkgoHelper()
+			r.opts.scimPort = port
+			Expect(r.nameAddress(ctx, fresh)).To(Succeed())
+			Expect(c.Get(ctx, client.ObjectKeyFromObject(endpoint), endpoint)).To(Succeed())
+			return endpoint.Spec.PublicURL
+		}
+		set := func(publicURL string) {
+			GinkgoHelper()
+			endpoint.Spec.PublicURL = publicURL
+			Expect(c.Update(ctx, endpoint)).To(Succeed())
+		}
+		Expect(address(1, true)).To(Equal("http://127.0.0.1:1/scim/v2"))
+		Expect(address(2, false)).To(Equal("http://127.0.0.1:2/scim/v2"))
+		set("https://scim.example.com/scim/v2")
+		Expect(address(3, false)).To(Equal("https://scim.example.com/scim/v2"))
+		set("")
+		Expect(address(3, false)).To(BeEmpty())
 	})
 
 	It("is waited for until a program ends, which is what ends the context", func(ctx SpecContext) {

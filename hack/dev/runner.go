@@ -203,6 +203,9 @@ func (r *runner) applyManifests(ctx context.Context) error {
 	if err := r.applyWebhook(ctx); err != nil {
 		return err
 	}
+	if err := r.nameAddress(ctx, !seeded); err != nil {
+		return err
+	}
 	if seeded {
 		fmt.Fprintf(r.out, "dev: kept the rules and samples of namespace %s as they are\n", r.opts.namespace)
 		return nil
@@ -269,6 +272,8 @@ func (r *runner) operatorArgs() []string {
 		"--max-burst=0",
 		"--webhook-bind-address=" + loopback(r.opts.webhookPort),
 		"--webhook-namespace=" + operatorNamespace,
+		// The API server issues tokens, of service accounts, with which workload identity is tried out.
+		"--private-issuers=127.0.0.1",
 	}
 }
 

@@ -97,13 +97,19 @@ func get(ctx context.Context, client *http.Client, address string, limit int64, 
 	if err != nil {
 		return faulty(err, "Correct the URL.", "%s is no URL", address)
 	}
-	request.Header.Set("Accept", "application/json")
+	// Kubernetes' API server publishes keys as this kind of JSON only, and answers 406 to whoever does not take it.
+	request.Header.Set("Accept", "application/json, application/jwk-set+json, */*;q=0.1")
 	request.Header.Set("User-Agent", "scim-operator")
 	answer, err := client.Do(request)
 	if err != nil {
 		return unreachable(request.URL, err)
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden {
+		return faulty(nil, "Let everybody read that; of a Kubernetes cluster: kubectl create clusterrolebinding issuer-discovery "+
+			"--clusterrole system:service-account-issuer-discovery --group system:unauthenticated",
+			"%s answers with status %d", address, answer.StatusCode)
+	}
 	if answer.StatusCode != http.StatusOK {
 		return faulty(nil, "Correct issuer.url or issuer.discoveryURL, or see to the issuer.", "%s answers with status %d", address, answer.StatusCode)
 	}

@@ -9,13 +9,18 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// tokenRenewed is how long before its end an access token is replaced.
-const tokenRenewed = time.Minute
+const (
+	// tokenRenewed is how long before its end an access token is replaced.
+	tokenRenewed = time.Minute
+	// maxTries is how often a server is asked that says when to try again, as while it makes the key for access tokens.
+	maxTries = 10
+)
 
 // OAuth gets access tokens from a token endpoint (RFC 6749 section 4.4), as Microsoft Entra ID does.
 type OAuth struct {
@@ -58,18 +63,33 @@ func (o *OAuth) Token(ctx context.Context, now time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	for try := 1; ; try++ {
+		token, wait, err := o.ask(ctx, body, now)
+		if wait == 0 || try == maxTries {
+			return token, err
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// ask asks for an access token once. Where the server says when to try again, wait is until then.
+func (o *OAuth) ask(ctx context.Context, body string, now time.Time) (token string, wait time.Duration, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, o.TokenURL, strings.NewReader(body))
 	if err != nil {
-		return "", fmt.Errorf("the connection's tokenURL: %w", err)
+		return "", 0, fmt.Errorf("the connection's tokenURL: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := o.HTTP.Do(request)
 	if err != nil {
-		return "", fmt.Errorf("asking for an access token: %w", err)
+		return "", 0, fmt.Errorf("asking for an access token: %w", err)
 	}
 	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err := errors.Join(err, response.Body.Close()); err != nil {
-		return "", fmt.Errorf("reading an access token: %w", err)
+		return "", 0, fmt.Errorf("reading an access token: %w", err)
 	}
 	var got struct {
 		AccessToken string `json:"access_token"`
@@ -80,14 +100,17 @@ func (o *OAuth) Token(ctx context.Context, now time.Time) (string, error) {
 		Description string `json:"error_description"`
 	}
 	if err := json.Unmarshal(raw, &got); err != nil {
-		return "", fmt.Errorf("the token endpoint answered %d, and no JSON: %w", response.StatusCode, err)
+		return "", 0, fmt.Errorf("the token endpoint answered %d, and no JSON: %w", response.StatusCode, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("the token endpoint answered %d %s: %s", response.StatusCode, got.Error, got.Description)
+		if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
+			wait = time.Duration(seconds) * time.Second
+		}
+		return "", wait, fmt.Errorf("the token endpoint answered %d %s: %s", response.StatusCode, got.Error, got.Description)
 	}
 	if got.AccessToken == "" || !strings.EqualFold(got.TokenType, "Bearer") || got.Scope == "" || got.ExpiresIn < 600 || got.ExpiresIn > 21600 {
-		return "", fmt.Errorf("the token endpoint's answer is not what Entra wants: token_type %q, scope %q, expires_in %d", got.TokenType, got.Scope, got.ExpiresIn)
+		return "", 0, fmt.Errorf("the token endpoint's answer is not what Entra wants: token_type %q, scope %q, expires_in %d", got.TokenType, got.Scope, got.ExpiresIn)
 	}
 	o.token, o.ends = got.AccessToken, now.Add(time.Duration(got.ExpiresIn)*time.Second-tokenRenewed)
-	return o.token, nil
+	return o.token, 0, nil
 }

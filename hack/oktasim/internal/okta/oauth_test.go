@@ -50,6 +50,22 @@ func TestAccessTokens(t *testing.T) {
 		t.Errorf("sent %s", bodies[len(bodies)-1])
 	}
 
+	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(bodies) > 0 {
+			bodies = nil
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, `{"error":"temporarily_unavailable"}`)
+			return
+		}
+		_, _ = io.WriteString(w, answer)
+	}))
+	defer busy.Close()
+	early := &OAuth{TokenURL: busy.URL, ClientID: "c", ClientSecret: "s", HTTP: busy.Client()}
+	if token, err := early.Token(t.Context(), now); err != nil || token != "a" {
+		t.Errorf("of a server that was busy once: %q, %v", token, err)
+	}
+
 	for name, wrong := range map[string]struct {
 		status int
 		answer string
