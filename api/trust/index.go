@@ -3,6 +3,7 @@ package trust
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -48,13 +49,13 @@ func audienceKey(issuer, audience string) string { return "=" + issuer + "\n" + 
 // likeKey is that of all spellings of an issuer.
 func likeKey(issuer string) string { return "~" + Like(issuer) }
 
-// Taking returns the endpoints of all namespaces that trust an issuer for one of the audiences, at most limit of them
-// for each audience, in no order. They are the reader's own: read only.
-func Taking(ctx context.Context, reader client.Reader, issuer string, audiences []string, limit int) ([]*v1alpha1.ScimEndpoint, error) {
+// Taking returns the endpoints of all namespaces that trust an issuer for one of the audiences, in no order. They are the
+// reader's own: read only.
+func Taking(ctx context.Context, reader client.Reader, issuer string, audiences []string) ([]*v1alpha1.ScimEndpoint, error) {
 	var found []*v1alpha1.ScimEndpoint
 	known := map[types.NamespacedName]bool{}
 	for _, audience := range audiences {
-		endpoints, err := list(ctx, reader, audienceKey(issuer, audience), limit)
+		endpoints, err := list(ctx, reader, audienceKey(issuer, audience), math.MaxInt)
 		if err != nil {
 			return nil, err
 		}

@@ -68,7 +68,7 @@ func (v *verification) checkSignatures(ctx context.Context, endpoints ...*v1alph
 	// All are asked for before any is waited for, so that a slow issuer takes no time from the others.
 	waits := make([]func(context.Context) bool, len(behind))
 	for n, e := range behind {
-		waits[n] = e.set.refetch()
+		waits[n] = e.set.refetch(v.signed[e.set].revision)
 	}
 	for n, e := range behind {
 		if waits[n](ctx) {
@@ -92,8 +92,9 @@ func (v *verification) check(e *element) {
 func (v *verification) ask(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) *outcome {
 	o := &outcome{endpoint: endpoint}
 	for _, e := range v.elements(endpoint) { //nolint:contextcheck // keys are fetched for longer than a request lasts
-		username, f := v.askElement(ctx, endpoint, e)
+		f := v.askElement(ctx, endpoint, e)
 		if f != nil {
+			o.undecided = o.undecided || f.undecided
 			if o.failure == nil || f.stage > o.failure.stage {
 				o.failure = f
 			}
@@ -102,7 +103,7 @@ func (v *verification) ask(ctx context.Context, endpoint *v1alpha1.ScimEndpoint)
 		s := v.signed[e.set]
 		o.identity = &Identity{
 			Endpoint: endpoint, Element: e.index, Issuer: v.token.issuer, Audience: audienceOf(&e.spec.Issuer, v.token),
-			Subject: v.token.subject, Username: username, Expiry: v.token.expiry, Digest: v.token.digest,
+			Subject: v.token.subject, Expiry: v.token.expiry, Digest: v.token.digest,
 			ID: v1alpha1.TokenID(v.token.issuer + "\n" + v.token.subject),
 		}
 		if v.as.clientID == "" {
@@ -119,43 +120,65 @@ func (v *verification) ask(ctx context.Context, endpoint *v1alpha1.ScimEndpoint)
 	return o
 }
 
-// askElement returns the username if an element takes the claims of a token that is signed by the issuer of any of the
-// endpoints.
-func (v *verification) askElement(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, e *element) (string, *failure) {
+// askElement returns nil if an element takes the claims of a token that is signed by the issuer of any of the endpoints.
+func (v *verification) askElement(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, e *element) *failure {
 	t, issuer := v.token, &e.spec.Issuer
 	if issuer.URL != t.issuer {
 		if trust.Like(issuer.URL) != trust.Like(t.issuer) {
-			return "", failed(stageIssuer, v1alpha1.RefusalUntrustedIssuer, newElement,
+			return failed(stageIssuer, v1alpha1.RefusalUntrustedIssuer, newElement,
 				"A token of issuer %s was to come; it came one that says it is of %s, which nobody has verified.", quote(issuer.URL), quote(t.issuer))
 		}
-		return "", failed(stageSpelling, v1alpha1.RefusalUntrustedIssuer, line(e.index, "issuer.url: <iss as the message has it, if your issuer spells itself so>"),
+		return failed(stageSpelling, v1alpha1.RefusalUntrustedIssuer, line(e.index, "issuer.url: <iss as the message has it, if your issuer spells itself so>"),
 			"A token of issuer %s was to come; it came one that says it is of %s, which is spelled differently and which nobody has verified.",
 			quote(issuer.URL), quote(t.issuer))
 	}
 	if e.fault != "" {
-		return "", failed(stageKeys, v1alpha1.RefusalIssuerInvalid, e.fault, "The element %s, which trusts the token's issuer, is not valid.", trust.Path(e.index))
+		return v.undecided(endpoint, e, failed(stageKeys, v1alpha1.RefusalIssuerInvalid, e.fault, "The element %s, which trusts the token's issuer, is not valid.", trust.Path(e.index)))
 	}
 	if e.full != "" {
-		return "", failed(stageKeys, v1alpha1.RefusalIssuerUnavailable, "Name fewer issuers.", "The keys of the issuer %s are not fetched: %s.", quote(issuer.URL), e.full)
+		return v.undecided(endpoint, e, failed(stageKeys, v1alpha1.RefusalIssuerUnavailable, "Name fewer issuers.", "The keys of the issuer %s are not fetched: %s.", quote(issuer.URL), e.full))
 	}
 	if s := v.signed[e.set]; v.payload == nil {
-		return "", s.failure
+		return s.failure
 	}
 	if f := t.checkTimes(v.issuers.now()); f != nil {
-		return "", f
+		return f
 	}
 	if audience := audienceOf(issuer, t); audience == "" {
 		wanted := "<aud>"
 		if len(t.audiences) > 0 {
 			wanted = v.told(e, t.audiences[0], wanted)
 		}
-		return "", failed(stageAudience, v1alpha1.RefusalAudience, withAudience(e.index, issuer, wanted),
+		return failed(stageAudience, v1alpha1.RefusalAudience, withAudience(e.index, issuer, wanted),
 			"One of the audiences %s was to come; what came is %s, of issuer %s with subject %s.", quoteAll(issuer.Audiences), audiencesText(t), quote(t.issuer), quote(t.subject))
 	}
 	if f := v.checkUse(endpoint, e); f != nil {
-		return "", f
+		return f
 	}
-	return v.checkClaims(ctx, e)
+	return v.checkClaims(ctx, endpoint, e)
+}
+
+// mayTake reports whether an element takes the token, as far as that can be told without its keys and expressions.
+func (v *verification) mayTake(endpoint *v1alpha1.ScimEndpoint, e *v1alpha1.JWTAuthenticator) bool {
+	if e.Issuer.URL != v.token.issuer || audienceOf(&e.Issuer, v.token) == "" || !v.token.fits(e) {
+		return false
+	}
+	if v.as.clientID == "" {
+		return e.Scope != ""
+	}
+	known := endpoint.Client(v.as.clientID)
+	return known != nil && v.token.isOf(known)
+}
+
+// anyMayTake reports whether an element of an endpoint may take the token.
+func (v *verification) anyMayTake(endpoint *v1alpha1.ScimEndpoint) bool {
+	return slices.ContainsFunc(endpoint.Spec.Authentication.JWT, func(e v1alpha1.JWTAuthenticator) bool { return v.mayTake(endpoint, &e) })
+}
+
+// undecided marks the failure of an element that may take the token, but of which that cannot be found out now.
+func (v *verification) undecided(endpoint *v1alpha1.ScimEndpoint, e *element, f *failure) *failure {
+	f.undecided = v.mayTake(endpoint, e.spec)
+	return f
 }
 
 // checkUse looks whether an element's tokens may be used for this.
@@ -173,9 +196,7 @@ func (v *verification) checkUse(endpoint *v1alpha1.ScimEndpoint, e *element) *fa
 	if place < 0 {
 		return failed(stageUse, v1alpha1.RefusalSubject, "", "There is no such client.")
 	}
-	if slices.ContainsFunc(clients[place].Assertions, func(a v1alpha1.ClientAssertion) bool {
-		return a.Issuer == v.token.issuer && a.Subject == v.token.subject
-	}) {
+	if v.token.isOf(&clients[place]) {
 		return nil
 	}
 	return failed(stageUse, v1alpha1.RefusalSubject,
@@ -206,23 +227,23 @@ func (verifiedBefore) VerifySignature(ctx context.Context, token string) ([]byte
 
 // checkClaims has the library look at a token whose signature has been verified: once more at issuer, audience and times,
 // and then at rules and mappings.
-func (v *verification) checkClaims(ctx context.Context, e *element) (string, *failure) {
+func (v *verification) checkClaims(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, e *element) *failure {
 	path := trust.Path(e.index).String()
 	if e.tenant.overworked() {
-		return "", failed(stageClaims, v1alpha1.RefusalClaims, "Make the expressions of "+path+" cheaper.",
-			"The expressions of this namespace have taken more time than they may; tokens are accepted again in a moment.")
+		return v.undecided(endpoint, e, failed(stageClaims, v1alpha1.RefusalClaims, "Make the expressions of "+path+" cheaper.",
+			"The expressions of this namespace have taken more time than they may; tokens are accepted again in a moment."))
 	}
 	begun := time.Now()
 	ctx = context.WithValue(ctx, verifiedKey{}, verifiedPayload{token: v.token.raw, payload: v.payload})
 	response, ok, err := e.library.AuthenticateToken(ctx, v.token.raw)
 	e.tenant.worked(time.Since(begun))
 	if err != nil {
-		return "", v.claimsFailure(e, path, err.Error())
+		return v.claimsFailure(e, path, err.Error())
 	}
 	if !ok || response == nil {
-		return "", failed(stageIssuer, v1alpha1.RefusalUntrustedIssuer, "", "The token is not one of issuer %s.", quote(e.spec.Issuer.URL))
+		return failed(stageIssuer, v1alpha1.RefusalUntrustedIssuer, "", "The token is not one of issuer %s.", quote(e.spec.Issuer.URL))
 	}
-	return response.User.GetName(), nil
+	return nil
 }
 
 // claimsFailure says which rule it was. The library's own words are not told: they have values of claims.

@@ -142,7 +142,7 @@ func texts(keys []key) ([]string, error) {
 func (k *keySet) tryKeys(t *parsed, path string, most int) (payload []byte, revision uint64, tries int, f *failure) {
 	keys, revision, f := k.current(path)
 	if f != nil {
-		return nil, 0, 0, f
+		return nil, revision, 0, f
 	}
 	signature, err := jose.ParseSigned(t.raw)
 	if err != nil {
@@ -161,11 +161,11 @@ func (k *keySet) tryKeys(t *parsed, path string, most int) (payload []byte, revi
 		}
 	}
 	if tries == 0 {
-		return nil, 0, 0, failed(stageKeys, v1alpha1.RefusalUnknownKey, path+".issuer.discoveryURL: <where the configuration is that names the issuer's keys>",
+		return nil, revision, 0, failed(stageKeys, v1alpha1.RefusalUnknownKey, path+".issuer.discoveryURL: <where the configuration is that names the issuer's keys>",
 			"The issuer %s has no key for the token, which names key %s and algorithm %s. A new key is found within %s.",
 			quote(k.url), quote(t.keyID), quote(t.algorithm), k.limits.unknownKey)
 	}
-	return nil, 0, tries, failed(stageKeys, v1alpha1.RefusalSignature, path+".issuer.discoveryURL: <where the configuration is that names the issuer's keys>",
+	return nil, revision, tries, failed(stageKeys, v1alpha1.RefusalSignature, path+".issuer.discoveryURL: <where the configuration is that names the issuer's keys>",
 		"The token is not signed by the key %s of the issuer %s.", quote(t.keyID), quote(k.url))
 }
 
@@ -181,9 +181,9 @@ func (k *keySet) current(path string) ([]key, uint64, *failure) {
 		if k.failing.remedy == "" {
 			remedy = "See to the issuer."
 		}
-		return nil, 0, failed(stageKeys, v1alpha1.RefusalIssuerUnavailable, path+": "+remedy, "The keys of the issuer %s cannot be fetched: %s.", quote(k.url), k.failing.message)
+		return nil, k.revision, failed(stageKeys, v1alpha1.RefusalIssuerUnavailable, path+": "+remedy, "The keys of the issuer %s cannot be fetched: %s.", quote(k.url), k.failing.message)
 	}
-	return nil, 0, failed(stageKeys, v1alpha1.RefusalIssuerUnavailable, "Try again; if it stays so, condition IssuerUnavailable says why.",
+	return nil, k.revision, failed(stageKeys, v1alpha1.RefusalIssuerUnavailable, "Try again; if it stays so, condition IssuerUnavailable says why.",
 		"The keys of the issuer %s have not been fetched yet.", quote(k.url))
 }
 
@@ -194,11 +194,14 @@ func (k *keySet) valid(revision uint64) bool {
 	return k.revision == revision && k.now().Sub(k.fetched) < k.limits.kept
 }
 
-// refetch asks for keys, unless that was done a short while ago. What it returns waits for them, and has to be called once;
-// false if there are none to wait for.
-func (k *keySet) refetch() (wait func(context.Context) bool) {
+// refetch asks for keys other than those of the revision that was seen, unless that was done a short while ago. What it
+// returns waits for them, and has to be called once; false if there are none to wait for.
+func (k *keySet) refetch(seen uint64) (wait func(context.Context) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.revision != seen { // they have come meanwhile
+		return func(context.Context) bool { return true }
+	}
 	early := !k.fetching && k.now().Sub(k.tried) < k.limits.unknownKey
 	if early || k.waiting >= maxWaiting {
 		return func(context.Context) bool { return false }

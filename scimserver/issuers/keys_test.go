@@ -254,3 +254,19 @@ func TestKeysTriedForOneTokenAreFewAlsoIfManyEndpointsTrustItsIssuer(t *testing.
 		}
 	}
 }
+
+func TestKeysThatComeWhileATokenIsLookedAtCount(t *testing.T) {
+	f := newFixture(t)
+	set := f.configured(f.endpoint).elements[0].set
+	eventually(t, "keys are there", func() bool {
+		_, _, failure := set.current("")
+		return failure == nil
+	})
+	// As seen by a request that looked for keys a moment before they came.
+	if !set.refetch(0)(t.Context()) {
+		t.Error("the keys that have come are not looked at")
+	}
+	if set.refetch(1)(t.Context()) {
+		t.Error("keys are fetched again right after they came")
+	}
+}

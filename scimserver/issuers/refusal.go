@@ -56,6 +56,8 @@ type failure struct {
 	stage           stage
 	reason          v1alpha1.RefusalReason
 	message, remedy string
+	// undecided says that nobody knows whether the element would take the token.
+	undecided bool
 }
 
 func failed(s stage, reason v1alpha1.RefusalReason, remedy, message string, args ...any) *failure {

@@ -3,7 +3,6 @@ package issuers
 import (
 	"context"
 	"crypto/sha256"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -20,19 +19,14 @@ type verified struct {
 	audiences []string
 	set       *keySet
 	revision  uint64
-	asked     []version
+	// asked are the generations of the endpoints that trust the issuer for the audience.
+	asked map[types.UID]int64
 }
 
-// version is one state of what an endpoint's owner has set.
-type version struct {
-	endpoint   types.UID
-	generation int64
-}
-
-func versions(endpoints []*v1alpha1.ScimEndpoint) []version {
-	all := make([]version, 0, len(endpoints))
+func generations(endpoints []*v1alpha1.ScimEndpoint) map[types.UID]int64 {
+	all := make(map[types.UID]int64, len(endpoints))
 	for _, e := range endpoints {
-		all = append(all, version{e.UID, e.Generation})
+		all[e.UID] = e.Generation
 	}
 	return all
 }
@@ -50,7 +44,7 @@ func (i *Issuers) Recall(ctx context.Context, token string) (*Identity, error) {
 	if !ok {
 		return nil, nil
 	}
-	takers, err := trust.Taking(ctx, i.reader, v.identity.Issuer, v.audiences, maxCandidates+1)
+	takers, err := trust.Taking(ctx, i.reader, v.identity.Issuer, v.audiences)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +52,7 @@ func (i *Issuers) Recall(ctx context.Context, token string) (*Identity, error) {
 }
 
 func (i *Issuers) remember(t *parsed, o *outcome, takers []*v1alpha1.ScimEndpoint) {
-	v := &verified{identity: *o.identity, owner: o.endpoint.UID, audiences: t.audiences, set: o.set, revision: o.revision, asked: versions(takers)}
+	v := &verified{identity: *o.identity, owner: o.endpoint.UID, audiences: t.audiences, set: o.set, revision: o.revision, asked: generations(takers)}
 	v.identity.Endpoint = nil // it changes with every write of its status
 	i.verified.Add(sha256.Sum256([]byte(t.raw)), v)
 }
@@ -70,7 +64,7 @@ func (v *verified) still(takers []*v1alpha1.ScimEndpoint, now time.Time) *Identi
 	}
 	var mine *v1alpha1.ScimEndpoint
 	for _, endpoint := range takers {
-		if !slices.Contains(v.asked, version{endpoint.UID, endpoint.Generation}) {
+		if generation, known := v.asked[endpoint.UID]; !known || generation != endpoint.Generation {
 			return nil
 		}
 		if endpoint.UID == v.owner {

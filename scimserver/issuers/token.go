@@ -45,6 +45,8 @@ type parsed struct {
 	expiry            time.Time
 	notBefore, issued time.Time
 	hasExpiry         bool
+	// claims are all of them.
+	claims map[string]json.RawMessage
 }
 
 // LooksLikeJWT reports whether a token can be meant to be a JWT: a header that is a JSON object, and two dots.
@@ -101,6 +103,7 @@ func (t *parsed) readClaims(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("its payload %w", err)
 	}
+	t.claims = claims
 	if err := errors.Join(text(claims, "iss", &t.issuer), text(claims, "sub", &t.subject)); err != nil {
 		return fmt.Errorf("its claim %w", err)
 	}
@@ -195,4 +198,24 @@ func (t *parsed) checkTimes(now time.Time) *failure {
 		return failed(stageTimes, v1alpha1.RefusalNotYetValid, clocks, "The token was issued at %s (iat); it is %s here.", ago(t.issued), ago(now))
 	}
 	return nil
+}
+
+// fits reports whether a token meets the rules of an element that want a claim to have a value. It looks at claims as the
+// library does.
+func (t *parsed) fits(element *v1alpha1.JWTAuthenticator) bool {
+	return !slices.ContainsFunc(element.ClaimValidationRules, func(rule v1alpha1.ClaimValidationRule) bool {
+		if rule.Claim == "" {
+			return false
+		}
+		var value string
+		data, ok := t.claims[rule.Claim]
+		return !ok || json.Unmarshal(data, &value) != nil || value != rule.RequiredValue
+	})
+}
+
+// isOf reports whether a token is one of a client's assertions.
+func (t *parsed) isOf(known *v1alpha1.OAuthClient) bool {
+	return slices.ContainsFunc(known.Assertions, func(a v1alpha1.ClientAssertion) bool {
+		return a.Issuer == t.issuer && a.Subject == t.subject
+	})
 }

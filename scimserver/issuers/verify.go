@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/trust"
@@ -14,7 +15,7 @@ import (
 )
 
 const (
-	// maxCandidates bounds how many endpoints are asked about one token. Were there more, it would be nobody's anyway.
+	// maxCandidates bounds how many endpoints are asked about one token, and how many are told of one that more may take.
 	maxCandidates = 16
 	// maxSpellings bounds how many endpoints are told of a token that none of them takes.
 	maxSpellings = 4
@@ -28,8 +29,6 @@ type Identity struct {
 	Element int
 	// Issuer, Audience and Subject are claims; Audience is the one that the element names.
 	Issuer, Audience, Subject string
-	// Username is what claimMappings make.
-	Username string
 	// Scope is what a bearer may do, and ScopeField the field that says so; "" for an assertion.
 	Scope      v1alpha1.Scope
 	ScopeField string
@@ -58,7 +57,7 @@ func (i *Issuers) Bearer(ctx context.Context, token string) (*Identity, error) {
 	if refused != nil {
 		return nil, refused
 	}
-	takers, err := trust.Taking(ctx, i.reader, t.issuer, t.audiences, maxCandidates+1)
+	takers, err := trust.Taking(ctx, i.reader, t.issuer, t.audiences)
 	if err != nil {
 		return nil, err
 	}
@@ -141,35 +140,77 @@ type outcome struct {
 	identity *Identity
 	set      *keySet
 	revision uint64
+	// undecided says that the endpoint may take the claims, and that nobody knows.
+	undecided bool
 	// failure is why not, of the element that it came furthest with.
 	failure *failure
 }
 
 // decide asks all endpoints that a token may be for. It is for one whose element takes the claims, if that one verifies
 // the signature, and no other takes the claims, too: also if that other one has no keys, or other ones, so that two
-// endpoints never take turns.
+// endpoints never take turns. One of which nobody can say now whether it takes them counts as if it did.
 func (i *Issuers) decide(ctx context.Context, t *parsed, as use, takers []*v1alpha1.ScimEndpoint) (*outcome, *Refusal) {
-	if len(takers) > maxCandidates {
-		return nil, ambiguous(t, nil)
-	}
 	v := i.verification(t, as)
-	v.checkSignatures(ctx, takers...)
-	var taking []*outcome
-	var outcomes []*outcome
-	for _, endpoint := range takers {
+	asked := takers
+	if len(takers) > maxCandidates {
+		// Those whose rules want other values of claims take it in no case, so they keep it from nobody.
+		asked = slices.DeleteFunc(slices.Clone(takers), func(e *v1alpha1.ScimEndpoint) bool { return !v.anyMayTake(e) })
+		switch {
+		case len(asked) > maxCandidates:
+			return nil, v.crowded(asked)
+		case len(asked) == 0:
+			asked = takers[:maxCandidates]
+		}
+	}
+	v.checkSignatures(ctx, asked...)
+	var taking, undecided, outcomes []*outcome
+	for _, endpoint := range asked {
 		o := v.ask(ctx, endpoint)
 		outcomes = append(outcomes, o)
-		if o.identity != nil {
+		switch {
+		case o.identity != nil:
 			taking = append(taking, o)
+		case o.undecided:
+			undecided = append(undecided, o)
 		}
 	}
 	switch {
-	case len(taking) > 1:
-		return nil, ambiguous(t, taking)
+	case len(taking) > 1, len(taking) == 1 && len(undecided) > 0:
+		return nil, ambiguous(t, taking, undecided...)
 	case len(taking) == 1 && taking[0].failure == nil:
 		return taking[0], nil
 	}
-	return nil, furthest(outcomes)
+	return nil, furthest(outcomes, ofSeveralTenants(takers))
+}
+
+// crowded is the refusal of a token that more endpoints may take than are asked. Those of each namespace are told, so that
+// none crowds out the others.
+func (v *verification) crowded(endpoints []*v1alpha1.ScimEndpoint) *Refusal {
+	refusal := &Refusal{Reason: v1alpha1.RefusalAmbiguous}
+	discreet := ofSeveralTenants(endpoints)
+	before := map[string]int{}
+	place := map[types.UID]int{} // among those of the namespace
+	for _, endpoint := range endpoints {
+		place[endpoint.UID] = before[endpoint.Namespace]
+		before[endpoint.Namespace]++
+	}
+	slices.SortStableFunc(endpoints, func(a, b *v1alpha1.ScimEndpoint) int { return place[a.UID] - place[b.UID] })
+	for _, endpoint := range endpoints[:maxCandidates] {
+		at := slices.IndexFunc(endpoint.Spec.Authentication.JWT, func(e v1alpha1.JWTAuthenticator) bool { return v.mayTake(endpoint, &e) })
+		refusal.Told = append(refusal.Told, Told{
+			Endpoint: client.ObjectKeyFromObject(endpoint), Discreet: discreet,
+			Message: fmt.Sprintf("At most %d ScimEndpoints were to take tokens of issuer %s for one audience by rules that do not want a claim "+
+				"to have a value; there are more, so none does.", maxCandidates, quote(v.token.issuer)),
+			Remedy: apartRemedy(max(at, 0)),
+		})
+	}
+	return refusal
+}
+
+// apartRemedy is what tells the tokens of endpoints apart.
+func apartRemedy(element int) string {
+	return "Give each ScimEndpoint an audience of its own, or let rules tell their tokens apart in both, such as\n" +
+		line(element, "claimValidationRules: [..., {claim: sub, requiredValue: <sub>}]")
 }
 
 // strange refuses a token that no endpoint takes for its issuer and audience, and tells those that trust the issuer in
@@ -191,7 +232,7 @@ func (i *Issuers) strange(ctx context.Context, t *parsed, as use, near []*v1alph
 	for _, endpoint := range near {
 		outcomes = append(outcomes, v.ask(ctx, endpoint))
 	}
-	return furthest(outcomes)
+	return furthest(outcomes, ofSeveralTenants(near))
 }
 
 func audiencesText(t *parsed) string {
@@ -209,16 +250,14 @@ func ofSeveralTenants(endpoints []*v1alpha1.ScimEndpoint) bool {
 	return slices.ContainsFunc(endpoints, func(e *v1alpha1.ScimEndpoint) bool { return e.Namespace != endpoints[0].Namespace })
 }
 
-// furthest is the refusal of a token: what those are told where it came furthest. Where endpoints of several namespaces were
-// asked, nobody is told what came, as it was for one of them, and has the name of that one's client.
-func furthest(outcomes []*outcome) *Refusal {
+// furthest is the refusal of a token: what those are told where it came furthest. Where it may have been for endpoints of
+// several namespaces, nobody is told what came, as it was for one of them, and has the name of that one's client.
+func furthest(outcomes []*outcome, discreet bool) *Refusal {
 	var best stage
-	var asked []*v1alpha1.ScimEndpoint
 	for _, o := range outcomes {
 		best = max(best, o.failure.stage)
-		asked = append(asked, o.endpoint)
 	}
-	if ofSeveralTenants(asked) {
+	if discreet {
 		at := slices.IndexFunc(outcomes, func(o *outcome) bool { return o.failure.stage == best })
 		return everywhere(outcomes[at].failure.reason, "Give each ScimEndpoint an audience, or the client an id, of its own.",
 			"A token came that may have been for ScimEndpoints of several namespaces, so none is told more of it.")
@@ -237,9 +276,9 @@ func furthest(outcomes []*outcome) *Refusal {
 
 // ambiguous is the refusal of a token that several endpoints would take. None is told of the others, and where these are
 // another tenant's, neither whose token it was nor from where it came.
-func ambiguous(t *parsed, taking []*outcome) *Refusal {
+func ambiguous(t *parsed, taking []*outcome, undecided ...*outcome) *Refusal {
 	var endpoints []*v1alpha1.ScimEndpoint
-	for _, o := range taking {
+	for _, o := range slices.Concat(taking, undecided) {
 		endpoints = append(endpoints, o.endpoint)
 	}
 	discreet := ofSeveralTenants(endpoints)
@@ -252,9 +291,16 @@ func ambiguous(t *parsed, taking []*outcome) *Refusal {
 		refusal.Told = append(refusal.Told, Told{
 			Endpoint: client.ObjectKeyFromObject(o.endpoint),
 			Message:  fmt.Sprintf("Exactly one ScimEndpoint was to take the token of %s; there are others, so none does.", came),
-			Remedy: "Give each ScimEndpoint an audience of its own, or let rules tell their tokens apart in both, such as\n" +
-				line(o.identity.Element, "claimValidationRules: [..., {claim: sub, requiredValue: <sub>}]"),
+			Remedy:   apartRemedy(o.identity.Element),
 			Discreet: discreet,
+		})
+	}
+	for _, o := range undecided {
+		refusal.Told = append(refusal.Told, Told{
+			Endpoint: client.ObjectKeyFromObject(o.endpoint),
+			Message: fmt.Sprintf("Exactly one ScimEndpoint was to take a token of issuer %s; another one does, and it could not be found out "+
+				"whether this one does, so none got it. %s", quote(t.issuer), o.failure.message),
+			Remedy: o.failure.remedy, Discreet: discreet,
 		})
 	}
 	return refusal
