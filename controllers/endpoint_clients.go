@@ -107,13 +107,14 @@ func (r *endpointReconciler) reconcileClient(
 		return nil
 	}
 	now := r.status.Now()
+	makeOne := credentials.NewSecretCommand(endpoint, oauthClient.ClientID)
 	problem := func(format string, args ...any) {
 		state.problems = append(state.problems, fmt.Sprintf("Client %q: ", oauthClient.ClientID)+fmt.Sprintf(format, args...))
 	}
 	secret := &corev1.Secret{}
 	err := r.live.Get(ctx, client.ObjectKey{Namespace: endpoint.Namespace, Name: oauthClient.SecretName}, secret)
 	if apierrors.IsNotFound(err) {
-		problem("there is no Secret %q yet. Make one with: manager clients secret.", oauthClient.SecretName)
+		problem("there is no Secret %q yet. Make one with: %s", oauthClient.SecretName, makeOne)
 		state.at(now.Add(missingSecretPoll))
 		return nil
 	}
@@ -132,18 +133,22 @@ func (r *endpointReconciler) reconcileClient(
 	if err := r.patchSecret(ctx, before, secret, "label the Secret of a client"); err != nil {
 		return err
 	}
-	status.Secrets = state.judge(secret, now, len(oauthClient.Assertions) == 0, problem)
+	needed := makeOne
+	if len(oauthClient.Assertions) > 0 {
+		needed = "" // it has another proof
+	}
+	status.Secrets = state.judge(secret, now, needed, problem)
 	if last := lastOf(status.Secrets); !last.IsZero() {
 		state.ends = append(state.ends, credentialEnd{
-			what: fmt.Sprintf("the last secret of client %q", oauthClient.ClientID), at: last, renew: "make another one with manager clients secret",
+			what: fmt.Sprintf("the last secret of client %q", oauthClient.ClientID), at: last, renew: "make another one with " + makeOne,
 		})
 	}
 	return nil
 }
 
-// judge finds out which client secrets of a Secret are valid. If the client needs one and has none, it returns the one that ended
-// last.
-func (s *clientsState) judge(secret *corev1.Secret, now time.Time, needed bool, problem func(string, ...any)) []v1alpha1.ClientSecretStatus {
+// judge finds out which client secrets of a Secret are valid. If the client needs one, which the command of needed makes,
+// and has none, it returns the one that ended last.
+func (s *clientsState) judge(secret *corev1.Secret, now time.Time, needed string, problem func(string, ...any)) []v1alpha1.ClientSecretStatus {
 	others := 0
 	var valid []v1alpha1.ClientSecretStatus
 	var ended v1alpha1.ClientSecretStatus
@@ -162,8 +167,8 @@ func (s *clientsState) judge(secret *corev1.Secret, now time.Time, needed bool, 
 			ended = told
 		}
 	}
-	if len(valid) == 0 && needed {
-		problem("no secret in Secret %q is valid. Make one with: manager clients secret.", secret.Name)
+	if len(valid) == 0 && needed != "" {
+		problem("no secret in Secret %q is valid. Make one with: %s", secret.Name, needed)
 		if ended.Name != "" {
 			valid = append(valid, ended) // so that it is known since when the client has none
 		}

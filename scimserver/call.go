@@ -39,8 +39,9 @@ type call struct {
 	bulk bool
 	// client is who asks; nil until authenticated.
 	client *principal
-	// refused says that the request was not let in.
+	// refused says that the request was not let in, and refusal why, if that was looked for.
 	refused bool
+	refusal v1alpha1.RefusalReason
 }
 
 // from is the source as a text, "" if it is not known.

@@ -134,3 +134,20 @@ func decoded(w *http.Response) map[string]any {
 	Expect(json.NewDecoder(w.Body).Decode(&got)).To(Succeed())
 	return got
 }
+
+// knownBy waits until a replica knows the tenant, and returns an access token.
+func (t oauthTenant) knownBy(ctx context.Context, r replica) string {
+	GinkgoHelper()
+	var got answer
+	Eventually(func() answer { got = askForToken(ctx, r.url+"/oauth2/token", t.post()); return got }).WithContext(ctx).Should(beToken("scim"))
+	return got.accessToken()
+}
+
+// refusals are what the owner is told.
+func (t oauthTenant) refusals(ctx context.Context) func() []v1alpha1.Refusal {
+	return func() []v1alpha1.Refusal {
+		endpoint := &v1alpha1.ScimEndpoint{}
+		Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "entra"}, endpoint)).To(Succeed())
+		return endpoint.Status.Refusals
+	}
+}

@@ -100,6 +100,9 @@ func (s *Server) logAccess(route string) middleware {
 					"method", methodLabel(r.Method), "route", route, "status", c.status,
 					"milliseconds", time.Since(start).Milliseconds(), "requestID", c.requestID, "tokenID", tokenID, "tenant", tenant, "source", c.from(),
 				}
+				if c.refusal != "" {
+					line = append(line, "refusal", c.refusal)
+				}
 				if c.brokenOff != "" {
 					line = append(line, "brokenOffBy", c.brokenOff)
 				}

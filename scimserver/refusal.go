@@ -127,7 +127,7 @@ func (s *Server) refused(r *http.Request, err error) error {
 func (s *Server) tell(r *http.Request, err error) error {
 	if why, is := errors.AsType[*refusal](err); is {
 		c := callOf(r)
-		c.refused = true
+		c.refused, c.refusal = true, why.reason
 		refusalsTotal.WithLabelValues(string(why.reason)).Inc()
 		if why.byAddress {
 			why.endpoints = s.refusals.addressed(r.Context(), r.Host)

@@ -126,8 +126,25 @@ func (s *Server) refusedClient(r *http.Request, request oauth.Request, err error
 	}
 	if why, is := errors.AsType[*oauth.Refusal](err); is {
 		answer = &refusal{reason: why.Reason, endpoints: why.Endpoints, message: why.Message, remedy: why.Remedy, answer: answer}
+	} else if errors.Is(err, oauth.ErrInvalidClient) {
+		answer = unknownClient(request, answer)
 	}
 	return s.refused(r, answer)
+}
+
+// unknownClient is the refusal of a client that no endpoint has, or that does not say who it is. What came as its id may be
+// anything, also a secret in the wrong place.
+func unknownClient(request oauth.Request, answer error) *refusal {
+	came := fmt.Sprintf("it came an id of %d characters that no endpoint has", len(request.ClientID))
+	if request.ClientID == "" {
+		came = "what came has no client id, or no proof, that can be read"
+	}
+	return &refusal{
+		reason: v1alpha1.RefusalUnknownClient, byAddress: true, answer: answer,
+		message: "At the token endpoint a client of spec.authentication.clients was expected; " + came + ".",
+		remedy: "In the client, set the client id as status.connection.clients has it, letter by letter. Or, if it cannot be changed there:\n" +
+			"spec.authentication.clients: [..., {clientID: <id of the client>, secretName: <name of a Secret>}]",
+	}
 }
 
 // challenged is what a client is told that has used the Authorization header (RFC 6749 section 5.2).

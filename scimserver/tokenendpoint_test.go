@@ -41,18 +41,11 @@ var _ = Describe("The token endpoint", func() {
 			return scimClient{base: r.url + "/scim/v2", token: token}.do(ctx, "GET", "/Users?count=1", nil).Status
 		}
 	}
-	// known waits until the replica knows the tenant, and returns an access token.
-	known := func(ctx SpecContext, r replica, t oauthTenant) string {
-		GinkgoHelper()
-		var got answer
-		Eventually(func() answer { got = askForToken(ctx, r.url+"/oauth2/token", t.post()); return got }).Should(beToken("scim"))
-		return got.accessToken()
-	}
 
 	It("gives a client an access token for its secret, at each of its addresses", func(ctx SpecContext) {
 		t := newOAuthTenant(ctx)
 		r := startReplica(ctx, t.namespace)
-		known(ctx, r, t)
+		t.knownBy(ctx, r)
 		for _, path := range []string{"/oauth2/token", "/scim/oauth2/token", "/scim/v2/oauth2/token", "/oauth2/token/"} {
 			posted := askForToken(ctx, r.url+path, t.post("scope", "scim"))
 			Expect(posted).To(beToken("scim"), path)
@@ -78,7 +71,7 @@ var _ = Describe("The token endpoint", func() {
 	It("refuses what is wrong with a request by the code of RFC 6749, and tells no client from none", func(ctx SpecContext) {
 		t := newOAuthTenant(ctx)
 		r := startReplica(ctx, t.namespace)
-		known(ctx, r, t)
+		t.knownBy(ctx, r)
 		address := r.url + "/oauth2/token"
 		const grant = "grant_type=client_credentials"
 		for name, test := range map[string]struct {
@@ -130,38 +123,6 @@ var _ = Describe("The token endpoint", func() {
 		Expect(w.Header.Get("Allow")).To(Equal("POST"))
 	})
 
-	It("tells the owner why a client is refused", func(ctx SpecContext) {
-		t := newOAuthTenant(ctx)
-		r := startReplica(ctx, t.namespace)
-		known(ctx, r, t)
-		Expect(askForToken(ctx, r.url+"/oauth2/token", form("grant_type", "client_credentials", "client_id", t.clientID, "client_secret", "scimcs_wrong"))).
-			To(beOAuthError(401, "invalid_client"))
-		Eventually(func(g Gomega) {
-			endpoint := &v1alpha1.ScimEndpoint{}
-			g.Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "entra"}, endpoint)).To(Succeed())
-			g.Expect(endpoint.Status.Refusals).To(ConsistOf(And(HaveField("Reason", v1alpha1.RefusalClientSecret),
-				HaveField("Message", ContainSubstring(t.clientID)), HaveField("Remedy", ContainSubstring("manager clients secret")))))
-		}).Should(Succeed())
-	})
-
-	It("takes no secret that somebody could find by trying", func(ctx SpecContext) {
-		t := newOAuthTenant(ctx)
-		r := startReplica(ctx, t.namespace)
-		known(ctx, r, t)
-		short := t
-		short.secret = strings.Repeat("x", v1alpha1.MinTokenLength-1)
-		t.change(ctx, "entra-client", func(s *corev1.Secret) {
-			s.Data["short"], s.Data["short.expires"] = []byte(credentials.HashOf(short.secret)), s.Data["first.expires"]
-		})
-		Eventually(func(g Gomega) {
-			g.Expect(askForToken(ctx, r.url+"/oauth2/token", short.post())).To(beOAuthError(401, "invalid_client"))
-			endpoint := &v1alpha1.ScimEndpoint{}
-			g.Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "entra"}, endpoint)).To(Succeed())
-			g.Expect(endpoint.Status.Refusals).To(ContainElement(And(HaveField("Reason", v1alpha1.RefusalTokenTooShort),
-				HaveField("Message", ContainSubstring("short")))))
-		}).Should(Succeed())
-	})
-
 	It("grants no more than a client may have, and says what it has granted", func(ctx SpecContext) {
 		t := newOAuthTenant(ctx, func(e *v1alpha1.ScimEndpoint, _ *corev1.Secret) {
 			clients := &e.Spec.Authentication.Clients
@@ -170,7 +131,7 @@ var _ = Describe("The token endpoint", func() {
 		reader := t
 		reader.clientID += "-reader"
 		r := startReplica(ctx, t.namespace)
-		known(ctx, r, t)
+		t.knownBy(ctx, r)
 		for _, test := range []struct {
 			from         oauthTenant
 			asked, given string
@@ -187,7 +148,7 @@ var _ = Describe("The token endpoint", func() {
 			e.Spec.Authentication.AccessTokenSeconds = new(int32(21600))
 		})
 		r := startReplica(ctx, t.namespace)
-		known(ctx, r, t)
+		t.knownBy(ctx, r)
 		Expect(askForToken(ctx, r.url+"/oauth2/token", t.post()).Body).To(HaveKeyWithValue("expires_in", BeNumerically("==", 21600)))
 		t.change(ctx, "entra-client", func(s *corev1.Secret) {
 			s.Data["first.expires"] = []byte(time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + "\n")
@@ -199,7 +160,7 @@ var _ = Describe("The token endpoint", func() {
 	It("ends an access token with its secret, its client, its endpoint's keys", func(ctx SpecContext) {
 		t := newOAuthTenant(ctx)
 		r := startReplica(ctx, t.namespace)
-		token := known(ctx, r, t)
+		token := t.knownBy(ctx, r)
 		Expect(status(ctx, r, token)()).To(Equal(200))
 
 		By("taking the secret away, and bringing it back")
@@ -262,10 +223,10 @@ var _ = Describe("The token endpoint", func() {
 		})
 		theirs.clientID = mine.clientID
 		r := startReplica(ctx, "")
-		token := known(ctx, r, mine)
-		known(ctx, r, theirs)
+		token := mine.knownBy(ctx, r)
+		theirs.knownBy(ctx, r)
 		id := scimClient{base: r.url + "/scim/v2", token: token}.create(ctx, "/Users", user("babs@example.com"))
-		other := scimClient{base: r.url + "/scim/v2", token: known(ctx, r, theirs)}
+		other := scimClient{base: r.url + "/scim/v2", token: theirs.knownBy(ctx, r)}
 		Expect(other.do(ctx, "GET", "/Users/"+id, nil)).To(beError(404, ""))
 
 		theirs.change(ctx, "entra-client", func(s *corev1.Secret) { s.Data["first"] = []byte(credentials.HashOf(mine.secret)) })
@@ -276,9 +237,9 @@ var _ = Describe("The token endpoint", func() {
 	It("takes no token of a key that another namespace has copied", func(ctx SpecContext) {
 		t, thief := newOAuthTenant(ctx), newOAuthTenant(ctx)
 		r := startReplica(ctx, "")
-		token := known(ctx, r, t)
+		token := t.knownBy(ctx, r)
 		id := scimClient{base: r.url + "/scim/v2", token: token}.create(ctx, "/Users", user("babs@example.com"))
-		known(ctx, r, thief)
+		thief.knownBy(ctx, r)
 		secret := &corev1.Secret{}
 		Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "entra-signing-keys"}, secret)).To(Succeed())
 		thief.change(ctx, "entra-signing-keys", func(s *corev1.Secret) { s.Data = secret.Data })
@@ -311,8 +272,8 @@ var _ = Describe("The token endpoint", func() {
 	It("serves two replicas through a rotation of keys and secrets without a failed request", func(ctx SpecContext) {
 		t := newOAuthTenant(ctx)
 		replicas := []replica{startReplica(ctx, t.namespace), startReplica(ctx, t.namespace)}
-		known(ctx, replicas[1], t)
-		first := known(ctx, replicas[0], t)
+		t.knownBy(ctx, replicas[1])
+		first := t.knownBy(ctx, replicas[0])
 		Expect(status(ctx, replicas[1], first)()).To(Equal(200), "a token of one replica works on the other at once")
 
 		// Clients that never stop: each asks one replica for a token and uses it on the other one.
@@ -385,7 +346,7 @@ var _ = Describe("The token endpoint", func() {
 	It("lets a client go on with its cursors when it gets another access token", func(ctx SpecContext) {
 		t := newOAuthTenant(ctx)
 		r := startReplica(ctx, t.namespace)
-		before := scimClient{base: r.url + "/scim/v2", token: known(ctx, r, t)}
+		before := scimClient{base: r.url + "/scim/v2", token: t.knownBy(ctx, r)}
 		for _, name := range []string{"a@example.com", "b@example.com", "c@example.com"} {
 			before.create(ctx, "/Users", user(name))
 		}
@@ -399,7 +360,7 @@ var _ = Describe("The token endpoint", func() {
 		Expect(cursor).NotTo(BeEmpty())
 		header := func(token string) string { signedBy, _, _ := strings.Cut(token, "."); return signedBy }
 		after := scimClient{base: r.url + "/scim/v2"}
-		Eventually(func() string { after.token = known(ctx, r, t); return header(after.token) }).ShouldNot(Equal(header(before.token)))
+		Eventually(func() string { after.token = t.knownBy(ctx, r); return header(after.token) }).ShouldNot(Equal(header(before.token)))
 		Expect(after.do(ctx, "GET", "/Users?count=1&cursor="+cursor, nil)).To(And(haveStatus(200), HaveField("Body", HaveKeyWithValue("Resources", HaveLen(1)))))
 	})
 })

@@ -140,3 +140,11 @@ func Strip(data map[string][]byte) {
 		return !slices.Contains(clients, secret) || isExpiry && len(value) > maxTimeLength
 	})
 }
+
+// NewSecretCommand is the command that makes another secret for a client of an endpoint.
+func NewSecretCommand(endpoint *v1alpha1.ScimEndpoint, clientID string) string {
+	if strings.Trim(clientID, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._:/@") != "" {
+		clientID = "'" + strings.ReplaceAll(clientID, "'", `'\''`) + "'"
+	}
+	return "manager clients secret -n " + endpoint.Namespace + " --endpoint " + endpoint.Name + " --client " + clientID + " --expires-in 8760h"
+}

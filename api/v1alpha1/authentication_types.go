@@ -331,6 +331,8 @@ const (
 	RefusalAccessTokenExpired RefusalReason = "AccessTokenExpired"
 	// RefusalAccessTokenRevoked: the client, or what it got the access token by, is gone.
 	RefusalAccessTokenRevoked RefusalReason = "AccessTokenRevoked"
+	// RefusalUnknownClient: no endpoint has the OAuth client that asks for an access token, or it does not say who it is.
+	RefusalUnknownClient RefusalReason = "UnknownClient"
 	// RefusalClientSecret: a client's secret is none of those that it has.
 	RefusalClientSecret RefusalReason = "WrongClientSecret"
 	// RefusalClientSecretExpired: a client's secret has ended, or is not accepted.
@@ -352,7 +354,7 @@ func RefusalReasons() []RefusalReason {
 		RefusalUnknownKey, RefusalSignature, RefusalExpired, RefusalNotYetValid, RefusalAudience, RefusalBearer,
 		RefusalSubject, RefusalClaims, RefusalAmbiguous,
 		RefusalAccessTokenExpired, RefusalAccessTokenRevoked,
-		RefusalClientSecret, RefusalClientSecretExpired, RefusalClientProof, RefusalAmbiguousClient, RefusalAssertionUsed,
+		RefusalUnknownClient, RefusalClientSecret, RefusalClientSecretExpired, RefusalClientProof, RefusalAmbiguousClient, RefusalAssertionUsed,
 	}
 }
 

@@ -43,6 +43,8 @@ type runner struct {
 	// webhook is the name of the configuration of the operator's webhook.
 	webhook string
 	client  client.Client
+	// fresh says that the namespace has got its samples at this start.
+	fresh   bool
 	stopErr error
 }
 
@@ -99,6 +101,10 @@ func (r *runner) startAll(ctx context.Context, fail context.CancelCauseFunc) err
 	}
 	conn, err := r.waitConnected(ctx)
 	if err != nil {
+		return err
+	}
+	// Not earlier: while it waits, the runner itself sends requests that are refused.
+	if err := r.nameAddress(ctx, r.fresh); err != nil {
 		return err
 	}
 	if err := conn.write(r.connectionFile()); err != nil {
@@ -203,9 +209,7 @@ func (r *runner) applyManifests(ctx context.Context) error {
 	if err := r.applyWebhook(ctx); err != nil {
 		return err
 	}
-	if err := r.nameAddress(ctx, !seeded); err != nil {
-		return err
-	}
+	r.fresh = !seeded
 	if seeded {
 		fmt.Fprintf(r.out, "dev: kept the rules and samples of namespace %s as they are\n", r.opts.namespace)
 		return nil

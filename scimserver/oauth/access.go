@@ -259,11 +259,14 @@ func (c *Clients) stillProved(
 	if known.SecretName == "" {
 		return nil, revoked(endpoint, known.ClientID, "the client has no secrets any more")
 	}
-	secrets, err := c.secrets(ctx, endpoint, known)
+	stored, err := c.secretOf(ctx, endpoint, known)
 	if err != nil {
 		return nil, err
 	}
-	for _, secret := range secrets {
+	if stored == nil {
+		return nil, revoked(endpoint, known.ClientID, fmt.Sprintf("there is no Secret %s that has label %s: %s", known.SecretName, v1alpha1.LabelEndpoint, endpoint.Name))
+	}
+	for _, secret := range credentials.ClientSecrets(stored, c.now()) {
 		if secret.Name == by.Secret && secret.ID() == by.ID && secret.Valid(c.now()) {
 			return newClient(endpoint, known, by, secret.ExpiresAt), nil
 		}

@@ -175,10 +175,17 @@ func (c *Clients) prove(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, re
 			"Client %s was expected to send an assertion; a client secret came.", known.ClientID),
 			fmt.Sprintf("{clientID: %q, secretName: <name of a Secret>}", known.ClientID))
 	}
-	secrets, err := c.secrets(ctx, endpoint, known)
+	secret, err := c.secretOf(ctx, endpoint, known)
 	if err != nil {
 		return nil, err
 	}
+	if secret == nil {
+		return nil, refuse(endpoint, v1alpha1.RefusalClientSecret, fmt.Sprintf(
+			"Secret %s of client %s was expected; there is none that has label %s: %s.", known.SecretName, known.ClientID, v1alpha1.LabelEndpoint, endpoint.Name),
+			fmt.Sprintf("If it is there: kubectl -n %s label secret %s %s=%s --overwrite\nIf not: %s", endpoint.Namespace, known.SecretName,
+				v1alpha1.LabelEndpoint, endpoint.Name, credentials.NewSecretCommand(endpoint, known.ClientID)))
+	}
+	secrets := credentials.ClientSecrets(secret, c.now())
 	var match *credentials.ClientSecret
 	for i := range secrets {
 		if secrets[i].Hash != "" && subtle.ConstantTimeCompare([]byte(secrets[i].Hash), hash) == 1 {
@@ -189,30 +196,30 @@ func (c *Clients) prove(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, re
 	case match == nil:
 		return nil, refuse(endpoint, v1alpha1.RefusalClientSecret, fmt.Sprintf(
 			"None of the secrets in Secret %s came for client %s, but a text of %d characters.", known.SecretName, known.ClientID, len(request.Secret)),
-			"Copy the client secret again, or make another one: manager clients secret.")
+			"Copy the client secret again, or make another one: "+credentials.NewSecretCommand(endpoint, known.ClientID))
 	case !match.Valid(c.now()):
 		return nil, refuse(endpoint, v1alpha1.RefusalClientSecretExpired, fmt.Sprintf(
 			"Secret %s of client %s came, which has ended or is not accepted.", match.Name, known.ClientID),
-			"Make another one, and give it to the client: manager clients secret.")
+			"Make another one, and give it to the client: "+credentials.NewSecretCommand(endpoint, known.ClientID))
 	case len(request.Secret) < v1alpha1.MinTokenLength:
 		return nil, refuse(endpoint, v1alpha1.RefusalTokenTooShort, fmt.Sprintf(
 			"Secret %s of client %s came, which has fewer than %d characters.", match.Name, known.ClientID, v1alpha1.MinTokenLength),
-			"Make another one, and give it to the client: manager clients secret.")
+			"Make another one, and give it to the client: "+credentials.NewSecretCommand(endpoint, known.ClientID))
 	}
 	return newClient(endpoint, known, credential{Secret: match.Name, ID: match.ID()}, match.ExpiresAt), nil
 }
 
-// secrets reads the client secrets of a client; none where the Secret is missing or another endpoint's.
-func (c *Clients) secrets(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, known *v1alpha1.OAuthClient) ([]credentials.ClientSecret, error) {
+// secretOf reads the Secret of a client; nil where there is none, or it is another endpoint's: without its label it is in no cache.
+func (c *Clients) secretOf(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, known *v1alpha1.OAuthClient) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := c.reader.Get(ctx, types.NamespacedName{Namespace: endpoint.Namespace, Name: known.SecretName}, secret, client.UnsafeDisableDeepCopy)
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("read the Secret of an OAuth client: %w", err)
 	}
-	if secret.Labels[v1alpha1.LabelEndpoint] != endpoint.Name { // as of one that is not there
+	if err != nil || secret.Labels[v1alpha1.LabelEndpoint] != endpoint.Name {
 		return nil, nil
 	}
-	return credentials.ClientSecrets(secret, c.now()), nil
+	return secret, nil
 }
 
 func newClient(endpoint *v1alpha1.ScimEndpoint, known *v1alpha1.OAuthClient, by credential, expires time.Time) *Client {
