@@ -19,6 +19,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/verdict"
@@ -29,6 +30,10 @@ func (r *endpointReconciler) describeIssuers(ctx context.Context, endpoint *v1al
 	reason, message, err := r.issuersShared(ctx, endpoint)
 	if err != nil {
 		return err
+	}
+	told := meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionIssuerShared)
+	if reason == "" && told != nil && len(kube.Unread(r.cache, &v1alpha1.ScimEndpoint{})) > 0 {
+		reason, message = told.Reason, told.Message // the other one may be where nobody can look now
 	}
 	r.tellWhile(endpoint, report, v1alpha1.ConditionIssuerShared, reason, message)
 	reason, message = r.issuersAway(endpoint)

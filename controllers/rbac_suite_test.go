@@ -26,12 +26,18 @@ func (w *world) authorize(ctx SpecContext) {
 	Expect(yaml.UnmarshalStrict(data, generated)).To(Succeed())
 	meta := metav1.ObjectMeta{Name: roleName}
 	Expect(w.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: generated.Rules})).To(Succeed())
-	Expect(w.Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: meta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: roleName},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: w.operator}},
-	})).To(Succeed())
+	w.bind(ctx, meta.Name, w.operator)
 	Eventually(w.may(ctx, "list", "persons")).Should(BeTrue())
+}
+
+// bind gives an operator the rights of the role.
+func (w *world) bind(ctx SpecContext, name, operator string) {
+	GinkgoHelper()
+	Expect(w.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: roleName},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operator}},
+	})).To(Succeed())
 }
 
 // may reports whether the operator may do something by now.

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -16,6 +17,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rservice.dev/scim-operator/api/bounds"
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -29,9 +31,14 @@ import (
 // the Secret of an earlier one is gone: the client has to be given the new one.
 const eventTokenReplaced = "TokenReplaced"
 
+// unreadPoll is how often an endpoint that waits for namespaces to be read looks again.
+const unreadPoll = 10 * time.Second
+
 // endpointReconciler keeps the token Secret of each ScimEndpoint.
 type endpointReconciler struct {
 	client client.Client
+	// cache is what client reads, and knows which namespaces are not in it.
+	cache client.Reader
 	// live reads Secrets that do not have the label yet, which the cache lacks.
 	live     client.Reader
 	status   *verdict.Writer
@@ -114,11 +121,22 @@ func (r *endpointReconciler) reconcile(
 			next = sooner(next, token.ExpiresAt.Time)
 		}
 	}
+	if r.waitsForNamespaces(endpoint, found) {
+		next = sooner(next, r.status.Now().Add(unreadPoll))
+	}
 	if !next.IsZero() {
 		// Not earlier than the second that the time is given in.
 		result.RequeueAfter = max(next.Sub(r.status.Now()), 0) + time.Second
 	}
 	return result, found, nil
+}
+
+// waitsForNamespaces reports whether what is told of other endpoints may be another thing once all namespaces are read.
+func (r *endpointReconciler) waitsForNamespaces(endpoint *v1alpha1.ScimEndpoint, found verdict.Verdict) bool {
+	conditions := endpoint.Status.Conditions
+	told := found.Reason == v1alpha1.ReasonNamespacesUnread || meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionTokenShared) ||
+		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionIssuerShared)
+	return told && len(kube.Unread(r.cache, &corev1.Secret{}, &v1alpha1.ScimEndpoint{})) > 0
 }
 
 // describeTokens makes the endpoint's status tell of the tokens, and the verdict of one that does not work here.
@@ -136,8 +154,11 @@ func (r *endpointReconciler) describeTokens(
 		}
 	}
 	r.tellWhile(endpoint, report, v1alpha1.ConditionTokenShared, shared.reason, shared.message)
-	if shared.broken {
+	switch {
+	case shared.broken:
 		found = verdict.Stalled(shared.reason, shared.message)
+	case shared.undecided != "" && !found.IsStalled():
+		found = verdict.UnderWay(v1alpha1.ReasonNamespacesUnread, shared.undecided)
 	}
 	return found, nil
 }

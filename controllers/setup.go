@@ -204,7 +204,7 @@ func (s *setup) sites() error {
 
 func (s *setup) endpoints() error {
 	reconciler := &endpointReconciler{
-		client: s.client, live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects, brake: s.brake,
+		client: s.client, cache: s.mgr.GetCache(), live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects, brake: s.brake,
 		bounds: s.options.Bounds, outages: s.options.Outages, checked: lru.New(checkedEndpoints),
 		assertions: newAssertionSweeper(s.mgr.GetAPIReader(), s.client),
 	}

@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/tokens"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -18,12 +20,15 @@ type sharing struct {
 	reason, message string
 	// broken says that the current token does not work here.
 	broken bool
+	// undecided says why nobody can tell yet whether the current token works here; "" if it is known.
+	undecided string
 }
 
 // tellFirst takes down when the operator saw each token first, unless another endpoint had it by then, and finds what is to be
 // told of others that have it. Once it is taken down it stays, so that whoever copies a token is never the first.
 func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, secret tokenSecret, known []v1alpha1.TokenStatus) (sharing, error) {
 	var found sharing
+	away := len(kube.Unread(r.cache, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}))
 	for i := range endpoint.Status.Tokens {
 		told := &endpoint.Status.Tokens[i]
 		for _, before := range known {
@@ -39,7 +44,7 @@ func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.S
 		own, others := split(holders, endpoint)
 		now := v1alpha1.NewTimestamp(r.status.Now())
 		if len(others) == 0 && told.CopiedAt == nil {
-			if told.FirstSeenAt == nil {
+			if told.FirstSeenAt == nil && away == 0 {
 				told.FirstSeenAt = &now
 			}
 			continue
@@ -50,7 +55,7 @@ func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.S
 			own.Endpoint = endpoint // as it is going to be
 			one = sharingOf(own, others, told.ID)
 		}
-		if one.reason != v1alpha1.ReasonWorksHere && told.CopiedAt == nil && told.FirstSeenAt == nil {
+		if one.reason != v1alpha1.ReasonWorksHere && told.CopiedAt == nil && told.FirstSeenAt == nil && away == 0 {
 			told.CopiedAt = &now
 		}
 		one.broken = one.reason != v1alpha1.ReasonWorksHere && told.State == v1alpha1.TokenCurrent
@@ -58,7 +63,25 @@ func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.S
 			found = one
 		}
 	}
+	if away > 0 {
+		found.whileUnread(endpoint, away)
+	}
 	return found, nil
+}
+
+// whileUnread decides nothing new while there are namespaces that cannot be read: a token may be that of an endpoint there.
+func (s *sharing) whileUnread(endpoint *v1alpha1.ScimEndpoint, namespaces int) {
+	if told := meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionTokenShared); s.reason == "" && told != nil {
+		s.reason, s.message = told.Reason, told.Message
+		ready := meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionReady)
+		s.broken = ready != nil && ready.Reason == told.Reason
+	}
+	for _, token := range endpoint.Status.Tokens {
+		if token.State == v1alpha1.TokenCurrent && token.FirstSeenAt == nil && token.CopiedAt == nil && !s.broken {
+			s.undecided = fmt.Sprintf("It is not known yet whether token %s is another ScimEndpoint's, so it does not work (503): %d namespaces of the "+
+				"operator cannot be read. Whoever runs it sees which, and why, in its log.", token.ID, namespaces)
+		}
+	}
 }
 
 // hashOf is that of the Secret's token in a state.

@@ -184,6 +184,9 @@ const (
 	// ReasonTokenMadeElsewhere means that spec.tokenGeneration asks for a token of an endpoint whose
 	// Secret holds a hash.
 	ReasonTokenMadeElsewhere = "TokenMadeElsewhere"
+	// ReasonNamespacesUnread means that the operator does not know yet whether the token of an endpoint
+	// is another one's, as it cannot read all of its namespaces.
+	ReasonNamespacesUnread = "NamespacesUnread"
 	// ReasonWorksHere is on ConditionTokenShared: the token was here first, and works here alone.
 	ReasonWorksHere = "WorksHere"
 	// ReasonWorksElsewhere is on ConditionTokenShared: another endpoint had the token first.
