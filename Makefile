@@ -80,10 +80,10 @@ test: ## Run all tests against one real control plane.
 	@$(if $(filter ./...,$(TESTARGS)),for module in $(CODE_MODULES); do (cd "$$module" && go test -count=1 -timeout 40m ./...) || exit 1; done)
 
 .PHONY: test-race
-test-race: ## Run with the race detector what is concurrent (or TESTARGS): the SCIM server, its store, the cache, controllers' specs labelled race.
+test-race: ## Run with the race detector what is concurrent (or TESTARGS): the SCIM server, issuers, its store, the cache, controllers' specs labelled race.
 	@go build -o bin/testrun ./hack/testenv/cmd/testrun
 	@CGO_ENABLED=1 bin/testrun -- bash -c '$(if $(filter ./...,$(TESTARGS)),\
-		go test -race -timeout 40m ./api/... ./scimserver ./scimserver/store ./controllers/fairqueue && go test -race -timeout 40m ./controllers -ginkgo.label-filter=race,\
+		go test -race -timeout 40m ./api/... ./scimserver ./scimserver/issuers ./scimserver/store ./controllers/fairqueue && go test -race -timeout 40m ./controllers -ginkgo.label-filter=race,\
 		go test -race -timeout 40m $(TESTARGS))'
 
 .PHONY: e2e

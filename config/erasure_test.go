@@ -93,6 +93,20 @@ var _ = Describe("erasing a person", Ordered, func() {
 		Expect(page.Spec.Members).To(HaveLen(v1alpha1.MaxGroupMembers - 1))
 		Expect(page.Spec.Members[0].ID).To(Equal(former))
 
+		By("deleting no used assertion, which only the operator and what deletes a namespace may")
+		used := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
+			Namespace: tenant, Name: "assertion-x", Labels: map[string]string{v1alpha1.LabelAssertion: "okta"},
+		}}
+		another := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
+			Namespace: tenant, Name: "claim-x", Labels: map[string]string{v1alpha1.LabelClaim: "username"},
+		}}
+		for _, lease := range []*coordinationv1.Lease{used, another} {
+			Expect(admin.Create(ctx, lease)).To(Succeed())
+		}
+		Expect(apierrors.IsForbidden(actAs("eraser").Delete(ctx, used))).To(BeTrue())
+		Expect(actAs("eraser").Delete(ctx, another)).To(Succeed())
+		Expect(actAs("operator").Delete(ctx, used)).To(Succeed())
+
 		By("changing nothing else of a group or a page")
 		for name, patch := range map[string]string{
 			"another member": `{"spec":{"members":[{"id":"` + former + `"},{"id":"` + other.Name + `"}]}}`,

@@ -211,7 +211,7 @@ var _ = Describe("the manifests", func() {
 	})
 
 	It("have policies without mistakes in types", func(ctx SpecContext) {
-		for _, name := range []string{"scim-resources", "scim-persons", "scim-rules", "scim-metadata", "scim-operator-secrets", "scim-operator-leases", "scim-storage-format"} {
+		for _, name := range []string{"scim-resources", "scim-persons", "scim-rules", "scim-metadata", "scim-operator-secrets", "scim-operator-leases", "scim-assertions", "scim-storage-format"} {
 			policy := &admissionregistrationv1.ValidatingAdmissionPolicy{}
 			Eventually(ctx, func(g Gomega) {
 				g.Expect(admin.Get(ctx, client.ObjectKey{Name: name}, policy)).To(Succeed())

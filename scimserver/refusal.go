@@ -106,7 +106,7 @@ func wrongSource(client *principal, c *call) *refusal {
 func insufficientScope(client *principal) *refusal {
 	return &refusal{
 		reason: v1alpha1.RefusalInsufficientScope, endpoints: []types.NamespacedName{client.key()},
-		message: fmt.Sprintf("Client %s has scope %s, which lets it read; a request to change something came.", client.tokenID, client.scope),
+		message: fmt.Sprintf("A request of %s to change something came, whose scope %s lets it read only.", client.tokenID, client.scope),
 		remedy:  client.scopeField + ": " + string(v1alpha1.ScopeAll),
 		answer: withHeader(scim.NewError(http.StatusForbidden, "this client may read, but change nothing"),
 			"WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+string(v1alpha1.ScopeAll)+`"`),

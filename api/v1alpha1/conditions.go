@@ -171,7 +171,8 @@ const (
 	ReasonKeysKept = "KeysKept"
 	// ReasonNoKeys is on ConditionIssuerUnavailable: there are no keys, or none that may still be used.
 	ReasonNoKeys = "NoKeys"
-	// ReasonEndsSoon is on ConditionCredentialExpiring: a credential ends within 30 days.
+	// ReasonEndsSoon is on ConditionCredentialExpiring: a credential ends within 30 days, or, a token of
+	// less than 60 days, is past half of its time.
 	ReasonEndsSoon = "EndsSoon"
 	// ReasonEmailDomainsDisjoint means that no domain is in spec.emailDomains of all ScimEndpoints
 	// of the namespace that have some, so that no user gets a Person.

@@ -209,11 +209,12 @@ type ScimEndpointRetention struct {
 	DisabledPersonDays *int32 `json:"disabledPersonDays,omitempty"`
 }
 
-// ScimEndpointLimits bounds what each token of an endpoint may ask of each replica of
-// the server. What exceeds the operator's flags (--max-requests-per-second, --max-burst, --max-body-bytes, --max-page-size) does not
+// ScimEndpointLimits bounds what each client of an endpoint may ask of each replica of the server: each token
+// of its Secret, each of authentication.clients with all of its access tokens, and all bearers of an element of
+// authentication.jwt together. What exceeds the operator's flags (--max-requests-per-second, --max-burst, --max-body-bytes, --max-page-size) does not
 // hold, and condition LimitsReduced says so.
 type ScimEndpointLimits struct {
-	// requestsPerSecond is how many requests a token may send in a second, on the average. A request
+	// requestsPerSecond is how many requests a client, as above, may send in a second, on the average. A request
 	// beyond it is answered with 429 and Retry-After.
 	// Unset: 100. 0 switches the limit off, where the operator allows that. Each operation of a bulk request counts as
 	// one, and a body above 64 KiB as one more for each 64 KiB.
@@ -221,7 +222,7 @@ type ScimEndpointLimits struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100000
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
-	// burst is how many requests a token may send at once after a pause. Unset: twice
+	// burst is how many requests a client may send at once after a pause. Unset: twice
 	// requestsPerSecond.
 	// +optional
 	// +kubebuilder:validation:Minimum=1

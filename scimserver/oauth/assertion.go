@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
-	"rservice.dev/scim-operator/scimserver/issuers"
 )
 
 const (
@@ -54,7 +52,7 @@ func (c *Clients) byAssertion(ctx context.Context, request Request, endpoints []
 	}
 	identity, err := c.issuers.Assertion(ctx, request.Assertion, request.ClientID, candidates)
 	if err != nil {
-		return nil, discreet(err)
+		return nil, err
 	}
 	known := identity.Endpoint.Client(request.ClientID)
 	at := assertionOf(known, identity.Issuer, identity.Subject)
@@ -78,21 +76,6 @@ func (c *Clients) byAssertion(ctx context.Context, request Request, endpoints []
 // reusable is the field that lets an assertion be used several times.
 func reusable(index, at int) string {
 	return fmt.Sprintf("spec.authentication.clients[%d].assertions[%d].reusable: true", index, at)
-}
-
-// discreet tells nobody of a token that owners of several namespaces would be told of: it was for one of them, and it has
-// its issuer and subject.
-func discreet(err error) error {
-	why, is := errors.AsType[*issuers.Refusal](err)
-	if !is || why.Reason == v1alpha1.RefusalAmbiguous {
-		return err
-	}
-	for _, told := range why.Told {
-		if told.Endpoint.Namespace != why.Told[0].Endpoint.Namespace {
-			return &issuers.Refusal{Reason: why.Reason}
-		}
-	}
-	return err
 }
 
 // assertionOf is the index of the client's assertions with this issuer and subject; -1 if there is none.
