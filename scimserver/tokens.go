@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,7 +45,7 @@ func (t *staticTokens) authenticate(ctx context.Context, token string) (*princip
 	if len(holders) == 0 || len(holders) == 1 && !holders[0].SeenFirst() {
 		if away := kube.Unread(t.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
 			// The token may be of one of these, so it is not called wrong, nor that of whoever may have copied it.
-			return nil, notRead(away)
+			return nil, kube.NotReadYet("the tokens", away)
 		}
 	}
 	if len(holders) == 0 {
@@ -68,10 +66,6 @@ func (t *staticTokens) authenticate(ctx context.Context, token string) (*princip
 	found.scopeField = "spec.authentication.tokenScope"
 	found.cursorKeys = t.cursorKeys(*first, token)
 	return found, nil
-}
-
-func notRead(namespaces []string) error {
-	return apierrors.NewServiceUnavailable(fmt.Sprintf("the tokens of namespaces %s have not been read yet", strings.Join(namespaces, ", ")))
 }
 
 func sharedToken(holders []tokens.Holder) *refusal {

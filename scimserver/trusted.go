@@ -35,7 +35,7 @@ func (t trusted) authenticate(ctx context.Context, token string) (*principal, er
 	identity, err := t.issuers.Bearer(ctx, token)
 	if why, is := errors.AsType[*issuers.Refusal](err); is {
 		if away := kube.Unread(t.tokens.reader, &v1alpha1.ScimEndpoint{}); len(away) > 0 && len(why.Told) == 0 {
-			return nil, notRead(away)
+			return nil, kube.NotReadYet("the tokens", away)
 		}
 		return nil, refusedByIssuers(why)
 	}
@@ -62,7 +62,7 @@ func (t verifiedBefore) authenticate(ctx context.Context, token string) (*princi
 func (t trusted) only(ctx context.Context, identity *issuers.Identity) (*principal, error) {
 	if meta.IsStatusConditionTrue(identity.Endpoint.Status.Conditions, v1alpha1.ConditionIssuerShared) {
 		if away := kube.Unread(t.tokens.reader, &v1alpha1.ScimEndpoint{}); len(away) > 0 {
-			return nil, notRead(away)
+			return nil, kube.NotReadYet("the tokens", away)
 		}
 	}
 	return t.principal(ctx, identity)

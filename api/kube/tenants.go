@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -78,6 +79,11 @@ func Unread(reader client.Reader, kinds ...client.Object) []string {
 	return slices.DeleteFunc(slices.Clone(t.names), func(namespace string) bool {
 		return !slices.ContainsFunc(kinds, func(kind client.Object) bool { return t.spaces[namespace].check(kind) != nil })
 	})
+}
+
+// NotReadYet is the error, 503 to a client, of who cannot tell what something is while namespaces are unread.
+func NotReadYet(what string, unread []string) error {
+	return apierrors.NewServiceUnavailable(fmt.Sprintf("%s of namespaces %s have not been read yet", what, strings.Join(unread, ", ")))
 }
 
 // of returns the part of one namespace.

@@ -40,8 +40,11 @@ func Indexes() []Index {
 
 // Register adds the indexes to a cache, and with them the informers of users, groups and pages. Call it once for each cache, before
 // it is started.
-func Register(ctx context.Context, indexer client.FieldIndexer) error {
-	for _, index := range Indexes() {
+func Register(ctx context.Context, indexer client.FieldIndexer) error { return Add(ctx, indexer, Indexes()) }
+
+// Add adds indexes to a cache that has not been started.
+func Add(ctx context.Context, indexer client.FieldIndexer, indexes []Index) error {
+	for _, index := range indexes {
 		if err := indexer.IndexField(ctx, index.Object, index.Name, index.Keys); err != nil {
 			return fmt.Errorf("register index %s: %w", index.Name, err)
 		}

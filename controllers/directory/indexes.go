@@ -143,14 +143,7 @@ func indexes() []membership.Index {
 
 // Register adds the indexes to the cache, and with them the informers of
 // their kinds. membership.Register and userindex.Register are called beside it.
-func Register(ctx context.Context, indexer client.FieldIndexer) error {
-	for _, i := range indexes() {
-		if err := indexer.IndexField(ctx, i.Object, i.Name, i.Keys); err != nil {
-			return fmt.Errorf("register index %s: %w", i.Name, err)
-		}
-	}
-	return nil
-}
+func Register(ctx context.Context, indexer client.FieldIndexer) error { return membership.Add(ctx, indexer, indexes()) }
 
 // ReferredName is the name of the record that a reference leads to, "" for none.
 func ReferredName(reference *v1alpha1.RecordReference) string {

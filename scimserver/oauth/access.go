@@ -167,7 +167,7 @@ func (c *Clients) keyGone(ctx context.Context, token string) error {
 			continue
 		}
 		if away := kube.Unread(c.reader, &corev1.Secret{}); len(away) > 0 {
-			return unread(away)
+			return kube.NotReadYet("the clients", away)
 		}
 		return refuse(endpoint, v1alpha1.RefusalAccessTokenRevoked, fmt.Sprintf(
 			"A token came in the form of the endpoint's access tokens, signed by a key that is not in Secret %s.", endpoint.SigningSecretName()),

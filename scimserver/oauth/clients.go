@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -124,14 +122,9 @@ func (c *Clients) authenticate(ctx context.Context, request Request) (*Client, e
 	found, err := prove(ctx, request, having)
 	if away := kube.Unread(c.reader, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}); err != nil && len(away) > 0 {
 		// The client may be one of these, so it is not called wrong.
-		return nil, unread(away)
+		return nil, kube.NotReadYet("the clients", away)
 	}
 	return found, err
-}
-
-// unread is the error while it is not known whose a client or an access token is.
-func unread(away []string) error {
-	return apierrors.NewServiceUnavailable(fmt.Sprintf("the clients of namespaces %s have not been read yet", strings.Join(away, ", ")))
 }
 
 // bySecret finds out which endpoint's client has sent a secret.
