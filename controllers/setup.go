@@ -37,7 +37,10 @@ import (
 const (
 	// recorderName is the reporting controller of all Events.
 	recorderName = "scim-operator"
-	// defaultConcurrency is how many subjects are worked on at the same time.
+	// userConcurrency is how many users are worked on at the same time. A user takes three writes, one after the other, and the
+	// request that brings it two: against 16 clients of an API server that is busy mapping keeps pace only from 24 on.
+	userConcurrency = 32
+	// defaultConcurrency is how many groups, which may be large, and how many Persons, which are hardly ever written.
 	defaultConcurrency = 8
 	// spareWorker is one that is kept free for a namespace that has nothing in work.
 	spareWorker = 1
@@ -54,7 +57,7 @@ const (
 // uses.
 type Options struct {
 	// Concurrency is how many users, groups and Persons of one namespace are each worked on
-	// at the same time. Several namespaces share that, and one worker more. 0 means 8.
+	// at the same time. Several namespaces share that, and one worker more. 0 means 32 users, 8 groups and 8 Persons.
 	Concurrency int
 	// CountInterval is how long the numbers in the status of an AutomationRule or a
 	// ScimEndpoint may be behind. 0 means a minute.
@@ -86,9 +89,6 @@ type Options struct {
 // Setup registers the cache's indexes and all controllers with a manager from package
 // api/kube. Call it once, before the manager starts.
 func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
-	if o.Concurrency == 0 {
-		o.Concurrency = defaultConcurrency
-	}
 	if o.CountInterval == 0 {
 		o.CountInterval = defaultCountInterval
 	}
@@ -147,7 +147,7 @@ type setup struct {
 }
 
 func (s *setup) users() error {
-	return s.complete("scimuser", s.options.Concurrency+spareWorker,
+	return s.complete("scimuser", cmp.Or(s.options.Concurrency, userConcurrency)+spareWorker,
 		s.tracked(&userReconciler{client: s.client, status: s.status, runner: s.runner, leaveGroups: s.options.Leave}, v1alpha1.SubjectScimUser),
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.ScimUser{}, specOrRerunChanges).WatchesRawSource(s.resumed(v1alpha1.SubjectScimUser))
@@ -155,7 +155,7 @@ func (s *setup) users() error {
 }
 
 func (s *setup) groups() error {
-	return s.complete("scimgroup", s.options.Concurrency+spareWorker,
+	return s.complete("scimgroup", cmp.Or(s.options.Concurrency, defaultConcurrency)+spareWorker,
 		s.tracked(&groupReconciler{client: s.client, status: s.status, runner: s.runner}, v1alpha1.SubjectScimGroup),
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.ScimGroup{}, builder.WithPredicates(specOrRerun, moreThanMembers)).WatchesRawSource(s.resumed(v1alpha1.SubjectScimGroup))
@@ -182,7 +182,7 @@ func (s *setup) automationRules() error {
 }
 
 func (s *setup) persons() error {
-	return s.complete("person", s.options.Concurrency+spareWorker, &personReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status, brake: s.brake},
+	return s.complete("person", cmp.Or(s.options.Concurrency, defaultConcurrency)+spareWorker, &personReconciler{client: s.client, live: s.mgr.GetAPIReader(), status: s.status, brake: s.brake},
 		func(b *builder.Builder) {
 			b.For(&v1alpha1.Person{}, specChanges)
 		})

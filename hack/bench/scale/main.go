@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -14,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +32,7 @@ type options struct {
 	dir                    string
 	beside, besideConfig   string
 	sizesOnly              bool
+	rounds                 int
 	profiles               string
 }
 
@@ -48,6 +51,7 @@ func main() {
 	flag.StringVar(&o.besideConfig, "beside-config", "", "its `folder` config, for definitions and roles; unset: this repository's")
 	flag.StringVar(&o.profiles, "profiles", "", "`folder` for heap profiles of API server and operator with all users; unset: none are kept")
 	flag.BoolVar(&o.sizesOnly, "sizes-only", false, "stop when it is measured what is stored and what it takes in memory")
+	flag.IntVar(&o.rounds, "rounds", 1, "more than 1: only push, so often, the builds in turns, and tell the medians")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -59,8 +63,8 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if o.users < 100 || o.groups < 12 || o.workers < 1 || flag.NArg() > 0 {
-		return errors.New("want 100 users, 12 groups and a worker at least, and no further arguments")
+	if o.users < 100 || o.groups < 12 || o.workers < 1 || o.rounds < 1 || flag.NArg() > 0 {
+		return errors.New("want 100 users, 12 groups, a worker and a round at least, and no further arguments")
 	}
 	root, err := assets.RepositoryRoot()
 	if err != nil {
@@ -91,13 +95,20 @@ func run(ctx context.Context, o options) (err error) {
 		}
 		builds = append(builds, other)
 	}
-	var results []*table
-	for _, b := range builds {
-		result, err := measure(ctx, o, b, binaries, dir)
-		if err != nil {
-			return fmt.Errorf("%s: %w", b.name, err)
+	rounds := make([][]*table, len(builds))
+	for round := range o.rounds {
+		for turn := range builds {
+			i := (turn + round) % len(builds) // who comes first has a machine that did something else before
+			result, err := measure(ctx, o, builds[i], binaries, dir)
+			if err != nil {
+				return fmt.Errorf("%s: %w", builds[i].name, err)
+			}
+			rounds[i] = append(rounds[i], result)
 		}
-		results = append(results, result)
+	}
+	results := make([]*table, len(builds))
+	for i := range rounds {
+		results[i] = median(rounds[i])
 	}
 	fmt.Printf("%d users, %d groups, %d workers; %s, %d cores, %s, %s\n\n", o.users, o.groups, o.workers,
 		runtime.Version(), runtime.NumCPU(), runtime.GOARCH, time.Now().Format(time.DateOnly))
@@ -117,12 +128,29 @@ func measure(ctx context.Context, o options, b build, binaries, dir string) (_ *
 	if o.sizesOnly {
 		steps = steps[:2]
 	}
+	if o.rounds > 1 {
+		steps = steps[:1]
+	}
 	for _, step := range steps {
 		if err := step(ctx, result); err != nil {
 			return nil, err
 		}
 	}
 	return result, nil
+}
+
+// median has of each row the one in the middle of several rounds.
+func median(rounds []*table) *table {
+	middle := &table{}
+	for i := range rounds[0].rows {
+		var same []row
+		for _, t := range rounds {
+			same = append(same, t.rows[i])
+		}
+		slices.SortFunc(same, func(a, b row) int { return cmp.Compare(a.number, b.number) })
+		middle.rows = append(middle.rows, same[len(same)/2])
+	}
+	return middle
 }
 
 // table is what was measured of one build.

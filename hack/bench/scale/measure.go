@@ -26,18 +26,22 @@ const (
 
 // sizes measures what is stored, and what it takes in memory.
 func (w *world) sizes(ctx context.Context, t *table) error {
-	// The API server looks from time to time how much it has stored; what it says is right when it says so of all users.
+	// The API server looks from time to time how much it has stored, of each kind at another moment; what it says is right when it
+	// says so of all that every user has.
 	var all []sample
 	ofKind := func(labels map[string]string) bool { return labels["group"] == group }
-	users := func(labels map[string]string) bool { return ofKind(labels) && labels["resource"] == "scimusers" }
-	persons := func(labels map[string]string) bool { return ofKind(labels) && labels["resource"] == "persons" }
+	ofUsers := []string{"scimusers", "persons", "automationruleexecutions", "leases"}
 	began := time.Now()
 	err := w.wait(ctx, "the API server has counted what is stored", func(ctx context.Context) (_ bool, state string, err error) {
 		all, err = w.apiMetrics(ctx)
-		counted := sum(all, "apiserver_resource_objects", users)
-		// The other kinds are counted at other moments.
-		return counted >= float64(w.users) && sum(all, "apiserver_resource_objects", persons) >= float64(w.users) && time.Since(began) > apiMetricsAge,
-			fmt.Sprintf("%.0f users, %s", counted, time.Since(began).Round(apiMetricsAge/2)), err
+		var states []string
+		complete := time.Since(began) > apiMetricsAge // what it said before may be as many, but smaller
+		for _, resource := range ofUsers {
+			counted := sum(all, "apiserver_resource_objects", func(labels map[string]string) bool { return labels["resource"] == resource })
+			states = append(states, fmt.Sprintf("%.0f %s", counted, resource))
+			complete = complete && counted >= float64(w.users)
+		}
+		return complete, strings.Join(append(states, time.Since(began).Round(apiMetricsAge/2).String()), ", "), err
 	})
 	if err != nil {
 		return err

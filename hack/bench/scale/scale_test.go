@@ -67,3 +67,13 @@ func TestTheTableHasRatiosOfTwoBuilds(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestMedianOfRounds(t *testing.T) {
+	round := func(rate, behind float64) *table {
+		return &table{rows: []row{{name: "rate", number: rate}, {name: "behind", number: behind}}}
+	}
+	middle := median([]*table{round(3, 10), round(1, 30), round(2, 20)})
+	if want := []row{{name: "rate", number: 2}, {name: "behind", number: 20}}; !cmp.Equal(middle.rows, want, cmp.AllowUnexported(row{})) {
+		t.Errorf("%v, want %v", middle.rows, want)
+	}
+}
