@@ -40,7 +40,9 @@ func Indexes() []Index {
 
 // Register adds the indexes to a cache, and with them the informers of users, groups and pages. Call it once for each cache, before
 // it is started.
-func Register(ctx context.Context, indexer client.FieldIndexer) error { return Add(ctx, indexer, Indexes()) }
+func Register(ctx context.Context, indexer client.FieldIndexer) error {
+	return Add(ctx, indexer, Indexes())
+}
 
 // Add adds indexes to a cache that has not been started.
 func Add(ctx context.Context, indexer client.FieldIndexer, indexes []Index) error {

@@ -143,7 +143,9 @@ func indexes() []membership.Index {
 
 // Register adds the indexes to the cache, and with them the informers of
 // their kinds. membership.Register and userindex.Register are called beside it.
-func Register(ctx context.Context, indexer client.FieldIndexer) error { return membership.Add(ctx, indexer, indexes()) }
+func Register(ctx context.Context, indexer client.FieldIndexer) error {
+	return membership.Add(ctx, indexer, indexes())
+}
 
 // ReferredName is the name of the record that a reference leads to, "" for none.
 func ReferredName(reference *v1alpha1.RecordReference) string {
