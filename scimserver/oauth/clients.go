@@ -209,7 +209,7 @@ func (c *Clients) secretOf(ctx context.Context, endpoint *v1alpha1.ScimEndpoint,
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("read the Secret of an OAuth client: %w", err)
 	}
-	if err != nil || secret.Labels[v1alpha1.LabelEndpoint] != endpoint.Name {
+	if secret.Labels[v1alpha1.LabelEndpoint] != endpoint.Name { // nor has one that is not there
 		return nil, nil
 	}
 	return secret, nil

@@ -50,7 +50,7 @@ func TestAccessTokens(t *testing.T) {
 		t.Errorf("sent %s", bodies[len(bodies)-1])
 	}
 
-	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if len(bodies) > 0 {
 			bodies = nil
 			w.Header().Set("Retry-After", "1")
