@@ -37,11 +37,11 @@ const (
 type Configuration struct {
 	metav1.TypeMeta `json:",inline"`
 	// BaseURL is where people find the console, such as https://console.example.com. Requests of another host are refused. The
-	// provider must allow <baseURL>/-/callback as a redirect URI, and, for a log-out there, <baseURL>/-/logged-out.
+	// provider must allow <baseURL>/-/callback as a redirect URI, and, for a logout there, <baseURL>/-/logged-out.
 	BaseURL string `json:"baseURL"`
 	// ClientID is how the provider knows the console.
 	ClientID string `json:"clientID"`
-	// ClientSecretFile holds the client's secret; it is read at each log-in. Empty for a public client: PKCE alone.
+	// ClientSecretFile holds the client's secret; it is read at each login. Empty for a public client: PKCE alone.
 	ClientSecretFile string `json:"clientSecretFile,omitempty"`
 	// Scopes are what is asked for beside openid. Unset: profile, email. With offline_access the provider is asked again
 	// without the browser.
@@ -160,11 +160,6 @@ func (c *Configuration) authenticator() (apiserver.JWTAuthenticator, error) {
 		err.Field = "jwt." + err.Field
 	}
 	return internal, errs.ToAggregate()
-}
-
-// mapsGroups reports whether people have groups by the configuration.
-func (c *Configuration) mapsGroups() bool {
-	return c.JWT.ClaimMappings.Groups.Claim != "" || c.JWT.ClaimMappings.Groups.Expression != ""
 }
 
 // clientSecret reads the client's secret.

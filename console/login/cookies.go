@@ -22,10 +22,10 @@ const (
 	maxChunks = 2
 )
 
-// errTooLarge says that a session does not fit into a browser.
-type errTooLarge struct{ size int }
+// tooLargeError says that a session does not fit into a browser.
+type tooLargeError struct{ size int }
 
-func (e errTooLarge) Error() string {
+func (e tooLargeError) Error() string {
 	return fmt.Sprintf("the session has %d bytes, and %d are the most", e.size, chunkSize*maxChunks)
 }
 
@@ -50,7 +50,7 @@ func deleteCookie(w http.ResponseWriter, name, path string) {
 // setSessionCookies gives the browser a sealed session, in the place of the one that it may have.
 func setSessionCookies(w http.ResponseWriter, sealed string) error {
 	if len(sealed) > chunkSize*maxChunks {
-		return errTooLarge{len(sealed)}
+		return tooLargeError{len(sealed)}
 	}
 	for i := range maxChunks {
 		size := min(len(sealed), chunkSize)

@@ -13,14 +13,17 @@ import (
 	"github.com/go-logr/logr"
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
+	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"rservice.dev/scim-operator/console/access"
+	"rservice.dev/scim-operator/console/pages"
 )
 
-// Paths of this package. No namespace begins with a hyphen.
+// Addresses of this package.
 const (
-	loginPath    = "/-/login"
-	callbackPath = "/-/callback"
-	// LogoutPath takes POST.
-	LogoutPath    = "/-/logout"
+	loginPath     = "/-/login"
+	callbackPath  = "/-/callback"
+	logoutPath    = "/-/logout"
 	endPath       = "/-/logout/provider"
 	loggedOutPath = "/-/logged-out"
 )
@@ -38,171 +41,141 @@ const (
 type Options struct {
 	Configuration *Configuration
 	Keys          *Keys
-	// Check is asked about each new person, whether the cluster takes it; nil: nobody is. An error is told to the person.
-	Check func(context.Context, *Session) error
-	// Log gets who logged in and out.
-	Log logr.Logger
+	// Caller returns who acts as a person in the cluster.
+	Caller func(context.Context, authenticationv1.UserInfo) (access.Caller, error)
+	// Logger gets who logged in and out, and what failed.
+	Logger logr.Logger
 	// Now is the time; nil: time.Now.
 	Now func() time.Time
 }
 
-// Login lets people in.
+// Login lets people in whom an OpenID Connect provider knows.
 type Login struct {
 	options  Options
-	host     string
 	provider *provider
 	renewals singleflight.Group
-	crossing *http.CrossOriginProtection
 	log      logr.Logger
 	now      func() time.Time
 }
 
-// New makes a Login. Keys of the provider are fetched in ctx, in which it has to live.
+var _ pages.Sessions = (*Login)(nil)
+
+// New makes a Login. Keys of the provider are fetched in ctx, which has to last as long.
 func New(ctx context.Context, o Options) (*Login, error) {
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-	base, err := url.Parse(o.Configuration.BaseURL)
-	if err != nil {
-		return nil, err
 	}
 	p, err := newProvider(ctx, o.Configuration, o.Now)
 	if err != nil {
 		return nil, err
 	}
-	return &Login{
-		options: o, host: base.Host, provider: p, crossing: http.NewCrossOriginProtection(), log: o.Log.WithName("console"), now: o.Now,
-	}, nil
+	return &Login{options: o, provider: p, log: o.Logger.WithName("login"), now: o.Now}, nil
 }
 
-type sessionKey struct{}
-
-// FromContext returns the session that a request of Require has, or nil.
-func FromContext(ctx context.Context) *Session {
-	s, _ := ctx.Value(sessionKey{}).(*Session)
-	return s
+// Routes implements pages.Sessions.
+func (l *Login) Routes() map[string]pages.Handler {
+	return map[string]pages.Handler{
+		"GET " + loginPath: l.begin, "GET " + callbackPath: l.callback,
+		"POST " + logoutPath: l.logout, "GET " + endPath: l.end, "GET " + loggedOutPath: l.loggedOut,
+	}
 }
 
-// Require serves the ways in and out, and hands to next what comes from somebody who is logged in, with the Session in the context,
-// and what is below open, such as "/static/", from everybody. Requests of other hosts and forms of other origins are refused.
-func (l *Login) Require(open string, next http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+loginPath, l.begin)
-	mux.HandleFunc("GET "+callbackPath, l.callback)
-	mux.HandleFunc("POST "+LogoutPath, l.logout)
-	mux.HandleFunc("GET "+endPath, l.end)
-	mux.HandleFunc("GET "+loggedOutPath, l.loggedOut)
-	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if open != "" && strings.HasPrefix(r.URL.Path, open) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-			next.ServeHTTP(w, r)
-			return
-		}
-		if s := l.session(w, r); s != nil {
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sessionKey{}, s)))
-		}
-	}))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w.Header())
-		if !strings.EqualFold(r.Host, l.host) {
-			l.page(w, r, http.StatusMisdirectedRequest, notice{
-				Title: "The console has another address", Text: "It is at " + l.options.Configuration.BaseURL + ".",
-				Link: l.options.Configuration.BaseURL + "/", Action: "Go there",
-			})
-			return
-		}
-		if err := l.crossing.Check(r); err != nil {
-			l.page(w, r, http.StatusForbidden, notice{
-				Title: "This form came from another place", Text: "Nothing was done: a page of another origin sent it. Use the console's own pages.",
-				Link: "/", Action: "To the console",
-			})
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
+// Begin implements pages.Sessions.
+func (l *Login) Begin(w http.ResponseWriter, r *http.Request) error {
+	if !isNavigation(r) {
+		return &pages.Notice{Status: http.StatusUnauthorized, Title: "You are not logged in", Text: "Nothing was done.", Links: []pages.Link{{Text: "Log in", Address: "/"}}}
+	}
+	http.Redirect(w, r, loginPath+"?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+	return nil
 }
 
-// session returns who a request comes from, or answers it and returns nil.
-func (l *Login) session(w http.ResponseWriter, r *http.Request) *Session {
+// Of implements pages.Sessions.
+func (l *Login) Of(w http.ResponseWriter, r *http.Request) (*pages.Session, error) {
 	sealed := sessionOf(r)
 	if sealed == "" {
-		l.unknown(w, r)
-		return nil
+		return nil, nil
 	}
 	s, err := l.open(r.Context(), sealed)
-	if err != nil && !errors.Is(err, errNotSealed) {
-		l.failed(w, r, err)
-		return nil
+	if errors.Is(err, errNotSealed) {
+		return nil, l.ended(w, r, "Its key is not used any more, or it was not one of this console.")
 	}
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	if s, err = l.current(w, r, s); s == nil {
+		return nil, err
+	}
+	caller, err := l.options.Caller(r.Context(), s.userInfo())
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	return &pages.Session{Caller: caller, Key: s.ID, Logout: logoutPath}, nil
+}
+
+// current returns a session as it goes on, nil if it does not. The browser gets it again where it has changed.
+func (l *Login) current(w http.ResponseWriter, r *http.Request, s *session) (*session, error) {
 	times := &l.options.Configuration.Session
 	now := l.now()
 	switch {
-	case err != nil:
-		l.ended(w, r, "Your session is over", "Its key is not used any more, or it was not one of this console.")
-		return nil
 	case now.Sub(time.Unix(s.Begun, 0)) >= times.Lifetime.Duration:
-		l.ended(w, r, "Your session is over", "Sessions last "+times.Lifetime.Duration.String()+".")
-		return nil
+		return nil, l.ended(w, r, "Sessions last "+times.Lifetime.Duration.String()+".")
 	case now.Sub(time.Unix(s.Seen, 0)) >= times.IdleTimeout.Duration:
-		l.ended(w, r, "Your session is over", "Nobody used it for "+times.IdleTimeout.Duration.String()+".")
-		return nil
+		return nil, l.ended(w, r, "Nobody used it for "+times.IdleTimeout.Duration.String()+".")
 	}
-	age := now.Sub(time.Unix(s.Confirmed, 0))
-	if age >= times.ConfirmWithin.Duration/2 {
-		if s = l.confirm(w, r, s, age < times.ConfirmWithin.Duration); s == nil {
-			return nil
+	changed := false
+	if age := now.Sub(time.Unix(s.Confirmed, 0)); age >= times.ConfirmWithin.Duration/2 {
+		again, err := l.confirm(w, r, s, age < times.ConfirmWithin.Duration)
+		if again == nil {
+			return nil, err
 		}
+		s, changed = again, again != s
 	}
 	// What a page's script asks for by itself is no use of the session.
-	if s.Confirmed == now.Unix() || now.Sub(time.Unix(s.Seen, 0)) >= seenEvery && !isStream(r) {
-		if !isStream(r) {
-			s.Seen = now.Unix()
-		}
+	if now.Sub(time.Unix(s.Seen, 0)) >= seenEvery && !isStream(r) {
+		s.Seen, changed = now.Unix(), true
+	}
+	if changed {
 		if err := l.keep(r.Context(), w, s); err != nil {
-			l.failed(w, r, err)
-			return nil
+			return nil, l.explain(err)
 		}
 	}
-	return s
+	return s, nil
 }
 
-// confirm has the provider say again who a person is. Where that takes the browser, it waits for a page that is looked at, as long as
-// the last word counts.
-func (l *Login) confirm(w http.ResponseWriter, r *http.Request, s *Session, counts bool) *Session {
+// confirm has the provider say again who a person is; counts says that its last word still does. Nil, without an error, if the answer
+// leads the browser to the provider.
+func (l *Login) confirm(w http.ResponseWriter, r *http.Request, s *session, counts bool) (*session, error) {
 	if s.refresh == "" {
 		switch {
 		case isNavigation(r):
-			http.Redirect(w, r, loginPath+"?silent=1&to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
-			return nil
+			return nil, nil // Begin leads to the provider, which is asked to confirm the session that there is
 		case counts:
-			return s
+			return s, nil
 		}
-		l.page(w, r, http.StatusUnauthorized, notice{
-			Title: "Your log-in has to be confirmed", Text: "Nothing was done. Open the console in another tab, which logs you in, then come back and load this page again: your browser asks whether to send the form once more.",
-			Link: "/", Action: "Open the console",
-		})
-		return nil
+		return nil, &pages.Notice{
+			Status: http.StatusUnauthorized, Title: "Your login has to be confirmed",
+			Text:  "Nothing was done. Open the console in another tab, which logs you in, then load this page again: the browser asks whether to send the form once more.",
+			Links: []pages.Link{{Text: "Open the console", Address: "/"}},
+		}
 	}
 	// Pages ask for several things at once, and a provider may take a refresh token once.
 	result, err, _ := l.renewals.Do(string(s.ID), func() (any, error) {
 		return l.provider.again(context.WithoutCancel(r.Context()), s.refresh)
 	})
-	var refused *refusal
+	_, isNotice := errors.AsType[*pages.Notice](err)
 	switch {
-	case errors.Is(err, errRefused), errors.As(err, &refused):
-		l.log.Info("Ended a session: the provider does not confirm the person", "user", s.User)
-		l.ended(w, r, "Your session is over", "The provider does not confirm your log-in any more.")
-		return nil
+	case errors.Is(err, errRefused), isNotice:
+		l.log.Info("Ended a session that the provider does not confirm", "user", s.User)
+		return nil, l.ended(w, r, "The provider does not confirm your login any more.")
 	case err != nil && counts:
 		l.log.Error(err, "The provider could not be asked whether a person is still known")
-		return s
+		return s, nil
 	case err != nil:
-		l.failed(w, r, err)
-		return nil
+		return nil, l.explain(err)
 	}
-	found, _ := result.(*identity)
-	if found.subject != s.Subject {
-		l.ended(w, r, "Your session is over", "The provider confirms another person.")
-		return nil
+	found, ok := result.(*identity)
+	if !ok || found.subject != s.Subject {
+		return nil, l.ended(w, r, "The provider confirms another person.")
 	}
 	again := *s
 	again.setUser(found.user)
@@ -210,11 +183,11 @@ func (l *Login) confirm(w http.ResponseWriter, r *http.Request, s *Session, coun
 	if found.refresh != "" {
 		again.refresh = found.refresh
 	}
-	return &again
+	return &again, nil
 }
 
 // open decrypts a session.
-func (l *Login) open(ctx context.Context, sealed string) (*Session, error) {
+func (l *Login) open(ctx context.Context, sealed string) (*session, error) {
 	content, err := l.options.Keys.open(ctx, sessionCookie, sealed)
 	if err != nil {
 		return nil, err
@@ -223,7 +196,7 @@ func (l *Login) open(ctx context.Context, sealed string) (*Session, error) {
 }
 
 // keep gives the browser a session.
-func (l *Login) keep(ctx context.Context, w http.ResponseWriter, s *Session) error {
+func (l *Login) keep(ctx context.Context, w http.ResponseWriter, s *session) error {
 	content, err := s.encode()
 	if err != nil {
 		return err
@@ -235,94 +208,89 @@ func (l *Login) keep(ctx context.Context, w http.ResponseWriter, s *Session) err
 	return setSessionCookies(w, sealed)
 }
 
-// begin sends the browser to the provider.
-func (l *Login) begin(w http.ResponseWriter, r *http.Request) {
+// begin sends the browser to the provider. Where it has a session, the provider is to ask nothing: it only confirms it.
+func (l *Login) begin(w http.ResponseWriter, r *http.Request) error {
 	a := &attempt{
-		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
-		To: localPath(r.URL.Query().Get("to")), Begun: l.now().Unix(), Silent: r.URL.Query().Get("silent") != "",
+		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), To: localPath(r.URL.Query().Get("to")), Begun: l.now().Unix(),
+	}
+	if _, err := l.open(r.Context(), sessionOf(r)); err == nil {
+		a.Silent = true
 	}
 	address, err := l.provider.begin(r.Context(), a)
 	if err != nil {
-		l.failed(w, r, err)
-		return
+		return l.explain(err)
 	}
 	sealed, err := sealJSON(r.Context(), l.options.Keys, attemptCookie, a)
 	if err != nil {
-		l.failed(w, r, err)
-		return
+		return l.explain(err)
 	}
 	http.SetCookie(w, cookie(attemptCookie, sealed, "/"))
 	http.Redirect(w, r, address, http.StatusSeeOther)
+	return nil
 }
 
 // localPath is where to return to: a page of the console, never of another place.
 func localPath(to string) string {
 	parsed, err := url.Parse(to)
 	if err != nil || len(to) > maxReturn || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") ||
-		parsed.Host != "" || parsed.Scheme != "" || strings.HasPrefix(to, "/-/") {
+		parsed.Host != "" || parsed.Scheme != "" || slices.Contains([]string{loginPath, callbackPath, logoutPath, endPath, loggedOutPath}, parsed.Path) {
 		return "/"
 	}
 	return to
 }
 
 // callback is where the browser comes back to.
-func (l *Login) callback(w http.ResponseWriter, r *http.Request) {
+func (l *Login) callback(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	a, ok := l.attempt(w, r, query.Get("state"))
-	if !ok {
-		return
+	a, err := l.attempt(r, query.Get("state"))
+	if err != nil {
+		return err
 	}
 	deleteCookie(w, attemptCookie, "/")
 	if code := query.Get("error"); code != "" {
-		l.notLoggedIn(w, r, a, code)
-		return
+		return l.notLoggedIn(w, a, code)
 	}
 	found, err := l.provider.finish(r.Context(), a, query.Get("code"))
 	if err != nil {
-		l.failed(w, r, err)
-		return
+		return l.explain(err)
 	}
 	s := l.successor(r, a, found)
-	if l.options.Check != nil {
-		if err := l.options.Check(r.Context(), s); err != nil {
-			l.failed(w, r, err)
-			return
-		}
+	if _, err := l.options.Caller(r.Context(), s.userInfo()); err != nil {
+		return l.explain(err)
 	}
 	if err := l.keep(r.Context(), w, s); err != nil {
-		l.failed(w, r, err)
-		return
+		return l.explain(err)
 	}
 	l.hint(r.Context(), w, found.idToken)
 	if !a.Silent {
 		l.log.Info("Logged in", "user", s.User, "groups", len(s.Groups))
 	}
 	http.Redirect(w, r, a.To, http.StatusSeeOther)
+	return nil
 }
 
-// attempt returns the log-in that a browser comes back from, or answers.
-func (l *Login) attempt(w http.ResponseWriter, r *http.Request, state string) (*attempt, bool) {
+// attempt returns the login that a browser comes back from.
+func (l *Login) attempt(r *http.Request, state string) (*attempt, error) {
 	a := &attempt{}
 	c, err := r.Cookie(attemptCookie)
 	if err == nil {
 		err = openJSON(r.Context(), l.options.Keys, attemptCookie, c.Value, a)
 	}
 	if err != nil && !errors.Is(err, errNotSealed) && !errors.Is(err, http.ErrNoCookie) {
-		l.failed(w, r, err)
-		return nil, false
+		return nil, l.explain(err)
 	}
 	if err != nil || state == "" || a.State != state || l.now().Sub(time.Unix(a.Begun, 0)) > attemptLifetime {
-		l.page(w, r, http.StatusBadRequest, notice{
-			Title: "This log-in was not begun here", Text: "Or it was begun more than " + attemptLifetime.String() + " ago, or again in another tab. Begin again.",
-			Link: loginPath + "?to=" + url.QueryEscape(localPath(a.To)), Action: "Log in",
-		})
-		return nil, false
+		return nil, &pages.Notice{
+			Status: http.StatusBadRequest, Title: "This login was not begun here",
+			Text:  "Or it was begun more than " + attemptLifetime.String() + " ago, or again in another tab. Begin again.",
+			Links: logIn(a.To),
+		}
 	}
-	return a, true
+	return a, nil
 }
 
 // successor is the new session: of somebody who was only confirmed the old one, which ends when it would have.
-func (l *Login) successor(r *http.Request, a *attempt, found *identity) *Session {
+func (l *Login) successor(r *http.Request, a *attempt, found *identity) *session {
 	s := newSession(l.now())
 	if before, err := l.open(r.Context(), sessionOf(r)); a.Silent && err == nil && before.Subject == found.subject {
 		s.ID, s.Begun, s.Seen = before.ID, before.Begun, before.Seen
@@ -330,22 +298,6 @@ func (l *Login) successor(r *http.Request, a *attempt, found *identity) *Session
 	s.Subject, s.refresh = found.subject, found.refresh
 	s.setUser(found.user)
 	return s
-}
-
-// silentRefusals are what a provider says when it was to ask nothing and would have to (OpenID Connect Core 1.0 section 3.1.2.6).
-var silentRefusals = []string{"login_required", "interaction_required", "consent_required", "account_selection_required"}
-
-// notLoggedIn answers somebody whom the provider sent back without a code.
-func (l *Login) notLoggedIn(w http.ResponseWriter, r *http.Request, a *attempt, code string) {
-	again := loginPath + "?to=" + url.QueryEscape(a.To)
-	if a.Silent && slices.Contains(silentRefusals, code) {
-		deleteSessionCookies(w)
-		l.page(w, r, http.StatusUnauthorized, notice{Title: "Your session is over", Text: "The provider wants you to log in again.", Link: again, Action: "Log in"})
-		return
-	}
-	deleteSessionCookies(w)
-	text := "The provider says: " + oneWord(code) + ". Ask whoever runs it whether you may use this application, or log in as somebody else."
-	l.page(w, r, http.StatusForbidden, notice{Title: "The provider did not let you in", Text: text, Link: again, Action: "Log in"})
 }
 
 func isStream(r *http.Request) bool {
@@ -359,26 +311,4 @@ func isNavigation(r *http.Request) bool {
 	}
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return mode == "navigate" || mode == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
-}
-
-// unknown answers somebody who has no session.
-func (l *Login) unknown(w http.ResponseWriter, r *http.Request) {
-	to := loginPath + "?to=" + url.QueryEscape(r.URL.RequestURI())
-	if isNavigation(r) {
-		http.Redirect(w, r, to, http.StatusSeeOther)
-		return
-	}
-	l.page(w, r, http.StatusUnauthorized, notice{Title: "You are not logged in", Text: "Nothing was done.", Link: "/", Action: "Log in"})
-}
-
-// ended answers somebody whose session is over, and takes it from the browser.
-func (l *Login) ended(w http.ResponseWriter, r *http.Request, title, text string) {
-	deleteSessionCookies(w)
-	to := "/"
-	if r.Method == http.MethodGet {
-		to = r.URL.RequestURI()
-	} else {
-		text += " Nothing was done."
-	}
-	l.page(w, r, http.StatusUnauthorized, notice{Title: title, Text: text, Link: loginPath + "?to=" + url.QueryEscape(to), Action: "Log in again"})
 }

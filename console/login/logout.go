@@ -4,36 +4,39 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+
+	"rservice.dev/scim-operator/console/pages"
 )
 
-// logout ends the session in this browser. A page answers, not the provider: browsers hold the Content-Security-Policy's form-action
-// against where a form leads in the end.
-func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
+// logout ends the session in this browser. A page answers, which leads to the provider: browsers hold form-action of the
+// Content-Security-Policy against where a form leads in the end.
+func (l *Login) logout(w http.ResponseWriter, r *http.Request) error {
 	if s, err := l.open(r.Context(), sessionOf(r)); err == nil {
 		l.log.Info("Logged out", "user", s.User)
 	}
 	deleteSessionCookies(w)
-	if d, err := l.provider.discover(r.Context()); err == nil && d.endSession != "" {
-		l.page(w, r, http.StatusOK, notice{
-			Title: "You are logged out of the console", Text: "Now of the provider, too.", Link: endPath, Action: "Log out there", Refresh: endPath,
-		})
-		return
+	d, err := l.provider.discover(r.Context())
+	if err != nil || d.endSession == "" {
+		deleteCookie(w, hintCookie, endPath)
+		http.Redirect(w, r, loggedOutPath, http.StatusSeeOther)
+		return nil
 	}
-	deleteCookie(w, hintCookie, endPath)
-	http.Redirect(w, r, loggedOutPath, http.StatusSeeOther)
+	return &pages.Notice{
+		Status: http.StatusOK, Title: "You are logged out of the console", Text: "The provider asks next whether to log you out there, too.",
+		Links: []pages.Link{{Text: "Log out there", Address: endPath}}, Forward: endPath,
+	}
 }
 
-// end sends the browser to the provider's log-out (OpenID Connect RP-Initiated Logout 1.0).
-func (l *Login) end(w http.ResponseWriter, r *http.Request) {
+// end sends the browser to the provider's logout (OpenID Connect RP-Initiated Logout 1.0).
+func (l *Login) end(w http.ResponseWriter, r *http.Request) error {
 	d, err := l.provider.discover(r.Context())
 	if err != nil {
-		l.failed(w, r, err)
-		return
+		return l.explain(err)
 	}
 	address, err := url.Parse(d.endSession)
 	if err != nil || d.endSession == "" {
 		http.Redirect(w, r, loggedOutPath, http.StatusSeeOther)
-		return
+		return nil
 	}
 	query := address.Query()
 	query.Set("client_id", l.options.Configuration.ClientID)
@@ -47,10 +50,11 @@ func (l *Login) end(w http.ResponseWriter, r *http.Request) {
 	address.RawQuery = query.Encode()
 	deleteCookie(w, hintCookie, endPath)
 	http.Redirect(w, r, address.String(), http.StatusSeeOther)
+	return nil
 }
 
-// hint keeps the ID token for the log-out at the provider, which some ask for. It goes to no other path, and is left out if it is too
-// large.
+// hint keeps the ID token for the logout at the provider, which some ask for. It goes to no other address, and is left out if it is
+// too large.
 func (l *Login) hint(ctx context.Context, w http.ResponseWriter, token string) {
 	sealed, err := sealJSON(ctx, l.options.Keys, hintCookie, token)
 	if err != nil || len(sealed) > chunkSize {
@@ -60,6 +64,9 @@ func (l *Login) hint(ctx context.Context, w http.ResponseWriter, token string) {
 	http.SetCookie(w, cookie(hintCookie, sealed, endPath))
 }
 
-func (l *Login) loggedOut(w http.ResponseWriter, r *http.Request) {
-	l.page(w, r, http.StatusOK, notice{Title: "You are logged out", Text: "Close the browser if others use it, too.", Link: "/", Action: "Log in"})
+func (l *Login) loggedOut(http.ResponseWriter, *http.Request) error {
+	return &pages.Notice{
+		Status: http.StatusOK, Title: "You are logged out", Text: "Close the browser, too, if others use it.",
+		Links: []pages.Link{{Text: "Log in", Address: "/"}},
+	}
 }

@@ -72,7 +72,7 @@ type identity struct {
 	subject string
 	user    authenticationv1.UserInfo
 	refresh string
-	// idToken is kept for the log-out alone.
+	// idToken is kept for the logout alone.
 	idToken string
 }
 
@@ -320,7 +320,7 @@ func oneWord(code string) string {
 	return code
 }
 
-// identify verifies an ID token and maps its claims. A refreshed one has no nonce, or that of the log-in (OpenID Connect Core 1.0
+// identify verifies an ID token and maps its claims. A refreshed one has no nonce, or that of the login (OpenID Connect Core 1.0
 // section 12.2): it did not come through the browser.
 func (p *provider) identify(ctx context.Context, d *discovered, raw, nonce, refresh string) (*identity, error) {
 	token, err := d.verifier.Verify(ctx, raw)
@@ -328,7 +328,7 @@ func (p *provider) identify(ctx context.Context, d *discovered, raw, nonce, refr
 		return nil, tokenError(err)
 	}
 	if nonce != "" && token.Nonce != nonce {
-		return nil, &refusal{title: "This log-in was not begun here", text: "The ID token's nonce is not the one that this browser was given. Begin again."}
+		return nil, refused("This login was not begun here", "The nonce of the ID token is not the one that this browser was given. Begin again.")
 	}
 	var parties struct {
 		AuthorizedParty string `json:"azp"`

@@ -5,8 +5,6 @@ import (
 	"compress/flate"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -20,12 +18,13 @@ import (
 // maxContent bounds what is made of a cookie's content; ours has a tenth of that.
 const (
 	maxContent = 128 << 10
-	idSize     = 16
+	// idSize is that of a key of form tokens.
+	idSize = 32
 )
 
-// Session is what a browser keeps of a person who has logged in, sealed. Times are Unix seconds.
-type Session struct {
-	// ID tells sessions apart. Nobody but the server sees it: what proves that a form is the session's is derived from it.
+// session is what a browser keeps of a person who has logged in, sealed. Times are Unix seconds.
+type session struct {
+	// ID tells sessions apart, and is the key of their form tokens. It is in no page.
 	ID []byte `json:"-"`
 	// Subject is the provider's name of the person, by which it is recognised when the provider is asked again.
 	Subject string `json:"s"`
@@ -43,14 +42,14 @@ type Session struct {
 	refresh string
 }
 
-func newSession(now time.Time) *Session {
-	s := &Session{ID: make([]byte, idSize), Begun: now.Unix(), Seen: now.Unix(), Confirmed: now.Unix()}
+func newSession(now time.Time) *session {
+	s := &session{ID: make([]byte, idSize), Begun: now.Unix(), Seen: now.Unix(), Confirmed: now.Unix()}
 	_, _ = rand.Read(s.ID) // it never fails
 	return s
 }
 
-// UserInfo is whom the cluster is to take the person for.
-func (s *Session) UserInfo() authenticationv1.UserInfo {
+// userInfo is whom the cluster is to take the person for.
+func (s *session) userInfo() authenticationv1.UserInfo {
 	info := authenticationv1.UserInfo{Username: s.User, UID: s.UID, Groups: s.Groups}
 	for name, values := range s.Extra {
 		if info.Extra == nil {
@@ -61,14 +60,8 @@ func (s *Session) UserInfo() authenticationv1.UserInfo {
 	return info
 }
 
-// FormToken proves that a form came from a page of this session.
-func (s *Session) FormToken() string {
-	sum := sha256.Sum256(append([]byte("scim console form\x00"), s.ID...))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
 // setUser takes over whom claims were mapped to.
-func (s *Session) setUser(info authenticationv1.UserInfo) {
+func (s *session) setUser(info authenticationv1.UserInfo) {
 	s.User, s.UID, s.Groups, s.Extra = info.Username, info.UID, info.Groups, nil
 	for name, values := range info.Extra {
 		if s.Extra == nil {
@@ -80,7 +73,7 @@ func (s *Session) setUser(info authenticationv1.UserInfo) {
 
 // encode makes what is sealed: the refresh token, and the rest compressed. What is compressed has no secret in it beside text that
 // others may choose, such as names of groups: their lengths would tell of each other.
-func (s *Session) encode() ([]byte, error) {
+func (s *session) encode() ([]byte, error) {
 	content, err := json.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("encode the session: %w", err)
@@ -102,12 +95,12 @@ func (s *Session) encode() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func decodeSession(data []byte) (*Session, error) {
+func decodeSession(data []byte) (*session, error) {
 	length, n := binary.Uvarint(data)
 	if n <= 0 || uint64(len(data)-n) < length+idSize {
 		return nil, errNotSealed
 	}
-	s := &Session{}
+	s := &session{}
 	rest := data[n:]
 	s.refresh, rest = string(rest[:length]), rest[length:]
 	s.ID, rest = rest[:idSize:idSize], rest[idSize:]

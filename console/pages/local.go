@@ -57,7 +57,7 @@ func newSecret() string {
 }
 
 // Of implements Sessions.
-func (l *Local) Of(r *http.Request) (*Session, error) {
+func (l *Local) Of(_ http.ResponseWriter, r *http.Request) (*Session, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, cookie := range r.CookiesNamed(localCookie) {

@@ -118,7 +118,7 @@ type visit struct {
 // page wraps what needs a session. What changes something needs its form token, too.
 func (s *server) page(handle handler) http.Handler {
 	return s.open(func(w http.ResponseWriter, r *http.Request) error {
-		session, err := s.Sessions.Of(r)
+		session, err := s.Sessions.Of(w, r)
 		if err != nil {
 			return err
 		}

@@ -18,8 +18,8 @@ type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // Sessions says who sends a request.
 type Sessions interface {
-	// Of returns the session of a request, or nil if it has none.
-	Of(r *http.Request) (*Session, error)
+	// Of returns the session of a request, or nil if it has none. It may set cookies, and return a Notice where the session ended.
+	Of(w http.ResponseWriter, r *http.Request) (*Session, error)
 	// Begin answers a request of somebody who has none: leads to a login, or returns a Notice that says how to get in.
 	Begin(w http.ResponseWriter, r *http.Request) error
 	// Routes are addresses of the sessions' own, below /-/, as patterns of a ServeMux. They are answered without a session, after
