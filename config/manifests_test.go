@@ -43,6 +43,8 @@ var kustomizations = map[string][]string{
 	"default for a shared cluster":            {"rbac/namespaces", "rbac/tenant"},
 	"default with component renamed":          {"renamed"},
 	"default with trusted issuers":            {"issuers"},
+	"default with the console":                {"console", "console/ingress"},
+	"default with the console before 1.36":    {"console", "console/legacy"},
 }
 
 // kustomization returns the folder of an entry. Components are combined in a copy of config, as a user's kustomization does.

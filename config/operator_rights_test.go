@@ -40,6 +40,8 @@ var _ = Describe("the operator's own account", Ordered, func() {
 		forbidden(operator.Create(ctx, secret(tenant, "other", nil, ""), client.DryRunAll), "with label")
 		forbidden(operator.Create(ctx, secret("scim-system", "other", nil, ""), client.DryRunAll), "with label")
 		forbidden(operator.Create(ctx, secret(tenant, "scim-operator-webhook-cert", nil, ""), client.DryRunAll), "with label")
+		Expect(operator.Create(ctx, secret("scim-system", "scim-operator-console", nil, ""), client.DryRunAll)).To(Succeed())
+		forbidden(operator.Create(ctx, secret(tenant, "scim-operator-console", nil, ""), client.DryRunAll), "with label")
 
 		By("making salts, and nothing else of one that is there")
 		salt := secret(tenant, v1alpha1.SecretSalt, nil, "")

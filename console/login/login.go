@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 	authenticationv1 "k8s.io/api/authentication/v1"
 
+	"rservice.dev/scim-operator/api/strangers"
 	"rservice.dev/scim-operator/console/access"
 	"rservice.dev/scim-operator/console/pages"
 )
@@ -109,6 +110,7 @@ func (l *Login) Of(w http.ResponseWriter, r *http.Request) (*pages.Session, erro
 	if err != nil {
 		return nil, l.explain(err)
 	}
+	strangers.Known(r)
 	return &pages.Session{Caller: caller, Key: s.ID, Logout: logoutPath}, nil
 }
 

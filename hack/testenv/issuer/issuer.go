@@ -43,6 +43,9 @@ type Issuer struct {
 	keys map[string]*Key
 	mode http.HandlerFunc
 	name string
+	// endpoints are addresses that the configuration names, and routes what answers there.
+	endpoints map[string]string
+	routes    map[string]http.HandlerFunc
 }
 
 // Key signs tokens.
@@ -57,7 +60,7 @@ type Cleaner interface{ Cleanup(func()) }
 
 // New starts an issuer with a key of each of these algorithms, named as that; with none, of RS256.
 func New(t Cleaner, algorithms ...string) *Issuer {
-	i := &Issuer{keys: map[string]*Key{}}
+	i := &Issuer{keys: map[string]*Key{}, endpoints: map[string]string{}, routes: map[string]http.HandlerFunc{}}
 	i.server = httptest.NewUnstartedServer(http.HandlerFunc(i.serve))
 	i.server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust the certificate are part of tests
 	i.server.StartTLS()
@@ -128,6 +131,13 @@ func (i *Issuer) Name(name string) {
 	i.name = name
 }
 
+// Endpoint makes the issuer's configuration name a path of its own, such as token_endpoint, where answer answers.
+func (i *Issuer) Endpoint(name, path string, answer http.HandlerFunc) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.endpoints[name], i.routes[path] = i.URL+path, answer
+}
+
 // Away is for Serve: the issuer does not work.
 func Away(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
 
@@ -151,6 +161,11 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 	for _, k := range i.keys {
 		keys = append(keys, k.public)
 	}
+	configuration := map[string]any{"issuer": name, "jwks_uri": i.URL + "/keys"}
+	for endpoint, address := range i.endpoints {
+		configuration[endpoint] = address
+	}
+	route := i.routes[r.URL.Path]
 	i.mu.Unlock()
 	if strings.HasSuffix(r.URL.Path, "/keys") {
 		i.Fetches.Add(1)
@@ -159,11 +174,15 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 		mode(w, r)
 		return
 	}
+	if route != nil {
+		route(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	var answer any
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration"):
-		answer = map[string]any{"issuer": name, "jwks_uri": i.URL + "/keys"}
+		answer = configuration
 	case r.URL.Path == "/keys":
 		answer = map[string]any{"keys": keys}
 	default:

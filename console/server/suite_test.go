@@ -1,0 +1,253 @@
+package server_test
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/console/server"
+	"rservice.dev/scim-operator/hack/testenv"
+	"rservice.dev/scim-operator/hack/testenv/issuer"
+	"rservice.dev/scim-operator/hack/testenv/manifests"
+	"rservice.dev/scim-operator/hack/testenv/suite"
+)
+
+var (
+	env    *testenv.Env
+	direct client.Client
+)
+
+// operator is the account of the installation, with the rights of config/rbac and config/console and no others.
+const operator = "system:serviceaccount:scim-system:scim-operator"
+
+func TestServer(t *testing.T) { suite.Run(t, "Console") }
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	env = testenv.StartFor(GinkgoT())
+	direct = suite.Client(env.Config, rbacv1.AddToScheme)
+	config := filepath.Join("..", "..", "config")
+	for _, file := range []string{"manager/namespace.yaml", "rbac/role.yaml", "rbac/role_binding.yaml", "roles/aggregate.yaml", "roles/roles.yaml", "console/role.yaml", "console/role_binding.yaml"} {
+		apply(ctx, filepath.Join(config, file))
+	}
+	Eventually(func(g Gomega) {
+		role := &rbacv1.ClusterRole{}
+		g.Expect(direct.Get(ctx, client.ObjectKey{Name: "scim-account-owner"}, role)).To(Succeed())
+		g.Expect(role.Rules).To(ContainElement(HaveField("Resources", ContainElement("scimusers"))))
+		g.Expect(env.May(ctx, operator, "scim-system", "impersonate-on:user-info:patch", group("scimusers"))).To(BeTrue())
+		g.Expect(env.May(ctx, operator, "scim-system", "list", group("scimusers"))).To(BeTrue())
+	}).Should(Succeed())
+})
+
+// apply applies one file.
+func apply(ctx context.Context, file string) {
+	GinkgoHelper()
+	folder := GinkgoT().TempDir()
+	content, err := os.ReadFile(file)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(filepath.Join(folder, "one.yaml"), content, 0o600)).To(Succeed())
+	_, err = manifests.Apply(ctx, direct, manifests.Options{FieldManager: "test"}, folder)
+	Expect(err).NotTo(HaveOccurred())
+}
+
+func group(resource string) schema.GroupResource {
+	return schema.GroupResource{Group: "provisioning.rservice.dev", Resource: resource}
+}
+
+// provider is an OpenID Connect provider at which people are logged in already: it asks nobody anything.
+type provider struct {
+	*issuer.Issuer
+
+	mu sync.Mutex
+	// who are the claims of whoever logs in next; nil: nobody, as the provider has no session of the browser.
+	who map[string]any
+	// codes are what has been handed out and not used, refresh the claims by refresh token.
+	codes, refresh map[string]map[string]any
+	// lasting says that there are refresh tokens.
+	lasting bool
+	// refreshes counts how often one was used.
+	refreshes int
+	ended     url.Values
+	count     int
+}
+
+const clientID, clientSecret = "scim-console", "not-a-real-one"
+
+func newProvider() *provider {
+	p := &provider{Issuer: issuer.New(GinkgoT()), codes: map[string]map[string]any{}, refresh: map[string]map[string]any{}}
+	p.Endpoint("authorization_endpoint", "/authorize", p.authorize)
+	p.Endpoint("token_endpoint", "/token", p.token)
+	p.Endpoint("end_session_endpoint", "/end", func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.ended = r.URL.Query()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return p
+}
+
+// is makes the person at the browser somebody.
+func (p *provider) is(claims map[string]any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.who = claims
+}
+
+func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := r.URL.Query()
+	back := url.Values{"state": q["state"]}
+	switch {
+	case q.Get("client_id") != clientID, q.Get("code_challenge_method") != "S256", q.Get("nonce") == "", q.Get("response_type") != "code":
+		http.Error(w, "wrong client", http.StatusBadRequest)
+		return
+	case p.who == nil:
+		back.Set("error", map[bool]string{true: "login_required", false: "access_denied"}[q.Get("prompt") == "none"])
+	default:
+		p.count++
+		code := fmt.Sprintf("code-%d", p.count)
+		p.codes[code] = map[string]any{"claims": maps.Clone(p.who), "nonce": q.Get("nonce"), "challenge": q.Get("code_challenge"), "redirect": q.Get("redirect_uri")}
+		back.Set("code", code)
+	}
+	http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusFound)
+}
+
+func (p *provider) token(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id, secret, _ := r.BasicAuth()
+	w.Header().Set("Content-Type", "application/json")
+	refuse := func(code string) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"`+code+`","error_description":"of somebody's"}`)
+	}
+	if id != clientID || secret != clientSecret {
+		refuse("invalid_client")
+		return
+	}
+	var claims map[string]any
+	nonce := ""
+	if r.FormValue("grant_type") == "refresh_token" {
+		p.refreshes++
+		claims = p.refresh[r.FormValue("refresh_token")]
+		delete(p.refresh, r.FormValue("refresh_token")) // each can be used once
+	} else if given := p.codes[r.FormValue("code")]; given != nil && given["redirect"] == r.FormValue("redirect_uri") && given["challenge"] == challenge(r.FormValue("code_verifier")) {
+		delete(p.codes, r.FormValue("code"))
+		claims, _ = given["claims"].(map[string]any)
+		nonce, _ = given["nonce"].(string)
+	}
+	if claims == nil {
+		refuse("invalid_grant")
+		return
+	}
+	all := p.Claims(clientID, fmt.Sprint(claims["sub"]))
+	maps.Copy(all, claims)
+	if nonce != "" && all["nonce"] == nil {
+		all["nonce"] = nonce
+	}
+	answer := map[string]any{"access_token": "x", "token_type": "Bearer", "expires_in": 60, "id_token": p.Token("RS256", all)}
+	if p.lasting {
+		p.count++
+		token := fmt.Sprintf("refresh-%d", p.count)
+		p.refresh[token] = claims
+		answer["refresh_token"] = token
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// console is one replica, as browsers reach it through the ingress.
+type console struct {
+	*httptest.Server
+	provider *provider
+}
+
+const jwt = `
+  claimMappings:
+    username: {claim: email, prefix: ""}
+    groups: {claim: groups, prefix: ""}
+    uid: {claim: sub}
+    extra: [{key: example.com/office, valueExpression: "claims.?office.orValue('')"}]
+  claimValidationRules:
+    - {expression: "claims.?email_verified.orValue(true)", message: a verified e-mail address}
+`
+
+// start runs replicas of the operator with a console of the provider.
+func start(p *provider, replicas int, session string) []*console {
+	GinkgoHelper()
+	folder := GinkgoT().TempDir()
+	Expect(os.WriteFile(filepath.Join(folder, "secret"), []byte(clientSecret+"\n"), 0o600)).To(Succeed())
+	edge := httptest.NewUnstartedServer(nil)
+	edge.StartTLS()
+	DeferCleanup(edge.Close)
+	ca, err := json.Marshal(p.CA)
+	Expect(err).NotTo(HaveOccurred())
+	configuration := "apiVersion: console.provisioning.rservice.dev/v1alpha1\nkind: ConsoleConfiguration\nbaseURL: " + edge.URL +
+		"\nclientID: " + clientID + "\nclientSecretFile: " + filepath.Join(folder, "secret") +
+		"\njwt:\n  issuer: {url: \"" + p.URL + "\", certificateAuthority: " + string(ca) + "}" + jwt + "session: " + session + "\n"
+	file := filepath.Join(folder, "console.yaml")
+	Expect(os.WriteFile(file, []byte(configuration), 0o600)).To(Succeed())
+	var all []*console
+	for range replicas {
+		cfg, err := env.User(operator, "system:serviceaccounts", "system:serviceaccounts:scim-system")
+		Expect(err).NotTo(HaveOccurred())
+		mgr := suite.NewManager(cfg, nil)
+		lasts, end := context.WithCancel(context.Background())
+		DeferCleanup(end)
+		s, err := server.New(lasts, mgr, server.Options{BindAddress: "127.0.0.1:0", Config: file, Namespace: "scim-system", Logger: GinkgoLogr})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(suite.Start(lasts, mgr))
+		if edge.Config.Handler == nil {
+			edge.Config.Handler = s.Handler()
+			all = append(all, &console{Server: edge, provider: p})
+			continue
+		}
+		all = append(all, &console{Server: &httptest.Server{URL: edge.URL, Config: &http.Server{Handler: s.Handler()}}, provider: p}) //nolint:gosec // it has no listener
+	}
+	return all
+}
+
+// through has a console's requests answered by another replica.
+func (c *console) through(replica *console) { c.Config.Handler = replica.Config.Handler }
+
+// browser keeps cookies, follows redirects, and shows pages.
+func (c *console) browser() *http.Client {
+	GinkgoHelper()
+	jar, err := cookiejar.New(nil)
+	Expect(err).NotTo(HaveOccurred())
+	roots := x509.NewCertPool()
+	roots.AddCert(c.Certificate())
+	Expect(roots.AppendCertsFromPEM([]byte(c.provider.CA))).To(BeTrue())
+	transport, ok := c.Client().Transport.(*http.Transport)
+	Expect(ok).To(BeTrue())
+	own := transport.Clone()
+	own.TLSClientConfig.RootCAs = roots
+	return &http.Client{Jar: jar, Transport: navigating{own}}
+}
+
+// navigating sends what a browser sends when a person opens a page.
+type navigating struct{ http.RoundTripper }
+
+func (n navigating) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet && r.Header.Get("Accept") == "" {
+		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+	}
+	return n.RoundTripper.RoundTrip(r)
+}
