@@ -28,6 +28,7 @@ import (
 	"rservice.dev/scim-operator/api/trust"
 	"rservice.dev/scim-operator/api/userindex"
 	"rservice.dev/scim-operator/console/cli"
+	"rservice.dev/scim-operator/console/server"
 	"rservice.dev/scim-operator/controllers"
 	"rservice.dev/scim-operator/controllers/admission"
 	"rservice.dev/scim-operator/controllers/clientscmd"
@@ -45,6 +46,7 @@ type options struct {
 	manager        kube.Options
 	server         scimserver.Options
 	webhook        admission.Options
+	console        server.Options
 	bounds         bounds.Bounds
 	privateIssuers []string
 	logLevel       string
@@ -124,6 +126,10 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.webhook.Namespace, "webhook-namespace", "", "namespace of the Secret with the webhook's path and certificate; unset: the pod's own")
 	flags.StringVar(&o.webhook.Secret, "webhook-secret", admission.DefaultSecret, "name of that Secret")
 	flags.StringVar(&o.webhook.Configuration, "webhook-configuration", admission.DefaultConfiguration, "name of the ValidatingWebhookConfiguration that gets path and CA")
+	flags.StringVar(&o.console.BindAddress, "console-bind-address", "0", "where the console is served, such as :8084; 0: nowhere")
+	flags.StringVar(&o.console.TLSCertDir, "console-tls-cert-dir", "", "folder with tls.crt and tls.key for the console; unset: plain HTTP, for an ingress that ends TLS")
+	flags.StringVar(&o.console.Config, "console-config", "", "file with a ConsoleConfiguration: the OpenID Connect provider of the console, and how long sessions last")
+	flags.StringVar(&o.console.Namespace, "console-namespace", "", "namespace of the Secret with the keys of the console's sessions; unset: the pod's own")
 	flags.BoolVar(&o.manager.LeaderElection, "leader-elect", true, "let one of several replicas run the controllers")
 	flags.StringVar(&o.manager.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the election's Lease; unset: the pod's own")
 	flags.DurationVar(&o.manager.LeaderElectionLease, "leader-election-lease", kube.DefaultLeaderElectionLease, "how long the controllers stand still when the leader's process dies; a leader that finds no API server for two thirds of it ends and starts again")
@@ -184,9 +190,8 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	}); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
-	o.webhook.Watched = o.manager.Namespaces
-	if err := admission.Setup(ctx, mgr, o.webhook); err != nil {
-		return fmt.Errorf("set up the webhook: %w", err)
+	if err := o.setUpFaces(ctx, mgr); err != nil {
+		return err
 	}
 	if err := informers.Publish(); err != nil {
 		return fmt.Errorf("publish which kinds cannot be read as a metric: %w", err)
@@ -197,6 +202,18 @@ func run(ctx context.Context, o options, logger logr.Logger) error {
 	}
 	logger.Info("Starting", "version", b.Version, "commit", b.Commit, "go", b.GoVersion, "namespaces", o.manager.Namespaces)
 	return mgr.Start(ctx)
+}
+
+// setUpFaces adds the webhook and the console.
+func (o *options) setUpFaces(ctx context.Context, mgr ctrl.Manager) error {
+	o.webhook.Watched, o.console.Namespaces, o.console.Logger = o.manager.Namespaces, o.manager.Namespaces, o.manager.Logger
+	if err := admission.Setup(ctx, mgr, o.webhook); err != nil {
+		return fmt.Errorf("set up the webhook: %w", err)
+	}
+	if err := server.Setup(ctx, mgr, o.console); err != nil {
+		return fmt.Errorf("set up the console: %w", err)
+	}
+	return nil
 }
 
 // newIssuers verifies tokens of the issuers that ScimEndpoints trust.
@@ -227,6 +244,7 @@ func (o *options) explain(err error) error {
 		"health-probe-bind-address": o.manager.HealthProbeBindAddress,
 		"pprof-bind-address":        o.manager.PprofBindAddress,
 		"webhook-bind-address":      o.webhook.BindAddress,
+		"console-bind-address":      o.console.BindAddress,
 	} {
 		if _, port, splitErr := net.SplitHostPort(address); splitErr == nil && port == taken {
 			return fmt.Errorf("%s is taken by another program; choose another address with --%s: %w", address, name, err)

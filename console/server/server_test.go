@@ -16,12 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/testenv/issuer"
 )
-
-func challenge(verifier string) string {
-	sum := sha256.Sum256([]byte(verifier))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
 
 func anna(groups ...string) map[string]any {
 	return map[string]any{"sub": "anna-1", "email": "anna@example.com", "groups": groups, "office": "Delft"}
@@ -52,11 +48,11 @@ func bind(ctx context.Context, role, to string) string {
 
 var _ = Describe("the operator's console", func() {
 	var (
-		p *provider
+		p *issuer.Provider
 		c *console
 	)
 	BeforeEach(func() {
-		p = newProvider()
+		p = issuer.NewProvider(GinkgoT(), clientID, clientSecret)
 		c = start(p, 1, "{}")[0]
 	})
 
@@ -64,7 +60,7 @@ var _ = Describe("the operator's console", func() {
 		both := start(p, 2, "{}")
 		c = both[0]
 		mine, others := bind(ctx, "scim-viewer", "support-1"), bind(ctx, "scim-viewer", "support-2")
-		p.is(anna("support-1"))
+		p.Is(anna("support-1"))
 		browser := c.browser()
 		status, text := get(browser, c.URL+"/-/me?namespace="+mine)
 		Expect(status).To(Equal(http.StatusOK), text)
@@ -76,7 +72,7 @@ var _ = Describe("the operator's console", func() {
 	})
 
 	DescribeTable("does not let in", func(claims map[string]any, title, expected string) {
-		p.is(claims)
+		p.Is(claims)
 		status, text := get(c.browser(), c.URL+"/")
 		Expect(status).To(Equal(http.StatusForbidden))
 		Expect(text).To(And(ContainSubstring(title), ContainSubstring(expected)))
@@ -97,7 +93,7 @@ var _ = Describe("the operator's console", func() {
 	)
 
 	It("begins a login for one browser, once", func(ctx SpecContext) {
-		p.is(anna("support"))
+		p.Is(anna("support"))
 		browser := c.browser()
 		var back *url.URL
 		browser.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
@@ -130,7 +126,7 @@ var _ = Describe("the operator's console", func() {
 	})
 
 	It("returns to the page that was asked for, and to no other place", func(ctx SpecContext) {
-		p.is(anna("support"))
+		p.Is(anna("support"))
 		answer, err := c.browser().Get(c.URL + "/-/login?to=" + url.QueryEscape("/-/me?namespace=x"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(answer.Request.URL.RequestURI()).To(Equal("/-/me?namespace=x"))
@@ -140,7 +136,7 @@ var _ = Describe("the operator's console", func() {
 	})
 
 	It("logs out here and at the provider, with the ID token and without one in a page", func(ctx SpecContext) {
-		p.is(anna("support"))
+		p.Is(anna("support"))
 		browser := c.browser()
 		_, text := get(browser, c.URL+"/-/me")
 		form := regexp.MustCompile(`name="form" value="([^"]+)"`).FindStringSubmatch(text)
@@ -148,20 +144,18 @@ var _ = Describe("the operator's console", func() {
 		answer := post(browser, c.URL+"/-/logout", c.URL, url.Values{"form": {form[1]}})
 		Expect(answer.status).To(Equal(http.StatusOK))
 		Expect(answer.text).To(And(ContainSubstring(`url=/-/logout/provider`), Not(ContainSubstring("eyJ"))))
-		p.is(nil)
+		p.Is(nil)
 		_, _ = get(browser, c.URL+"/-/logout/provider")
-		p.mu.Lock()
-		Expect(p.ended.Get("client_id")).To(Equal(clientID))
-		Expect(p.ended.Get("post_logout_redirect_uri")).To(Equal(c.URL + "/-/logged-out"))
-		Expect(p.ended.Get("id_token_hint")).To(HavePrefix("eyJ"))
-		p.mu.Unlock()
+		Expect(p.Ended().Get("client_id")).To(Equal(clientID))
+		Expect(p.Ended().Get("post_logout_redirect_uri")).To(Equal(c.URL + "/-/logged-out"))
+		Expect(p.Ended().Get("id_token_hint")).To(HavePrefix("eyJ"))
 		status, text := get(browser, c.URL+"/-/me")
 		Expect(status).To(Equal(http.StatusForbidden), "the provider is asked again")
 		Expect(text).To(ContainSubstring("did not let you in"))
 	})
 
 	It("refuses other hosts, forms of other sites, and sessions that are not its own", func(ctx SpecContext) {
-		p.is(anna("support"))
+		p.Is(anna("support"))
 		browser := c.browser()
 		_, text := get(browser, c.URL+"/-/me")
 		form := regexp.MustCompile(`name="form" value="([^"]+)"`).FindStringSubmatch(text)[1]

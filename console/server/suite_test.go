@@ -4,16 +4,11 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
-	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -70,112 +65,12 @@ func group(resource string) schema.GroupResource {
 	return schema.GroupResource{Group: "provisioning.rservice.dev", Resource: resource}
 }
 
-// provider is an OpenID Connect provider at which people are logged in already: it asks nobody anything.
-type provider struct {
-	*issuer.Issuer
-
-	mu sync.Mutex
-	// who are the claims of whoever logs in next; nil: nobody, as the provider has no session of the browser.
-	who map[string]any
-	// codes are what has been handed out and not used, refresh the claims by refresh token.
-	codes, refresh map[string]map[string]any
-	// lasting says that there are refresh tokens.
-	lasting bool
-	// refreshes counts how often one was used.
-	refreshes int
-	ended     url.Values
-	count     int
-}
-
 const clientID, clientSecret = "scim-console", "not-a-real-one"
-
-func newProvider() *provider {
-	p := &provider{Issuer: issuer.New(GinkgoT()), codes: map[string]map[string]any{}, refresh: map[string]map[string]any{}}
-	p.Endpoint("authorization_endpoint", "/authorize", p.authorize)
-	p.Endpoint("token_endpoint", "/token", p.token)
-	p.Endpoint("end_session_endpoint", "/end", func(w http.ResponseWriter, r *http.Request) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.ended = r.URL.Query()
-		w.WriteHeader(http.StatusNoContent)
-	})
-	return p
-}
-
-// is makes the person at the browser somebody.
-func (p *provider) is(claims map[string]any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.who = claims
-}
-
-func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	q := r.URL.Query()
-	back := url.Values{"state": q["state"]}
-	switch {
-	case q.Get("client_id") != clientID, q.Get("code_challenge_method") != "S256", q.Get("nonce") == "", q.Get("response_type") != "code":
-		http.Error(w, "wrong client", http.StatusBadRequest)
-		return
-	case p.who == nil:
-		back.Set("error", map[bool]string{true: "login_required", false: "access_denied"}[q.Get("prompt") == "none"])
-	default:
-		p.count++
-		code := fmt.Sprintf("code-%d", p.count)
-		p.codes[code] = map[string]any{"claims": maps.Clone(p.who), "nonce": q.Get("nonce"), "challenge": q.Get("code_challenge"), "redirect": q.Get("redirect_uri")}
-		back.Set("code", code)
-	}
-	http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusFound)
-}
-
-func (p *provider) token(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	id, secret, _ := r.BasicAuth()
-	w.Header().Set("Content-Type", "application/json")
-	refuse := func(code string) {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `{"error":"`+code+`","error_description":"of somebody's"}`)
-	}
-	if id != clientID || secret != clientSecret {
-		refuse("invalid_client")
-		return
-	}
-	var claims map[string]any
-	nonce := ""
-	if r.FormValue("grant_type") == "refresh_token" {
-		p.refreshes++
-		claims = p.refresh[r.FormValue("refresh_token")]
-		delete(p.refresh, r.FormValue("refresh_token")) // each can be used once
-	} else if given := p.codes[r.FormValue("code")]; given != nil && given["redirect"] == r.FormValue("redirect_uri") && given["challenge"] == challenge(r.FormValue("code_verifier")) {
-		delete(p.codes, r.FormValue("code"))
-		claims, _ = given["claims"].(map[string]any)
-		nonce, _ = given["nonce"].(string)
-	}
-	if claims == nil {
-		refuse("invalid_grant")
-		return
-	}
-	all := p.Claims(clientID, fmt.Sprint(claims["sub"]))
-	maps.Copy(all, claims)
-	if nonce != "" && all["nonce"] == nil {
-		all["nonce"] = nonce
-	}
-	answer := map[string]any{"access_token": "x", "token_type": "Bearer", "expires_in": 60, "id_token": p.Token("RS256", all)}
-	if p.lasting {
-		p.count++
-		token := fmt.Sprintf("refresh-%d", p.count)
-		p.refresh[token] = claims
-		answer["refresh_token"] = token
-	}
-	_ = json.NewEncoder(w).Encode(answer)
-}
 
 // console is one replica, as browsers reach it through the ingress.
 type console struct {
 	*httptest.Server
-	provider *provider
+	provider *issuer.Provider
 }
 
 const jwt = `
@@ -189,7 +84,7 @@ const jwt = `
 `
 
 // start runs replicas of the operator with a console of the provider.
-func start(p *provider, replicas int, session string) []*console {
+func start(p *issuer.Provider, replicas int, session string) []*console {
 	GinkgoHelper()
 	folder := GinkgoT().TempDir()
 	Expect(os.WriteFile(filepath.Join(folder, "secret"), []byte(clientSecret+"\n"), 0o600)).To(Succeed())
