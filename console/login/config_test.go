@@ -17,7 +17,7 @@ jwt:
     url: https://idp.example.com
   claimMappings:
     username: {claim: email, prefix: ""}
-    groups: {expression: "claims.groups.filter(g, g.startsWith('scim-'))"}
+    groups: {expression: "dyn(claims.groups).filter(g, g.startsWith('scim-'))"}
   claimValidationRules:
     - {expression: claims.email_verified == true, message: a verified e-mail address}
 session:
@@ -43,11 +43,11 @@ func TestAConfigurationSaysWhatIsWrong(t *testing.T) {
 		{"clientID: scim-console", "clientID: ''"}:                                             "clientID: Required",
 		{"    url: https://idp", "    audiences: [x]\n    url: https://idp"}:                   "audiences",
 		{"https://idp.example.com", "http://idp.example.com"}:                                  "jwt.issuer.url",
-		{"claims.groups.filter(", "claims.groups.filte("}:                                      "jwt.claimMappings.groups.expression",
+		{"claims.groups).filter(", "claims.groups).filte("}:                                    "jwt.claimMappings.groups.expression",
 		{"{claim: email, prefix: \"\"}", "{claim: email}"}:                                     "jwt.claimMappings.username.prefix",
 		{"confirmWithin: 5m", "confirmWithin: 1s"}:                                             "session.confirmWithin",
 		{"confirmWithin: 5m", "lifetime: 999h"}:                                                "session.lifetime",
-		{"confirmWithin: 5m", "idle: 5m"}:                                                      `unknown field "session.idle"`,
+		{"confirmWithin: 5m", "idle: 5m"}:                                                      `unknown field "idle"`,
 		{"    url: https://idp", "    egressSelectorType: controlplane\n    url: https://idp"}: "egressSelectorType",
 	} {
 		_, err := ParseConfiguration([]byte(strings.Replace(goodConfiguration, change[0], change[1], 1)))

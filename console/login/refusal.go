@@ -151,7 +151,7 @@ func (l *Login) explain(err error) error {
 	if large, ok := errors.AsType[tooLargeError](err); ok {
 		l.log.Info("Refused a login", "because", large.Error())
 		n := refused("You are in too many groups for a session",
-			"A browser keeps only so much. Whoever runs the console lets jwt.claimMappings.groups keep those that matter, such as by expression claims.groups.filter(g, g.startsWith('scim-')).")
+			"A browser keeps only so much. Whoever runs the console lets jwt.claimMappings.groups keep those that matter, such as by expression dyn(claims.groups).filter(g, g.startsWith('scim-')).")
 		n.Details = []string{large.Error()}
 		return n
 	}

@@ -62,7 +62,7 @@ var _ = Describe("a person for whom the operator acts", func() {
 		rule := func(where string) *v1alpha1.AutomationRule {
 			return &v1alpha1.AutomationRule{
 				ObjectMeta: metav1.ObjectMeta{Namespace: where, GenerateName: "r-"},
-				Spec:       v1alpha1.AutomationRuleSpec{Subject: "ScimUser", Position: 1, Update: v1alpha1.RuleUpdate{Kind: "Person"}},
+				Spec:       v1alpha1.AutomationRuleSpec{Subject: "ScimUser", Position: new(int32(1)), Update: v1alpha1.RuleUpdate{Kind: "Person"}},
 			}
 		}
 		patch := func(ctx context.Context, c client.Client, where string) error {
@@ -77,7 +77,9 @@ var _ = Describe("a person for whom the operator acts", func() {
 			c := caller.Client()
 			reader, err := caller.Reader(ctx, namespace)
 			Expect(err).NotTo(HaveOccurred())
-			Eventually(func() error { return reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "anna"}, &v1alpha1.Person{}) }).Should(Succeed(), role)
+			Eventually(func() error {
+				return reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "anna"}, &v1alpha1.Person{})
+			}).Should(Succeed(), role)
 			held, err := kube.Held[v1alpha1.Organization](ctx, reader, namespace, "acme")
 			Expect(err).NotTo(HaveOccurred())
 			Expect(held.Spec.Name).To(Equal("Acme"))

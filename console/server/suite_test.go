@@ -80,7 +80,7 @@ const jwt = `
     uid: {claim: sub}
     extra: [{key: example.com/office, valueExpression: "claims.?office.orValue('')"}]
   claimValidationRules:
-    - {expression: "claims.?email_verified.orValue(true)", message: a verified e-mail address}
+    - {expression: "claims.?email_verified.orValue(true) == true", message: a verified e-mail address}
 `
 
 // start runs replicas of the operator with a console of the provider.
