@@ -10,7 +10,7 @@ CONTROLLER_GEN := bin/tools/controller-gen
 GOLANGCI_LINT := bin/tools/golangci-lint
 GOVULNCHECK := bin/tools/govulncheck
 # Modules with code of their own beside the main one.
-CODE_MODULES := hack/image hack/tools/alerts hack/clients
+CODE_MODULES := hack/image hack/tools/alerts hack/clients hack/openid
 # Commit that `make crd-compat` compares with; unset: the newest release.
 CRDBASE ?=
 # Where `make install-plugin` puts `kubectl scim`, below bin.

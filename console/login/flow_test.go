@@ -242,9 +242,25 @@ func TestTheProviderConfirmsASessionByARefreshToken(t *testing.T) {
 		v.t = t
 		v.provider.Forget()
 		v.wait(3 * time.Minute)
-		v.page(http.StatusUnauthorized, "does not confirm your login any more")
+		if status, text, _ := v.open(http.MethodGet, "*/*"); status != http.StatusUnauthorized || !strings.Contains(text, "has to be confirmed") {
+			t.Errorf("status %d: %s", status, text)
+		}
+		if !v.page(http.StatusOK, "anna@") {
+			t.Error("the browser was not asked about an account whose refresh token has ended")
+		}
+		v.provider.Forget()
 		v.provider.Is(nil)
+		v.wait(3 * time.Minute)
+		v.page(http.StatusUnauthorized, "wants you to log in again")
 		v.page(http.StatusForbidden, "did not let you in")
+	})
+	t.Run("ends when the person is in no group any more", func(t *testing.T) {
+		v.t = t
+		v.provider.Is(anna("scim-a"))
+		v.page(http.StatusOK, "anna@")
+		v.provider.Change(anna("other"))
+		v.wait(3 * time.Minute)
+		v.page(http.StatusUnauthorized, "not in a way that this console takes")
 	})
 }
 

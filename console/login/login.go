@@ -148,17 +148,7 @@ func (l *Login) current(w http.ResponseWriter, r *http.Request, s *session) (*se
 // leads the browser to the provider.
 func (l *Login) confirm(w http.ResponseWriter, r *http.Request, s *session, counts bool) (*session, error) {
 	if s.refresh == "" {
-		switch {
-		case isNavigation(r):
-			return nil, nil // Begin leads to the provider, which is asked to confirm the session that there is
-		case counts:
-			return s, nil
-		}
-		return nil, &pages.Notice{
-			Status: http.StatusUnauthorized, Title: "Your login has to be confirmed",
-			Text:  "Nothing was done. Open the console in another tab, which logs you in, then load this page again: the browser asks whether to send the form once more.",
-			Links: []pages.Link{{Text: "Open the console", Address: "/"}},
-		}
+		return byBrowser(r, s, counts)
 	}
 	// Pages ask for several things at once, and a provider may take a refresh token once.
 	result, err, _ := l.renewals.Do(string(s.ID), func() (any, error) {
@@ -166,9 +156,11 @@ func (l *Login) confirm(w http.ResponseWriter, r *http.Request, s *session, coun
 	})
 	_, isNotice := errors.AsType[*pages.Notice](err)
 	switch {
-	case errors.Is(err, errRefused), isNotice:
-		l.log.Info("Ended a session that the provider does not confirm", "user", s.User)
-		return nil, l.ended(w, r, "The provider does not confirm your login any more.")
+	case errors.Is(err, errRefused): // or another replica was faster with the token
+		return byBrowser(r, s, false)
+	case isNotice:
+		l.log.Info("Ended a session whose person is let in no more", "user", s.User)
+		return nil, l.ended(w, r, "The provider confirms your login, but not in a way that this console takes.")
 	case err != nil && counts:
 		l.log.Error(err, "The provider could not be asked whether a person is still known")
 		return s, nil
@@ -186,6 +178,21 @@ func (l *Login) confirm(w http.ResponseWriter, r *http.Request, s *session, coun
 		again.refresh = found.refresh
 	}
 	return &again, nil
+}
+
+// byBrowser is confirm by way of the browser, which waits for a page that somebody looks at.
+func byBrowser(r *http.Request, s *session, counts bool) (*session, error) {
+	switch {
+	case isNavigation(r):
+		return nil, nil // Begin leads to the provider, which is asked to confirm the session that there is
+	case counts:
+		return s, nil
+	}
+	return nil, &pages.Notice{
+		Status: http.StatusUnauthorized, Title: "Your login has to be confirmed",
+		Text:  "Nothing was done. Open the console in another tab, which logs you in, then load this page again: the browser asks whether to send the form once more.",
+		Links: []pages.Link{{Text: "Open the console", Address: "/"}},
+	}
 }
 
 // open decrypts a session.

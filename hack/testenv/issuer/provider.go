@@ -71,6 +71,15 @@ func (p *Provider) Forget() {
 	clear(p.refresh)
 }
 
+// Change makes this the claims of everybody with a refresh token.
+func (p *Provider) Change(claims map[string]any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for token := range p.refresh {
+		p.refresh[token] = claims
+	}
+}
+
 // Refreshed is how often a refresh token was used.
 func (p *Provider) Refreshed() int {
 	p.mu.Lock()
