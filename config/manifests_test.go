@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/big"
@@ -28,6 +29,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/console/login"
 )
 
 // kustomizations are what users apply, and combinations of the components. A test finds those that are missing here.
@@ -43,7 +46,7 @@ var kustomizations = map[string][]string{
 	"default for a shared cluster":            {"rbac/namespaces", "rbac/tenant"},
 	"default with component renamed":          {"renamed"},
 	"default with trusted issuers":            {"issuers"},
-	"default with the console":                {"console", "console/ingress"},
+	"default with the console":                {"tls/secret", "console", "console/ingress", "tls/pod"},
 	"default with the console before 1.36":    {"console", "console/legacy"},
 }
 
@@ -210,6 +213,36 @@ var _ = Describe("the manifests", func() {
 			}
 			Expect(names).To(ContainElement(service.Spec.Ports[0].TargetPort.String()))
 		}
+	})
+
+	It("serve the console beside what other components add, by a configuration that is read", func(ctx SpecContext) {
+		folder := kustomization("default with the console")
+		file, err := os.OpenFile(filepath.Join(folder, "kustomization.yaml"), os.O_APPEND|os.O_WRONLY, 0)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = file.WriteString("configMapGenerator: [{name: scim-operator-console, namespace: scim-system, files: [console.yaml]}]\n")
+		Expect(errors.Join(err, file.Close())).To(Succeed())
+		content, err := os.ReadFile("console/console.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(os.WriteFile(filepath.Join(folder, "console.yaml"), content, 0o600)).To(Succeed())
+		objects := build(ctx, folder)
+		spec := find[appsv1.Deployment](objects, "Deployment").Spec.Template.Spec
+		container := spec.Containers[0]
+		Expect(container.Args).To(ContainElements("--scim-tls-cert-dir=/etc/scim-operator/tls", "--console-bind-address=:8084", "--webhook-bind-address=:9443"))
+		configuration := find[corev1.ConfigMap](objects, "ConfigMap")
+		Expect(spec.Volumes).To(ContainElements(HaveField("Name", "tls"), HaveField("VolumeSource.ConfigMap.Name", configuration.Name)))
+		read, err := login.ParseConfiguration([]byte(configuration.Data["console.yaml"]))
+		Expect(err).NotTo(HaveOccurred())
+		mounted := []string{}
+		for _, mount := range container.VolumeMounts {
+			mounted = append(mounted, mount.MountPath)
+		}
+		Expect(mounted).To(ContainElement(filepath.Dir(read.ClientSecretFile)))
+		Expect(container.Args).To(ContainElement("--console-config=/etc/scim-console/console.yaml"))
+		service := find[corev1.Service](objects, "Service", "scim-operator-console")
+		Expect(container.Ports).To(ContainElement(HaveField("Name", service.Spec.Ports[0].TargetPort.String())))
+		backend := find[networkingv1.Ingress](objects, "Ingress", "scim-operator-console").Spec.Rules[0].HTTP.Paths[0].Backend.Service
+		Expect(backend.Name).To(Equal(service.Name))
+		Expect(backend.Port.Name).To(Equal(service.Spec.Ports[0].Name))
 	})
 
 	It("have policies without mistakes in types", func(ctx SpecContext) {
