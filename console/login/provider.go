@@ -19,6 +19,7 @@ import (
 	"golang.org/x/oauth2"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/user"
 	kubeoidc "k8s.io/apiserver/plugin/pkg/authenticator/token/oidc"
 )
 
@@ -347,6 +348,9 @@ func (p *provider) identify(ctx context.Context, d *discovered, raw, nonce, refr
 		Username: mapped.User.GetName(), UID: mapped.User.GetUID(), Groups: slices.Clone(mapped.User.GetGroups()),
 	}
 	for name, values := range mapped.User.GetExtra() {
+		if name == user.CredentialIDKey {
+			continue // tells of this token, which the cluster never gets to see; the next one has another
+		}
 		if info.Extra == nil {
 			info.Extra = map[string]authenticationv1.ExtraValue{}
 		}

@@ -94,12 +94,16 @@ func (p *provider) claimsError(err error) error {
 			return ruled(told)
 		}
 	}
+	if strings.Contains(said, "email not verified") {
+		return refused("Your e-mail address is not verified",
+			"Claim email is your name here, and the provider says that it has not verified the address. Have it verified there, and log in again.")
+	}
 	if strings.Contains(said, "distributed claims") {
 		return refused("You are in too many groups for a login",
 			"The provider names your groups only elsewhere, as Entra does beyond 200. Whoever runs the console has it put in the groups of this application alone.")
 	}
 	return refused("Your login cannot be mapped",
-		"The provider's ID token lacks a claim that jwt.claimMappings of the console's configuration needs, or has it in another form, such as an e-mail address that is not verified. Whoever runs the console has the provider put it in, by a scope or a claim of its own.")
+		"The provider's ID token lacks a claim that jwt.claimMappings of the console's configuration needs, or has it in another form. Whoever runs the console has the provider put it in, by a scope or a claim of its own.")
 }
 
 func toldBy(said, expression, message string) string {

@@ -20,7 +20,7 @@ import (
 )
 
 func anna(groups ...string) map[string]any {
-	return map[string]any{"sub": "anna-1", "email": "anna@example.com", "groups": groups, "office": "Delft"}
+	return map[string]any{"sub": "anna-1", "email": "anna@example.com", "groups": groups, "office": "Delft", "jti": "token-1"}
 }
 
 // get opens a page and returns its status and text.
@@ -81,7 +81,8 @@ var _ = Describe("the operator's console", func() {
 		Entry("a group of the cluster's own", anna("support", "system:masters"), "a name of the cluster", "do not begin with system:"),
 		Entry("a user of the cluster's own", map[string]any{"sub": "x", "email": "system:kube-controller-manager", "groups": []string{"a"}}, "a name of the cluster", "do not begin with system:"),
 		Entry("an account of a pod", map[string]any{"sub": "x", "email": operator, "groups": []string{"a"}}, "a name of the cluster", "do not begin with system:"),
-		Entry("whom a rule excludes", map[string]any{"sub": "x", "email": "x@example.com", "groups": []string{"a"}, "email_verified": false}, "does not take your login", "a verified e-mail address"),
+		Entry("whom a rule excludes", map[string]any{"sub": "x", "email": "x@example.com", "groups": []string{"a"}, "company": "other"}, "does not take your login", "an account of acme"),
+		Entry("an address that is not verified", map[string]any{"sub": "x", "email": "x@example.com", "groups": []string{"a"}, "email_verified": false}, "not verified", "Have it verified there"),
 		Entry("somebody without a name", map[string]any{"sub": "x", "groups": []string{"a"}}, "cannot be mapped", "claimMappings"),
 		Entry("a token for another application", map[string]any{"sub": "x", "email": "x@example.com", "groups": []string{"a"}, "aud": "other"}, "for another application", "clientID"),
 		Entry("a token that another application asked for", map[string]any{"sub": "x", "email": "x@example.com", "groups": []string{"a"}, "aud": []string{clientID, "other"}, "azp": "other"}, "for another application", "clientID"),

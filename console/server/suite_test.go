@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,6 +42,14 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	for _, file := range []string{"manager/namespace.yaml", "rbac/role.yaml", "rbac/role_binding.yaml", "roles/aggregate.yaml", "roles/roles.yaml", "console/role.yaml", "console/role_binding.yaml"} {
 		apply(ctx, filepath.Join(config, file))
 	}
+	meta := metav1.ObjectMeta{Name: "test-console-office"}
+	Expect(client.IgnoreAlreadyExists(direct.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"userextras/example.com/office"}, Verbs: []string{"impersonate:user-info"}},
+	}}))).To(Succeed())
+	Expect(client.IgnoreAlreadyExists(direct.Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: meta.Name},
+		Subjects: []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: operator}},
+	}))).To(Succeed())
 	Eventually(func(g Gomega) {
 		role := &rbacv1.ClusterRole{}
 		g.Expect(direct.Get(ctx, client.ObjectKey{Name: "scim-account-owner"}, role)).To(Succeed())
@@ -80,7 +89,7 @@ const jwt = `
     uid: {claim: sub}
     extra: [{key: example.com/office, valueExpression: "claims.?office.orValue('')"}]
   claimValidationRules:
-    - {expression: "claims.?email_verified.orValue(true) == true", message: a verified e-mail address}
+    - {expression: "claims.?company.orValue('acme') == 'acme'", message: an account of acme}
 `
 
 // start runs replicas of the operator with a console of the provider.
