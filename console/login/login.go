@@ -120,9 +120,9 @@ func (l *Login) current(w http.ResponseWriter, r *http.Request, s *session) (*se
 	now := l.now()
 	switch {
 	case now.Sub(time.Unix(s.Begun, 0)) >= times.Lifetime.Duration:
-		return nil, l.ended(w, r, "Sessions last "+times.Lifetime.Duration.String()+".")
+		return nil, l.ended(w, r, "Sessions last "+spoken(times.Lifetime.Duration)+".")
 	case now.Sub(time.Unix(s.Seen, 0)) >= times.IdleTimeout.Duration:
-		return nil, l.ended(w, r, "Nobody used it for "+times.IdleTimeout.Duration.String()+".")
+		return nil, l.ended(w, r, "Nobody used it for "+spoken(times.IdleTimeout.Duration)+".")
 	}
 	changed := false
 	if age := now.Sub(time.Unix(s.Confirmed, 0)); age >= times.ConfirmWithin.Duration/2 {
@@ -291,7 +291,7 @@ func (l *Login) attempt(r *http.Request, state string) (*attempt, error) {
 	if err != nil || state == "" || a.State != state || l.now().Sub(time.Unix(a.Begun, 0)) > attemptLifetime {
 		return nil, &pages.Notice{
 			Status: http.StatusBadRequest, Title: "This login was not begun here",
-			Text:  "Or it was begun more than " + attemptLifetime.String() + " ago, or again in another tab. Begin again.",
+			Text:  "Or it was begun more than " + spoken(attemptLifetime) + " ago, or again in another tab. Begin again.",
 			Links: logIn(a.To),
 		}
 	}

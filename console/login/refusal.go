@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -36,6 +37,18 @@ func (l *Login) ended(w http.ResponseWriter, r *http.Request, why string) *pages
 		why += " Nothing was done."
 	}
 	return &pages.Notice{Status: http.StatusUnauthorized, Title: "Your session is over", Text: why + " Log in again.", Links: logIn(to)}
+}
+
+// spoken is a duration without units of which there are none.
+func spoken(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // silentRefusals are what a provider says when it was to ask nothing and would have to (OpenID Connect Core 1.0 section 3.1.2.6).

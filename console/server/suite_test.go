@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -56,6 +57,11 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		g.Expect(role.Rules).To(ContainElement(HaveField("Resources", ContainElement("scimusers"))))
 		g.Expect(env.May(ctx, operator, "scim-system", "impersonate-on:user-info:patch", group("scimusers"))).To(BeTrue())
 		g.Expect(env.May(ctx, operator, "scim-system", "list", group("scimusers"))).To(BeTrue())
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: operator, ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Group: "authentication.k8s.io", Resource: "userextras", Subresource: "example.com/office", Verb: "impersonate:user-info",
+		}}}
+		g.Expect(direct.Create(ctx, review)).To(Succeed())
+		g.Expect(review.Status.Allowed).To(BeTrue())
 	}).Should(Succeed())
 })
 
