@@ -270,6 +270,9 @@ func (w *world) heapProfile(ctx context.Context, c *http.Client, url, program st
 	if err != nil || w.profiles == "" {
 		return err
 	}
+	if err := os.MkdirAll(w.profiles, 0o700); err != nil {
+		return fmt.Errorf("make the folder for profiles: %w", err)
+	}
 	name := strings.ReplaceAll(w.build.name, " ", "-") + "-" + program + ".heap"
 	return os.WriteFile(filepath.Join(w.profiles, name), profile, 0o600)
 }
