@@ -91,6 +91,12 @@ func TestATokenIsNobodysWhileOneThatMayTakeItCannotBeAsked(t *testing.T) {
 		}},
 		"it has a fault": {endpointFor(f.issuer, "globex", withClaimRules(v1alpha1.ClaimValidationRule{Expression: "claims.sub = 'x'"})),
 			func(*v1alpha1.ScimEndpoint) {}},
+		"beside an element that knows the token": {endpointFor(f.issuer, "hooli", withClaimRules(v1alpha1.ClaimValidationRule{Expression: "claims.sub = 'x'"}),
+			func(e *v1alpha1.ScimEndpoint) {
+				other := e.Spec.Authentication.JWT[0].DeepCopy()
+				other.ClaimValidationRules = []v1alpha1.ClaimValidationRule{{Expression: "claims.sub == 'x'"}}
+				e.Spec.Authentication.JWT = append(e.Spec.Authentication.JWT, *other)
+			}), func(*v1alpha1.ScimEndpoint) {}},
 		"there is no room for its keys": {endpointFor(f.issuer, "initech"), func(e *v1alpha1.ScimEndpoint) {
 			element := f.configured(e).elements[0]
 			element.set, element.full = nil, "there are too many"

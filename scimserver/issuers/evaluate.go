@@ -94,7 +94,9 @@ func (v *verification) ask(ctx context.Context, endpoint *v1alpha1.ScimEndpoint)
 	for _, e := range v.elements(endpoint) { //nolint:contextcheck // keys are fetched for longer than a request lasts
 		f := v.askElement(ctx, endpoint, e)
 		if f != nil {
-			o.undecided = o.undecided || f.undecided
+			if f.undecided {
+				o.undecided = f
+			}
 			if o.failure == nil || f.stage > o.failure.stage {
 				o.failure = f
 			}

@@ -140,8 +140,8 @@ type outcome struct {
 	identity *Identity
 	set      *keySet
 	revision uint64
-	// undecided says that the endpoint may take the claims, and that nobody knows.
-	undecided bool
+	// undecided is why nobody knows whether the endpoint takes the claims; nil if it is known.
+	undecided *failure
 	// failure is why not, of the element that it came furthest with.
 	failure *failure
 }
@@ -170,7 +170,7 @@ func (i *Issuers) decide(ctx context.Context, t *parsed, as use, takers []*v1alp
 		switch {
 		case o.identity != nil:
 			taking = append(taking, o)
-		case o.undecided:
+		case o.undecided != nil:
 			undecided = append(undecided, o)
 		}
 	}
@@ -299,8 +299,8 @@ func ambiguous(t *parsed, taking []*outcome, undecided ...*outcome) *Refusal {
 		refusal.Told = append(refusal.Told, Told{
 			Endpoint: client.ObjectKeyFromObject(o.endpoint),
 			Message: fmt.Sprintf("Exactly one ScimEndpoint was to take a token of issuer %s; another one does, and it could not be found out "+
-				"whether this one does, so none got it. %s", quote(t.issuer), o.failure.message),
-			Remedy: o.failure.remedy, Discreet: discreet,
+				"whether this one does, so none got it. %s", quote(t.issuer), o.undecided.message),
+			Remedy: o.undecided.remedy, Discreet: discreet,
 		})
 	}
 	return refusal
