@@ -42,7 +42,7 @@ func cookie(name, value, path string) *http.Cookie {
 }
 
 func deleteCookie(w http.ResponseWriter, name, path string) {
-	c := cookie(name, "", path)
+	c := cookie(name, "", path) //nolint:gosec // which has all attributes
 	c.MaxAge = -1
 	http.SetCookie(w, c)
 }

@@ -28,7 +28,7 @@ import (
 
 const (
 	// DefaultSecret is the name of the Secret with the keys. Deleting it ends all sessions.
-	DefaultSecret = "scim-operator-console"
+	DefaultSecret = "scim-operator-console" //nolint:gosec // no secret itself
 
 	keySize = 32
 	// keyIDSize tells keys apart in what they have sealed.
@@ -202,7 +202,7 @@ func (k *Keys) seal(ctx context.Context, purpose string, data []byte) (string, e
 		}
 	}
 	k.mu.Unlock()
-	sealed := chosen.aead.Seal(append([]byte(nil), chosen.id[:]...), nil, data, []byte(purpose))
+	sealed := chosen.aead.Seal(append([]byte(nil), chosen.id[:]...), nil, data, []byte(purpose)) //nolint:gosec // it makes a random nonce by itself
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 

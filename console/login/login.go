@@ -151,9 +151,8 @@ func (l *Login) confirm(w http.ResponseWriter, r *http.Request, s *session, coun
 		return byBrowser(r, s, counts)
 	}
 	// Pages ask for several things at once, and a provider may take a refresh token once.
-	result, err, _ := l.renewals.Do(string(s.ID), func() (any, error) {
-		return l.provider.again(context.WithoutCancel(r.Context()), s.refresh)
-	})
+	lasting := context.WithoutCancel(r.Context())
+	result, err, _ := l.renewals.Do(string(s.ID), func() (any, error) { return l.provider.again(lasting, s.refresh) })
 	_, isNotice := errors.AsType[*pages.Notice](err)
 	switch {
 	case errors.Is(err, errRefused): // or another replica was faster with the token

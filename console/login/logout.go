@@ -15,16 +15,15 @@ func (l *Login) logout(w http.ResponseWriter, r *http.Request) error {
 		l.log.Info("Logged out", "user", s.User)
 	}
 	deleteSessionCookies(w)
-	d, err := l.provider.discover(r.Context())
-	if err != nil || d.endSession == "" {
-		deleteCookie(w, hintCookie, endPath)
-		http.Redirect(w, r, loggedOutPath, http.StatusSeeOther)
-		return nil
+	if d, err := l.provider.discover(r.Context()); err == nil && d.endSession != "" {
+		return &pages.Notice{
+			Status: http.StatusOK, Title: "You are logged out of the console", Text: "The provider asks next whether to log you out there, too.",
+			Links: []pages.Link{{Text: "Log out there", Address: endPath}}, Forward: endPath,
+		}
 	}
-	return &pages.Notice{
-		Status: http.StatusOK, Title: "You are logged out of the console", Text: "The provider asks next whether to log you out there, too.",
-		Links: []pages.Link{{Text: "Log out there", Address: endPath}}, Forward: endPath,
-	}
+	deleteCookie(w, hintCookie, endPath)
+	http.Redirect(w, r, loggedOutPath, http.StatusSeeOther)
+	return nil
 }
 
 // end sends the browser to the provider's logout (OpenID Connect RP-Initiated Logout 1.0).
@@ -34,7 +33,10 @@ func (l *Login) end(w http.ResponseWriter, r *http.Request) error {
 		return l.explain(err)
 	}
 	address, err := url.Parse(d.endSession)
-	if err != nil || d.endSession == "" {
+	if err != nil {
+		return l.explain(err)
+	}
+	if d.endSession == "" {
 		http.Redirect(w, r, loggedOutPath, http.StatusSeeOther)
 		return nil
 	}

@@ -178,8 +178,8 @@ func (p *provider) ask(ctx context.Context) (*discovered, error) {
 	}
 	internal.Issuer.DiscoveryURL = ""
 	// One set of keys, which Kubernetes' older version of the library can use, too.
-	keys := oidc.NewRemoteKeySet(oidc.ClientContext(p.life, p.client), told.JWKSURL)
-	claims, err := kubeoidc.New(p.life, kubeoidc.Options{
+	keys := oidc.NewRemoteKeySet(oidc.ClientContext(p.life, p.client), told.JWKSURL) //nolint:contextcheck // it fetches them later, too
+	claims, err := kubeoidc.New(p.life, kubeoidc.Options{                            //nolint:contextcheck // it lives longer
 		JWTAuthenticator: internal, KeySet: keys, Compiler: compiler(), SupportedSigningAlgs: algorithms,
 		Client: &http.Client{Transport: noRequests{}},
 	})

@@ -93,7 +93,7 @@ var _ = Describe("the operator's console", func() {
 		Entry("whom the provider refuses", nil, "The provider did not let you in", "access_denied"),
 	)
 
-	It("begins a login for one browser, once", func(ctx SpecContext) {
+	It("begins a login for one browser, once", func() {
 		p.Is(anna("support"))
 		browser := c.browser()
 		var back *url.URL
@@ -126,7 +126,7 @@ var _ = Describe("the operator's console", func() {
 		Expect(status).To(Equal(http.StatusBadRequest))
 	})
 
-	It("returns to the page that was asked for, and to no other place", func(ctx SpecContext) {
+	It("returns to the page that was asked for, and to no other place", func() {
 		p.Is(anna("support"))
 		answer, err := c.browser().Get(c.URL + "/-/login?to=" + url.QueryEscape("/-/me?namespace=x"))
 		Expect(err).NotTo(HaveOccurred())
@@ -136,7 +136,7 @@ var _ = Describe("the operator's console", func() {
 		Expect(answer.Request.URL.Host).To(Equal(strings.TrimPrefix(c.URL, "https://")))
 	})
 
-	It("logs out here and at the provider, with the ID token and without one in a page", func(ctx SpecContext) {
+	It("logs out here and at the provider, with the ID token and without one in a page", func() {
 		p.Is(anna("support"))
 		browser := c.browser()
 		_, text := get(browser, c.URL+"/-/me")

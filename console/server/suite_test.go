@@ -128,7 +128,7 @@ func start(p *issuer.Provider, replicas int, session string) []*console {
 			all = append(all, &console{Server: edge, provider: p})
 			continue
 		}
-		all = append(all, &console{Server: &httptest.Server{URL: edge.URL, Config: &http.Server{Handler: s.Handler()}}, provider: p}) //nolint:gosec // it has no listener
+		all = append(all, &console{Server: &httptest.Server{URL: edge.URL, Config: &http.Server{Handler: s.Handler()}}, provider: p})
 	}
 	return all
 }
