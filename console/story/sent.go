@@ -48,7 +48,7 @@ func (t *teller) tellSent(context.Context) error {
 	sent.Endpoint = t.endpointOf(sent.TokenID)
 	t.story.Sent = sent
 	var err error
-	t.story.Stored, err = attributes(spec)
+	t.story.Stored, err = Attributes(spec)
 	return err
 }
 
@@ -62,8 +62,9 @@ func (t *teller) endpointOf(token string) string {
 	return ""
 }
 
-// attributes are those of a spec, in the order of its definition, as text.
-func attributes(spec any) ([]Attribute, error) {
+// Attributes are those of the spec of a ScimUser or ScimGroup that a client has sent, in the order of its definition, as text. Members are
+// none of them.
+func Attributes(spec any) ([]Attribute, error) {
 	encoded, err := json.Marshal(spec)
 	if err != nil {
 		return nil, fmt.Errorf("tell what is stored: %w", err)

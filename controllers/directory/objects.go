@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,12 +16,13 @@ import (
 	"rservice.dev/scim-operator/api/userindex"
 )
 
-// objectReader reads from objects in memory what a View reads from a manager's
-// cache: with the same indexes, without copying.
-type objectReader struct {
+// Objects reads from objects in memory what a View reads from a manager's cache: with the same indexes, without copying.
+// Nothing that it hands out may be changed. It is for one goroutine while it is changed.
+type Objects struct {
 	// byName holds the objects of each type by key, indexed those of each index by key.
 	byName  map[reflect.Type]map[client.ObjectKey]client.Object
 	indexed map[string]map[string][]client.Object
+	indexes map[reflect.Type][]membership.Index
 }
 
 // allIndexes are those of the controllers, of membership and of userindex.
@@ -29,31 +31,56 @@ func allIndexes() []membership.Index {
 }
 
 // NewObjects reads these objects and no others, also by the indexes of the controllers, of membership and of userindex.
-// Nothing that it hands out may be changed.
-func NewObjects(objects ...client.Object) client.Reader {
-	r := &objectReader{byName: map[reflect.Type]map[client.ObjectKey]client.Object{}, indexed: map[string]map[string][]client.Object{}}
-	all := map[reflect.Type][]membership.Index{}
-	for _, i := range allIndexes() {
-		all[reflect.TypeOf(i.Object)] = append(all[reflect.TypeOf(i.Object)], i)
+func NewObjects(objects ...client.Object) *Objects { return NewIndexedObjects(nil, objects...) }
+
+// NewIndexedObjects is NewObjects with further indexes.
+func NewIndexedObjects(more []membership.Index, objects ...client.Object) *Objects {
+	r := &Objects{
+		byName: map[reflect.Type]map[client.ObjectKey]client.Object{}, indexed: map[string]map[string][]client.Object{},
+		indexes: map[reflect.Type][]membership.Index{},
+	}
+	for _, i := range append(allIndexes(), more...) {
+		r.indexes[reflect.TypeOf(i.Object)] = append(r.indexes[reflect.TypeOf(i.Object)], i)
 		r.indexed[i.Name] = map[string][]client.Object{}
 	}
 	for _, object := range objects {
-		kind := reflect.TypeOf(object)
-		if r.byName[kind] == nil {
-			r.byName[kind] = map[client.ObjectKey]client.Object{}
-		}
-		r.byName[kind][client.ObjectKeyFromObject(object)] = object
-		for _, i := range all[kind] {
-			for _, key := range i.Keys(object) {
-				r.indexed[i.Name][key] = append(r.indexed[i.Name][key], object)
-			}
-		}
+		r.Put(object)
 	}
 	return r
 }
 
+// Put adds an object, in the place of the one of its kind and name if there is one.
+func (r *Objects) Put(object client.Object) {
+	r.Remove(object)
+	kind := reflect.TypeOf(object)
+	if r.byName[kind] == nil {
+		r.byName[kind] = map[client.ObjectKey]client.Object{}
+	}
+	r.byName[kind][client.ObjectKeyFromObject(object)] = object
+	for _, i := range r.indexes[kind] {
+		for _, key := range i.Keys(object) {
+			r.indexed[i.Name][key] = append(r.indexed[i.Name][key], object)
+		}
+	}
+}
+
+// Remove takes the object of that kind and name out, if there is one.
+func (r *Objects) Remove(object client.Object) {
+	kind, name := reflect.TypeOf(object), client.ObjectKeyFromObject(object)
+	old, ok := r.byName[kind][name]
+	if !ok {
+		return
+	}
+	delete(r.byName[kind], name)
+	for _, i := range r.indexes[kind] {
+		for _, key := range i.Keys(old) {
+			r.indexed[i.Name][key] = slices.DeleteFunc(r.indexed[i.Name][key], func(o client.Object) bool { return o == old })
+		}
+	}
+}
+
 // Get implements client.Reader.
-func (r *objectReader) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+func (r *Objects) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	kind := reflect.TypeOf(into)
 	object, ok := r.byName[kind][key]
 	if !ok {
@@ -65,7 +92,7 @@ func (r *objectReader) Get(_ context.Context, key client.ObjectKey, into client.
 
 // List implements client.Reader: a namespace, all of it or what is under one key of an
 // index.
-func (r *objectReader) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
+func (r *Objects) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
 	o := client.ListOptions{}
 	o.ApplyOptions(options)
 	if o.FieldSelector == nil {
@@ -85,7 +112,7 @@ func (r *objectReader) List(_ context.Context, list client.ObjectList, options .
 }
 
 // all are the objects of a list's kind in a namespace.
-func (r *objectReader) all(list client.ObjectList, namespace string) []client.Object {
+func (r *Objects) all(list client.ObjectList, namespace string) []client.Object {
 	items, _ := reflect.TypeOf(list).Elem().FieldByName("Items")
 	var found []client.Object
 	for key, object := range r.byName[reflect.PointerTo(items.Type.Elem())] {

@@ -76,7 +76,7 @@ func Of(ctx context.Context, set []*rules.Rule, in rules.Input, dir rules.Direct
 	for _, outcome := range plan.Outcomes {
 		effect.follow(outcome)
 	}
-	if in.User != nil && !in.User.IsActive() {
+	if in.User != nil && !in.User.IsActive() && !slices.Contains(in.Held, rules.FieldDisabled) {
 		err = effect.disableUndecided(ctx, in.User.Name, dir)
 	}
 	return effect, err

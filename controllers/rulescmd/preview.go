@@ -57,7 +57,7 @@ func (c *command) preview(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := readNamespace(ctx, reader, namespace)
+	found, err := directory.Read(ctx, reader, namespace)
 	if err != nil {
 		return err
 	}
@@ -90,16 +90,16 @@ func kindsOf(manifests []manifest) []v1alpha1.SubjectKind {
 	return kinds
 }
 
-func (o previewOptions) compare(ctx context.Context, found *snapshot, namespace string, kind v1alpha1.SubjectKind, manifests []manifest) (*previewed, error) {
-	before, err := rulecache.Running(ctx, kind, found.rules)
+func (o previewOptions) compare(ctx context.Context, found *directory.Contents, namespace string, kind v1alpha1.SubjectKind, manifests []manifest) (*previewed, error) {
+	before, err := rulecache.Running(ctx, kind, found.Rules)
 	if err != nil {
 		return nil, err
 	}
-	after, err := rulecache.Running(ctx, kind, replaced(found.rules, manifests))
+	after, err := rulecache.Running(ctx, kind, replaced(found.Rules, manifests))
 	if err != nil {
 		return nil, err
 	}
-	stored := directory.NewObjects(found.objects...)
+	stored := directory.NewObjects(found.Objects...)
 	outlook := &brake.Outlook{} // rules for groups touch no Person
 	if kind == v1alpha1.SubjectScimUser {
 		if outlook, err = brake.NewOutlook(ctx, stored, namespace, time.Now()); err != nil {

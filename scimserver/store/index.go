@@ -29,17 +29,20 @@ const (
 // userBy is how package userindex finds users under the names of indexes.
 var userBy = map[string]userindex.By{indexName: userindex.UserName, indexExternalID: userindex.ExternalID, indexEmail: userindex.Addresses}
 
+// indexes are those of the Store's own.
+func indexes() []membership.Index {
+	name := groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return []string{fold.String(s.DisplayName)} })
+	externalID := groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return assigned(s.ExternalID) })
+	return []membership.Index{
+		{Object: &v1alpha1.ScimGroup{}, Name: indexName, Keys: name},
+		{Object: &v1alpha1.ScimGroup{}, Name: indexExternalID, Keys: externalID},
+	}
+}
+
 func registerIndexes(ctx context.Context, c cache.Cache) error {
-	for _, index := range []struct {
-		obj     client.Object
-		name    string
-		extract client.IndexerFunc
-	}{
-		{&v1alpha1.ScimGroup{}, indexName, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return []string{fold.String(s.DisplayName)} })},
-		{&v1alpha1.ScimGroup{}, indexExternalID, groupIndex(func(s *v1alpha1.ScimGroupSpec) []string { return assigned(s.ExternalID) })},
-	} {
-		if err := kube.IndexPerNamespace(c).IndexField(ctx, index.obj, index.name, index.extract); err != nil {
-			return fmt.Errorf("index %s of %T: %w", index.name, index.obj, err)
+	for _, index := range indexes() {
+		if err := kube.IndexPerNamespace(c).IndexField(ctx, index.Object, index.Name, index.Keys); err != nil {
+			return fmt.Errorf("index %s of %T: %w", index.Name, index.Object, err)
 		}
 	}
 	return nil

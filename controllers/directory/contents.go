@@ -1,4 +1,4 @@
-package rulescmd
+package directory
 
 import (
 	"context"
@@ -14,17 +14,17 @@ import (
 // pageSize is how many objects are read at a time.
 const pageSize = 500
 
-// snapshot is a namespace as it was read.
-type snapshot struct {
-	rules []*v1alpha1.AutomationRule
-	// objects are what rules read and look up.
-	objects []client.Object
+// Contents is a namespace as it was read.
+type Contents struct {
+	Rules []*v1alpha1.AutomationRule
+	// Objects are what rules read and look up.
+	Objects []client.Object
 }
 
-// readNamespace reads, page by page, everything that rules can look at: groups before their pages, which are there before a
+// Read reads, page by page, everything of a namespace that rules can look at: groups before their pages, which are there before a
 // group lists them.
-func readNamespace(ctx context.Context, reader client.Reader, namespace string) (*snapshot, error) {
-	found := &snapshot{}
+func Read(ctx context.Context, reader client.Reader, namespace string) (*Contents, error) {
+	found := &Contents{}
 	for _, list := range []client.ObjectList{
 		&v1alpha1.AutomationRuleList{}, &v1alpha1.ScimUserList{}, &v1alpha1.ScimGroupList{}, &v1alpha1.ScimGroupPageList{}, &v1alpha1.PersonList{},
 		&v1alpha1.OrganizationList{}, &v1alpha1.SiteList{}, &v1alpha1.ScimEndpointList{},
@@ -36,7 +36,7 @@ func readNamespace(ctx context.Context, reader client.Reader, namespace string) 
 	return found, nil
 }
 
-func (s *snapshot) read(ctx context.Context, reader client.Reader, namespace string, list client.ObjectList) error {
+func (c *Contents) read(ctx context.Context, reader client.Reader, namespace string, list client.ObjectList) error {
 	for {
 		options := []client.ListOption{client.InNamespace(namespace), client.Limit(pageSize), client.Continue(list.GetContinue())}
 		if err := reader.List(ctx, list, options...); err != nil {
@@ -45,9 +45,9 @@ func (s *snapshot) read(ctx context.Context, reader client.Reader, namespace str
 		err := meta.EachListItem(list, func(item runtime.Object) error {
 			switch object := item.DeepCopyObject().(type) {
 			case *v1alpha1.AutomationRule:
-				s.rules = append(s.rules, object)
+				c.Rules = append(c.Rules, object)
 			case client.Object:
-				s.objects = append(s.objects, object)
+				c.Objects = append(c.Objects, object)
 			}
 			return nil
 		})
