@@ -95,5 +95,6 @@ It works in one namespace, with your kubeconfig and rights.`,
 	s.flags.AddFlags(root.PersistentFlags())
 	setHelp(root)
 	root.AddCommand(newConnection(s), newVersion(s))
+	root.AddCommand(newWhatIf(s))
 	return root
 }

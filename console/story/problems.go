@@ -55,7 +55,7 @@ func (t *teller) tellNotSeen() {
 	if sent := t.story.Sent; sent != nil && sent.Processed < sent.Generation {
 		t.problem(Problem{
 			Severity: SeverityWaiting, On: sent.By, Reason: ReasonNotSeen, Since: sent.LastModified,
-			Message: fmt.Sprintf("The client has changed it %d times, and the rules have seen %d.", sent.Generation, sent.Processed),
+			Message: fmt.Sprintf("The rules have seen change %d of %d.", sent.Processed, sent.Generation),
 		})
 	}
 }
@@ -94,12 +94,13 @@ func (t *teller) tellRecordCondition(record rules.Record) {
 	}
 }
 
-// tellFailedRules tells of the rules that failed, but for the one that the subject's condition is about.
+// tellFailedRules tells of the rules that failed, but for the one that the subject's condition is about, which may have a reason of
+// its own for it.
 func (t *teller) tellFailedRules() {
 	for i := range t.story.Rules {
 		rule := &t.story.Rules[i]
-		told := slices.ContainsFunc(t.story.Problems, func(p Problem) bool {
-			return p.Reason == rule.Reason && strings.HasPrefix(p.Message, strings.TrimSuffix(rule.Message, "…"))
+		told := rule.Message != "" && slices.ContainsFunc(t.story.Problems, func(p Problem) bool {
+			return p.Condition == v1alpha1.ConditionReady && strings.HasPrefix(p.Message, strings.TrimSuffix(rule.Message, "…"))
 		})
 		if rule.failed() && !told {
 			t.problem(Problem{
@@ -203,6 +204,9 @@ func (t *teller) summary() string {
 		said = append(said, "Something is not done yet.")
 	default:
 		said = append(said, "Nothing is wrong.")
+	}
+	if hidden := t.story.NotAllowed; len(hidden) > 0 {
+		said = append(said, fmt.Sprintf("You may not read %s, so this is not all.", strings.Join(hidden, ", ")))
 	}
 	return strings.Join(said, " ")
 }

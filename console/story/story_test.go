@@ -6,11 +6,14 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/console/story"
+	"rservice.dev/scim-operator/hack/testenv/suite"
 )
 
 func inOrganization(name string) func(*v1alpha1.ScimUserSpec) {
@@ -234,6 +237,9 @@ var _ = Describe("a story", func() {
 		})
 		Expect(problem(told, v1alpha1.ReasonOrganizationNotFound).Remedies[0].Commands[0]).To(ContainSubstring(`"name":"O'\''Reilly $(id)"`))
 		Expect(told.Records).To(BeEmpty())
+		w.told(ctx, lost, func(g Gomega, told *story.Story) { // the rule's failure is told once, with the group's reason
+			g.Expect(told.Problems).To(ConsistOf(HaveField("Reason", v1alpha1.ReasonOrganizationNotFound)))
+		})
 
 		told = w.told(ctx, linked, whole)
 		Expect(told.Records[0].Subject.Name).To(Equal("sales"))
@@ -292,6 +298,39 @@ var _ = Describe("a story", func() {
 				}
 			}
 		}
+	})
+})
+
+var _ = Describe("a reader with few rights", func() {
+	It("is told what it may read, and what it may not", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		anna := w.user(ctx, "anna@example.com")
+		w.settled(ctx, anna)
+		const reader = "support-desk"
+		rbac := suite.Client(env.Config, rbacv1.AddToScheme)
+		Expect(rbac.Create(ctx, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: reader}, Rules: []rbacv1.PolicyRule{{
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"scimusers", "automationrules", "automationruleexecutions"}, Verbs: []string{"get", "list"},
+		}}})).To(Succeed())
+		Expect(rbac.Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: reader}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: reader},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: reader}},
+		})).To(Succeed())
+		Eventually(func() (bool, error) {
+			return env.May(ctx, reader, w.namespace, "list", v1alpha1.GroupVersion.WithResource("scimusers").GroupResource())
+		}).Should(BeTrue())
+		cfg, err := env.User(reader)
+		Expect(err).NotTo(HaveOccurred())
+		source := story.Live(suite.Client(cfg))
+		Expect(story.Find(ctx, source, w.namespace, "anna@example.com")).To(ConsistOf(subject(w, anna)))
+		told, err := story.Tell(ctx, source, subject(w, anna))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(told.NotAllowed).To(ConsistOf("persons", "scimendpoints", "scimgrouppages"))
+		Expect(told.Rules).To(HaveLen(1))
+		Expect(told.Summary).To(ContainSubstring("You may not read"))
+		_, err = story.Find(ctx, source, w.namespace, "nobody")
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		_, err = story.Tell(ctx, source, story.Subject{Kind: story.KindPerson, Namespace: w.namespace, Name: "x"})
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 	})
 })
 

@@ -299,3 +299,10 @@ func sameSpec(a, b *v1alpha1.ScimGroup) bool {
 	return a != nil && b != nil && a.Spec.DisplayName == b.Spec.DisplayName && a.Spec.ExternalID == b.Spec.ExternalID &&
 		a.Spec.GroupType == b.Spec.GroupType && reflect.DeepEqual(a.Status, b.Status)
 }
+
+// Wrong reports whether the request would be refused, a rule would fail, or the safety brake would hold something.
+func (a *Answer) Wrong() bool {
+	return a.Refused != nil || slices.ContainsFunc(a.Effects, func(e Effect) bool {
+		return e.Held != nil && len(e.Held.Effects) > 0 || slices.ContainsFunc(e.Rules, func(o Outcome) bool { return o.Failed })
+	})
+}
