@@ -108,7 +108,7 @@ func (a *asked) userEffect(ctx context.Context, user *v1alpha1.ScimUser, set []*
 	if foreseen.Held.On() || len(foreseen.ByRules) > 0 {
 		told.Held = &Held{Effects: foreseen.Held.Effects(), Open: foreseen.ByRules}
 	}
-	told.take(planned)
+	a.take(told, planned)
 	return told, nil
 }
 
@@ -148,13 +148,22 @@ func (a *asked) foresee(outlook *brake.Outlook, user *v1alpha1.ScimUser, planned
 	return outlook.Foresee(user, current, final, a.Now)
 }
 
+// newID stands for the id of a subject that would be created, which nobody knows before.
+const newID = "(the new id)"
+
 // take fills in what a plan says.
-func (e *Effect) take(planned preview.Effect) {
+func (a *asked) take(e *Effect, planned preview.Effect) {
 	for _, outcome := range planned.Outcomes {
 		e.Rules = append(e.Rules, Outcome{Rule: outcome.Rule, Failed: outcome.Failed(), Reason: outcome.Reason, Message: outcome.Message})
 	}
 	for _, record := range planned.Records {
-		if changes := record.Changes(); len(changes) > 0 {
+		changes := record.Changes()
+		for i := range changes {
+			if a.answer.Created && changes[i].To == a.id {
+				changes[i].To = newID
+			}
+		}
+		if len(changes) > 0 {
 			e.Records = append(e.Records, preview.RecordDifference{
 				Kind: record.Kind, Name: record.Final.GetName(), Created: record.Current == nil, Changes: changes,
 			})
@@ -197,7 +206,7 @@ func (a *asked) groupEffect(ctx context.Context, group *v1alpha1.ScimGroup) erro
 		return fmt.Errorf("plan the rules: %w", err)
 	}
 	told := &Effect{Subject: a.subjectOf(story.KindGroup, group.Name), Title: group.Spec.DisplayName}
-	told.take(planned)
+	a.take(told, planned)
 	a.answer.Effects = append(a.answer.Effects, *told)
 	group.Status.Organization, group.Status.Site = a.link(planned, v1alpha1.RecordOrganization, group.Name), a.link(planned, v1alpha1.RecordSite, group.Name)
 	switch {

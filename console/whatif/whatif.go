@@ -21,7 +21,7 @@ import (
 
 // Answer is what a request would do. It holds personal data.
 type Answer struct {
-	// Status is the HTTP status that the server would answer with.
+	// Status is the HTTP status that the server would answer with, 200 also where it is 204 because a group is very large.
 	Status int `json:"status"`
 	// Refused is why the request would be refused; unset where it would not.
 	Refused *Refusal `json:"refused,omitempty"`
