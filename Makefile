@@ -11,6 +11,8 @@ GOLANGCI_LINT := bin/tools/golangci-lint
 GOVULNCHECK := bin/tools/govulncheck
 # Modules with code of their own beside the main one.
 CODE_MODULES := hack/image hack/tools/alerts hack/clients hack/openid
+# Those, and the one that `make console-test` runs.
+LINT_MODULES := $(CODE_MODULES) hack/console
 # Commit that `make crd-compat` compares with; unset: the newest release.
 CRDBASE ?=
 # Where `make install-plugin` puts `kubectl scim`, below bin.
@@ -33,6 +35,8 @@ VULNARGS ?=
 IMAGEARGS ?=
 # Arguments for the part of `make kine` that breaks the database, such as KINEARGS='-ginkgo.focus pg_dump'.
 KINEARGS ?=
+# Arguments for the console's tests, such as CONSOLEARGS='-ginkgo.focus palette'.
+CONSOLEARGS ?=
 # Arguments for the dev runner, such as RUNARGS='--scim-port 9080'.
 RUNARGS ?=
 
@@ -86,6 +90,11 @@ test-race: ## Run with the race detector what is concurrent (or TESTARGS): the S
 		go test -race -timeout 40m ./api/... ./scimserver ./scimserver/issuers ./scimserver/store ./controllers/fairqueue && go test -race -timeout 40m ./controllers -ginkgo.label-filter=race,\
 		go test -race -timeout 40m $(TESTARGS))'
 
+# Not part of `make test`: it needs a browser, and npm.
+.PHONY: console-test
+console-test: ## Test the console in Chromium, with a real operator (needs Debian's chromium and npm; about three minutes).
+	@cd hack/console && npm ci --ignore-scripts --no-audit --no-fund --silent && go test -count=1 -timeout 40m . $(CONSOLEARGS)
+
 .PHONY: e2e
 e2e: ## Install on a real Kubernetes node on this machine, and break one thing after the other under load (root; about 20 minutes).
 	SCIM_E2E=1 go test -count=1 -v -timeout 60m ./hack/e2e/cluster $(E2EARGS)
@@ -132,12 +141,12 @@ generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code and its imports.
 	$(GOLANGCI_LINT) fmt
-	@for module in $(CODE_MODULES); do (cd "$$module" && $(CURDIR)/$(GOLANGCI_LINT) fmt --config $(CURDIR)/.golangci.yml) || exit 1; done
+	@for module in $(LINT_MODULES); do (cd "$$module" && $(CURDIR)/$(GOLANGCI_LINT) fmt --config $(CURDIR)/.golangci.yml) || exit 1; done
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Check the code, and the API types against the Kubernetes API conventions.
 	$(GOLANGCI_LINT) run
-	@for module in $(CODE_MODULES); do echo "lint ($$module)"; (cd "$$module" && $(CURDIR)/$(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml) || exit 1; done
+	@for module in $(LINT_MODULES); do echo "lint ($$module)"; (cd "$$module" && $(CURDIR)/$(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml) || exit 1; done
 	$(GOLANGCI_LINT) run --config .golangci-kal.yml ./api/v1alpha1/...
 
 .PHONY: licenses

@@ -96,6 +96,13 @@ var functions = template.FuncMap{
 	"number": func(n any) string { return number(toInt(n)) },
 	"lower":  strings.ToLower,
 	"pill":   newPill,
+	"where":  where,
+	"prose":  prose,
+	"deref":  func(b *bool) bool { return b != nil && *b },
+
+	"trigger":    trigger,
+	"sentence":   capital,
+	"reasonPill": reasonPill,
 	"plural": func(n any, one, many string) string {
 		if toInt(n) == 1 {
 			return one
@@ -112,6 +119,10 @@ func toInt(n any) int64 {
 		return int64(n)
 	case int64:
 		return n
+	case *int32:
+		if n != nil {
+			return int64(*n)
+		}
 	}
 	return 0
 }

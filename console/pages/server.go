@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/console/access"
 )
@@ -36,6 +37,8 @@ type Options struct {
 	// Namespaces are those that may be of interest, of which the visitor gets to see those that the caller may read. Nil: those
 	// with a ScimEndpoint, where the caller may list these in all namespaces.
 	Namespaces func(ctx context.Context, caller access.Caller) ([]string, error)
+	// EventWriter writes the Events that tell of actions. Nil: the person's own client does, where that person may.
+	EventWriter client.Client
 	// TLS says that browsers reach the console by HTTPS, directly or through a proxy.
 	TLS bool
 	// Logger gets a line for each action and each failure.

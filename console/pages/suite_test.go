@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,7 +28,7 @@ func TestPages(t *testing.T) { suite.Run(t, "Pages") }
 
 var _ = BeforeSuite(func() {
 	env = testenv.StartFor(GinkgoT())
-	direct = suite.Client(env.Config)
+	direct = suite.Client(env.Config, rbacv1.AddToScheme)
 })
 
 // visitor is a browser without script, and the console that it looks at.

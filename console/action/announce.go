@@ -1,0 +1,42 @@
+package action
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// EventReason is the reason of the Event that tells of an action.
+const EventReason = "ConsoleAction"
+
+// Announce writes an Event about an object to which somebody has done something, in words such as "asked for the rules to run again".
+// The client is of whoever may write Events: the operator, or the person.
+func Announce(ctx context.Context, c client.Client, object client.Object, user, what string) error {
+	gvk, err := c.GroupVersionKindFor(object)
+	if err != nil {
+		return fmt.Errorf("find the kind of %T: %w", object, err)
+	}
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "unknown"
+	}
+	event := &eventsv1.Event{
+		ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), GenerateName: "console-action-"},
+		EventTime:  metav1.NowMicro(), Type: corev1.EventTypeNormal, Reason: EventReason, Action: EventReason,
+		Note:                user + " " + what + " in the console.",
+		ReportingController: "scim-console", ReportingInstance: host,
+		Regarding: corev1.ObjectReference{
+			APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: object.GetNamespace(), Name: object.GetName(),
+			UID: object.GetUID(), ResourceVersion: object.GetResourceVersion(),
+		},
+	}
+	if len(event.Note) > 1024 { // which is the most that the API server takes
+		event.Note = event.Note[:1024]
+	}
+	return c.Create(ctx, event)
+}

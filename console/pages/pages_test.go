@@ -1,0 +1,223 @@
+package pages_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	eventsv1 "k8s.io/api/events/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// hostile is a value of a client that means something to a browser, if a page lets it.
+const hostile = `<script>alert("x")</script>`
+
+// tenant is a namespace with a user without a Person, whose name a browser would run, a group, a rule and a failed execution.
+func tenant(ctx context.Context) (namespace string, user *v1alpha1.ScimUser) {
+	GinkgoHelper()
+	namespace = env.Namespace(ctx, GinkgoT())
+	now := v1alpha1.NewTimestamp(metav1.Now().Time)
+	failed := metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonPersonMissing, Message: "No rule gave this user a Person " + hostile, LastTransitionTime: metav1.Now(),
+	}
+	user = &v1alpha1.ScimUser{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "01a21007-a2f8-76d0-b28a-23323bc2a098"},
+		Spec: v1alpha1.ScimUserSpec{
+			UserName: "Anna" + hostile, DisplayName: hostile, ProvisionedAt: now, LastModified: now, Emails: []v1alpha1.ScimValue{{Value: "anna@example.com"}},
+		},
+	}
+	Expect(direct.Create(ctx, user)).To(Succeed())
+	user.Status.Conditions = []metav1.Condition{failed}
+	Expect(direct.Status().Update(ctx, user)).To(Succeed())
+	group := &v1alpha1.ScimGroup{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "01a21007-a9a9-7e87-b27f-3fe9f4e66f76"},
+		Spec:       v1alpha1.ScimGroupSpec{DisplayName: "Support " + hostile, LastModified: now, Members: []v1alpha1.GroupMember{{ID: user.Name, Joined: now.Unix()}}},
+	}
+	Expect(direct.Create(ctx, group)).To(Succeed())
+	Expect(direct.Create(ctx, &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta"}, Spec: v1alpha1.ScimEndpointSpec{PublicURL: "https://scim.example.com/scim/v2"}})).To(Succeed())
+	return namespace, user
+}
+
+// as are the credentials of somebody who may do this in a namespace, to everything of the operator's there.
+func as(ctx context.Context, namespace string, verbs ...string) *rest.Config {
+	GinkgoHelper()
+	name := "visitor-of-" + namespace
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: "visitor"}
+	Expect(direct.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: verbs}}})).To(Succeed())
+	Expect(direct.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "visitor"},
+		Subjects: []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: name}},
+	})).To(Succeed())
+	cfg, err := env.User(name)
+	Expect(err).NotTo(HaveOccurred())
+	Eventually(func() (bool, error) {
+		return env.May(ctx, name, namespace, verbs[0], v1alpha1.GroupVersion.WithResource("scimusers").GroupResource())
+	}).Should(BeTrue())
+	return cfg
+}
+
+var formToken = regexp.MustCompile(`name="form" value="([0-9a-f]{64})"`)
+
+// post sends the form of a page with some of its fields changed.
+func (v *visitor) post(page, action string, pairs ...string) *http.Response {
+	GinkgoHelper()
+	text := body(v.send(http.MethodGet, page, ""))
+	form := url.Values{}
+	for _, field := range regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+		form.Set(field[1], field[2])
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	return v.send(http.MethodPost, action, form.Encode(), "Origin", v.address, "Sec-Fetch-Site", "same-origin")
+}
+
+var _ = Describe("the pages of a tenant", func() {
+	It("show what there is, and run nothing of what clients send", func(ctx SpecContext) {
+		namespace, user := tenant(ctx)
+		v := visit(env.Config)
+		for path, want := range map[string]string{
+			"/":                   "PersonMissing",
+			"/users":              "Anna&lt;script&gt;",
+			"/users?reason=any":   "Anna&lt;script&gt;",
+			"/users?q=anna":       "Anna&lt;script&gt;",
+			"/users?active=false": "None of the 1 users matches",
+			"/groups":             "Support &lt;script&gt;",
+			"/persons":            "There is no person yet",
+			"/organizations":      "There is no organization yet",
+			"/sites":              "There is no site yet",
+			"/rules":              "There is no automation rule",
+			"/executions":         "No rule has run yet",
+			"/users/" + user.Name: "What the client sent",
+			"/find?q=nobody":      "Nobody and nothing is called",
+			"/users?group=01a21007-a9a9-7e87-b27f-3fe9f4e66f76": "Direct members of the group",
+		} {
+			answer := v.send(http.MethodGet, "/"+namespace+path, "")
+			Expect(answer).To(HaveHTTPStatus(http.StatusOK), path)
+			text := body(answer)
+			Expect(text).To(ContainSubstring(want), path)
+			Expect(text).NotTo(ContainSubstring(hostile), path)
+			Expect(strings.Count(text, "<h1")).To(Equal(1), path)
+		}
+		Expect(v.send(http.MethodGet, "/"+namespace+"/find?q=anna@example.com", "")).To(HaveHTTPHeaderWithValue("Location", "/"+namespace+"/users/"+user.Name))
+		for _, path := range []string{"/users/none", "/executions/none", "/rules/none", "/users?group=none", "/nothing"} {
+			Expect(v.send(http.MethodGet, "/"+namespace+path, "")).To(HaveHTTPStatus(http.StatusNotFound), path)
+		}
+	})
+
+	It("have the rules run again, once asked", func(ctx SpecContext) {
+		namespace, user := tenant(ctx)
+		v := visit(env.Config)
+		page := "/" + namespace + "/users/" + user.Name
+		answer := v.post(page, page+"/rerun")
+		Expect(answer).To(HaveHTTPStatus(http.StatusSeeOther))
+		Expect(answer).To(HaveHTTPHeaderWithValue("Location", page+"?done=rerun"))
+		Expect(direct.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
+		Expect(user.Annotations).To(HaveKey(v1alpha1.AnnotationRerun))
+		events := &eventsv1.EventList{}
+		Expect(direct.List(ctx, events, client.InNamespace(namespace))).To(Succeed())
+		Expect(events.Items).To(HaveLen(1))
+		Expect(events.Items[0].Reason).To(Equal("ConsoleAction"))
+		Expect(events.Items[0].Note).To(HaveSuffix(" asked for the rules to run again in the console."))
+		Expect(events.Items[0].Regarding.Name).To(Equal(user.Name))
+		Expect(body(v.send(http.MethodGet, page+"?done=rerun", ""))).To(ContainSubstring("The rules run again"))
+		Expect(v.send(http.MethodGet, page+"/rerun", "")).To(HaveHTTPStatus(http.StatusNotFound), "by a link alone")
+	})
+
+	It("delete a record only when its name is typed, and as it was shown", func(ctx SpecContext) {
+		namespace, user := tenant(ctx)
+		v := visit(env.Config)
+		page := "/" + namespace + "/users/" + user.Name
+		confirm := page + "/delete-record"
+		exists := func() bool {
+			GinkgoHelper()
+			err := direct.Get(ctx, client.ObjectKeyFromObject(user), &v1alpha1.ScimUser{})
+			Expect(client.IgnoreNotFound(err)).To(Succeed())
+			return !apierrors.IsNotFound(err)
+		}
+		Expect(v.post(confirm, confirm, "typed", "anna")).To(HaveHTTPStatus(http.StatusUnprocessableEntity))
+		Expect(v.post(confirm, confirm, "typed", user.Spec.UserName, "version", "1")).To(HaveHTTPStatus(http.StatusConflict))
+		Expect(v.post(confirm, confirm, "typed", user.Spec.UserName, "uid", "another")).To(HaveHTTPStatus(http.StatusConflict))
+		Expect(exists()).To(BeTrue())
+		Expect(v.post(confirm, confirm, "typed", user.Spec.UserName)).To(HaveHTTPStatus(http.StatusSeeOther))
+		Expect(exists()).To(BeFalse())
+	})
+
+	It("offer a viewer nothing that it may not do, and do nothing of it", func(ctx SpecContext) {
+		namespace, user := tenant(ctx)
+		other, stranger := tenant(ctx)
+		v := visit(as(ctx, namespace, "get", "list", "watch"))
+		page := "/" + namespace + "/users/" + user.Name
+		text := body(v.send(http.MethodGet, page, ""))
+		Expect(text).To(ContainSubstring("What the client sent"))
+		Expect(text).NotTo(Or(ContainSubstring("Run again"), ContainSubstring("Delete the record")))
+
+		token := func() string {
+			GinkgoHelper()
+			found := formToken.FindStringSubmatch(body(v.send(http.MethodGet, page+"/delete-record", "")))
+			Expect(found).To(HaveLen(2))
+			return found[1]
+		}()
+		for _, action := range []string{
+			page + "/rerun", "/" + other + "/users/" + stranger.Name + "/rerun", "/" + namespace + "/endpoints/okta/release", "/" + other + "/endpoints/okta/release",
+		} {
+			form := url.Values{"form": {token}, "generation": {"1"}}
+			Expect(v.send(http.MethodPost, action, form.Encode(), "Origin", v.address)).To(HaveHTTPStatus(Or(Equal(http.StatusForbidden), Equal(http.StatusConflict))), action)
+		}
+		Expect(v.post(page+"/delete-record", page+"/delete-record", "typed", user.Spec.UserName)).To(HaveHTTPStatus(http.StatusForbidden))
+		for _, object := range []*v1alpha1.ScimUser{user, stranger} {
+			Expect(direct.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+			Expect(object.Annotations).To(BeEmpty())
+			Expect(object.DeletionTimestamp).To(BeNil())
+		}
+		for _, path := range []string{"/users", "/groups", "/persons", "/organizations", "/sites", "/rules", "/executions", "/users/" + stranger.Name, "/find?q=anna@example.com"} {
+			answer := v.send(http.MethodGet, "/"+other+path, "")
+			Expect(answer).To(HaveHTTPStatus(http.StatusForbidden), path)
+			Expect(body(answer)).NotTo(ContainSubstring("anna"), path)
+		}
+		Expect(v.send(http.MethodGet, "/-/events/"+other+"?kinds=users", "")).To(HaveHTTPStatus(http.StatusForbidden))
+	})
+
+	It("take no form of another session", func(ctx SpecContext) {
+		namespace, user := tenant(ctx)
+		one, another := visit(env.Config), visit(env.Config)
+		page := "/" + namespace + "/users/" + user.Name
+		token := formToken.FindStringSubmatch(body(another.send(http.MethodGet, page, "")))[1]
+		Expect(one.post(page, page+"/rerun", "form", token)).To(HaveHTTPStatus(http.StatusForbidden))
+		Expect(one.post(page, page+"/rerun")).To(HaveHTTPStatus(http.StatusSeeOther))
+	})
+
+	It("hear of what changes", func(ctx SpecContext) {
+		namespace, user := tenant(ctx)
+		v := visit(env.Config)
+		Expect(v.send(http.MethodGet, "/"+namespace+"/users", "")).To(HaveHTTPStatus(http.StatusOK))
+		stream := v.send(http.MethodGet, "/-/events/"+namespace+"?kinds=users", "")
+		Expect(stream).To(HaveHTTPHeaderWithValue("Content-Type", "text/event-stream"))
+		heard := make(chan string, 100)
+		go func() {
+			defer GinkgoRecover()
+			buffer := make([]byte, 1024)
+			for {
+				n, err := stream.Body.Read(buffer)
+				if err != nil {
+					return
+				}
+				heard <- string(buffer[:n])
+			}
+		}()
+		Eventually(heard).Should(Receive(ContainSubstring("retry")))
+		user.Status.Conditions[0].Message = "changed"
+		Expect(direct.Status().Update(ctx, user)).To(Succeed())
+		Eventually(heard).Should(Receive(ContainSubstring("event: changed")))
+	})
+})

@@ -1,0 +1,109 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/chromedp/chromedp"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// someUser is a user that is Ready, or one that is not.
+func someUser(ctx context.Context, ready bool) *v1alpha1.ScimUser {
+	GinkgoHelper()
+	users := &v1alpha1.ScimUserList{}
+	Expect(direct.List(ctx, users, client.InNamespace(namespace))).To(Succeed())
+	for i := range users.Items {
+		user := &users.Items[i]
+		for _, c := range user.Status.Conditions {
+			if c.Type == v1alpha1.ConditionReady && (c.Status == "True") == ready && (user.Status.Person != nil) == ready {
+				return user
+			}
+		}
+	}
+	Fail("Okta has pushed no such user")
+	return nil
+}
+
+// allPages are the addresses of pages of every kind, by a name for pictures.
+func allPages(ctx context.Context) map[string]string {
+	GinkgoHelper()
+	user, failing := someUser(ctx, true), someUser(ctx, false)
+	groups := &v1alpha1.ScimGroupList{}
+	Expect(direct.List(ctx, groups, client.InNamespace(namespace))).To(Succeed())
+	organizations := &v1alpha1.OrganizationList{}
+	Expect(direct.List(ctx, organizations, client.InNamespace(namespace))).To(Succeed())
+	in := "/" + namespace
+	return map[string]string{
+		"overview": in + "/", "users": in + "/users", "users-failing": in + "/users?reason=any&sort=updated&desc=true", "users-none": in + "/users?q=nobody-is-called-so",
+		"groups": in + "/groups", "persons": in + "/persons", "organizations": in + "/organizations", "sites": in + "/sites", "rules": in + "/rules",
+		"executions": in + "/executions", "executions-failed": in + "/executions?result=failed",
+		"user": in + "/users/" + user.Name, "user-failing": in + "/users/" + failing.Name, "group": in + "/groups/" + groups.Items[0].Name,
+		"person": in + "/persons/" + user.Status.Person.Name, "organization": in + "/organizations/" + organizations.Items[0].Name,
+		"rule": in + "/rules/default-user-mapping", "execution": in + "/executions/default-user-mapping-" + user.Name,
+		"execution-failed": in + "/executions/default-user-mapping-" + failing.Name,
+		"delete":           in + "/users/" + user.Name + "/delete-record", "find": in + "/find?q=nobody-is-called-so", "me": "/-/me?namespace=" + namespace,
+		"namespaces": "/-/namespaces", "missing": in + "/users/none",
+	}
+}
+
+// violation is one that axe-core finds.
+type violation struct {
+	ID, Impact, Help string
+	Nodes            []struct {
+		HTML           string `json:"html"`
+		FailureSummary string `json:"failureSummary"`
+	}
+}
+
+// violations are what axe-core finds on a page against WCAG 2.2 A and AA, and good practice.
+func (t *tab) violations(what string) (told []string) {
+	GinkgoHelper()
+	source, err := os.ReadFile("node_modules/axe-core/axe.min.js")
+	Expect(err).NotTo(HaveOccurred(), "run npm ci in hack/console, as make console-test does")
+	t.do(chromedp.Evaluate[chromedp.Void](string(source)))
+	text := eval[string](t, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"], resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations))`)
+	var found []violation
+	Expect(json.Unmarshal([]byte(text), &found)).To(Succeed())
+	for _, one := range found {
+		for _, node := range one.Nodes {
+			told = append(told, fmt.Sprintf("%s: %s: %s\n%s\n%s", what, one.ID, one.Help, node.HTML, node.FailureSummary))
+		}
+	}
+	return told
+}
+
+var _ = Describe("every page", func() {
+	It("is accessible in light and dark, fits 360 pixels, and asks nobody else for anything", func(ctx SpecContext) {
+		t := open(serve(admin))
+		var found []string
+		for name, path := range allPages(ctx) {
+			t.visit(path)
+			Expect(eval[int](t, `document.querySelectorAll("h1").length`)).To(Equal(1), name)
+			for _, scheme := range []string{"light", "dark"} {
+				t.scheme(scheme)
+				found = append(found, t.violations(name+", "+scheme)...)
+				t.screenshot(name + "-" + scheme)
+			}
+			t.do(chromedp.EmulateViewport(360, 740))
+			if width := eval[int](t, `document.documentElement.scrollWidth`); width > 360 {
+				found = append(found, fmt.Sprintf("%s is %d pixels wide", name, width))
+			}
+			found = append(found, t.violations(name+", narrow")...)
+			t.screenshot(name + "-narrow")
+			t.do(chromedp.EmulateViewport(1280, 900))
+		}
+		Expect(found).To(BeEmpty(), strings.Join(found, "\n\n"))
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		Expect(t.foreign).To(BeEmpty())
+		Expect(t.faults).To(BeEmpty())
+	})
+})

@@ -1,0 +1,152 @@
+package console
+
+import (
+	"os"
+	"strings"
+
+	"github.com/chromedp/chromedp"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/api/v1alpha1"
+)
+
+// press presses keys, one after the other.
+func (t *tab) press(keys string) {
+	GinkgoHelper()
+	t.do(chromedp.KeyEvent(keys))
+}
+
+// at waits until the tab shows an address, with the page loaded.
+func (t *tab) at(path string) {
+	GinkgoHelper()
+	Eventually(func() string { return eval[string](t, `document.readyState + " " + location.pathname`) }).Should(Equal("complete " + path))
+}
+
+// text waits for a text in the page's content.
+func (t *tab) text(part string) {
+	GinkgoHelper()
+	Eventually(func() string { return eval[string](t, `document.querySelector("main")?.innerText ?? ""`) }).Should(ContainSubstring(part))
+}
+
+// buttons are what the page offers to do.
+func (t *tab) buttons() []string {
+	GinkgoHelper()
+	return eval[[]string](t, `[...document.querySelectorAll("main form[method=post] button, main a.button")].map((b) => b.innerText.trim())`)
+}
+
+var _ = Describe("somebody with a keyboard alone", func() {
+	It("goes everywhere", func(ctx SpecContext) {
+		t := open(serve(as("viewer")))
+		in := "/" + namespace
+		for _, way := range []struct{ keys, path string }{
+			{"gu", in + "/users"}, {"gg", in + "/groups"}, {"gr", in + "/rules"}, {"ge", in + "/executions"}, {"gp", in + "/persons"}, {"go", in + "/"},
+		} {
+			t.press(way.keys)
+			t.at(way.path)
+		}
+
+		t.visit(in + "/users?reason=any")
+		t.press("j\r")
+		t.at(in + "/users/" + someUser(ctx, false).Name)
+		t.text("What to do")
+
+		t.press("/")
+		Expect(eval[string](t, `document.activeElement.id`)).To(Equal("find"))
+		t.press(someUser(ctx, true).Spec.UserName + "\r")
+		t.at(in + "/users/" + someUser(ctx, true).Name)
+
+		t.press("?")
+		Expect(eval[string](t, `document.querySelector("dialog[open]").innerText`)).To(ContainSubstring("Automation rules"))
+		Expect(t.violations("keys")).To(BeEmpty())
+		t.do(chromedp.Click(chromedp.CSS(`dialog input[type=checkbox]`)), chromedp.Click(chromedp.CSS(`dialog button`)))
+		t.press("?gu")
+		Expect(eval[bool](t, `document.querySelector("dialog[open]") === null`)).To(BeTrue(), "keys are switched off")
+	})
+
+	It("finds what to do in the palette", func(ctx SpecContext) {
+		t := open(serve(as("editor")))
+		t.visit("/" + namespace + "/users/" + someUser(ctx, false).Name)
+		t.do(chromedp.KeyEvent("k", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.WaitVisible(chromedp.CSS("dialog[open] input")))
+		Expect(t.violations("palette")).To(BeEmpty())
+		Expect(eval[string](t, `document.querySelector("dialog[open]").innerText`)).To(And(ContainSubstring("Run again"), ContainSubstring("Groups")))
+		t.press("organiz\r")
+		t.at("/" + namespace + "/organizations")
+	})
+})
+
+var _ = Describe("what is offered", func() {
+	DescribeTable("is what the role allows", func(ctx SpecContext, person string, want ...string) {
+		t := open(serve(as(person)))
+		user := someUser(ctx, false)
+		t.visit("/" + namespace + "/users/" + user.Name)
+		if len(want) == 0 {
+			Expect(t.buttons()).To(BeEmpty())
+		} else {
+			Expect(t.buttons()).To(ConsistOf(want))
+		}
+	},
+		Entry("a viewer", "viewer"),
+		Entry("an editor", "editor", "Run again"),
+		Entry("an owner", "owner", "Run again", "Delete the record to re-link…"),
+	)
+
+	It("is done: the rules run again, and the page shows it by itself", func(ctx SpecContext) {
+		t := open(serve(as("editor")))
+		user := someUser(ctx, false)
+		path := "/" + namespace + "/users/" + user.Name
+		t.visit(path)
+		t.do(chromedp.Click(chromedp.CSS(`main form[method=post] button`)))
+		t.text("The rules run again")
+		Expect(t.violations("after an action")).To(BeEmpty())
+		Eventually(func(g Gomega) {
+			g.Expect(direct.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
+			g.Expect(user.Status.LastRerun).NotTo(BeEmpty())
+		}).Should(Succeed())
+		t.visit("/" + namespace + "/executions/default-user-mapping-" + user.Name)
+		t.text("Somebody asked for it")
+	})
+
+	It("deletes a record only when its name is typed", func(ctx SpecContext) {
+		t := open(serve(as("owner")))
+		users := &v1alpha1.ScimUserList{}
+		Expect(direct.List(ctx, users, client.InNamespace(namespace))).To(Succeed())
+		user := &users.Items[len(users.Items)-1]
+		path := "/" + namespace + "/users/" + user.Name
+		t.visit(path + "/delete-record")
+		t.do(chromedp.SendKeys(chromedp.CSS("#typed"), strings.ToUpper(user.Spec.UserName)+"x\r"))
+		t.text("the name is not the one to type")
+		t.visit(path + "/delete-record")
+		t.do(chromedp.SendKeys(chromedp.CSS("#typed"), user.Spec.UserName+"\r"))
+		t.at("/" + namespace + "/users")
+		Eventually(func() error {
+			return direct.Get(ctx, client.ObjectKeyFromObject(user), &v1alpha1.ScimUser{})
+		}).ShouldNot(Succeed())
+	})
+})
+
+var _ = Describe("a page", func() {
+	It("follows what changes while somebody looks at it", func(ctx SpecContext) {
+		t := open(serve(as("viewer")))
+		organization := &v1alpha1.Organization{}
+		organization.Namespace, organization.Name, organization.Spec.Name = namespace, "made-while-looking", "Made while looking"
+		t.visit("/" + namespace + "/organizations")
+		Expect(direct.Create(ctx, organization)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(direct.Delete(ctx, organization)).To(Succeed()) })
+		t.text("Made while looking")
+	})
+
+	It("shows times of where the visitor is, and the exact one on hover", func(ctx SpecContext) {
+		t := open(serve(as("viewer")))
+		t.visit("/" + namespace + "/users")
+		Expect(eval[string](t, `document.querySelector("time").title`)).To(MatchRegexp(`^\d{4}-\d\d-\d\dT.*Z$`))
+		Expect(eval[string](t, `document.querySelector("time").innerText`)).NotTo(ContainSubstring("UTC"))
+	})
+
+	It("brings a small script", func() {
+		script, err := os.ReadFile(root + "/console/pages/static/console.js")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(len(script)).To(BeNumerically("<", 15_000))
+	})
+})
