@@ -38,5 +38,5 @@ func Announce(ctx context.Context, c client.Client, object client.Object, user, 
 	if len(event.Note) > 1024 { // which is the most that the API server takes
 		event.Note = event.Note[:1024]
 	}
-	return c.Create(ctx, event)
+	return c.Create(ctx, event, client.DisableReadYourWritesConsistency)
 }
