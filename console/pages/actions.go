@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -75,6 +76,16 @@ func titleOf(object client.Object) string {
 	return object.GetName()
 }
 
+// must is Forbidden unless the visitor may do this to the object of the address: what cannot be done is not offered.
+func (v *visit) must(r *http.Request, verb, resource string) error {
+	name := r.PathValue("name")
+	allowed, err := v.may(r, verb, resource, name)
+	if err != nil || allowed {
+		return err
+	}
+	return apierrors.NewForbidden(v1alpha1.GroupVersion.WithResource(resource).GroupResource(), name, fmt.Errorf("%s may not %s it", v.Caller.User().Username, verb))
+}
+
 // read reads what an action is about, as it is now.
 func (v *visit) read(r *http.Request, object client.Object) error {
 	return v.Caller.Client().Get(r.Context(), client.ObjectKey{Namespace: v.Namespace, Name: r.PathValue("name")}, object)
@@ -82,6 +93,9 @@ func (v *visit) read(r *http.Request, object client.Object) error {
 
 func (s *server) confirmDelete(section string) handler {
 	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		if err := v.must(r, "delete", resourceOf[section]); err != nil {
+			return err
+		}
 		object := newSubject(section)
 		if err := v.read(r, object); err != nil {
 			return err
@@ -145,6 +159,9 @@ func changedNotice(now string) *Notice {
 }
 
 func (s *server) confirmRelease(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := v.must(r, "patch", resourceOf["endpoints"]); err != nil {
+		return err
+	}
 	endpoint := &v1alpha1.ScimEndpoint{}
 	if err := v.read(r, endpoint); err != nil {
 		return err

@@ -68,6 +68,19 @@ func as(ctx context.Context, namespace string, verbs ...string) *rest.Config {
 
 var formToken = regexp.MustCompile(`name="form" value="([0-9a-f]{64})"`)
 
+// token is that of the forms of the visitor's session.
+func (v *visitor) token() string {
+	GinkgoHelper()
+	request, err := http.NewRequest(http.MethodGet, v.address, nil)
+	Expect(err).NotTo(HaveOccurred())
+	for _, cookie := range v.Jar.Cookies(request.URL) {
+		request.AddCookie(cookie)
+	}
+	session, err := v.local.Of(nil, request)
+	Expect(err).NotTo(HaveOccurred())
+	return session.FormToken()
+}
+
 // post sends the form of a page with some of its fields changed.
 func (v *visitor) post(page, action string, pairs ...string) *http.Response {
 	GinkgoHelper()
@@ -162,19 +175,20 @@ var _ = Describe("the pages of a tenant", func() {
 		Expect(text).To(ContainSubstring("What the client sent"))
 		Expect(text).NotTo(Or(ContainSubstring("Run again"), ContainSubstring("Delete the record")))
 
-		token := func() string {
-			GinkgoHelper()
-			found := formToken.FindStringSubmatch(body(v.send(http.MethodGet, page+"/delete-record", "")))
-			Expect(found).To(HaveLen(2))
-			return found[1]
-		}()
-		for _, action := range []string{
-			page + "/rerun", "/" + other + "/users/" + stranger.Name + "/rerun", "/" + namespace + "/endpoints/okta/release", "/" + other + "/endpoints/okta/release",
-		} {
-			form := url.Values{"form": {token}, "generation": {"1"}}
-			Expect(v.send(http.MethodPost, action, form.Encode(), "Origin", v.address)).To(HaveHTTPStatus(Or(Equal(http.StatusForbidden), Equal(http.StatusConflict))), action)
+		Expect(v.send(http.MethodGet, page+"/delete-record", "")).To(HaveHTTPStatus(http.StatusForbidden))
+
+		By("crafting what no page of the viewer holds")
+		form := url.Values{
+			"form": {v.token()}, "generation": {"1"}, "typed": {user.Spec.UserName}, "uid": {string(user.UID)}, "version": {user.ResourceVersion},
 		}
-		Expect(v.post(page+"/delete-record", page+"/delete-record", "typed", user.Spec.UserName)).To(HaveHTTPStatus(http.StatusForbidden))
+		for _, action := range []string{
+			page + "/rerun", page + "/delete-record", "/" + namespace + "/rules/default-user-mapping/rerun",
+			"/" + other + "/users/" + stranger.Name + "/rerun", "/" + other + "/users/" + stranger.Name + "/delete-record", "/" + other + "/endpoints/okta/release",
+		} {
+			answer := v.send(http.MethodPost, action, form.Encode(), "Origin", v.address)
+			Expect(answer).To(HaveHTTPStatus(http.StatusForbidden, http.StatusNotFound), action)
+			Expect(body(answer)).NotTo(ContainSubstring("the form is of another session"), action)
+		}
 		for _, object := range []*v1alpha1.ScimUser{user, stranger} {
 			Expect(direct.Get(ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
 			Expect(object.Annotations).To(BeEmpty())
