@@ -66,7 +66,7 @@ type choice struct {
 // row is one object: the first cell is its heading.
 type row struct{ Cells []cell }
 
-// cell is a value. Kind says how it is shown: text, link, time, pill, number, mono.
+// cell is a value. Kind says how it is shown: text, link, record, time, pill, outcome, number, mono.
 type cell struct {
 	Kind, Text, Address string
 	Pill                pill
@@ -93,16 +93,16 @@ func address(namespace, section, name string) string {
 	return "/" + namespace + "/" + section + "/" + url.PathEscape(name)
 }
 
-// readyCells say whether something is as it should be, and if not why.
-func readyCells(conditions []metav1.Condition) []cell {
+// readyCell says whether something is as it should be, and if not why.
+func readyCell(conditions []metav1.Condition) cell {
 	for i := range conditions {
 		c := &conditions[i]
 		if c.Type != v1alpha1.ConditionReady || c.Status == metav1.ConditionTrue {
 			continue
 		}
-		return []cell{{Kind: "pill", Pill: newPill(toneOf(c.Reason), c.Reason)}, {Kind: "long", Text: c.Message}}
+		return cell{Kind: "outcome", Pill: newPill(toneOf(c.Reason), c.Reason), Text: c.Message}
 	}
-	return []cell{pillCell("good", "Ready"), textCell("")}
+	return pillCell("good", "Ready")
 }
 
 // toneOf is the tone of a reason of something that is not as it should be.
@@ -110,7 +110,8 @@ func toneOf(reason string) string {
 	switch reason {
 	case v1alpha1.ReasonPending, v1alpha1.ReasonRetrying, v1alpha1.ReasonReprocessing:
 		return "busy"
-	case v1alpha1.ReasonHeld, v1alpha1.ReasonNoRules:
+	case v1alpha1.ReasonHeld, v1alpha1.ReasonNoRules, v1alpha1.ReasonSwitchedOff, v1alpha1.ReasonLimitsRaised, v1alpha1.ReasonEndsSoon,
+		v1alpha1.ReasonKeysKept, v1alpha1.ReasonAboveOperatorLimits, v1alpha1.ReasonSubjectsFailed:
 		return "warn"
 	case v1alpha1.ReasonDisabled:
 		return "off"
@@ -252,7 +253,7 @@ func (s *server) users(w http.ResponseWriter, r *http.Request, v *visit) error {
 	view.GroupTitle = groupTitle
 	view.Heads = []head{
 		newHead(r, q, "User name", listing.ByName, listing.ByProvisioned), {Title: "Name"}, newHead(r, q, "State", listing.ByState, listing.ByProvisioned),
-		newHead(r, q, "Outcome", listing.ByReason, listing.ByProvisioned), {Title: "What is wrong"}, {Title: "Person"},
+		newHead(r, q, "Outcome", listing.ByReason, listing.ByProvisioned), {Title: "Person"},
 		newHead(r, q, "Provisioned At", listing.ByProvisioned, listing.ByProvisioned), newHead(r, q, "Updated At", listing.ByUpdated, listing.ByProvisioned),
 	}
 	for _, user := range page.Rows {
@@ -264,13 +265,11 @@ func (s *server) users(w http.ResponseWriter, r *http.Request, v *visit) error {
 			state = pillCell("off", "Inactive")
 		}
 		cells := []cell{linkCell(user.Spec.UserName, address(v.Namespace, "users", user.Name)), textCell(fullName(user)), state}
-		cells = append(cells, readyCells(user.Status.Conditions)...)
 		person := textCell("")
 		if user.Status.Person != nil {
-			person = linkCell("Person", address(v.Namespace, "persons", user.Status.Person.Name))
-			person.Kind = "record"
+			person = cell{Kind: "record", Text: user.Spec.UserName, Address: address(v.Namespace, "persons", user.Status.Person.Name)}
 		}
-		view.Rows = append(view.Rows, row{append(cells, person, timeCell(provisionedAt(user.Spec.ProvisionedAt, user)), timeCell(user.Spec.LastModified))})
+		view.Rows = append(view.Rows, row{append(cells, readyCell(user.Status.Conditions), person, timeCell(provisionedAt(user.Spec.ProvisionedAt, user)), timeCell(user.Spec.LastModified))})
 	}
 	return s.showList(w, r, v, "SCIM users", view, "users")
 }
@@ -313,7 +312,7 @@ func (s *server) groups(w http.ResponseWriter, r *http.Request, v *visit) error 
 	members.Class = "num"
 	view.Heads = []head{
 		newHead(r, q, "Display name", listing.ByName, listing.ByProvisioned), members, newHead(r, q, "Stands for", listing.ByStandsFor, listing.ByProvisioned),
-		newHead(r, q, "Outcome", listing.ByReason, listing.ByProvisioned), {Title: "What is wrong"},
+		newHead(r, q, "Outcome", listing.ByReason, listing.ByProvisioned),
 		newHead(r, q, "Provisioned At", listing.ByProvisioned, listing.ByProvisioned), newHead(r, q, "Updated At", listing.ByUpdated, listing.ByProvisioned),
 	}
 	for _, group := range page.Rows {
@@ -329,8 +328,10 @@ func (s *server) groups(w http.ResponseWriter, r *http.Request, v *visit) error 
 		case group.Status.Site != nil:
 			stands = recordCell(v.Namespace, "sites", group.Status.Site)
 		}
-		cells := append([]cell{linkCell(group.Spec.DisplayName, address(v.Namespace, "groups", group.Name)), count, stands}, readyCells(group.Status.Conditions)...)
-		view.Rows = append(view.Rows, row{append(cells, timeCell(provisionedAt(group.Spec.ProvisionedAt, group)), timeCell(group.Spec.LastModified))})
+		view.Rows = append(view.Rows, row{[]cell{
+			linkCell(group.Spec.DisplayName, address(v.Namespace, "groups", group.Name)), count, stands, readyCell(group.Status.Conditions),
+			timeCell(provisionedAt(group.Spec.ProvisionedAt, group)), timeCell(group.Spec.LastModified),
+		}})
 	}
 	return s.showList(w, r, v, "SCIM groups", view, "groups")
 }

@@ -25,7 +25,7 @@ func (s *server) persons(w http.ResponseWriter, r *http.Request, v *visit) error
 	view.Heads = []head{
 		newHead(r, q, "Name", listing.ByName, listing.ByName), newHead(r, q, "Primary e-mail", listing.ByEmail, listing.ByName),
 		newHead(r, q, "State", listing.ByState, listing.ByName), newHead(r, q, "Organization", listing.ByOrganization, listing.ByName),
-		newHead(r, q, "Site", listing.BySite, listing.ByName), {Title: "Source"}, newHead(r, q, "Outcome", listing.ByReason, listing.ByName), {Title: "What is wrong"},
+		newHead(r, q, "Site", listing.BySite, listing.ByName), {Title: "Source"}, newHead(r, q, "Outcome", listing.ByReason, listing.ByName),
 	}
 	for _, person := range page.Rows {
 		name := person.Spec.Name
@@ -35,9 +35,9 @@ func (s *server) persons(w http.ResponseWriter, r *http.Request, v *visit) error
 		cells := []cell{
 			linkCell(name, address(v.Namespace, "persons", person.Name)), textCell(person.Spec.PrimaryEmail), enabledCell(person.Spec.Disabled),
 			recordCell(v.Namespace, "organizations", person.Spec.Organization), recordCell(v.Namespace, "sites", person.Spec.Site),
-			sourceCell(v.Namespace, "users", person.Spec.Source, person.Spec.SourceID),
+			sourceCell(v.Namespace, "users", person.Spec.Source, person.Spec.SourceID), readyCell(person.Status.Conditions),
 		}
-		view.Rows = append(view.Rows, row{append(cells, readyCells(person.Status.Conditions)...)})
+		view.Rows = append(view.Rows, row{cells})
 	}
 	return s.showList(w, r, v, "Persons", view, "persons")
 }
@@ -103,13 +103,13 @@ func (s *server) sites(w http.ResponseWriter, r *http.Request, v *visit) error {
 func placeHeads(r *http.Request, q listing.Query) []head {
 	return []head{
 		newHead(r, q, "Name", listing.ByName, listing.ByName), {Title: "Object"}, newHead(r, q, "State", listing.ByState, listing.ByName),
-		{Title: "Source"}, newHead(r, q, "Outcome", listing.ByReason, listing.ByName), {Title: "What is wrong"},
+		{Title: "Source"}, newHead(r, q, "Outcome", listing.ByReason, listing.ByName),
 	}
 }
 
 func placeRow(namespace, section, object, name string, disabled bool, source, id string, conditions []metav1.Condition) row {
-	cells := []cell{
+	return row{[]cell{
 		linkCell(name, address(namespace, section, object)), {Kind: "mono", Text: object}, enabledCell(disabled), sourceCell(namespace, "groups", source, id),
-	}
-	return row{append(cells, readyCells(conditions)...)}
+		readyCell(conditions),
+	}}
 }
