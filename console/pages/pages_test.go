@@ -81,7 +81,8 @@ func (v *visitor) token() string {
 	return session.FormToken()
 }
 
-// post sends the form of a page with some of its fields changed.
+// post sends the form of a page with some of its fields changed, with the headers that Chromium sends with the forms of a page that
+// has Referrer-Policy no-referrer.
 func (v *visitor) post(page, action string, pairs ...string) *http.Response {
 	GinkgoHelper()
 	text := body(v.send(http.MethodGet, page, ""))
@@ -92,7 +93,7 @@ func (v *visitor) post(page, action string, pairs ...string) *http.Response {
 	for i := 0; i < len(pairs); i += 2 {
 		form.Set(pairs[i], pairs[i+1])
 	}
-	return v.send(http.MethodPost, action, form.Encode(), "Origin", v.address, "Sec-Fetch-Site", "same-origin")
+	return v.send(http.MethodPost, action, form.Encode(), "Origin", "null", "Sec-Fetch-Site", "same-origin")
 }
 
 var _ = Describe("the pages of a tenant", func() {

@@ -59,15 +59,15 @@ func (s *server) withoutPort(host string) string {
 	return host
 }
 
-// isOwnOrigin reports whether a browser says that a page of the console sends the request. A browser that says nothing of it is
-// older than any that has the style's colours; what is no browser gets no further without the form token.
+// isOwnOrigin reports whether a browser says that a page of the console sends the request. By Referrer-Policy no-referrer browsers
+// send "null" as the Origin of a form also to the page's own site: then Sec-Fetch-Site, which no page can set, says what it is.
 func (s *server) isOwnOrigin(r *http.Request) bool {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
+	switch {
+	case site != "" && site != "same-origin":
 		return false
-	}
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return r.Header.Get("Sec-Fetch-Site") == "same-origin"
+	case origin == "" || origin == "null":
+		return site == "same-origin"
 	}
 	parsed, err := url.Parse(origin)
 	if err != nil {
