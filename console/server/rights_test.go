@@ -110,14 +110,16 @@ var _ = Describe("a person for whom the operator acts", func() {
 			By(role + " doing things")
 			Expect(apierrors.IsForbidden(c.Create(ctx, rule(namespace), client.DryRunAll))).To(Equal(may < 1))
 			Expect(apierrors.IsForbidden(patch(ctx, c, namespace))).To(Equal(may < 2))
-			organization := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "acme"}}
-			Expect(apierrors.IsForbidden(c.Delete(ctx, organization, client.DryRunAll))).To(Equal(may < 1))
-			person := &v1alpha1.Person{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "anna"}}
-			Expect(apierrors.IsForbidden(c.Delete(ctx, person, client.DryRunAll))).To(Equal(may < 2))
+			none := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "none"}}
+			empty := client.RawPatch("application/merge-patch+json", []byte(`{}`))
+			Expect(apierrors.IsForbidden(c.Patch(ctx, none.DeepCopy(), empty))).To(Equal(may < 1))
+			Expect(apierrors.IsForbidden(c.Delete(ctx, none.DeepCopy()))).To(Equal(may < 2))
 
 			By(role + " asking for what no page needs, whatever the role has")
 			Expect(c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "okta-token"}, &corev1.Secret{})).To(forbidden)
 			Expect(c.List(ctx, &corev1.SecretList{}, client.InNamespace(namespace))).To(forbidden)
+			Expect(c.Delete(ctx, &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "acme"}}, client.DryRunAll)).To(forbidden)
+			Expect(c.Delete(ctx, &v1alpha1.Person{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "anna"}}, client.DryRunAll)).To(forbidden)
 			Expect(c.DeleteAllOf(ctx, &v1alpha1.Organization{}, client.InNamespace(namespace), client.DryRunAll)).To(forbidden)
 			Expect(c.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "x"}}, client.DryRunAll)).To(forbidden)
 		}
