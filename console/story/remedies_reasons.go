@@ -191,6 +191,12 @@ var reasons = []row{
 			"people in an hour or a day: take that back when what it was for is over",
 	},
 	{
+		reasons: []string{v1alpha1.ReasonNamespacesUnread}, on: "endpoints",
+		text: "with `--namespaces`: one of them cannot be read, so nobody knows whether the token of this new endpoint is " +
+			"one from there; until then it is 503. Metric `scim_unreadable_kinds` and the log name the namespace: give the " +
+			"operator its RoleBinding, or take it out of the flag",
+	},
+	{
 		reasons: []string{v1alpha1.ReasonTokenMadeElsewhere}, on: "endpoints",
 		text: "`spec.tokenGeneration` asks for a new token, but the Secret has a `tokenHash`: put the hash of a new one " +
 			"there ([a token that is made elsewhere](connect.md#rotating-the-token)). The present one works",
@@ -272,9 +278,9 @@ var reasons = []row{
 	},
 	{
 		reasons: []string{v1alpha1.ReasonEndsSoon, v1alpha1.ReasonEnded}, on: "endpoints (condition `CredentialExpiring`)",
-		text: "a credential ends within 30 days, or has ended, and has no successor: the message names it, and how to make " +
-			"one. The token ends by `spec.authentication.tokenSeconds`; one of less than 60 days is told of from half of " +
-			"its time. A client's new secret works beside the old one until that ends",
+		text: "a credential ends within 30 days (a token of less than 60 days: is past half of its time), or has ended: the " +
+			"message names it, and how to make another one. The token ends by `spec.authentication.tokenSeconds`; of a " +
+			"client the last one of its secrets counts. A client's new secret works beside the old one until that ends",
 		commands: []string{
 			showEndpoint,
 		},

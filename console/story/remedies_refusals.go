@@ -69,8 +69,8 @@ var refusals = []row{
 	},
 	{
 		reasons: []string{string(v1alpha1.RefusalExpired)},
-		text: "the token of the Secret has ended, by `spec.authentication.tokenSeconds` or because there is a newer one; or " +
-			"`exp` of a JWT is past, or missing",
+		text: "the token of the Secret has ended, by `spec.authentication.tokenSeconds`, or, for some seconds, because there " +
+			"is a newer one: then the Secret forgets it, and it is `UnknownToken`; or `exp` of a JWT is past, or missing",
 	},
 	{
 		reasons: []string{string(v1alpha1.RefusalNotYetValid)},
@@ -106,8 +106,14 @@ var refusals = []row{
 			"another one by a secret that is valid",
 	},
 	{
+		reasons: []string{string(v1alpha1.RefusalUnknownClient)},
+		text: "the token endpoint got a client id that no endpoint has, or no id or no proof that it can read: compare with " +
+			"`status.connection.clients`",
+	},
+	{
 		reasons: []string{string(v1alpha1.RefusalClientSecret)},
-		text:    "the token endpoint got a secret that the client does not have: copy it again, or make another one",
+		text: "the token endpoint got a secret that the client does not have: copy it again, or make another one. Or the " +
+			"Secret is not there, or without its label",
 	},
 	{
 		reasons: []string{string(v1alpha1.RefusalClientSecretExpired)},

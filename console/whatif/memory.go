@@ -30,7 +30,7 @@ func resourceOf(object client.Object) schema.GroupResource {
 
 // stored is the object of that kind and name as it is held; read only.
 func (m *memory) stored(ctx context.Context, object client.Object) (client.Object, error) {
-	found, ok := reflect.New(reflect.TypeOf(object).Elem()).Interface().(client.Object)
+	found, ok := reflect.TypeAssert[client.Object](reflect.New(reflect.TypeOf(object).Elem()))
 	if !ok {
 		return nil, fmt.Errorf("%T has no metadata", object)
 	}
