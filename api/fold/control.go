@@ -1,8 +1,10 @@
 package fold
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -36,4 +38,20 @@ func Printable(s string) string {
 		return s
 	}
 	return strconv.Quote(s)
+}
+
+// PrintableJSON returns JSON as a terminal may show it: with escapes for all that is not printable but ends of lines, as
+// encoding/json leaves DEL, C1 and the overrides of direction as they are.
+func PrintableJSON(encoded string) string {
+	var escaped strings.Builder
+	for _, r := range encoded {
+		if r == '\n' || strconv.IsPrint(r) {
+			escaped.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&escaped, `\u%04x`, unit)
+		}
+	}
+	return escaped.String()
 }

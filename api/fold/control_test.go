@@ -54,3 +54,15 @@ func TestPrintable(t *testing.T) {
 		}
 	}
 }
+
+func TestPrintableJSON(t *testing.T) {
+	for s, want := range map[string]string{
+		"{\n \"a\": \"Zoë\"}":        "{\n \"a\": \"Zoë\"}",
+		"\"\u009b\u202e\U000e0001\"": `"\u009b\u202e\udb40\udc01"`,
+		"\"a\x7f\"":                  `"a\u007f"`,
+	} {
+		if got := fold.PrintableJSON(s); got != want {
+			t.Errorf("%q is printed as %s, want %s", s, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -48,11 +49,13 @@ type result struct {
 	mismatches []preview.Mismatch
 }
 
-func (c *command) test(ctx context.Context, args []string) error {
-	var cases paths
-	c.flags.Var(&cases, "cases", "file or folder with test cases. Can be given several times; unset: only the examples in the rules")
-	junit := c.flags.String("junit", "", "file to write the results to, as JUnit XML")
-	manifests, compiled, err := c.load(args)
+func (c *Command) bindTest(flags *flag.FlagSet) {
+	flags.Var(&c.cases, "cases", "file or folder with test cases. Can be given several times; unset: only the examples in the rules")
+	flags.StringVar(&c.junit, "junit", "", "file to write the results to, as JUnit XML")
+}
+
+func (c *Command) test(ctx context.Context) error {
+	manifests, compiled, err := c.load()
 	if err != nil {
 		return err
 	}
@@ -60,7 +63,7 @@ func (c *command) test(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fromFiles, err := runCases(ctx, cases, enabledAmong(compiled, manifests))
+	fromFiles, err := runCases(ctx, c.cases, enabledAmong(compiled, manifests))
 	if err != nil {
 		return err
 	}
@@ -68,8 +71,8 @@ func (c *command) test(ctx context.Context, args []string) error {
 	if len(results) == 0 {
 		return errors.New("there is nothing to test: the rules have no examples; name test cases with --cases")
 	}
-	if *junit != "" {
-		if err := writeJUnit(*junit, results); err != nil {
+	if c.junit != "" {
+		if err := writeJUnit(c.junit, results); err != nil {
 			return err
 		}
 	}
@@ -195,7 +198,7 @@ func (e expectation) compareOutcomes(effect preview.Effect) ([]preview.Mismatch,
 	return mismatches, nil
 }
 
-func (c *command) printResults(results []result) error {
+func (c *Command) printResults(results []result) error {
 	failed := 0
 	for _, r := range results {
 		if len(r.mismatches) == 0 {
@@ -210,7 +213,7 @@ func (c *command) printResults(results []result) error {
 	}
 	c.printf("%s, %d failed\n", plural(len(results), "case"), failed)
 	if failed > 0 {
-		return errFindings
+		return ErrFindings
 	}
 	return nil
 }

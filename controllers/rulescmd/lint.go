@@ -9,8 +9,8 @@ import (
 )
 
 // lint says of rules what the webhook says, but for what depends on the cluster.
-func (c *command) lint(ctx context.Context, args []string) error {
-	manifests, compiled, err := c.load(args)
+func (c *Command) lint(ctx context.Context) error {
+	manifests, compiled, err := c.load()
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (c *command) lint(ctx context.Context, args []string) error {
 		}
 	}
 	if found {
-		return errFindings
+		return ErrFindings
 	}
 	c.printf("%s, nothing to complain about\n", plural(len(compiled), "rule"))
 	return nil

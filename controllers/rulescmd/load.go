@@ -111,11 +111,8 @@ func loadRules(roots []string) ([]manifest, error) {
 	return manifests, nil
 }
 
-// load reads the flags, and the rules that -f names, and compiles them.
-func (c *command) load(args []string) ([]manifest, []*rules.Rule, error) {
-	if err := c.parse(args); err != nil {
-		return nil, nil, err
-	}
+// load reads the rules that -f names, and compiles them.
+func (c *Command) load() ([]manifest, []*rules.Rule, error) {
 	manifests, err := loadRules(c.files)
 	if err != nil {
 		return nil, nil, err
@@ -125,7 +122,7 @@ func (c *command) load(args []string) ([]manifest, []*rules.Rule, error) {
 }
 
 // compileAll compiles rules and prints what is wrong with them.
-func (c *command) compileAll(manifests []manifest) ([]*rules.Rule, error) {
+func (c *Command) compileAll(manifests []manifest) ([]*rules.Rule, error) {
 	var compiled []*rules.Rule
 	broken := false
 	for _, m := range manifests {
@@ -147,14 +144,14 @@ func (c *command) compileAll(manifests []manifest) ([]*rules.Rule, error) {
 		compiled = append(compiled, rule)
 	}
 	if broken {
-		return nil, errFindings
+		return nil, ErrFindings
 	}
 	rules.Sort(compiled)
 	return compiled, nil
 }
 
 // printProblem prints what is wrong, with the line and a mark below the column.
-func (c *command) printProblem(m manifest, p rules.Problem) {
+func (c *Command) printProblem(m manifest, p rules.Problem) {
 	c.printf("ERROR %s: rule %s, %s\n", m.path, m.Name, p.Error())
 	if p.Line == 0 {
 		return

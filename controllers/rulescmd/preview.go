@@ -3,11 +3,11 @@ package rulescmd
 import (
 	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"slices"
 	"time"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"
@@ -17,7 +17,6 @@ import (
 
 // previewOptions are the flags of preview.
 type previewOptions struct {
-	cluster kube.Kubeconfig
 	output  string
 	limit   int
 	timeout time.Duration
@@ -32,15 +31,14 @@ type previewed struct {
 	NotShown int `json:"notShown"`
 }
 
-func (c *command) preview(ctx context.Context, args []string) error {
-	o := previewOptions{}
-	o.cluster.Bind(c.flags)
-	c.flags.StringVar(&o.output, "o", "text", "text or json; both hold personal data")
-	c.flags.IntVar(&o.limit, "limit", 50, "the most subjects of a kind to show; 0: all. All are counted")
-	c.flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to read and plan; what there was no time for is not counted")
-	if err := c.parse(args); err != nil {
-		return err
-	}
+func (o *previewOptions) bind(flags *flag.FlagSet) {
+	flags.StringVar(&o.output, "o", "text", "text or json; both hold personal data")
+	flags.IntVar(&o.limit, "limit", 50, "the most subjects of a kind to show; 0: all. All are counted")
+	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to read and plan; what there was no time for is not counted")
+}
+
+func (c *Command) showPreview(ctx context.Context, connect Connect) error {
+	o := c.preview
 	if o.output != "text" && o.output != "json" {
 		return fmt.Errorf("-o %q is neither text nor json", o.output)
 	}
@@ -53,7 +51,7 @@ func (c *command) preview(ctx context.Context, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	reader, namespace, err := o.cluster.Connect()
+	reader, namespace, err := connect()
 	if err != nil {
 		return err
 	}
@@ -143,7 +141,7 @@ func replaced(stored []*v1alpha1.AutomationRule, manifests []manifest) []*v1alph
 	return versions
 }
 
-func (c *command) printPreview(one *previewed) {
+func (c *Command) printPreview(one *previewed) {
 	for _, d := range one.Differences {
 		c.printf("%s %s (%s)\n", d.Name, d.Subject, one.Kind)
 		for _, record := range d.Records {

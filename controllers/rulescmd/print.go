@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"rservice.dev/scim-operator/api/fold"
@@ -15,7 +14,7 @@ import (
 
 // printf prints lines. What it is given as text, error or Stringer may come from users and
 // from rules of others, and is quoted where it is not printable.
-func (c *command) printf(format string, args ...any) {
+func (c *Command) printf(format string, args ...any) {
 	for i, arg := range args {
 		switch arg := arg.(type) {
 		case string:
@@ -62,16 +61,6 @@ func printJSON(out io.Writer, value any) error {
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	var escaped strings.Builder
-	for _, r := range encoded.String() {
-		if r == '\n' || strconv.IsPrint(r) {
-			escaped.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&escaped, `\u%04x`, unit)
-		}
-	}
-	_, err := io.WriteString(out, escaped.String())
+	_, err := io.WriteString(out, fold.PrintableJSON(encoded.String()))
 	return err
 }
