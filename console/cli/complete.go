@@ -67,4 +67,7 @@ func calledName(object client.Object) string {
 }
 
 // Lists that arguments are completed from.
+func userList() client.ObjectList     { return &v1alpha1.ScimUserList{} }
+func groupList() client.ObjectList    { return &v1alpha1.ScimGroupList{} }
 func endpointList() client.ObjectList { return &v1alpha1.ScimEndpointList{} }
+func ruleList() client.ObjectList     { return &v1alpha1.AutomationRuleList{} }

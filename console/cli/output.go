@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -55,9 +54,12 @@ func (f *format) data(out io.Writer, value any) (bool, error) {
 	case formatJSON:
 		return true, printJSON(out, value)
 	case formatYAML:
-		text, err := yaml.Marshal(value) // quotes what is not printable
+		text, err := yaml.Marshal(value)
 		if err != nil {
 			return true, err
+		}
+		if strings.ContainsFunc(string(text), func(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }) {
+			return true, printJSON(out, value) // which is YAML, too: plain scalars of YAML have no escapes
 		}
 		_, err = out.Write(text)
 		return true, err
@@ -75,17 +77,7 @@ func printJSON(out io.Writer, value any) error {
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	var escaped strings.Builder
-	for _, r := range encoded.String() {
-		if r == '\n' || strconv.IsPrint(r) {
-			escaped.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&escaped, `\u%04x`, unit)
-		}
-	}
-	_, err := io.WriteString(out, escaped.String())
+	_, err := io.WriteString(out, fold.PrintableJSON(encoded.String()))
 	return err
 }
 
