@@ -33,6 +33,8 @@ SCALEARGS ?=
 VULNARGS ?=
 # Arguments for the image builder, such as IMAGEARGS='-arch amd64'; hack/image/README.md.
 IMAGEARGS ?=
+# Arguments for the plugin's archives, such as PLUGINARGS='-url https://example.com/releases/{version}'.
+PLUGINARGS ?=
 # Arguments for the part of `make kine` that breaks the database, such as KINEARGS='-ginkgo.focus pg_dump'.
 KINEARGS ?=
 # Arguments for the console's tests, such as CONSOLEARGS='-ginkgo.focus palette'.
@@ -71,6 +73,10 @@ install-plugin: ## Build `kubectl scim`, with its completion, into PREFIX/bin (P
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$(PREFIX)/bin/kubectl-scim" .
 	ln -sf kubectl-scim "$(PREFIX)/bin/kubectl_complete-scim"
 	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "add $(PREFIX)/bin to your PATH, where kubectl looks for plugins";; esac
+
+.PHONY: plugin
+plugin: ## Make archives of `kubectl scim` for all platforms in bin/plugin, and the manifest by which krew installs it (PLUGINARGS='-url ...').
+	@go run -C hack/image . -plugin $(PLUGINARGS)
 
 .PHONY: image
 image: ## Make the container image as an OCI archive in bin/image, with its bill of materials; needs no container engine.

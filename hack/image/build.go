@@ -68,8 +68,8 @@ func git(ctx context.Context, root string, arguments ...string) (string, error) 
 	return strings.TrimSpace(string(output)), nil
 }
 
-// compile builds the operator as the image has it.
-func compile(ctx context.Context, root string, from source, path, arch string) (binary, error) {
+// compile builds the operator as image and plugin have it, for a system and an architecture.
+func compile(ctx context.Context, root string, from source, path, system, arch string) (binary, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return binary{}, fmt.Errorf("build the operator: %w", err)
@@ -78,9 +78,9 @@ func compile(ctx context.Context, root string, from source, path, arch string) (
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", flags, "-o", path, ".")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stderr, os.Stderr
 	// Whatever else the environment says could change the bytes.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off")
 	if err := cmd.Run(); err != nil {
-		return binary{}, fmt.Errorf("build the operator for %s: %w", arch, err)
+		return binary{}, fmt.Errorf("build the operator for %s/%s: %w", system, arch, err)
 	}
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {

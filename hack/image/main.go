@@ -33,6 +33,9 @@ type options struct {
 	binary, archive string
 	// push is a reference in a registry; empty: none.
 	push string
+	// platforms are those of the plugin, and url is where its archives will be.
+	platforms []string
+	url       string
 }
 
 func main() {
@@ -50,7 +53,7 @@ func interruptible(arguments []string) error {
 
 func command(ctx context.Context, arguments []string, out io.Writer) error {
 	o := options{}
-	var archs string
+	var archs, platforms string
 	flags := flag.NewFlagSet("image", flag.ContinueOnError)
 	flags.StringVar(&o.root, "root", "../..", "the repository")
 	flags.StringVar(&o.out, "out", "", "folder of the archive and the bill of materials; unset: bin/image in the repository")
@@ -59,10 +62,19 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	flags.StringVar(&o.push, "push", "", "also push to this reference, such as registry.example.com/scim-operator:0.1.0, with the credentials of docker login or podman login")
 	flags.StringVar(&o.binary, "binary", "", "make an image of this static program instead of the operator, without a bill of materials; needs -name, -archive and one -arch")
 	flags.StringVar(&o.archive, "archive", "", "the archive, for -binary")
+	plugin := flags.Bool("plugin", false, "make archives of the kubectl plugin and its manifest for krew instead of an image; -out unset: bin/plugin in the repository")
+	flags.StringVar(&platforms, "platforms", "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64", "platforms of the plugin, by Go's names, with commas between")
+	flags.StringVar(&o.url, "url", "", "where the plugin's archives will be; {version} in it stands for the version")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	o.archs = strings.Split(archs, ",")
+	o.archs, o.platforms = strings.Split(archs, ","), strings.Split(platforms, ",")
+	if *plugin {
+		if o.out == "" {
+			o.out = filepath.Join(o.root, "bin", "plugin")
+		}
+		return writePlugin(ctx, o, out)
+	}
 	if o.binary != "" {
 		return wrap(o, out)
 	}
@@ -88,7 +100,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	var binaries []binary
 	for _, arch := range o.archs {
-		b, err := compile(ctx, o.root, from, filepath.Join(o.out, "manager-linux-"+arch), arch)
+		b, err := compile(ctx, o.root, from, filepath.Join(o.out, "manager-linux-"+arch), "linux", arch)
 		if err != nil {
 			return err
 		}
