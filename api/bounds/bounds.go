@@ -58,11 +58,12 @@ func (b Bounds) Check() error {
 // Limits are what holds for the client of an endpoint.
 type Limits struct {
 	// RequestsPerSecond is 0 where there is no limit. Burst is how many there may be at once.
-	RequestsPerSecond, Burst int
+	RequestsPerSecond int `json:"requestsPerSecond"`
+	Burst             int `json:"burst"`
 	// BodyBytes is the largest body, beside what the address takes.
-	BodyBytes int
+	BodyBytes int `json:"bodyBytes"`
 	// PageSize is the most resources on a page.
-	PageSize int
+	PageSize int `json:"pageSize"`
 }
 
 // Limits returns what holds of what an endpoint asks for, and for each value that it asks too much for a sentence about it.

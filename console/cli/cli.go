@@ -94,6 +94,6 @@ It works in one namespace, with your kubeconfig and rights.`,
 	s := &session{IOStreams: streams, flags: genericclioptions.NewConfigFlags(true)}
 	s.flags.AddFlags(root.PersistentFlags())
 	setHelp(root)
-	root.AddCommand(newWhy(s), newErrors(s), newConnection(s), newRelease(s), newRerun(s), newRules(s), newWhatIf(s), newVersion(s))
+	root.AddCommand(newWhy(s), newErrors(s), newConnection(s), newRelease(s), newRerun(s), newRules(s), newWhatIf(s), newConsole(s), newVersion(s))
 	return root
 }

@@ -95,7 +95,7 @@ var _ = Describe("connection", func() {
 		Expect(t.Status().Update(ctx, endpoint)).To(Succeed())
 		shown := t.scim(ctx, "connection")
 		Expect(shown.Code).To(Equal(cli.ExitWrong), "it is not ready")
-		Expect(shown.Out).To(And(ContainSubstring("WRONG"), ContainSubstring("UnknownToken"), ContainSubstring("from 203.0.113.7, 3 times"), ContainSubstring("paste it again")))
+		Expect(shown.Out).To(And(ContainSubstring("WAITS"), ContainSubstring("UnknownToken"), ContainSubstring("from 203.0.113.7, 3 times"), ContainSubstring("paste it again")))
 	})
 })
 

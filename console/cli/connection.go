@@ -13,6 +13,7 @@ import (
 
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/console/story"
 )
 
 // Connection is what `connection` tells of a ScimEndpoint. It holds no token.
@@ -37,8 +38,9 @@ type Connection struct {
 	Limits         bounds.Limits      `json:"limits"`
 	AllowedSources []string           `json:"allowedSources,omitempty"`
 	Refusals       []v1alpha1.Refusal `json:"refusals,omitempty"`
-	// Wrong are the conditions that are not as they should be.
-	Wrong []metav1.Condition `json:"wrong,omitempty"`
+	// Wrong are the conditions that are not as they should be, and Remedies what to do about them.
+	Wrong    []metav1.Condition `json:"wrong,omitempty"`
+	Remedies []story.Remedy     `json:"remedies,omitempty"`
 	// Steps are what the client must be told.
 	Steps []string `json:"steps"`
 }
@@ -152,6 +154,15 @@ func describeConnection(endpoint *v1alpha1.ScimEndpoint) Connection {
 	if c.Profile == "" {
 		c.Profile = v1alpha1.ClientProfileStandard
 	}
+	names := story.Names{Namespace: endpoint.Namespace, Endpoint: endpoint.Name}
+	if status.Held != nil {
+		names.Held = status.Held.Generation
+	}
+	for _, condition := range c.Wrong {
+		if remedy, known := story.RemedyFor(condition.Reason, names); known {
+			c.Remedies = append(c.Remedies, remedy)
+		}
+	}
 	c.Steps = c.steps()
 	return c
 }
@@ -210,7 +221,17 @@ func (c *Connection) print(s *session) {
 	p := &sheet{out: s.Out}
 	p.line("ScimEndpoint", c.Namespace+"/"+c.Endpoint)
 	for _, condition := range c.Wrong {
-		p.line("WRONG", condition.Type+", "+condition.Reason+": "+condition.Message)
+		mark := marks[story.SeverityError]
+		if condition.Status == metav1.ConditionUnknown {
+			mark = marks[story.SeverityWaiting]
+		}
+		p.line(mark, condition.Type+", "+condition.Reason+": "+condition.Message)
+	}
+	for _, remedy := range c.Remedies {
+		p.line("Do", remedy.Text+" ("+remedy.Link+")")
+		for _, command := range remedy.Commands {
+			p.line("", "$ "+command)
+		}
 	}
 	p.line("Base URL", orNone(c.BaseURL))
 	p.linef("Token", "Secret %s, key %s; to read it:", c.Token.SecretName, c.Token.Key)

@@ -3,10 +3,13 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -77,3 +80,47 @@ func (t *tenant) run(ctx context.Context, plugins, program string, args ...strin
 	t.expectNoSecrets(ctx, string(output))
 	return strings.TrimPrefix(string(output), "\n"), cmd.ProcessState.ExitCode()
 }
+
+// link waits for the link in what a command prints.
+type link struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *link) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *link) address() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return regexp.MustCompile(`http://127\.0\.0\.1:\d+/\S+`).FindString(l.text.String())
+}
+
+var _ = Describe("console", func() {
+	It("serves the pages on this machine, by a link that works once, until it is stopped", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.grant(ctx)
+		running, stop := context.WithCancel(ctx)
+		printed, ended := &link{}, make(chan int)
+		args := []string{"console", "--kubeconfig", env.Kubeconfig, "-n", t.namespace, "--as", "viewer"}
+		go func() { ended <- cli.Run(running, args, streams(printed)) }()
+		DeferCleanup(stop)
+		Eventually(printed.address).ShouldNot(BeEmpty())
+		open := func() int {
+			GinkgoHelper()
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, printed.address(), http.NoBody)
+			Expect(err).NotTo(HaveOccurred())
+			answer, err := http.DefaultClient.Do(request)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(answer.Body.Close()).To(Succeed())
+			return answer.StatusCode
+		}
+		Expect(open()).To(Equal(http.StatusOK))
+		Expect(open()).To(Equal(http.StatusForbidden))
+		stop()
+		Eventually(ended).Should(Receive(Equal(cli.ExitOK)))
+	})
+})

@@ -119,10 +119,11 @@ func (p *page) sent(s *story.Story) {
 func (p *page) memberships(s *story.Story) {
 	var parts []string
 	for _, m := range s.Memberships {
-		text := cut(m.Title, shownValue)
+		linked := []string{cut(m.Title, shownValue)}
 		for _, place := range m.Places {
-			text += " = " + place.Subject.Kind + " " + cut(cmp.Or(place.Title, place.Subject.Name), shownValue)
+			linked = append(linked, place.Subject.Kind+" "+cut(cmp.Or(place.Title, place.Subject.Name), shownValue))
 		}
+		text := strings.Join(linked, " = ")
 		if m.Reason != "" {
 			text += " (" + m.Reason + ")"
 		}
