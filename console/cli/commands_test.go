@@ -146,7 +146,11 @@ var _ = Describe("release", func() {
 			return endpoint.Status.Held.Generation
 		}
 		leave(users[0])
-		t.eventually(ctx, users[0], v1alpha1.ReasonReady)
+		Eventually(func(g Gomega) { // else the brake would count the other one first
+			person := &v1alpha1.Person{}
+			g.Expect(t.Get(ctx, client.ObjectKey{Name: users[0].Status.Person.Name}, person)).To(Succeed())
+			g.Expect(person.Spec.Disabled).To(BeTrue())
+		}).Should(Succeed())
 		leave(users[1])
 		t.eventually(ctx, users[1], v1alpha1.ReasonHeld)
 		shownGeneration := held(1, 0)
