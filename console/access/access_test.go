@@ -46,7 +46,7 @@ func caller(ctx context.Context, namespace string, verbs []string, resources ...
 	Expect(err).NotTo(HaveOccurred())
 	lasts, end := context.WithCancel(context.Background())
 	DeferCleanup(end)
-	local, err := access.NewLocal(lasts, cfg)
+	local, err := access.NewLocal(lasts, cfg) //nolint:contextcheck // its cache lasts longer than what the spec waits for here
 	Expect(err).NotTo(HaveOccurred())
 	for _, verb := range verbs {
 		Eventually(func() (bool, error) {

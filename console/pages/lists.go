@@ -141,10 +141,10 @@ func with(r *http.Request, pairs ...string) string {
 	values := r.URL.Query()
 	values.Del("done")
 	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] == "" {
+		if pairs[i+1] == "" { //nolint:gosec // they are pairs
 			values.Del(pairs[i])
 		} else {
-			values.Set(pairs[i], pairs[i+1])
+			values.Set(pairs[i], pairs[i+1]) //nolint:gosec // they are pairs
 		}
 	}
 	if len(values) == 0 {
@@ -198,11 +198,11 @@ func newListView[P any](r *http.Request, v *visit, w words, q listing.Query, p l
 		})
 	}
 	if failing > 0 {
-		any := choice{
+		failed := choice{
 			Value: listing.AnyReason, Text: "Any error", Count: failing, Chosen: q.Reason == listing.AnyReason,
 			Address: with(r, "reason", listing.AnyReason, "after", "", "before", ""),
 		}
-		view.Reasons = append([]choice{any}, view.Reasons...)
+		view.Reasons = append([]choice{failed}, view.Reasons...)
 	}
 	return view
 }

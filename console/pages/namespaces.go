@@ -40,7 +40,7 @@ func (s *server) namespaces(w http.ResponseWriter, r *http.Request, v *visit) er
 		if err := checkNamespace(named); err != nil {
 			return err
 		}
-		http.Redirect(w, r, "/"+named+"/", http.StatusSeeOther)
+		http.Redirect(w, r, "/"+named+"/", http.StatusSeeOther) //nolint:gosec // a namespace has no slash in its name
 		return nil
 	}
 	names, more, err := s.visible(r.Context(), v.Caller)

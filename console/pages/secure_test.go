@@ -88,7 +88,7 @@ var _ = Describe("the door of a console on this machine", func() {
 		Entry("which say so", "Origin", "http://evil.example", "Sec-Fetch-Site", "cross-site"),
 		Entry("of the same machine", "Origin", "http://127.0.0.1:1", "Sec-Fetch-Site", "same-site"),
 		Entry("which hide their origin", "Origin", "null"),
-	Entry("of a sandbox", "Origin", "null", "Sec-Fetch-Site", "cross-site"),
+		Entry("of a sandbox", "Origin", "null", "Sec-Fetch-Site", "cross-site"),
 		Entry("which say nothing"),
 		Entry("which say half", "Origin", "OWN", "Sec-Fetch-Site", "cross-site"),
 		Entry("which know the origin and not the form token", "Origin", "OWN", "Sec-Fetch-Site", "same-origin"),

@@ -150,7 +150,7 @@ func (s *server) find(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	if len(found) == 1 {
 		if to := where(found[0]); to != "" {
-			http.Redirect(w, r, to, http.StatusSeeOther)
+			http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // a page of the console
 			return nil
 		}
 	}
