@@ -142,7 +142,7 @@ func (s *session) readFile(name string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // only read from
 		from = file
 	}
 	data, err := io.ReadAll(io.LimitReader(from, maxRequest+1))
