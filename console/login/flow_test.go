@@ -42,6 +42,7 @@ func (named) Reader(context.Context, string) (client.Reader, error) {
 type visit struct {
 	t        *testing.T
 	provider *issuer.Provider
+	login    *Login
 	server   *httptest.Server
 	browser  *http.Client
 	mu       sync.Mutex
@@ -76,6 +77,7 @@ func newVisit(t *testing.T) *visit {
 	if err != nil {
 		t.Fatal(err)
 	}
+	v.login = l
 	handler, err := pages.New(pages.Options{Sessions: l, Hosts: []string{strings.TrimPrefix(v.server.URL, "https://")}, TLS: true, Logger: logr.Discard()})
 	if err != nil {
 		t.Fatal(err)
@@ -262,6 +264,22 @@ func TestTheProviderConfirmsASessionByARefreshToken(t *testing.T) {
 		v.wait(3 * time.Minute)
 		v.page(http.StatusUnauthorized, "not in a way that this console takes")
 	})
+}
+
+func TestAProviderThatIsAwayIsAskedAgain(t *testing.T) {
+	v := newVisit(t)
+	v.provider.Serve(issuer.Away)
+	v.provider.Is(anna("scim-a"))
+	v.page(http.StatusServiceUnavailable, "does not answer as it should")
+	v.provider.Serve(nil)
+	v.page(http.StatusServiceUnavailable, "does not answer as it should")
+	v.wait(discoverAgain)
+	v.page(http.StatusOK, "scim-a")
+	v.wait(discoverEvery)
+	v.provider.Serve(issuer.Away)
+	if _, err := v.login.provider.discover(t.Context()); err != nil {
+		t.Errorf("what is known of a provider does not count while it is away: %v", err)
+	}
 }
 
 func TestSessionsEnd(t *testing.T) {

@@ -134,9 +134,9 @@ func (p *provider) discover(ctx context.Context) (*discovered, error) {
 	if p.failed != nil && age < discoverAgain {
 		return p.known, p.unlessKnown(p.failed)
 	}
-	p.asked = p.now()
-	found, err := p.ask(ctx)
-	p.failed = err
+	// Whoever waits meanwhile gets the same answer, and whoever came first may go.
+	found, err := p.ask(context.WithoutCancel(ctx))
+	p.asked, p.failed = p.now(), err
 	if err == nil {
 		p.known = found
 	}
