@@ -77,7 +77,8 @@ func open(s *site) *tab {
 	call(t, network.Enable, network.EnableParams{})
 	call(t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Europe/Amsterdam"})
 	t.do(chromedp.EmulateViewport(1280, 900))
-	t.do(chromedp.Navigate(s.local.Link()), chromedp.WaitVisible("nav.side"))
+	t.do(chromedp.Navigate(s.local.Link()))
+	t.at("/" + namespace + "/") // complete, so that the script listens to keys
 	return t
 }
 

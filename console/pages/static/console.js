@@ -158,7 +158,7 @@
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || !singleKeys() || $("dialog[open]") || event.target.closest("input, textarea, select, [contenteditable]")) return;
-    const pair = Date.now() - beforeAt < 1500 ? before + " " + event.key : "";
+    const pair = Date.now() - beforeAt < 5000 ? before + " " + event.key : "";
     before = event.key;
     beforeAt = Date.now();
     const link = pair && $$("a[data-key]").find((a) => a.dataset.key === pair);
