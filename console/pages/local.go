@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 const (
 	// linkLasts is how long a link of Local can be used.
 	linkLasts = 10 * time.Minute
-	// localCookie is the session's cookie.
-	localCookie = "scim-console"
+	// localCookie begins the name of the session's cookie, and the port ends it: browsers send cookies to all ports of a machine, and
+	// two consoles are not to end each other's sessions.
+	localCookie = "scim-console-"
 )
 
 // Local are the sessions of a console on somebody's own machine, where all that the console can do is that person's. Who opens a
@@ -24,6 +26,7 @@ const (
 type Local struct {
 	caller  access.Caller
 	address string
+	cookie  string
 
 	mu sync.Mutex
 	// link is the SHA-256 of the link's secret, until it was used or another one was made.
@@ -37,7 +40,8 @@ var _ Sessions = (*Local)(nil)
 
 // NewLocal lets one person in who sees the links of Link. address is what the console is served at, such as 127.0.0.1:38080.
 func NewLocal(caller access.Caller, address string) *Local {
-	return &Local{caller: caller, address: address, sessions: map[[sha256.Size]byte][]byte{}}
+	port := address[strings.LastIndexByte(address, ':')+1:]
+	return &Local{caller: caller, address: address, cookie: localCookie + port, sessions: map[[sha256.Size]byte][]byte{}}
 }
 
 // Link makes a link that opens the console once, within ten minutes. A link from before no longer does.
@@ -60,7 +64,7 @@ func newSecret() string {
 func (l *Local) Of(_ http.ResponseWriter, r *http.Request) (*Session, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, cookie := range r.CookiesNamed(localCookie) {
+	for _, cookie := range r.CookiesNamed(l.cookie) {
 		if key := l.sessions[sha256.Sum256([]byte(cookie.Value))]; key != nil {
 			return &Session{Caller: l.caller, Key: key}, nil
 		}
@@ -93,7 +97,7 @@ func (l *Local) enter(w http.ResponseWriter, r *http.Request) error {
 	l.sessions[sha256.Sum256([]byte(cookie))] = key
 	l.mu.Unlock()
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // no TLS on this machine's own address
-		Name: localCookie, Value: cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: l.cookie, Value: cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 	// A redirect would be part of the visit that a click elsewhere began, to which browsers send no such cookie.
 	return &Notice{Status: http.StatusOK, Title: "Welcome", Text: "The console opens by itself.", Forward: "/", Links: []Link{{Text: "Open the console", Address: "/"}}}

@@ -35,10 +35,23 @@ func (s *server) secure(next http.Handler) http.Handler {
 			s.fail(w, r, &Notice{Status: http.StatusMisdirectedRequest, Title: "The console is not at this address", Text: "Open it by the address that it was announced with."})
 		case !safe(r) && !s.isOwnOrigin(r):
 			s.fail(w, r, &Notice{Status: http.StatusForbidden, Title: "Nothing was done: the request came from another site", Text: "Open the console itself and repeat what you did."})
+		case safe(r) && isPartOfOthers(r):
+			s.fail(w, r, &Notice{Status: http.StatusForbidden, Title: "The console is no part of other sites", Text: "Open the console itself."})
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// isPartOfOthers reports whether a page of another site asks for something to use within itself, such as an image or a stream, and not
+// somebody who follows a link. Browsers keep the answer from that page, but not how long it takes, nor what it costs; and cookies go
+// along from another host of the same domain, or another port of this machine.
+func isPartOfOthers(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none": // an older browser, the console itself, an address that somebody has typed
+		return false
+	}
+	return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
 }
 
 // safe reports whether a request changes nothing.

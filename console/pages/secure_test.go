@@ -54,6 +54,15 @@ var _ = Describe("the door of a console on this machine", func() {
 		Expect(body(v.send(http.MethodGet, "/-/me", ""))).To(ContainSubstring("Who the cluster takes you for"))
 	})
 
+	It("stands beside another one in the same browser", func() {
+		one, another := visit(env.Config), newVisitor(env.Config)
+		another.Jar = one.Jar
+		Expect(another.send(http.MethodGet, strings.TrimPrefix(another.local.Link(), another.address), "")).To(HaveHTTPStatus(http.StatusOK))
+		for _, v := range []*visitor{one, another} {
+			Expect(v.send(http.MethodGet, "/-/me", "")).To(HaveHTTPStatus(http.StatusOK), v.address)
+		}
+	})
+
 	It("gives every answer the headers that keep a page to itself", func() {
 		v := visit(env.Config)
 		for _, path := range []string{"/-/me", "/-/static/console.css", "/-/static/none.css", "/-/namespaces", "/Not_a_namespace/"} {
@@ -94,4 +103,21 @@ var _ = Describe("the door of a console on this machine", func() {
 		Entry("which know the origin and not the form token", "Origin", "OWN", "Sec-Fetch-Site", "same-origin"),
 	)
 
+	It("is no part of other sites' pages", func() {
+		v := visit(env.Config)
+		get := func(path, site, mode, dest string) *http.Response {
+			return v.send(http.MethodGet, path, "", "Sec-Fetch-Site", site, "Sec-Fetch-Mode", mode, "Sec-Fetch-Dest", dest)
+		}
+		for _, site := range []string{"cross-site", "same-site"} {
+			for _, path := range []string{"/-/me", "/anybody/users?q=anna", "/-/events/anybody?kinds=users", "/-/static/console.js"} {
+				for dest, mode := range map[string]string{"image": "no-cors", "script": "no-cors", "empty": "cors", "iframe": "navigate", "object": "navigate"} {
+					Expect(get(path, site, mode, dest)).To(HaveHTTPStatus(http.StatusForbidden), "%s %s of %s", dest, path, site)
+				}
+			}
+			Expect(get("/-/me", site, "navigate", "document")).To(HaveHTTPStatus(http.StatusOK), "a link")
+		}
+		Expect(get("/-/me", "none", "navigate", "document")).To(HaveHTTPStatus(http.StatusOK))
+		Expect(get("/-/static/console.js", "same-origin", "no-cors", "script")).To(HaveHTTPStatus(http.StatusOK))
+		Expect(get("/-/me", "same-origin", "cors", "empty")).To(HaveHTTPStatus(http.StatusOK))
+	})
 })
