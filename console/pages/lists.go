@@ -238,6 +238,9 @@ func (s *server) users(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := queryOf(r, true)
 	groupTitle := ""
 	if group := r.URL.Query().Get("group"); group != "" {
+		if err := checkName(group); err != nil {
+			return err
+		}
 		if q.Names, groupTitle, err = membersOf(r, v, reader, group); err != nil {
 			return err
 		}

@@ -1,8 +1,10 @@
 package pages
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,10 +18,14 @@ import (
 const (
 	// maxStreams bounds the pages that hear of changes at the same time. The others are as they were loaded.
 	maxStreams = 64
+	// streamsAtOnce is how many of them are one person's.
+	streamsAtOnce = 8
 	// streamLasts is when a stream ends; the browser begins another one, with the session that it has by then.
 	streamLasts = 5 * time.Minute
 	// streamLooks is how often a stream looks for changes.
 	streamLooks = time.Second
+	// streamAsks is after how many looks it asks again whether the visitor may still hear of them.
+	streamAsks = int(access.ReviewsLast / streamLooks)
 )
 
 // watchable are the kinds whose changes a page can hear of, by their name in addresses.
@@ -38,13 +44,12 @@ func liveAt(namespace string, kinds ...string) string {
 
 // events tells a page that something of its kinds has changed, without saying what: the page asks for itself again.
 func (s *server) events(w http.ResponseWriter, r *http.Request, v *visit) error {
-	select {
-	case s.streams <- struct{}{}:
-		defer func() { <-s.streams }()
-	default:
+	leave, ok := s.takeStream(v)
+	if !ok {
 		w.Header().Set("Retry-After", "60")
 		return &Notice{Status: http.StatusServiceUnavailable, Title: "Too many pages are live", Text: "This one is as it was when it was loaded. Reload it to see what has changed."}
 	}
+	defer leave()
 	reader, kinds, err := s.watched(r, v)
 	if err != nil {
 		return err
@@ -65,13 +70,18 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if !send("retry: 5000\n\n") {
 		return nil
 	}
-	for quiet := 0; ; quiet++ {
+	for quiet, looks := 0, 1; ; quiet, looks = quiet+1, looks+1 {
 		select {
 		case <-r.Context().Done():
 			return nil
 		case <-end.C:
 			return nil
 		case <-tick.C:
+		}
+		if looks%streamAsks == 0 {
+			if _, _, err := s.watched(r, v); err != nil {
+				return nil // the browser asks again, and is told why not
+			}
 		}
 		now := revisions(reader, v.Namespace, kinds)
 		switch {
@@ -88,12 +98,32 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 }
 
+// takeStream takes a place of a stream, if there is one.
+func (s *server) takeStream(v *visit) (leave func(), ok bool) {
+	now, end := context.WithCancel(context.Background())
+	end()
+	leaveOwn, ok := s.streamTurns.take(now, v.Caller.User().Username)
+	if !ok {
+		return nil, false
+	}
+	select {
+	case s.streams <- struct{}{}:
+		return func() {
+			<-s.streams
+			leaveOwn()
+		}, true
+	default:
+		leaveOwn()
+		return nil, false
+	}
+}
+
 // watched is what a stream looks at, if the caller may list it.
 func (s *server) watched(r *http.Request, v *visit) (client.Reader, []client.Object, error) {
 	var kinds []client.Object
 	for name := range strings.SplitSeq(r.URL.Query().Get("kinds"), ",") {
 		kind := watchable[name]
-		if kind == nil {
+		if kind == nil || slices.Contains(kinds, kind) {
 			return nil, nil, &Notice{Status: http.StatusNotFound, Title: "There is no such stream", Text: "Reload the page."}
 		}
 		kinds = append(kinds, kind)

@@ -8,14 +8,19 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/console/access"
 )
 
-// maxNamespaces bounds the chooser: each name costs a question to the API server.
-const maxNamespaces = 200
+const (
+	// maxNamespaces bounds the names of the chooser.
+	maxNamespaces = 200
+	// maxAsked bounds the names that somebody is asked about who may not see all: each costs a question to the API server.
+	maxAsked = 500
+)
 
 // home leads to the namespace to begin with, or to the only one, or to the chooser.
 func (s *server) home(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -23,11 +28,11 @@ func (s *server) home(w http.ResponseWriter, r *http.Request, v *visit) error {
 		http.Redirect(w, r, "/"+s.Namespace+"/", http.StatusSeeOther)
 		return nil
 	}
-	names, _, err := s.visible(r.Context(), v.Caller)
+	names, more, err := s.visible(r.Context(), v.Caller)
 	if err != nil {
 		return err
 	}
-	if len(names) == 1 {
+	if len(names) == 1 && !more {
 		http.Redirect(w, r, "/"+names[0]+"/", http.StatusSeeOther)
 		return nil
 	}
@@ -69,21 +74,32 @@ func (s *server) visible(ctx context.Context, caller access.Caller) (names []str
 		candidates = append(candidates, s.Namespace)
 	}
 	slices.Sort(candidates)
-	for _, name := range candidates {
-		if len(names) == maxNamespaces {
+	all, err := mayList(ctx, caller, metav1.NamespaceAll)
+	if err != nil {
+		return nil, false, err
+	}
+	for i, name := range candidates {
+		if len(names) == maxNamespaces || i == maxAsked {
 			return names, true, nil
 		}
-		allowed, err := caller.May(ctx, authorizationv1.ResourceAttributes{
-			Namespace: name, Verb: "list", Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Resource: "scimendpoints",
-		})
-		if err != nil {
-			return nil, false, err
+		allowed := all
+		if !all {
+			if allowed, err = mayList(ctx, caller, name); err != nil {
+				return nil, false, err
+			}
 		}
 		if allowed {
 			names = append(names, name)
 		}
 	}
 	return names, false, nil
+}
+
+// mayList reports whether somebody may see the connection of a namespace, or of all.
+func mayList(ctx context.Context, caller access.Caller, namespace string) (bool, error) {
+	return caller.May(ctx, authorizationv1.ResourceAttributes{
+		Namespace: namespace, Verb: "list", Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Resource: "scimendpoints",
+	})
 }
 
 // withEndpoint returns the namespaces with a ScimEndpoint, none where the caller may not list these in all namespaces.

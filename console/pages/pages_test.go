@@ -127,6 +127,13 @@ var _ = Describe("the pages of a tenant", func() {
 		for _, path := range []string{"/users/none", "/executions/none", "/rules/none", "/users?group=none", "/nothing"} {
 			Expect(v.send(http.MethodGet, "/"+namespace+path, "")).To(HaveHTTPStatus(http.StatusNotFound), path)
 		}
+		By("names that none has, and that mean something to a path, a key or a log")
+		for _, name := range []string{"a%2F..%2F..%2Fsecrets%2Fokta", "..%2Fokta", "a%0Ab", "%25", "%00", "a%3Fb", "Anna", strings.Repeat("a", 40_000)} {
+			for _, path := range []string{"/users/NAME", "/persons/NAME", "/executions/NAME", "/rules/NAME", "/users?group=NAME", "/users/NAME/delete-record"} {
+				address := "/" + namespace + strings.ReplaceAll(path, "NAME", name)
+				Expect(v.send(http.MethodGet, address, "")).To(HaveHTTPStatus(http.StatusNotFound), "%.80s", address)
+			}
+		}
 	})
 
 	It("have the rules run again, once asked", func(ctx SpecContext) {

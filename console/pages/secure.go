@@ -100,3 +100,12 @@ func checkNamespace(name string) error {
 	}
 	return &Notice{Status: http.StatusNotFound, Title: "There is no such namespace", Text: "Names of namespaces have lower-case letters, digits and hyphens."}
 }
+
+// checkName returns a Notice for what cannot be the name of an object; "" is that of none, and "-" stands for one that is not there
+// yet. Nothing is asked about such a name: an address can be long, and answers about names are kept.
+func checkName(name string) error {
+	if name == "" || name == "-" || len(validation.IsDNS1123Subdomain(name)) == 0 {
+		return nil
+	}
+	return &Notice{Status: http.StatusNotFound, Title: "There is no such object", Text: "Names of objects have lower-case letters, digits, hyphens and dots."}
+}

@@ -22,6 +22,9 @@ const own = "/-/"
 // pageTimeout ends a page that does not come to an end, as when a cache does not get to know a kind.
 const pageTimeout = time.Minute
 
+// pagesAtOnce is how many pages are made for one person at the same time. Others wait.
+const pagesAtOnce = 8
+
 // maxForm is the most bytes of a form: a rule is the longest text that one holds.
 const maxForm = 2 << 20
 
@@ -47,8 +50,12 @@ type Options struct {
 
 type server struct {
 	Options
-	pages   *templates
-	streams chan struct{}
+	pages *templates
+	// turns are of pages.
+	turns *turns
+	// streams are those of all, streamTurns of each person.
+	streams     chan struct{}
+	streamTurns *turns
 }
 
 //go:embed static
@@ -63,7 +70,9 @@ func New(o Options) (http.Handler, error) {
 	if o.Sessions == nil {
 		return nil, errors.New("the console needs to know who its visitors are")
 	}
-	s := &server{Options: o, pages: pages, streams: make(chan struct{}, maxStreams)}
+	s := &server{
+		Options: o, pages: pages, turns: newTurns(pagesAtOnce), streams: make(chan struct{}, maxStreams), streamTurns: newTurns(streamsAtOnce),
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+own+"static/{file}", s.open(serveStatic))
 	mux.Handle(own, s.open(func(http.ResponseWriter, *http.Request) error { return noPage() }))
@@ -135,10 +144,10 @@ func (s *server) page(handle handler) http.Handler {
 			}
 		}
 		v := &visit{Session: session, Namespace: r.PathValue("namespace")}
-		if err := checkNamespace(v.Namespace); err != nil {
+		if err := errors.Join(checkNamespace(v.Namespace), checkName(r.PathValue("name"))); err != nil {
 			return err
 		}
-		if err := handle(w, r, v); err != nil {
+		if err := s.inTurn(handle)(w, r, v); err != nil {
 			return &problem{visit: v, err: err}
 		}
 		return nil
