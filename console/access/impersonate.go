@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
@@ -40,13 +41,14 @@ const (
 type ReservedNameError struct{ Name string }
 
 func (e *ReservedNameError) Error() string {
-	return fmt.Sprintf("%q is a name of the cluster's own, which nobody has by a login", e.Name)
+	return fmt.Sprintf("%q is a name that nobody has by a login: it is the cluster's own, or not one line without blanks at its ends", e.Name)
 }
 
-// CheckNames returns a ReservedNameError unless user and groups are ones that a login may have: names, and none of the cluster's own.
+// CheckNames returns a ReservedNameError unless user and groups are ones that a login may have: names of one line, and none of the
+// cluster's own. Blanks at their ends get lost on the way to the API server, and what is left is another name.
 func CheckNames(user authenticationv1.UserInfo) error {
 	for _, name := range append([]string{user.Username}, user.Groups...) {
-		if name == "" || strings.HasPrefix(name, reserved) {
+		if name == "" || strings.HasPrefix(name, reserved) || name != strings.TrimSpace(name) || !fold.IsLine(name) {
 			return &ReservedNameError{name}
 		}
 	}

@@ -153,9 +153,9 @@ func (p *provider) admit(info *authenticationv1.UserInfo) error {
 }
 
 func reservedName() *pages.Notice {
-	n := refused("Your login has a name of the cluster's own",
+	n := refused("Your login has a name that nobody may have here",
 		"Whoever runs the console gives jwt.claimMappings a prefix, or leaves such groups out by an expression.")
-	n.Details = []string{"Expected: names of users and groups that are not empty and do not begin with system:"}
+	n.Details = []string{"Expected: names of users and groups of one line, without blanks at their ends, which are not empty and do not begin with system:"}
 	return n
 }
 

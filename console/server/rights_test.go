@@ -128,7 +128,7 @@ var _ = Describe("a person for whom the operator acts", func() {
 	It("is nobody of the cluster's own: neither does the console ask, nor would the cluster allow it", func(ctx SpecContext) {
 		all := impersonator(ctx)
 		for _, user := range []authenticationv1.UserInfo{
-			member("anna", "support", "system:masters"), member("system:admin"), member(operator), member("anna", "system:serviceaccounts"), member(""), member("anna", ""),
+			member("anna", "support", "system:masters"), member("anna", " system:masters"), member("anna\n"), member("system:admin"), member(operator), member("anna", "system:serviceaccounts"), member(""), member("anna", ""),
 		} {
 			_, err := all.Caller(ctx, user)
 			Expect(err).To(BeAssignableToTypeOf(&access.ReservedNameError{}))
