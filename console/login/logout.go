@@ -63,7 +63,10 @@ func (l *Login) hint(ctx context.Context, w http.ResponseWriter, token string) {
 		deleteCookie(w, hintCookie, endPath)
 		return
 	}
-	http.SetCookie(w, cookie(hintCookie, sealed, endPath))
+	c := cookie(hintCookie, sealed, endPath) //nolint:gosec // which has all attributes
+	// Only the console's own page leads there: a link of another site would log the person out at the provider without a question.
+	c.SameSite = http.SameSiteStrictMode
+	http.SetCookie(w, c)
 }
 
 func (l *Login) loggedOut(http.ResponseWriter, *http.Request) error {

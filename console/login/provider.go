@@ -31,7 +31,8 @@ const (
 	discoverEvery = time.Hour
 	// discoverAgain bounds how often a provider that does not answer is asked.
 	discoverAgain = 2 * time.Second
-	// maxExchanges bounds how many people are being logged in at the same time: whoever comes to the console can ask for it.
+	// maxExchanges bounds how many people are being logged in at the same time, which whoever comes to the console can ask for, and
+	// as many of whom the provider is asked again: no stranger takes their place.
 	maxExchanges = 16
 	wellKnown    = "/.well-known/openid-configuration"
 )
@@ -51,7 +52,8 @@ type provider struct {
 	client        *http.Client
 	life          context.Context //nolint:containedctx // the libraries fetch keys in it
 	now           func() time.Time
-	exchanges     chan struct{}
+	logins        chan struct{}
+	renewals      chan struct{}
 
 	mu    sync.Mutex
 	known *discovered
@@ -88,7 +90,7 @@ func newProvider(ctx context.Context, c *Configuration, now func() time.Time) (*
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 	}
 	return &provider{
-		configuration: c, life: ctx, now: now, exchanges: make(chan struct{}, maxExchanges),
+		configuration: c, life: ctx, now: now, logins: make(chan struct{}, maxExchanges), renewals: make(chan struct{}, maxExchanges),
 		client: &http.Client{Transport: bounded{transport}, Timeout: providerTimeout, CheckRedirect: noRedirects},
 	}, nil
 }
@@ -261,24 +263,26 @@ func (p *provider) begin(ctx context.Context, a *attempt) (string, error) {
 
 // finish turns the code that the browser came back with into a person.
 func (p *provider) finish(ctx context.Context, a *attempt, code string) (*identity, error) {
-	return p.exchange(ctx, a.Nonce, func(ctx context.Context, o *oauth2.Config) (*oauth2.Token, error) {
+	return p.exchange(ctx, p.logins, a.Nonce, func(ctx context.Context, o *oauth2.Config) (*oauth2.Token, error) {
 		return o.Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
 	})
 }
 
 // again asks the provider for a person that it has given a refresh token for.
 func (p *provider) again(ctx context.Context, refresh string) (*identity, error) {
-	return p.exchange(ctx, "", func(ctx context.Context, o *oauth2.Config) (*oauth2.Token, error) {
+	return p.exchange(ctx, p.renewals, "", func(ctx context.Context, o *oauth2.Config) (*oauth2.Token, error) {
 		return o.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh}).Token()
 	})
 }
 
-func (p *provider) exchange(ctx context.Context, nonce string, ask func(context.Context, *oauth2.Config) (*oauth2.Token, error)) (*identity, error) {
+func (p *provider) exchange(
+	ctx context.Context, places chan struct{}, nonce string, ask func(context.Context, *oauth2.Config) (*oauth2.Token, error),
+) (*identity, error) {
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, p.client), 2*providerTimeout)
 	defer cancel()
 	select {
-	case p.exchanges <- struct{}{}:
-		defer func() { <-p.exchanges }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: too many people are being logged in", errAway)
 	}
