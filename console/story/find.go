@@ -10,16 +10,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/fold"
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/userindex"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/console/access"
 	"rservice.dev/scim-operator/controllers/directory"
 )
 
 // Find returns the subjects that a text means, none if there are none: a SCIM id or an object's name, a userName, an externalId, an
 // e-mail address, a display name or the name of a record, all but ids and externalIds in whatever case. A record whose user or group
 // is among them is left out, because their story tells of it. What cannot be selected or looked up in an index, such as the display
-// name of a user, is looked for page by page, and the first page that has it ends that: of several users with one name not all may
-// be found. Where nothing was found, and the reader may not read some kind, the error says so.
+// name of a user, is looked for in the whole cache, or without one page by page, and the first page that has it ends that: of several
+// users with one name not all may be found, and never more than maxFound. Where nothing was found, and the reader may not read some
+// kind, the error says so.
 func Find(ctx context.Context, source Source, namespace, text string) ([]Subject, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -58,9 +61,12 @@ func (f *finder) allowed(err error) error {
 	return err
 }
 
+// maxFound is the most subjects that a text means: clients can give many users one name.
+const maxFound = 100
+
 // add notes an object once.
 func (f *finder) add(object client.Object) {
-	if object.GetName() == "" || slices.ContainsFunc(f.found, func(o client.Object) bool { return subjectOf(o) == subjectOf(object) }) {
+	if object.GetName() == "" || len(f.found) == maxFound || slices.ContainsFunc(f.found, func(o client.Object) bool { return subjectOf(o) == subjectOf(object) }) {
 		return
 	}
 	f.found = append(f.found, object)
@@ -185,17 +191,48 @@ func (f *finder) addUsersOfPersons(ctx context.Context) error {
 	return nil
 }
 
-// byScan reads one kind after the other, until a page of one has what is looked for.
-func (f *finder) byScan(ctx context.Context) error {
-	visit := func(object client.Object) {
-		if f.means(object) {
-			copied, ok := object.DeepCopyObject().(client.Object)
-			if ok {
-				f.add(copied)
-			}
+// see adds a copy of an object that the text means.
+func (f *finder) see(object client.Object) {
+	if f.means(object) {
+		if copied, ok := object.DeepCopyObject().(client.Object); ok {
+			f.add(copied)
 		}
 	}
+}
+
+// walk looks at all objects of a kind that a cache holds, none of which is copied unless it is meant.
+func walk[T, L any, P interface {
+	*T
+	client.Object
+}, PL interface {
+	*L
+	client.ObjectList
+}](ctx context.Context, f *finder) error {
+	kind := P(new(T))
+	reader, err := access.Unguarded(ctx, f.cached, kind)
+	if err == nil {
+		err = kube.Walk[T, L, P, PL](ctx, reader, f.namespace, func(object P) bool {
+			f.see(object)
+			return len(f.found) < maxFound
+		})
+	}
+	return f.allowed(failedToRead(kind, err))
+}
+
+// byScan reads one kind after the other, until one, or without a cache a page of one, has what is looked for.
+func (f *finder) byScan(ctx context.Context) error {
 	enough := func() bool { return len(f.found) > 0 }
+	if f.cached != nil {
+		for _, look := range []func(context.Context, *finder) error{
+			walk[v1alpha1.ScimUser, v1alpha1.ScimUserList], walk[v1alpha1.ScimGroup, v1alpha1.ScimGroupList], walk[v1alpha1.Person, v1alpha1.PersonList],
+			walk[v1alpha1.Organization, v1alpha1.OrganizationList], walk[v1alpha1.Site, v1alpha1.SiteList],
+		} {
+			if err := look(ctx, f); err != nil || enough() {
+				return err
+			}
+		}
+		return nil
+	}
 	for _, of := range []struct {
 		list client.ObjectList
 		size int64
@@ -203,7 +240,7 @@ func (f *finder) byScan(ctx context.Context) error {
 		{&v1alpha1.ScimUserList{}, pageSize}, {&v1alpha1.ScimGroupList{}, groupPageSize}, {&v1alpha1.PersonList{}, pageSize},
 		{&v1alpha1.OrganizationList{}, pageSize}, {&v1alpha1.SiteList{}, pageSize},
 	} {
-		if err := f.allowed(f.scan(ctx, f.namespace, of.list, of.size, visit, enough)); err != nil || enough() {
+		if err := f.allowed(f.scan(ctx, f.namespace, of.list, of.size, f.see, enough)); err != nil || enough() {
 			return err
 		}
 	}

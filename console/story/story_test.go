@@ -283,7 +283,8 @@ var _ = Describe("a story", func() {
 		w := newWorld(ctx)
 		anna := w.user(ctx, "anna@example.com")
 		w.told(ctx, anna, whole)
-		source, count := countingSource()
+		c, count := countingClient()
+		source := story.Live(c)
 		found, err := story.Find(ctx, source, w.namespace, "anna@example.com")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(found).To(ConsistOf(subject(w, anna)))
@@ -348,5 +349,24 @@ var _ = Describe("Find", func() {
 		Expect(story.Find(ctx, w.live(), w.namespace, person.Name)).To(ConsistOf(subject(w, person)))
 		Expect(story.Find(ctx, w.live(), w.namespace, "nobody")).To(BeEmpty())
 		Expect(story.Find(ctx, w.live(), w.namespace, "")).To(BeEmpty())
+	})
+
+	It("goes through what a cache holds, and not through what the API server has", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		anna := w.user(ctx, "anna@example.com", func(spec *v1alpha1.ScimUserSpec) { spec.DisplayName = "Anna Müller" })
+		c, count := countingClient()
+		source := story.Cached(w.manager.GetCache(), c)
+		Eventually(func() ([]story.Subject, error) { return story.Find(ctx, source, w.namespace, "anna müller") }).Should(ConsistOf(subject(w, anna)))
+		Expect(story.Find(ctx, source, w.namespace, "Nobody Nowhere")).To(BeEmpty())
+		Expect(count.namespaced(w.namespace)).To(BeEmpty())
+	})
+
+	It("names no more than somebody can choose from, whatever clients send", func(ctx SpecContext) {
+		w := newWorld(ctx)
+		for i := range 120 {
+			w.user(ctx, fmt.Sprintf("user-%d@example.com", i), func(spec *v1alpha1.ScimUserSpec) { spec.DisplayName = "Everybody" })
+		}
+		Eventually(func() ([]story.Subject, error) { return story.Find(ctx, w.cached(), w.namespace, "everybody") }).Should(HaveLen(100))
+		Expect(story.Find(ctx, w.live(), w.namespace, "everybody")).To(HaveLen(100))
 	})
 })

@@ -198,13 +198,13 @@ func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(r)
 }
 
-// countingSource is a live source that counts its requests for resources of the API group.
-func countingSource() (story.Source, *counting) {
+// countingClient counts its requests for resources of the API group.
+func countingClient() (client.Client, *counting) {
 	GinkgoHelper()
 	count := &counting{}
 	cfg := rest.CopyConfig(env.Config)
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { count.next = next; return count })
-	return story.Live(suite.Client(cfg)), count
+	return suite.Client(cfg), count
 }
 
 // namespaced are the requests for objects of a namespace.
