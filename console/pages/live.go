@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -100,9 +99,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 
 // takeStream takes a place of a stream, if there is one.
 func (s *server) takeStream(v *visit) (leave func(), ok bool) {
-	now, end := context.WithCancel(context.Background())
-	end()
-	leaveOwn, ok := s.streamTurns.take(now, v.Caller.User().Username)
+	leaveOwn, ok := s.streamTurns.try(v.Caller.User().Username)
 	if !ok {
 		return nil, false
 	}

@@ -23,36 +23,43 @@ type turn struct {
 
 func newTurns(limit int) *turns { return &turns{limit: limit, of: map[string]*turn{}} }
 
-// take has a place of a person's, and reports whether it does; leave has to be called then. It waits for one until ctx ends, which
-// may have happened already.
-func (t *turns) take(ctx context.Context, person string) (leave func(), ok bool) {
+// join is a person's turn, which lasts until forget is called.
+func (t *turns) join(person string) (mine *turn, forget func()) {
 	t.mu.Lock()
-	mine := t.of[person]
+	defer t.mu.Unlock()
+	mine = t.of[person]
 	if mine == nil {
 		mine = &turn{places: make(chan struct{}, t.limit)}
 		t.of[person] = mine
 	}
 	mine.users++
-	t.mu.Unlock()
-	forget := func() {
+	return mine, func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if mine.users--; mine.users == 0 {
 			delete(t.of, person)
 		}
 	}
-	leave = func() {
-		<-mine.places
-		forget()
-	}
+}
+
+// try takes a place of a person's if there is one, and reports whether it did; leave has to be called then.
+func (t *turns) try(person string) (leave func(), ok bool) {
+	mine, forget := t.join(person)
 	select {
 	case mine.places <- struct{}{}:
-		return leave, true
+		return func() { <-mine.places; forget() }, true
 	default:
+		forget()
+		return nil, false
 	}
+}
+
+// take is try that waits for a place until ctx ends.
+func (t *turns) take(ctx context.Context, person string) (leave func(), ok bool) {
+	mine, forget := t.join(person)
 	select {
 	case mine.places <- struct{}{}:
-		return leave, true
+		return func() { <-mine.places; forget() }, true
 	case <-ctx.Done():
 		forget()
 		return nil, false

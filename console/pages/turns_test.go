@@ -7,19 +7,22 @@ import (
 
 func TestNobodyTakesThePlacesOfOthers(t *testing.T) {
 	places := newTurns(2)
-	now, end := context.WithCancel(context.Background())
-	end()
 	take := func(person string) func() {
 		t.Helper()
-		leave, ok := places.take(now, person)
+		leave, ok := places.try(person)
 		if !ok {
 			t.Fatalf("%s has no place", person)
 		}
 		return leave
 	}
 	first, second := take("anna"), take("anna")
-	if _, ok := places.take(now, "anna"); ok {
+	if _, ok := places.try("anna"); ok {
 		t.Error("one person has more places than there are")
+	}
+	gone, end := context.WithCancel(context.Background())
+	end()
+	if _, ok := places.take(gone, "anna"); ok {
+		t.Error("somebody who has gone has a place that there is not")
 	}
 	take("ben")()
 
@@ -30,7 +33,7 @@ func TestNobodyTakesThePlacesOfOthers(t *testing.T) {
 	}()
 	first()
 	third := <-waiting
-	if _, ok := places.take(now, "anna"); ok {
+	if _, ok := places.try("anna"); ok {
 		t.Error("who waited has no place")
 	}
 	second()
