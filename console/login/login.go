@@ -36,6 +36,8 @@ const (
 	seenEvery = time.Minute
 	// maxReturn bounds the address to return to.
 	maxReturn = 1024
+	// maxComing bounds how many people are on their way in or out at the same time, of whom some wait for the provider.
+	maxComing = 256
 )
 
 // Options are what a Login needs.
@@ -55,6 +57,7 @@ type Login struct {
 	options  Options
 	provider *provider
 	renewals singleflight.Group
+	coming   chan struct{}
 	log      logr.Logger
 	now      func() time.Time
 }
@@ -70,14 +73,30 @@ func New(ctx context.Context, o Options) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Login{options: o, provider: p, log: o.Logger.WithName("login"), now: o.Now}, nil
+	return &Login{options: o, provider: p, coming: make(chan struct{}, maxComing), log: o.Logger.WithName("login"), now: o.Now}, nil
 }
 
 // Routes implements pages.Sessions.
 func (l *Login) Routes() map[string]pages.Handler {
 	return map[string]pages.Handler{
-		"GET " + loginPath: l.begin, "GET " + callbackPath: l.callback,
-		"POST " + logoutPath: l.logout, "GET " + endPath: l.end, "GET " + loggedOutPath: l.loggedOut,
+		"GET " + loginPath: l.bounded(l.begin), "GET " + callbackPath: l.bounded(l.callback),
+		"POST " + logoutPath: l.bounded(l.logout), "GET " + endPath: l.bounded(l.end), "GET " + loggedOutPath: l.loggedOut,
+	}
+}
+
+// bounded answers as many as there is room for: anybody can ask, and a provider that takes its time would have all wait.
+func (l *Login) bounded(handle pages.Handler) pages.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		select {
+		case l.coming <- struct{}{}:
+			defer func() { <-l.coming }()
+			return handle(w, r)
+		default:
+			return &pages.Notice{
+				Status: http.StatusServiceUnavailable, Title: "Too many people are logging in", Text: "Try again in a moment.",
+				Links: []pages.Link{{Text: "Try again", Address: "/"}},
+			}
+		}
 	}
 }
 

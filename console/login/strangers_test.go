@@ -22,6 +22,19 @@ func TestStrangersKeepNobodyFromBeingConfirmed(t *testing.T) {
 	}
 }
 
+func TestStrangersDoNotWaitInAnyNumber(t *testing.T) {
+	v := newVisit(t)
+	v.provider.Is(anna("scim-a"))
+	for range maxComing {
+		v.login.coming <- struct{}{}
+	}
+	v.page(http.StatusServiceUnavailable, "Too many people are logging in")
+	<-v.login.coming
+	v.page(http.StatusOK, "scim-a")
+	v.login.coming <- struct{}{}
+	v.page(http.StatusOK, "scim-a") // who has a session needs no place
+}
+
 func TestOnlyTheConsoleItselfLogsOutAtTheProviderWithoutAQuestion(t *testing.T) {
 	now := time.Now()
 	l := &Login{options: Options{Keys: keysOf(now, now.Add(-time.Hour))}}
