@@ -30,7 +30,7 @@ func documents(t *testing.T) map[string]string {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && (path == "bin" || entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".") && path != ".") {
+		if entry.IsDir() && (path == "bin" || entry.Name() == "testdata" || entry.Name() == "node_modules" || strings.HasPrefix(entry.Name(), ".") && path != ".") {
 			return fs.SkipDir
 		}
 		if filepath.Ext(path) != ".md" {
