@@ -49,6 +49,7 @@ func doneText(r *http.Request) string {
 	return map[string]string{
 		"rerun":   "The rules run again. This page shows what comes of it when they have.",
 		"release": "What was held is let go. The operator carries it out within some seconds.",
+		"apply":   "The rule is applied. It runs on all its subjects now.",
 		"delete":  "The record is being deleted. What the client sends next of it is a new one.",
 	}[r.URL.Query().Get("done")]
 }

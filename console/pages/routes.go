@@ -21,6 +21,10 @@ func (s *server) routes() map[string]handler {
 		"GET /{namespace}/executions/{name}":    s.execution,
 		"GET /{namespace}/rules/{name}":         s.rule,
 
+		"GET /{namespace}/rules/{name}/edit":   s.edit,
+		"POST /{namespace}/rules/{name}/edit":  s.check,
+		"POST /{namespace}/rules/{name}/apply": s.apply,
+
 		"POST /{namespace}/users/{name}/rerun":          s.rerun("users"),
 		"POST /{namespace}/groups/{name}/rerun":         s.rerun("groups"),
 		"POST /{namespace}/rules/{name}/rerun":          s.rerun("rules"),

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/console/draft"
 	"rservice.dev/scim-operator/console/story"
 )
 
@@ -24,6 +25,8 @@ type ruleView struct {
 	Failing string
 	// Source is the rule as YAML, without what the API server adds.
 	Source string
+	// Owner keeps the rule somewhere else, nil where it may be changed here.
+	Owner *draft.Owner
 	// Managers are who writes the rule.
 	Managers []string
 }
@@ -39,10 +42,15 @@ func (s *server) rules(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	p := s.newPage(r, v, "Automation rules")
 	p.Section, p.Live = "rules", liveAt(v.Namespace, "rules")
+	mayCreate, err := v.may(r, "create", "automationrules", "")
+	if err != nil {
+		return err
+	}
 	p.Content = struct {
 		Namespace string
 		Rules     []ruleRow
-	}{v.Namespace, rules}
+		MayCreate bool
+	}{v.Namespace, rules, mayCreate}
 	return s.render(w, http.StatusOK, "rules", p)
 }
 
@@ -59,10 +67,10 @@ func (s *server) rule(w http.ResponseWriter, r *http.Request, v *visit) error {
 		}
 	}
 	var err error
-	if view.Source, err = sourceOf(rule); err != nil {
+	if view.Source, err = draft.Source(rule); err != nil {
 		return err
 	}
-	view.Managers = managersOf(rule)
+	view.Managers, view.Owner = managersOf(rule), draft.OwnerOf(rule)
 	if view.MayRerun, err = v.may(r, "patch", "automationrules", rule.Name); err != nil {
 		return err
 	}

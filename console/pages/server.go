@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/console/access"
+	"rservice.dev/scim-operator/console/draft"
 )
 
 // own is the prefix of addresses that are no namespace's: no namespace can be called so.
@@ -56,6 +57,8 @@ type server struct {
 	// streams are those of all, streamTurns of each person.
 	streams     chan struct{}
 	streamTurns *turns
+	// checker checks rules that people write.
+	checker draft.Checker
 }
 
 //go:embed static

@@ -148,6 +148,40 @@
     input.focus();
   };
 
+  // The editor of a rule: it is checked while somebody types, and its mistakes lead to their lines.
+  const editor = () => {
+    const form = $("#editor"), text = $("#text");
+    if (!form) return;
+    let timer, running;
+    const check = async () => {
+      running?.abort();
+      const mine = running = new AbortController();
+      $("#checked").setAttribute("aria-busy", "true");
+      const fields = new URLSearchParams(new FormData(form));
+      fields.set("typing", "1");
+      try {
+        const answer = await fetch(form.action, { method: "POST", body: fields, signal: mine.signal });
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = $("#checked", page);
+        if (mine !== running) return;
+        if (fresh) $("#checked").replaceWith(fresh);
+        else $("#checked [role=status]").textContent = $("h1", page)?.textContent || "It could not be checked.";
+      } catch { if (mine !== running) return; $("#checked [role=status]").textContent = "It could not be checked: the console does not answer."; }
+      $("#checked").removeAttribute("aria-busy");
+    };
+    text.addEventListener("input", () => { running?.abort(); clearTimeout(timer); timer = setTimeout(check, 800); });
+    form.addEventListener("submit", () => clearTimeout(timer));
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest("a[data-line]");
+      if (!link) return;
+      event.preventDefault();
+      const lines = text.value.split("\n"), line = link.dataset.line - 1, column = Math.max(0, link.dataset.column - 1);
+      const start = lines.slice(0, line).join("\n").length + (line > 0);
+      text.focus();
+      text.setSelectionRange(start + column, start + (lines[line] || "").length);
+      text.scrollTop = line * text.scrollHeight / lines.length - text.clientHeight / 2;
+    });
+  };
+
   // Keys
   let before = "", beforeAt = 0;
   addEventListener("keydown", (event) => {
@@ -182,4 +216,5 @@
   if (address.searchParams.delete("done"), address.href !== location.href) history.replaceState(null, "", address);
   localTimes(document);
   live();
+  editor();
 })();
