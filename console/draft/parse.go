@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -116,17 +117,24 @@ func (t *Text) identify(read *v1alpha1.AutomationRule, namespace, name string) {
 	}
 }
 
-// dropOthers drops annotations that are not the rule's author's.
+// dropOthers drops labels and annotations that are not those of the rule's author.
 func dropOthers(rule *v1alpha1.AutomationRule) {
-	kept := map[string]string{}
-	for key, value := range rule.Annotations {
-		if key != corev1.LastAppliedConfigAnnotation && key != v1alpha1.AnnotationRerun {
-			kept[key] = value
+	rule.Annotations, rule.Labels = maps.Clone(rule.Annotations), maps.Clone(rule.Labels)
+	delete(rule.Annotations, corev1.LastAppliedConfigAnnotation)
+	delete(rule.Annotations, v1alpha1.AnnotationRerun)
+	for _, mark := range marks {
+		set := rule.Labels
+		if mark.annotation {
+			set = rule.Annotations
 		}
+		delete(set, mark.name)
+		delete(set, mark.namespace)
 	}
-	rule.Annotations = kept
-	if len(kept) == 0 {
+	if len(rule.Annotations) == 0 {
 		rule.Annotations = nil
+	}
+	if len(rule.Labels) == 0 {
+		rule.Labels = nil
 	}
 }
 

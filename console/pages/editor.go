@@ -241,7 +241,6 @@ func (s *server) apply(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return s.notApplied(w, r, v, view, err)
 	}
-	s.Logger.V(1).Info("Rule applied in the console", "rule", rule.Name, "generation", rule.Generation)
 	return s.done(w, r, v, rule, fmt.Sprintf("applied generation %d of the rule", rule.Generation), address(v.Namespace, "rules", rule.Name), "apply")
 }
 
