@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/keylock"
+	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/brake"
 	"rservice.dev/scim-operator/controllers/directory"

@@ -1,18 +1,17 @@
 package draft_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/console/draft"
 	"rservice.dev/scim-operator/controllers/directory"
-
-	"context"
 )
 
 const text = `apiVersion: provisioning.rservice.dev/v1alpha1
@@ -49,9 +48,9 @@ func TestAMistakeIsFoundInTheText(t *testing.T) {
 		value        string
 		line, column int
 	}{
-		"plain":          {"user.titel", 9, 19},
-		"single quotes":  {"'user.titel'", 9, 20},
-		"double quotes":  {`"user.titel"`, 9, 20},
+		"plain":          {"user.titel", 9, 18},
+		"single quotes":  {"'user.titel'", 9, 19},
+		"double quotes":  {`"user.titel"`, 9, 19},
 		"escapes":        {`"\x75ser.titel"`, 9, 0},
 		"a block":        {"|\n        user.title +\n          user.titel", 11, 15},
 		"a folded block": {">-\n        user.title +\n        user.titel", 10, 0},
@@ -77,7 +76,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 		"another kind":     {"kind: AutomationRule", "kind: Secret", draft.Fault{Line: 2, Column: 7, Place: "kind", Message: "is not AutomationRule"}},
 		"a field twice":    {"  position: 10", "  position: 10\n  position: 11", draft.Fault{Line: 7, Place: "YAML", Message: `key "position" already set in map`}},
 		"no such field":    {"  position: 10", "  place: 10", draft.Fault{Line: 6, Column: 10, Place: "spec.place", Message: "there is no such field", Hint: "kubectl explain automationrule.spec says which there are"}},
-		"other namespace":  {"{name: titles}", "{name: titles, namespace: other}", draft.Fault{Line: 3, Column: 36, Place: "metadata.namespace", Message: "the rule is for namespace tenant", Hint: "leave the namespace out"}},
+		"other namespace":  {"{name: titles}", "{name: titles, namespace: other}", draft.Fault{Line: 3, Column: 37, Place: "metadata.namespace", Message: "the rule is for namespace tenant", Hint: "leave the namespace out"}},
 		"not its place":    {"{name: titles}", "{name: titles, finalizers: [x]}", draft.Fault{Line: 3, Column: 1, Place: "metadata", Message: "finalizers and ownerReferences cannot be given here", Hint: "leave them out, or use kubectl"}},
 		"a hostile name":   {"{name: titles}", "{name: ../secrets}", draft.Fault{Line: 3, Column: 18, Place: "metadata.name", Message: "a name has lower-case letters, digits, hyphens and dots", Hint: "such as contractors-are-external"}},
 		"no longer a rule": {text, "[1]", draft.Fault{Place: "YAML", Message: "cannot unmarshal array into Go value of type v1alpha1.AutomationRule"}},

@@ -86,7 +86,9 @@ func Kubectls(rule *v1alpha1.AutomationRule) []string {
 	return managers
 }
 
-func isKubectl(manager string) bool { return manager == "kubectl" || strings.HasPrefix(manager, "kubectl-") }
+func isKubectl(manager string) bool {
+	return manager == "kubectl" || strings.HasPrefix(manager, "kubectl-")
+}
 
 func writesSpec(entry metav1.ManagedFieldsEntry) bool {
 	var set struct {
