@@ -119,7 +119,9 @@ func (k *Keys) Read(ctx context.Context) error {
 			return nil
 		}
 		err = k.add(ctx, secret, missing)
-		if err != nil && !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
+		// Another replica was faster, or somebody has deleted the Secret. Where there is none and none can be made, the namespace is missing.
+		again := apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && !missing
+		if err != nil && !again {
 			return fmt.Errorf("write Secret %s: %w", k.Secret, err)
 		}
 	}

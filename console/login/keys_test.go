@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -112,4 +113,15 @@ func TestReplicasShareKeysThatRotate(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestKeysSayWhenTheirNamespaceIsMissing(t *testing.T) {
+	c, err := client.New(testenv.StartFor(t).Config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &Keys{Client: c, Secret: client.ObjectKey{Namespace: "no-such-namespace", Name: DefaultSecret}, Log: logr.Discard()}
+	if err := k.Read(t.Context()); !apierrors.IsNotFound(err) {
+		t.Errorf("the error is %v", err)
+	}
 }
