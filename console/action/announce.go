@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
+
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -38,8 +40,13 @@ func Announce(ctx context.Context, c client.Client, object client.Object, user, 
 			UID: object.GetUID(), ResourceVersion: object.GetResourceVersion(),
 		},
 	}
+	ctx, cancel := context.WithTimeout(ctx, announceTimeout)
+	defer cancel()
 	return c.Create(ctx, event, client.DisableReadYourWritesConsistency)
 }
+
+// announceTimeout bounds how long somebody who has done something waits for the Event.
+const announceTimeout = 5 * time.Second
 
 // maxNote is the most bytes of a note that the API server takes.
 const maxNote = 1024
