@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 )
 
 // Notice is a page that says what happened and what to do next, in the place of the one that was asked for. Its texts are shown as
@@ -92,10 +94,20 @@ func explain(err error) *Notice {
 		return &Notice{Status: http.StatusUnprocessableEntity, Title: "Nothing was done: the cluster refused it", Text: "What it says of it:", Details: []string{sentence(status)}}
 	case apierrors.IsUnauthorized(err):
 		return &Notice{Status: http.StatusUnauthorized, Title: "The cluster no longer knows you", Text: "Your credentials have ended. Log in anew, and open the console again."}
+	case meta.IsNoMatchError(err):
+		return &Notice{Status: http.StatusServiceUnavailable, Title: "The cluster does not know the operator's kinds", Text: "Its definitions are not installed there (config/crd), or it is another cluster than you mean."}
+	case isUnreachable(err):
+		return &Notice{Status: http.StatusServiceUnavailable, Title: "The cluster cannot be reached", Text: "Wait a moment and reload the page. If that does not help, see whether the API server is there: the console's log says why not."}
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), apierrors.IsServiceUnavailable(err), apierrors.IsTooManyRequests(err):
 		return &Notice{Status: http.StatusServiceUnavailable, Title: "The cluster does not answer in time", Text: "Wait a moment and reload the page. If that does not help, look at the API server and the operator's pods."}
 	}
 	return &Notice{Status: http.StatusInternalServerError, Title: "The page could not be made", Text: "Reload it. If that does not help, look at the console's log, and tell who runs it."}
+}
+
+// isUnreachable reports whether a request got no answer, for another reason than that its time was over.
+func isUnreachable(err error) bool {
+	unreached, ok := errors.AsType[*url.Error](err)
+	return ok && !unreached.Timeout()
 }
 
 // sentence is what the API server says of an error.
