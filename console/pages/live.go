@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 		return &Notice{Status: http.StatusServiceUnavailable, Title: "Too many pages are live", Text: "This one is as it was when it was loaded. Reload it to see what has changed."}
 	}
 	defer leave()
-	reader, kinds, err := s.watched(r, v)
+	reader, names, err := s.watched(r, v)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,8 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 	// A server's limit of writing is meant for pages. Where it cannot be lifted the stream ends with it, and the browser begins anew.
 	_ = control.SetWriteDeadline(time.Now().Add(streamLasts + time.Minute))
 	w.Header().Set("Content-Type", "text/event-stream")
-	seen := revisions(reader, v.Namespace, kinds)
+	seen := revisions(reader, v.Namespace, names)
+	maps.Copy(seen, shownAt(r.URL.Query().Get("since"), names))
 	tick := time.NewTicker(streamLooks)
 	defer tick.Stop()
 	end := time.NewTimer(streamLasts)
@@ -73,6 +75,8 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 		select {
 		case <-r.Context().Done():
 			return nil
+		case <-s.Stopping:
+			return nil
 		case <-end.C:
 			return nil
 		case <-tick.C:
@@ -82,9 +86,9 @@ func (s *server) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 				return nil // the browser asks again, and is told why not
 			}
 		}
-		now := revisions(reader, v.Namespace, kinds)
+		now := revisions(reader, v.Namespace, names)
 		switch {
-		case now != seen:
+		case !maps.Equal(now, seen):
 			seen, quiet = now, 0
 			if !send("event: changed\ndata: \n\n") {
 				return nil
@@ -116,28 +120,59 @@ func (s *server) takeStream(v *visit) (leave func(), ok bool) {
 }
 
 // watched is what a stream looks at, if the caller may list it.
-func (s *server) watched(r *http.Request, v *visit) (client.Reader, []client.Object, error) {
-	var kinds []client.Object
-	for name := range strings.SplitSeq(r.URL.Query().Get("kinds"), ",") {
-		kind := watchable[name]
-		if kind == nil || slices.Contains(kinds, kind) {
+func (s *server) watched(r *http.Request, v *visit) (client.Reader, []string, error) {
+	names := strings.Split(r.URL.Query().Get("kinds"), ",")
+	kinds := make([]client.Object, len(names))
+	for i, name := range names {
+		if kinds[i] = watchable[name]; kinds[i] == nil || slices.Contains(kinds[:i], kinds[i]) {
 			return nil, nil, &Notice{Status: http.StatusNotFound, Title: "There is no such stream", Text: "Reload the page."}
 		}
-		kinds = append(kinds, kind)
 	}
 	reader, err := v.Caller.Reader(r.Context(), v.Namespace)
 	if err != nil {
 		return nil, nil, err
 	}
 	reader, err = access.Unguarded(r.Context(), reader, kinds...)
-	return reader, kinds, err
+	return reader, names, err
 }
 
-func revisions(reader client.Reader, namespace string, kinds []client.Object) string {
-	var all strings.Builder
-	for _, kind := range kinds {
-		all.WriteString(kube.Revision(reader, namespace, kind))
-		all.WriteByte(' ')
+// revisions are the states of these kinds.
+func revisions(reader client.Reader, namespace string, names []string) map[string]string {
+	all := make(map[string]string, len(names))
+	for _, name := range names {
+		all[name] = kube.Revision(reader, namespace, watchable[name])
 	}
-	return all.String()
+	return all
+}
+
+// begin notes the states of all kinds before the page is read. The page's stream begins there, so that it misses nothing that changes
+// until it is open, nor between its end and the next one.
+func (v *visit) begin(r *http.Request) {
+	reader, err := v.Caller.Reader(r.Context(), v.Namespace)
+	if err != nil {
+		return // which the page says, that reads by the same reader
+	}
+	held, err := access.Unguarded(r.Context(), reader)
+	if err != nil {
+		return
+	}
+	var all []string
+	for name, revision := range revisions(held, v.Namespace, slices.Sorted(maps.Keys(watchable))) {
+		if revision != "" {
+			all = append(all, name+"."+revision)
+		}
+	}
+	slices.Sort(all)
+	v.since = strings.Join(all, ",")
+}
+
+// shownAt are those of these kinds whose states a page has noted.
+func shownAt(since string, names []string) map[string]string {
+	shown := map[string]string{}
+	for one := range strings.SplitSeq(since, ",") {
+		if name, revision, ok := strings.Cut(one, "."); ok && slices.Contains(names, name) {
+			shown[name] = revision
+		}
+	}
+	return shown
 }

@@ -2,6 +2,9 @@ package pages_test
 
 import (
 	"context"
+	"errors"
+	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -241,5 +244,41 @@ var _ = Describe("the pages of a tenant", func() {
 		user.Status.Conditions[0].Message = "changed"
 		Expect(direct.Status().Update(ctx, user)).To(Succeed())
 		Eventually(heard).Should(Receive(ContainSubstring("event: changed")))
+	})
+
+	It("hear of what has changed before they listen, and end when the console does", func(ctx SpecContext) {
+		namespace, user := tenant(ctx)
+		v := visit(env.Config)
+		page := func() string { return body(v.send(http.MethodGet, "/"+namespace+"/users", "")) }
+		Expect(page()).To(ContainSubstring("Anna")) // from then on users are held
+		address := regexp.MustCompile(`data-live="([^"]+)"`).FindStringSubmatch(page())[1]
+		user.Status.Conditions[0].Message = "another message"
+		Expect(direct.Status().Update(ctx, user)).To(Succeed())
+		Eventually(page).Should(ContainSubstring("another message"))
+		stream := v.send(http.MethodGet, html.UnescapeString(address), "")
+		heard := make([]byte, len("retry: 5000\n\nevent: changed"))
+		_, err := io.ReadFull(stream.Body, heard)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(heard)).To(HaveSuffix("event: changed"))
+		v.stop()
+		Expect(body(stream)).To(HaveSuffix("\n\n"))
+	})
+
+	It("say that a cluster cannot be reached", func() {
+		cfg := rest.CopyConfig(env.Config)
+		away := false
+		cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(r *http.Request) (*http.Response, error) {
+				if away {
+					return nil, errors.New("connection refused")
+				}
+				return next.RoundTrip(r)
+			})
+		})
+		v := visit(cfg)
+		away = true
+		answer := v.send(http.MethodGet, "/default/", "")
+		Expect(answer).To(HaveHTTPStatus(http.StatusServiceUnavailable))
+		Expect(body(answer)).To(ContainSubstring("The cluster cannot be reached"))
 	})
 })

@@ -64,6 +64,8 @@ type page struct {
 	Forward string
 	// Live is the address of the page's stream of changes; "": it is not live.
 	Live string
+	// Since are the states that the stream begins at.
+	Since string
 	// Done says what an action before has done.
 	Done string
 	// Content is the page's own.
@@ -73,7 +75,7 @@ type page struct {
 func (s *server) newPage(r *http.Request, v *visit, title string) *page {
 	p := &page{Title: title, Here: r.URL.RequestURI()}
 	if v != nil {
-		p.Namespace, p.User, p.Form, p.Logout = v.Namespace, v.Caller.User().Username, v.FormToken(), v.Logout
+		p.Namespace, p.User, p.Form, p.Logout, p.Since = v.Namespace, v.Caller.User().Username, v.FormToken(), v.Logout, v.since
 	}
 	return p
 }

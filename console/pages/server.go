@@ -43,6 +43,8 @@ type Options struct {
 	Namespaces func(ctx context.Context, caller access.Caller) ([]string, error)
 	// EventWriter writes the Events that tell of actions. Nil: the person's own client does, where that person may.
 	EventWriter client.Client
+	// Stopping ends streams of changes when it is closed. Nil: they end with their requests.
+	Stopping <-chan struct{}
 	// TLS says that browsers reach the console by HTTPS, directly or through a proxy.
 	TLS bool
 	// Logger gets a line for each action and each failure.
@@ -128,6 +130,8 @@ type visit struct {
 	*Session
 	// Namespace is the one in the address; "" on pages of none.
 	Namespace string
+	// since are the states of what a page shows, noted before it is read.
+	since string
 }
 
 // page wraps what needs a session. What changes something needs its form token, too.
@@ -149,6 +153,9 @@ func (s *server) page(handle handler) http.Handler {
 		v := &visit{Session: session, Namespace: r.PathValue("namespace")}
 		if err := errors.Join(checkNamespace(v.Namespace), checkName(r.PathValue("name"))); err != nil {
 			return err
+		}
+		if safe(r) && v.Namespace != "" && !isStream(r) {
+			v.begin(r)
 		}
 		if err := s.inTurn(handle)(w, r, v); err != nil {
 			return &problem{visit: v, err: err}

@@ -36,12 +36,14 @@ type visitor struct {
 	*http.Client
 	address string
 	local   *pages.Local
+	// stop ends its streams, as the console does when it ends.
+	stop func()
 }
 
 // visit serves a console of these credentials, and opens its link.
-func visit(cfg *rest.Config) *visitor {
+func visit(cfg *rest.Config, change ...func(*pages.Options)) *visitor {
 	GinkgoHelper()
-	v := newVisitor(cfg)
+	v := newVisitor(cfg, change...)
 	answer, err := v.Get(v.local.Link())
 	Expect(err).NotTo(HaveOccurred())
 	Expect(answer.Body.Close()).To(Succeed())
@@ -49,7 +51,7 @@ func visit(cfg *rest.Config) *visitor {
 	return v
 }
 
-func newVisitor(cfg *rest.Config) *visitor {
+func newVisitor(cfg *rest.Config, change ...func(*pages.Options)) *visitor {
 	GinkgoHelper()
 	lasts, end := context.WithCancel(context.Background())
 	DeferCleanup(end)
@@ -58,7 +60,12 @@ func newVisitor(cfg *rest.Config) *visitor {
 	server := httptest.NewUnstartedServer(nil)
 	address := server.Listener.Addr().String()
 	local := pages.NewLocal(caller, address)
-	server.Config.Handler, err = pages.New(pages.Options{Sessions: local, Hosts: []string{address}, Logger: GinkgoLogr})
+	stopping, stop := context.WithCancel(lasts)
+	options := pages.Options{Sessions: local, Hosts: []string{address}, Logger: GinkgoLogr, Stopping: stopping.Done()}
+	for _, apply := range change {
+		apply(&options)
+	}
+	server.Config.Handler, err = pages.New(options)
 	Expect(err).NotTo(HaveOccurred())
 	server.Start()
 	DeferCleanup(func() {
@@ -69,6 +76,11 @@ func newVisitor(cfg *rest.Config) *visitor {
 	Expect(err).NotTo(HaveOccurred())
 	return &visitor{
 		Client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		local:  local, address: "http://" + address,
+		local:  local, address: "http://" + address, stop: stop,
 	}
 }
+
+// roundTripper is a function in the place of a connection.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -71,6 +71,8 @@ type Server struct {
 	certs   *certwatcher.CertWatcher
 	log     logr.Logger
 	address atomic.Pointer[string]
+	// stopping is closed when the server stops.
+	stopping chan struct{}
 }
 
 // Setup adds the console to a manager whose cache has the indexes of the SCIM server and the controllers. Without an address it does
@@ -111,7 +113,7 @@ func New(ctx context.Context, mgr ctrl.Manager, o Options) (*Server, error) {
 	if err := mgr.Add(keys); err != nil {
 		return nil, fmt.Errorf("add the keys of the console: %w", err)
 	}
-	s := &Server{options: o, log: o.Logger.WithName("console")}
+	s := &Server{options: o, log: o.Logger.WithName("console"), stopping: make(chan struct{})}
 	sessions, err := login.New(ctx, login.Options{
 		Configuration: configuration, Keys: keys, Logger: s.log, Caller: access.NewImpersonator(mgr, o.Namespaces).Caller,
 	})
@@ -164,7 +166,7 @@ func (s *Server) pages(mgr ctrl.Manager, configuration *login.Configuration, ses
 	}
 	return pages.New(pages.Options{
 		Sessions: sessions, Hosts: []string{base.Host}, TLS: base.Scheme == "https", Logger: s.log,
-		EventWriter: mgr.GetClient(),
+		EventWriter: mgr.GetClient(), Stopping: s.stopping,
 		Namespaces:  func(ctx context.Context, _ access.Caller) ([]string, error) { return s.namespaces(ctx, mgr.GetCache()) },
 	})
 }
@@ -210,11 +212,8 @@ func (s *Server) Start(ctx context.Context) error {
 	server := pages.NewHTTPServer(s.handler)
 	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	server.ErrorLog = slog.NewLogLogger(logr.ToSlogHandler(s.log), slog.LevelDebug)
-	// Streams of changes have no end of their own that a stop would wait for.
-	streams, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	server.BaseContext = func(net.Listener) context.Context { return streams }
-	server.RegisterOnShutdown(func() { time.AfterFunc(shutdownTimeout/2, end) })
+	// Streams of changes have no end of their own that a stop, and with it the next leader, would wait for.
+	server.RegisterOnShutdown(func() { close(s.stopping) })
 	bounded := strangers.New(maxConnections, func() {}).Bind(server, listener)
 	ended := make(chan error, 1)
 	go func() {
