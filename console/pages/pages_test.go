@@ -54,17 +54,23 @@ func tenant(ctx context.Context) (namespace string, user *v1alpha1.ScimUser) {
 // as are the credentials of somebody who may do this in a namespace, to everything of the operator's there.
 func as(ctx context.Context, namespace string, verbs ...string) *rest.Config {
 	GinkgoHelper()
-	name := "visitor-of-" + namespace
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: "visitor"}
-	Expect(direct.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: verbs}}})).To(Succeed())
+	return having(ctx, namespace, "visitor", rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: verbs})
+}
+
+// having are the credentials of somebody with a role of these rules in a namespace, which let him list users there.
+func having(ctx context.Context, namespace, role string, rules ...rbacv1.PolicyRule) *rest.Config {
+	GinkgoHelper()
+	name := role + "-of-" + namespace
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: role}
+	Expect(direct.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules})).To(Succeed())
 	Expect(direct.Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "visitor"},
+		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role},
 		Subjects: []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: name}},
 	})).To(Succeed())
 	cfg, err := env.User(name)
 	Expect(err).NotTo(HaveOccurred())
 	Eventually(func() (bool, error) {
-		return env.May(ctx, name, namespace, verbs[0], v1alpha1.GroupVersion.WithResource("scimusers").GroupResource())
+		return env.May(ctx, name, namespace, "list", v1alpha1.GroupVersion.WithResource("scimusers").GroupResource())
 	}).Should(BeTrue())
 	return cfg
 }
