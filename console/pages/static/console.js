@@ -183,7 +183,8 @@
   };
 
   // Keys
-  let before = "", beforeAt = 0;
+  let before = "";
+  addEventListener("pointerdown", () => { before = ""; });
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
     if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
@@ -192,10 +193,10 @@
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || !singleKeys() || $("dialog[open]") || event.target.closest("input, textarea, select, [contenteditable]")) return;
-    const pair = Date.now() - beforeAt < 5000 ? before + " " + event.key : "";
+    // A pair has no limit of time, which not everybody's hands could keep (WCAG 2.2.1): another key or a click ends it.
+    const pair = before + " " + event.key;
     before = event.key;
-    beforeAt = Date.now();
-    const link = pair && $$("a[data-key]").find((a) => a.dataset.key === pair);
+    const link = $$("a[data-key]").find((a) => a.dataset.key === pair);
     if (link) { event.preventDefault(); link.click(); return; }
     if (event.key === "/") {
       const find = $("#find");
