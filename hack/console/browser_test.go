@@ -70,10 +70,8 @@ func open(s *site) *tab {
 	GinkgoHelper()
 	ctx, end := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	DeferCleanup(end)
-	bounded, stop := context.WithTimeout(ctx, testenv.Patience)
-	DeferCleanup(stop)
-	t := &tab{Context: bounded, site: s}
-	Expect(chromedp.Listen(bounded, t.listen)).To(Succeed())
+	t := &tab{Context: ctx, site: s}
+	Expect(chromedp.Listen(ctx, t.listen)).To(Succeed())
 	call(t, network.Enable, network.EnableParams{})
 	call(t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Europe/Amsterdam"})
 	t.do(chromedp.EmulateViewport(1280, 900))
@@ -102,7 +100,20 @@ func (t *tab) listen(event any) {
 // do does something in the tab.
 func (t *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	GinkgoHelper()
-	Expect(chromedp.Do(t, actions...)).To(Succeed())
+	bounded, stop := context.WithTimeout(t, testenv.Patience)
+	defer stop()
+	Expect(chromedp.Do(bounded, actions...)).To(Succeed(), t.state)
+}
+
+// state is what a failure tells of the tab.
+func (t *tab) state() string {
+	bounded, stop := context.WithTimeout(t, testenv.Patience)
+	defer stop()
+	text, err := evaluated[string](bounded, `document.readyState + " " + location.href + "\n" + document.querySelector("main")?.innerText.slice(0, 2000)`)
+	if err != nil {
+		return "the tab does not answer: " + err.Error()
+	}
+	return text
 }
 
 // visit goes to an address of the console.
@@ -122,9 +133,16 @@ func call[P, R any](t *tab, command cdp.Command[P, R], params P) R {
 // eval is the value of an expression in the page.
 func eval[T any](t *tab, expression string) T {
 	GinkgoHelper()
-	value, err := chromedp.Run(t, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	bounded, stop := context.WithTimeout(t, testenv.Patience)
+	defer stop()
+	value, err := evaluated[T](bounded, expression)
 	Expect(err).NotTo(HaveOccurred())
 	return value
+}
+
+// evaluated is eval for what is asked again: while a tab goes to another page, it fails.
+func evaluated[T any](tab context.Context, expression string) (T, error) {
+	return chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
 // scheme is light or dark.

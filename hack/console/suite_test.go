@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,7 +96,7 @@ func startOperator(ctx context.Context) string {
 // push has a simulated Okta push users and groups, some of whom no rule can make something of.
 func push(ctx context.Context, connection string) {
 	GinkgoHelper()
-	okta := exec.CommandContext(ctx, "go", "run", "./hack/oktasim", "-connection", connection, "-users", strconv.Itoa(60), "-groups", "6", "-demo")
+	okta := exec.CommandContext(ctx, "go", "run", "./hack/oktasim", "-connection", connection, "-users", "24", "-groups", "4", "-demo")
 	okta.Dir = root
 	output, err := okta.CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), "%s", output)
