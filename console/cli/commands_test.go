@@ -34,6 +34,7 @@ var _ = Describe("errors", func() {
 		shown = t.scim(ctx, "errors", "--as", "viewer")
 		Expect(shown.Code).To(Equal(cli.ExitWrong), shown.Err)
 		Expect(lines(shown.Out)[0]).To(HavePrefix("3 × OrganizationNotFound (3 AutomationRuleExecution, 3 ScimGroup)"))
+		Expect(strings.Join(strings.Fields(shown.Out), " ")).To(ContainSubstring("- and 1 more; their names: kubectl scim errors OrganizationNotFound -o name -n " + t.namespace))
 		Expect(shown.Out).To(And(ContainSubstring("\n1 × PersonMissing (1 ScimUser)\n"), ContainSubstring("  Do No Organization"),
 			ContainSubstring("$ kubectl scim why "+badge.Name+" -n "+t.namespace)))
 		var groups []cli.ErrorGroup
@@ -42,6 +43,12 @@ var _ = Describe("errors", func() {
 		Expect(groups[0].Examples).To(ConsistOf(HaveField("Title", "badge-17")))
 		Expect(t.scim(ctx, "errors", "PersonMissing", "-o", "name").Out).To(Equal("scimuser.provisioning.rservice.dev/" + badge.Name + "\n"))
 		Expect(t.scim(ctx, "errors", "NoSuchReason")).To(HaveField("Code", cli.ExitOK))
+	})
+
+	It("does not call all well that it may not read", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		shown := t.scim(ctx, "errors", "--as", "nobody")
+		Expect(shown).To(And(HaveField("Code", cli.ExitError), HaveField("Out", BeEmpty()), HaveField("Err", ContainSubstring("this is not all"))))
 	})
 
 	It("reads page after page, and keeps some of each reason", func(ctx SpecContext) {
@@ -223,7 +230,8 @@ var _ = Describe("rules", func() {
 		t := newTenant(ctx)
 		t.grant(ctx)
 		folder := filepath.Join("..", "..", "config", "rules")
-		Expect(t.scim(ctx, "rules", "lint", "-f", folder)).To(HaveField("Code", cli.ExitOK))
+		Expect(t.scim(ctx, "rules", "lint", "--filename", folder)).To(HaveField("Code", cli.ExitOK))
+		Expect(t.scim(ctx, "rules", "lint", folder)).To(HaveField("Err", ContainSubstring("kubectl scim rules lint -f "+folder)))
 		Expect(t.scim(ctx, "rules", "test", "-f", folder, "--cases", filepath.Join(folder, "cases")).Out).To(HaveSuffix(" 0 failed\n"))
 		Expect(t.Create(ctx, newUser("anna@example.com", "Anna Smith"))).To(Succeed())
 		shown := t.scim(ctx, "rules", "preview", "-f", folder, "--as", "viewer")

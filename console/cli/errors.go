@@ -101,6 +101,9 @@ func (s *session) errors(ctx context.Context, reasons []string, output format) e
 			return err
 		} else if !done {
 			v.print(s, c.namespace, groups, output.value == formatWide)
+			if len(groups) == 0 && len(v.reasons) == 0 && missed == nil { // who may not read all knows no such thing
+				fmt.Fprintf(s.Out, "Nothing is wrong in namespace %s.\n", c.namespace)
+			}
 		}
 	}
 	if missed != nil {
@@ -224,9 +227,6 @@ func (g *ErrorGroup) names(namespace string) story.Names {
 
 func (v *survey) print(s *session, namespace string, groups []*ErrorGroup, wide bool) {
 	p := &page{out: s.Out, width: s.width()}
-	if len(groups) == 0 && len(v.reasons) == 0 {
-		p.text("", "", fmt.Sprintf("Nothing is wrong in namespace %s.", namespace))
-	}
 	for i, group := range groups {
 		if i > 0 {
 			p.blank()
@@ -254,6 +254,9 @@ func (g *ErrorGroup) print(p *page, namespace string, wide bool) {
 			message = cut(message, 3*shownValue)
 		}
 		p.text("  - ", "    ", example.Title+": "+message)
+	}
+	if !wide && g.Count > len(shown) {
+		p.text("  - ", "    ", fmt.Sprintf("and %d more; their names: kubectl scim errors %s -o name -n %s", g.Count-len(shown), g.Reason, namespace))
 	}
 	if g.Remedy != nil {
 		p.text("  Do ", "     ", g.Remedy.Text+" ("+g.Remedy.Link+")")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -51,4 +52,14 @@ func localFlags(cmd *cobra.Command) string {
 		return ""
 	}
 	return strings.TrimRight(cmd.LocalNonPersistentFlags().FlagUsages(), "\n")
+}
+
+// atLeastOne refuses a command without arguments, and says which it needs.
+func atLeastOne(needed string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New(needed)
+		}
+		return nil
+	}
 }

@@ -44,7 +44,7 @@ With --wait the exit code is 1 if something is wrong afterwards.`,
 
   # Run a rule again for all users
   kubectl scim rerun default-user-mapping`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              atLeastOne("say for whom or what: a user, a group, or a rule"),
 		ValidArgsFunction: s.completeNames(userList, groupList, ruleList),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.output.check(); err != nil {

@@ -40,7 +40,7 @@ The exit code is 1 if something is wrong that somebody has to see to.`,
 
   # What a field was set by
   kubectl scim why anna@example.com -o json | jq '.records[].fields[] | select(.name == "jobTitle")'`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              atLeastOne("say who or what: a userName, e-mail address, externalId or SCIM id, the display name of a group, or the name of a record"),
 		ValidArgsFunction: s.completeNames(userList, groupList),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := output.check(); err != nil {

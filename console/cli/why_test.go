@@ -83,13 +83,18 @@ var _ = Describe("why", func() {
 	It("says who is not there, and who is meant where several are", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		for _, name := range []string{"anna@example.com", "anna@example.org"} {
-			Expect(t.Create(ctx, newUser(name, "Anna Smith"))).To(Succeed())
+			anna := newUser(name, "Anna Smith")
+			anna.Spec.Active = new(name == "anna@example.com")
+			Expect(t.Create(ctx, anna)).To(Succeed())
 		}
 		shown := t.scim(ctx, "why", "bert@example.com")
 		Expect(shown).To(And(HaveField("Code", cli.ExitError), HaveField("Err", ContainSubstring("nobody and nothing in namespace "+t.namespace))))
 		shown = t.scim(ctx, "why", "anna smith")
-		Expect(shown).To(And(HaveField("Code", cli.ExitError), HaveField("Err", ContainSubstring("means several"))))
-		Expect(t.scim(ctx, "why")).To(HaveField("Code", cli.ExitError))
+		Expect(shown).To(And(HaveField("Code", cli.ExitError), HaveField("Err", And(
+			ContainSubstring("means several"), ContainSubstring(" (anna@example.com)"), ContainSubstring(" (anna@example.org, not active)"),
+		))))
+		Expect(t.scim(ctx, "why")).To(And(HaveField("Code", cli.ExitError), HaveField("Err", ContainSubstring("say who or what"))))
+		Expect(t.scim(ctx, "why", "anna", "--as", "nobody").Err).To(HavePrefix("error: read Site: "))
 		Expect(t.scim(ctx, "why", "anna", "-o", "xml").Err).To(ContainSubstring("allowed formats are: json,yaml,wide"))
 	})
 })

@@ -3,6 +3,8 @@ package story
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -88,5 +90,6 @@ func failedToRead(what runtime.Object, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("read %T: %w", what, err)
+	kind := strings.TrimSuffix(reflect.TypeOf(what).Elem().Name(), "List")
+	return fmt.Errorf("read %s: %w", kind, err)
 }
