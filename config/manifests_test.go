@@ -24,6 +24,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -219,7 +220,7 @@ var _ = Describe("the manifests", func() {
 		folder := kustomization("default with the console")
 		file, err := os.OpenFile(filepath.Join(folder, "kustomization.yaml"), os.O_APPEND|os.O_WRONLY, 0)
 		Expect(err).NotTo(HaveOccurred())
-		_, err = file.WriteString("configMapGenerator: [{name: scim-operator-console, namespace: scim-system, files: [console.yaml]}]\n")
+		_, err = file.WriteString("configMapGenerator: [{name: scim-operator-console-config, namespace: scim-system, files: [console.yaml]}]\n")
 		Expect(errors.Join(err, file.Close())).To(Succeed())
 		content, err := os.ReadFile("console/console.yaml")
 		Expect(err).NotTo(HaveOccurred())
@@ -243,6 +244,8 @@ var _ = Describe("the manifests", func() {
 		backend := find[networkingv1.Ingress](objects, "Ingress", "scim-operator-console").Spec.Rules[0].HTTP.Paths[0].Backend.Service
 		Expect(backend.Name).To(Equal(service.Name))
 		Expect(backend.Port.Name).To(Equal(service.Spec.Ports[0].Name))
+		// Kustomize renames in resourceNames what a generator made, whatever kind the rule is for.
+		Expect(find[rbacv1.Role](objects, "Role", "scim-operator-console").Rules).To(ContainElement(HaveField("ResourceNames", ConsistOf(login.DefaultSecret))))
 	})
 
 	It("have policies without mistakes in types", func(ctx SpecContext) {
