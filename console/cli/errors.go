@@ -78,6 +78,8 @@ type survey struct {
 	groups  map[string]*ErrorGroup
 	// waiting is how many users and groups no controller is done with.
 	waiting int
+	// partial is whether the caller may not read some kind, and so cannot know that nothing is wrong.
+	partial bool
 	// found is called with each object that something is wrong with.
 	found func(client.Object)
 }
@@ -101,9 +103,6 @@ func (s *session) errors(ctx context.Context, reasons []string, output format) e
 			return err
 		} else if !done {
 			v.print(s, c.namespace, groups, output.value == formatWide)
-			if len(groups) == 0 && len(v.reasons) == 0 && missed == nil { // who may not read all knows no such thing
-				fmt.Fprintf(s.Out, "Nothing is wrong in namespace %s.\n", c.namespace)
-			}
 		}
 	}
 	if missed != nil {
@@ -131,7 +130,7 @@ func (v *survey) read(ctx context.Context, c *cluster) error {
 			return err
 		}
 		if err != nil {
-			missed = cmp.Or(missed, err)
+			missed, v.partial = cmp.Or(missed, err), true
 		}
 	}
 	return missed
@@ -227,6 +226,9 @@ func (g *ErrorGroup) names(namespace string) story.Names {
 
 func (v *survey) print(s *session, namespace string, groups []*ErrorGroup, wide bool) {
 	p := &page{out: s.Out, width: s.width()}
+	if len(groups) == 0 && len(v.reasons) == 0 && !v.partial {
+		p.text("", "", fmt.Sprintf("Nothing is wrong in namespace %s.", namespace))
+	}
 	for i, group := range groups {
 		if i > 0 {
 			p.blank()

@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"rservice.dev/scim-operator/api/fold"
-	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/console/story"
 )
 
@@ -24,30 +21,16 @@ func (c *cluster) findOne(ctx context.Context, text string) (story.Subject, erro
 	case len(found) > 1:
 		names := []string{}
 		for _, subject := range found[:min(len(found), maxExamples)] {
-			names = append(names, c.tellApart(ctx, subject))
+			name := subject.Kind + " " + subject.Name
+			if subject.Called != subject.Name {
+				name += " (" + fold.Printable(subject.Called) + ")"
+			}
+			names = append(names, name)
 		}
 		if more := len(found) - len(names); more > 0 {
 			names = append(names, fmt.Sprintf("and %d more", more))
 		}
 		return story.Subject{}, fmt.Errorf("%s means several; take the name of one of them: %s", fold.Printable(text), strings.Join(names, ", "))
 	}
-	return found[0], nil
-}
-
-// tellApart names one of several subjects of the same name so that people know which it is.
-func (c *cluster) tellApart(ctx context.Context, subject story.Subject) string {
-	name := subject.Kind + " " + subject.Name
-	made, err := c.Scheme().New(v1alpha1.GroupVersion.WithKind(subject.Kind))
-	object, ok := made.(client.Object)
-	if err != nil || !ok || c.Get(ctx, client.ObjectKey{Namespace: subject.Namespace, Name: subject.Name}, object) != nil {
-		return name // which is enough to go on with, for whoever may not read it, too
-	}
-	called := fold.Printable(calledName(object))
-	if called == subject.Name {
-		return name
-	}
-	if user, ok := object.(*v1alpha1.ScimUser); ok && !user.Spec.IsActive() {
-		called += ", not active"
-	}
-	return name + " (" + called + ")"
+	return found[0].Subject, nil
 }

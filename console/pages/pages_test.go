@@ -136,6 +136,19 @@ var _ = Describe("the pages of a tenant", func() {
 		for _, path := range []string{"/users/none", "/executions/none", "/rules/none", "/users?group=none", "/nothing"} {
 			Expect(v.send(http.MethodGet, "/"+namespace+path, "")).To(HaveHTTPStatus(http.StatusNotFound), path)
 		}
+		By("two of one name, each with what tells it from the other")
+		other := &v1alpha1.ScimUser{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "01a21007-a2f8-76d0-b28a-23323bc2a099"},
+			Spec: v1alpha1.ScimUserSpec{
+				UserName: "anna-2", DisplayName: hostile, Active: new(false), ProvisionedAt: user.Spec.ProvisionedAt, LastModified: user.Spec.LastModified,
+			},
+		}
+		Expect(direct.Create(ctx, other)).To(Succeed())
+		Eventually(func() string {
+			return body(v.send(http.MethodGet, "/"+namespace+"/find?q="+url.QueryEscape(hostile), ""))
+		}).Should(And(
+			ContainSubstring("anna-2, not active <code>"+other.Name), ContainSubstring("Anna&lt;script&gt;"), Not(ContainSubstring(hostile)),
+		))
 		By("names that none has, and that mean something to a path, a key or a log")
 		for _, name := range []string{"a%2F..%2F..%2Fsecrets%2Fokta", "..%2Fokta", "a%0Ab", "%25", "%00", "a%3Fb", "Anna", strings.Repeat("a", 40_000)} {
 			for _, path := range []string{"/users/NAME", "/persons/NAME", "/executions/NAME", "/rules/NAME", "/users?group=NAME", "/users/NAME/delete-record"} {

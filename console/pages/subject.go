@@ -149,15 +149,15 @@ func (s *server) find(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	if len(found) == 1 {
-		if to := where(found[0]); to != "" {
+		if to := where(found[0].Subject); to != "" {
 			http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // a page of the console
 			return nil
 		}
 	}
-	type hit struct{ Kind, Title, Address string }
+	type hit struct{ Kind, Name, Called, Address string }
 	var hits []hit
 	for _, subject := range found {
-		hits = append(hits, hit{Kind: nounOf[subject.Kind], Title: subject.Name, Address: where(subject)})
+		hits = append(hits, hit{nounOf[subject.Kind], subject.Name, subject.Called, where(subject.Subject)})
 	}
 	p := s.newPage(r, v, "Find")
 	p.Query = text

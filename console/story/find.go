@@ -17,13 +17,21 @@ import (
 	"rservice.dev/scim-operator/controllers/directory"
 )
 
+// Found is one of the subjects that a text means.
+type Found struct {
+	Subject
+	// Called tells it from others of the same name: the userName and whether the user is active, a Person's address. It is what
+	// a client sent.
+	Called string
+}
+
 // Find returns the subjects that a text means, none if there are none: a SCIM id or an object's name, a userName, an externalId, an
 // e-mail address, a display name or the name of a record, all but ids and externalIds in whatever case. A record whose user or group
 // is among them is left out, because their story tells of it. What cannot be selected or looked up in an index, such as the display
 // name of a user, is looked for in the whole cache, or without one page by page, and the first page that has it ends that: of several
 // users with one name not all may be found, and never more than maxFound. Where nothing was found, and the reader may not read some
 // kind, the error says so.
-func Find(ctx context.Context, source Source, namespace, text string) ([]Subject, error) {
+func Find(ctx context.Context, source Source, namespace, text string) ([]Found, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return nil, nil
@@ -73,17 +81,32 @@ func (f *finder) add(object client.Object) {
 }
 
 // subjects are those found, users first, without records that are told of with others.
-func (f *finder) subjects() []Subject {
-	var subjects []Subject
+func (f *finder) subjects() []Found {
+	var subjects []Found
 	for _, object := range f.found {
 		linked := sourceOf(object)
 		if linked != "" && slices.ContainsFunc(f.found, func(o client.Object) bool { return o.GetName() == linked }) {
 			continue
 		}
-		subjects = append(subjects, subjectOf(object))
+		subjects = append(subjects, Found{subjectOf(object), tellingApart(object)})
 	}
-	slices.SortStableFunc(subjects, func(a, b Subject) int { return orderOf(a.Kind) - orderOf(b.Kind) })
+	slices.SortStableFunc(subjects, func(a, b Found) int { return orderOf(a.Kind) - orderOf(b.Kind) })
 	return subjects
+}
+
+// tellingApart is the Called of an object.
+func tellingApart(object client.Object) string {
+	switch object := object.(type) {
+	case *v1alpha1.ScimUser:
+		if !object.IsActive() {
+			return object.Spec.UserName + ", not active"
+		}
+	case *v1alpha1.Person:
+		if object.Spec.PrimaryEmail != "" {
+			return object.Spec.PrimaryEmail
+		}
+	}
+	return titleOf(object)
 }
 
 // kinds are empty objects of the kinds of subjects, in the order in which they are found.
