@@ -52,7 +52,7 @@ func allPages(ctx context.Context) map[string]string {
 		"executions": in + "/executions", "executions-failed": in + "/executions?result=failed",
 		"user": in + "/users/" + user.Name, "user-failing": in + "/users/" + failing.Name, "group": in + "/groups/" + groups.Items[0].Name,
 		"person": in + "/persons/" + user.Status.Person.Name, "organization": in + "/organizations/" + organizations.Items[0].Name,
-		"rule": in + "/rules/default-user-mapping", "execution": in + "/executions/default-user-mapping-" + user.Name,
+		"rule": in + "/rules/default-user-mapping", "rule-edit": in + "/rules/default-user-mapping/edit", "rule-new": in + "/rules/-/edit", "execution": in + "/executions/default-user-mapping-" + user.Name,
 		"execution-failed": in + "/executions/default-user-mapping-" + failing.Name,
 		"delete":           in + "/users/" + user.Name + "/delete-record", "find": in + "/find?q=nobody-is-called-so", "me": "/-/me?namespace=" + namespace,
 		"namespaces": "/-/namespaces", "missing": in + "/users/none",
