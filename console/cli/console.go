@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -17,9 +15,6 @@ import (
 	"rservice.dev/scim-operator/console/access"
 	"rservice.dev/scim-operator/console/pages"
 )
-
-// headerTimeout ends connections on which no request begins.
-const headerTimeout = 10 * time.Second
 
 func newConsole(s *session) *cobra.Command {
 	var port uint16
@@ -63,7 +58,8 @@ func (s *session) console(ctx context.Context, port uint16) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, BaseContext: func(net.Listener) context.Context { return ctx }}
+	server := pages.NewHTTPServer(handler)
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	fmt.Fprintf(s.Out, "The console opens once, by this link:\n\n  %s\n\nYou are %s. Ctrl-C ends it.\n", local.Link(), caller.User().Username)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

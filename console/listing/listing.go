@@ -46,7 +46,8 @@ type Query struct {
 	Limit int
 }
 
-// Cursor is a place in an order. It holds also when its row has changed or gone.
+// Cursor is a place in an order. It holds also when its row is gone; a row that moves past it between two pages is on both, or on
+// none.
 type Cursor struct {
 	Number int64  `json:"k,omitempty"`
 	Text   string `json:"t,omitempty"`
