@@ -167,7 +167,7 @@ func (s *Server) pages(mgr ctrl.Manager, configuration *login.Configuration, ses
 	return pages.New(pages.Options{
 		Sessions: sessions, Hosts: []string{base.Host}, TLS: base.Scheme == "https", Logger: s.log,
 		EventWriter: mgr.GetClient(), Stopping: s.stopping,
-		Namespaces:  func(ctx context.Context, _ access.Caller) ([]string, error) { return s.namespaces(ctx, mgr.GetCache()) },
+		Namespaces: func(ctx context.Context, _ access.Caller) ([]string, error) { return s.namespaces(ctx, mgr.GetCache()) },
 	})
 }
 
