@@ -56,8 +56,8 @@ func serve(cfg *rest.Config) *site {
 
 // tab is a tab of the browser with cookies of its own.
 type tab struct {
-	context.Context
-	site *site
+	context.Context //nolint:containedctx // to chromedp a tab is its context
+	site            *site
 
 	mu sync.Mutex
 	// foreign are requests that left the console, faults what went wrong in the page.

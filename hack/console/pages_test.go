@@ -60,11 +60,12 @@ func allPages(ctx context.Context) map[string]string {
 
 // violation is one that axe-core finds.
 type violation struct {
-	ID, Impact, Help string
-	Nodes            []struct {
+	ID    string `json:"id"`
+	Help  string `json:"help"`
+	Nodes []struct {
 		HTML           string `json:"html"`
 		FailureSummary string `json:"failureSummary"`
-	}
+	} `json:"nodes"`
 }
 
 // violations are what axe-core finds on a page against WCAG 2.2 A and AA, and good practice.

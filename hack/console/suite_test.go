@@ -44,7 +44,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	data := startOperator(ctx)
 	push(ctx, filepath.Join(data, "connection.json"))
 	bindRoles(ctx)
-	browser = startBrowser()
+	browser = startBrowser() //nolint:fatcontext // one for the whole suite
 })
 
 // startOperator is `make run` in a folder of its own.
@@ -79,7 +79,10 @@ func startOperator(ctx context.Context) string {
 		_ = run.Process.Signal(syscall.SIGTERM)
 		Eventually(ended).Should(Receive())
 	})
-	var told struct{ Kubeconfig, Namespace string }
+	var told struct {
+		Kubeconfig string `json:"kubeconfig"`
+		Namespace  string `json:"namespace"`
+	}
 	Eventually(func(g Gomega) {
 		g.Consistently(ended, "1ms").ShouldNot(Receive(), "the operator has ended")
 		text, err := os.ReadFile(filepath.Join(data, "connection.json"))

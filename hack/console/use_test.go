@@ -145,7 +145,7 @@ var _ = Describe("a page", func() {
 		t.text("Made while looking")
 	})
 
-	It("shows times of where the visitor is, and the exact one on hover", func(ctx SpecContext) {
+	It("shows times of where the visitor is, and the exact one on hover", func() {
 		t := open(serve(as("viewer")))
 		t.visit("/" + namespace + "/users")
 		Expect(eval[string](t, `document.querySelector("time").title`)).To(MatchRegexp(`^\d{4}-\d\d-\d\dT.*Z$`))
