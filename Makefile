@@ -98,7 +98,7 @@ test-race: ## Run with the race detector what is concurrent (or TESTARGS): the S
 
 # Not part of `make test`: it needs a browser, and npm.
 .PHONY: console-test
-console-test: ## Test the console in Chromium, with a real operator (needs Debian's chromium and npm; about three minutes).
+console-test: ## Test the console in Chromium, with a real operator (needs chromium and npm; a minute or two).
 	@cd hack/console && npm ci --ignore-scripts --no-audit --no-fund --silent && go test -count=1 -timeout 40m . $(CONSOLEARGS)
 
 .PHONY: e2e

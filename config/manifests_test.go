@@ -129,6 +129,15 @@ var _ = Describe("the manifests", func() {
 			// The next entry starts from the plain installation.
 			output, err := run(ctx, "apply", "--server-side", "--force-conflicts", "--field-manager=kubectl", "-k", "default")
 			Expect(err).NotTo(HaveOccurred(), output)
+			var plain []string
+			for _, object := range build(ctx, "default") {
+				plain = append(plain, describe(object))
+			}
+			for _, object := range objects {
+				if strings.HasPrefix(object.GetKind(), "ClusterRole") && !slices.Contains(plain, describe(object)) {
+					Expect(client.IgnoreNotFound(admin.Delete(ctx, object))).To(Succeed())
+				}
+			}
 		})
 	}, entries)
 
