@@ -226,8 +226,8 @@ func (g *ErrorGroup) names(namespace string) story.Names {
 
 func (v *survey) print(s *session, namespace string, groups []*ErrorGroup, wide bool) {
 	p := &page{out: s.Out, width: s.width()}
-	if len(groups) == 0 && len(v.reasons) == 0 && !v.partial {
-		p.text("", "", fmt.Sprintf("Nothing is wrong in namespace %s.", namespace))
+	if len(groups) == 0 && !v.partial {
+		p.text("", "", v.nothing(namespace))
 	}
 	for i, group := range groups {
 		if i > 0 {
@@ -238,6 +238,22 @@ func (v *survey) print(s *session, namespace string, groups []*ErrorGroup, wide 
 	if v.waiting > 0 {
 		p.text("", "", plural(v.waiting, "object")+" more: the operator is not done yet, and goes on by itself.")
 	}
+}
+
+// nothing says that nothing is wrong, and which of the reasons that were asked for this version does not know: a newer operator
+// may, so that is no error.
+func (v *survey) nothing(namespace string) string {
+	text := fmt.Sprintf("Nothing is wrong in namespace %s", namespace)
+	if len(v.reasons) == 0 {
+		return text + "."
+	}
+	text += " by reason " + strings.Join(v.reasons, ", ") + "."
+	for _, reason := range v.reasons {
+		if _, known := story.RemedyFor(reason, story.Names{}); !known {
+			text += fmt.Sprintf(" This version knows no reason %s; without a reason, errors shows all.", reason)
+		}
+	}
+	return text
 }
 
 func (g *ErrorGroup) print(p *page, namespace string, wide bool) {
