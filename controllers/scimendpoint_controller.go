@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -50,7 +51,9 @@ type endpointReconciler struct {
 	// outages returns the issuers of an endpoint whose keys cannot be fetched; nil if nobody knows.
 	outages func(*v1alpha1.ScimEndpoint) []trust.Outage
 	// checked has what was found of generations of endpoints.
-	checked    *lru.Cache
+	checked *lru.Cache
+	// made has the hashes of tokens that this process has made: whatever cannot be read, they are copies of none.
+	made       *lru.Cache
 	assertions *assertionSweeper
 }
 
@@ -203,6 +206,9 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 				secret.Name, v1alpha1.SecretKeyTokenHash, v1alpha1.SecretKeyPreviousTokenHash))
 		}
 	}
+	if !bytes.Equal(before.Data[v1alpha1.SecretKeyToken], secret.Data[v1alpha1.SecretKeyToken]) {
+		r.made.Add(hashOf(secret, v1alpha1.TokenCurrent), nil)
+	}
 	if err := r.patchSecret(ctx, before, secret.Secret, "update token Secret"); err != nil {
 		return secret, verdict.Verdict{}, err
 	}
@@ -228,6 +234,7 @@ func ownSecret(endpoint *v1alpha1.ScimEndpoint, name string) *corev1.Secret {
 func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict.Verdict, error) {
 	secret := tokenSecret{ownSecret(endpoint, endpoint.WantedSecretName())}
 	secret.issue(endpoint.Spec.TokenGeneration, r.status.Now())
+	r.made.Add(hashOf(secret, v1alpha1.TokenCurrent), nil)
 	if err := r.client.Create(ctx, secret.Secret); err != nil {
 		return secret, verdict.Verdict{}, verdict.FailedTo("create token Secret", err)
 	}

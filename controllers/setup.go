@@ -49,6 +49,8 @@ const (
 	defaultRecheckInterval = 10 * time.Minute
 	// checkedEndpoints is of how many ScimEndpoints it is remembered whether their issuers can be used.
 	checkedEndpoints = 1024
+	// madeTokens is how many tokens it is remembered of that this process has made them.
+	madeTokens = 1024
 	// retryBase is after how long a failed reconcile is repeated, then twice that and so on.
 	retryBase = 100 * time.Millisecond
 )
@@ -205,7 +207,7 @@ func (s *setup) sites() error {
 func (s *setup) endpoints() error {
 	reconciler := &endpointReconciler{
 		client: s.client, cache: s.mgr.GetCache(), live: s.mgr.GetAPIReader(), status: s.status, rules: s.rules, subjects: s.subjects, brake: s.brake,
-		bounds: s.options.Bounds, outages: s.options.Outages, checked: lru.New(checkedEndpoints),
+		bounds: s.options.Bounds, outages: s.options.Outages, checked: lru.New(checkedEndpoints), made: lru.New(madeTokens),
 		assertions: newAssertionSweeper(s.mgr.GetAPIReader(), s.client),
 	}
 	away := make(chan event.GenericEvent)

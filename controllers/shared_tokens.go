@@ -44,7 +44,7 @@ func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.S
 		own, others := split(holders, endpoint)
 		now := v1alpha1.NewTimestamp(r.status.Now())
 		if len(others) == 0 && told.CopiedAt == nil {
-			if told.FirstSeenAt == nil && away == 0 {
+			if _, made := r.made.Get(hash); told.FirstSeenAt == nil && (away == 0 || made) {
 				told.FirstSeenAt = &now
 			}
 			continue
