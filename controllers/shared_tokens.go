@@ -31,11 +31,7 @@ func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.S
 	away := len(kube.Unread(r.cache, &corev1.Secret{}, &v1alpha1.ScimEndpoint{}))
 	for i := range endpoint.Status.Tokens {
 		told := &endpoint.Status.Tokens[i]
-		for _, before := range known {
-			if before.ID == told.ID {
-				told.FirstSeenAt, told.CopiedAt = before.FirstSeenAt, before.CopiedAt
-			}
-		}
+		recall(told, known)
 		hash := hashOf(secret, told.State)
 		holders, err := tokens.Holders(ctx, r.client, hash)
 		if err != nil {
@@ -44,7 +40,7 @@ func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.S
 		own, others := split(holders, endpoint)
 		now := v1alpha1.NewTimestamp(r.status.Now())
 		if len(others) == 0 && told.CopiedAt == nil {
-			if _, made := r.made.Get(hash); told.FirstSeenAt == nil && (away == 0 || made) {
+			if told.FirstSeenAt == nil && (away == 0 || r.hasMade(hash)) {
 				told.FirstSeenAt = &now
 			}
 			continue
@@ -67,6 +63,21 @@ func (r *endpointReconciler) tellFirst(ctx context.Context, endpoint *v1alpha1.S
 		found.whileUnread(endpoint, away)
 	}
 	return found, nil
+}
+
+// hasMade reports whether this process has made a token: then it is a copy of none.
+func (r *endpointReconciler) hasMade(hash string) bool {
+	_, made := r.made.Get(hash)
+	return made
+}
+
+// recall takes over what is known of a token that was there before.
+func recall(told *v1alpha1.TokenStatus, known []v1alpha1.TokenStatus) {
+	for _, before := range known {
+		if before.ID == told.ID {
+			told.FirstSeenAt, told.CopiedAt = before.FirstSeenAt, before.CopiedAt
+		}
+	}
 }
 
 // whileUnread decides nothing new while there are namespaces that cannot be read: a token may be that of an endpoint there.
