@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -18,9 +19,16 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
-// kinds are those that a console's cache holds. Executions are read live: only the leader's cache has them, and there are as many
-// as users times rules.
-var kinds = []string{"ScimEndpoint", "ScimUser", "ScimGroup", "ScimGroupPage", "AutomationRule", "Person", "Organization", "Site"}
+// kinds are the names of those that a console's cache holds. Executions are read live: only the leader's cache has
+// them, and there are as many as users times rules.
+var kinds = kindNames(Held())
+
+func kindNames(objects []client.Object) (names []string) {
+	for _, object := range objects {
+		names = append(names, reflect.TypeOf(object).Elem().Name())
+	}
+	return names
+}
 
 // Guard reads a namespace for a caller: from the cache after it has asked whether the caller may, and what no cache holds as the
 // caller. What the caller may not see is Forbidden, also where it does not exist. It hides the cache behind itself, so that what

@@ -12,6 +12,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/console/action"
+	"rservice.dev/scim-operator/console/story"
 )
 
 // confirmation is the page before an action that cannot be taken back.
@@ -66,17 +67,6 @@ func (s *server) rerun(section string) handler {
 	}
 }
 
-// titleOf is what is typed to confirm.
-func titleOf(object client.Object) string {
-	switch object := object.(type) {
-	case *v1alpha1.ScimUser:
-		return object.Spec.UserName
-	case *v1alpha1.ScimGroup:
-		return object.Spec.DisplayName
-	}
-	return object.GetName()
-}
-
 // must is Forbidden unless the visitor may do this to the object of the address: what cannot be done is not offered.
 func (v *visit) must(r *http.Request, verb, resource string) error {
 	name := r.PathValue("name")
@@ -112,10 +102,10 @@ func (s *server) confirmDelete(section string) handler {
 				"The new user gets the Person with its e-mail address, which is enabled again.",
 			}
 		}
-		p := s.newPage(r, v, "Delete the record of "+titleOf(object)+"?")
+		p := s.newPage(r, v, "Delete the record of "+story.TitleOf(object)+"?")
 		p.Section = section
 		p.Content = &confirmation{
-			Action: base + "/delete-record", Back: base, Button: "Delete the record", Danger: true, Type: titleOf(object), Says: says,
+			Action: base + "/delete-record", Back: base, Button: "Delete the record", Danger: true, Type: story.TitleOf(object), Says: says,
 			Fields: map[string]string{"uid": string(object.GetUID()), "version": object.GetResourceVersion()},
 		}
 		return s.render(w, http.StatusOK, "confirm", p)
@@ -129,7 +119,7 @@ func (s *server) deleteRecord(section string) handler {
 			return err
 		}
 		base := address(v.Namespace, section, object.GetName())
-		if typed := r.PostForm.Get("typed"); typed != titleOf(object) {
+		if typed := r.PostForm.Get("typed"); typed != story.TitleOf(object) {
 			return &Notice{
 				Status: http.StatusUnprocessableEntity, Title: "Nothing was done: the name is not the one to type",
 				Text: "To delete the record, type the name as it is shown, with capitals.", Links: []Link{{Text: "Try again", Address: base + "/delete-record"}},

@@ -2,10 +2,13 @@ package story
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -84,7 +87,7 @@ func (f *finder) add(object client.Object) {
 func (f *finder) subjects() []Found {
 	var subjects []Found
 	for _, object := range f.found {
-		linked := sourceOf(object)
+		linked := SourceOf(object)
 		if linked != "" && slices.ContainsFunc(f.found, func(o client.Object) bool { return o.GetName() == linked }) {
 			continue
 		}
@@ -106,7 +109,7 @@ func tellingApart(object client.Object) string {
 			return object.Spec.PrimaryEmail
 		}
 	}
-	return titleOf(object)
+	return TitleOf(object)
 }
 
 // kinds are empty objects of the kinds of subjects, in the order in which they are found.
@@ -155,7 +158,9 @@ func (f *finder) byKnownValue(ctx context.Context) error {
 				if err := f.allowed(f.selected(ctx, f.namespace, list, field, value)); err != nil {
 					return err
 				}
-				f.addAll(list)
+				if err := f.addAll(list); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -176,7 +181,9 @@ func (f *finder) byIndex(ctx context.Context) error {
 		if err := f.allowed(userindex.Users(ctx, f.cached, users, f.namespace, by.by, by.value)); err != nil {
 			return err
 		}
-		f.addAll(users)
+		if err := f.addAll(users); err != nil {
+			return err
+		}
 	}
 	for _, by := range []struct {
 		list       client.ObjectList
@@ -190,7 +197,9 @@ func (f *finder) byIndex(ctx context.Context) error {
 		if err := f.allowed(directory.List(ctx, f.cached, by.list, f.namespace, by.index, by.key)); err != nil {
 			return err
 		}
-		f.addAll(by.list)
+		if err := f.addAll(by.list); err != nil {
+			return err
+		}
 	}
 	return f.addUsersOfPersons(ctx)
 }
@@ -294,27 +303,13 @@ func (f *finder) means(object client.Object) bool {
 	return false
 }
 
-func (f *finder) addAll(list client.ObjectList) {
-	switch list := list.(type) {
-	case *v1alpha1.ScimUserList:
-		for i := range list.Items {
-			f.add(list.Items[i].DeepCopy())
+func (f *finder) addAll(list client.ObjectList) error {
+	return meta.EachListItem(list, func(item runtime.Object) error {
+		object, ok := item.DeepCopyObject().(client.Object)
+		if !ok {
+			return fmt.Errorf("a %T has no metadata", item)
 		}
-	case *v1alpha1.ScimGroupList:
-		for i := range list.Items {
-			f.add(list.Items[i].DeepCopy())
-		}
-	case *v1alpha1.PersonList:
-		for i := range list.Items {
-			f.add(list.Items[i].DeepCopy())
-		}
-	case *v1alpha1.OrganizationList:
-		for i := range list.Items {
-			f.add(list.Items[i].DeepCopy())
-		}
-	case *v1alpha1.SiteList:
-		for i := range list.Items {
-			f.add(list.Items[i].DeepCopy())
-		}
-	}
+		f.add(object)
+		return nil
+	})
 }

@@ -92,7 +92,7 @@ func emailsOf(values []v1alpha1.ScimValue) []string {
 // tellOther adds to a problem what is known of the Person that stands in the way.
 func (t *teller) tellOther(ctx context.Context, p *Problem, other v1alpha1.Person) error {
 	p.names.Other = other.Name
-	fact := fmt.Sprintf("Person %s (%s) has the address", other.Name, titleOf(&other))
+	fact := fmt.Sprintf("Person %s (%s) has the address", other.Name, TitleOf(&other))
 	if other.Spec.SourceID == "" {
 		p.Facts = append(p.Facts, fact+" and is linked to no user: somebody made it by hand.")
 		return nil

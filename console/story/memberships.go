@@ -64,7 +64,7 @@ func (t *teller) placesOf(ctx context.Context, group *v1alpha1.ScimGroup) ([]Pla
 			return nil, err
 		}
 		if exists {
-			place.Title, place.Disabled = titleOf(of.object), isDisabled(of.object)
+			place.Title, place.Disabled = TitleOf(of.object), isDisabled(of.object)
 			t.titles[place.Subject] = place.Title
 		}
 		places = append(places, place)

@@ -43,8 +43,8 @@ func newObject(kind string) client.Object {
 	return nil
 }
 
-// titleOf is what people call an object.
-func titleOf(object client.Object) string {
+// TitleOf is what people call an object.
+func TitleOf(object client.Object) string {
 	switch object := object.(type) {
 	case *v1alpha1.ScimUser:
 		return object.Spec.UserName
@@ -63,8 +63,8 @@ func titleOf(object client.Object) string {
 	return object.GetName()
 }
 
-// sourceOf is the SCIM id of the subject that a record is linked to, "" for none.
-func sourceOf(object client.Object) string {
+// SourceOf is the SCIM id of the subject that a record is linked to, "" for none.
+func SourceOf(object client.Object) string {
 	switch object := object.(type) {
 	case *v1alpha1.Person:
 		return object.Spec.SourceID

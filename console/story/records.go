@@ -55,11 +55,11 @@ func (t *teller) tellRecords(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		told := Record{Subject: subjectOf(object), Title: titleOf(object), Disabled: isDisabled(object)}
+		told := Record{Subject: subjectOf(object), Title: TitleOf(object), Disabled: isDisabled(object)}
 		if person, ok := record.(*v1alpha1.Person); ok {
 			told.Protected = person.IsProtected()
 		}
-		if id := sourceOf(object); id != "" {
+		if id := SourceOf(object); id != "" {
 			kind := KindGroup
 			if told.Subject.Kind == KindPerson {
 				kind = KindUser

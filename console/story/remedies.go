@@ -30,11 +30,8 @@ const (
 	showEndpoint      = "kubectl -n {namespace} get scimendpoint {endpoint} -o yaml"
 )
 
-// Where the tables are.
-const (
-	reasonsLink  = "config/operate.md#troubleshooting"
-	refusalsLink = "config/operate.md#refused-requests"
-)
+// reasonsLink is where the table of reasons is.
+const reasonsLink = "config/operate.md#troubleshooting"
 
 // Names are those that commands need. What is not known is left empty.
 type Names struct {
@@ -96,20 +93,15 @@ var placeholder = regexp.MustCompile(`\{([a-zA-Z]+)\}`)
 
 // RemedyFor is what to do about the reason of a condition, or of this package; false for one that is not known.
 func RemedyFor(reason string, names Names) (Remedy, bool) {
-	return remedyIn(slices.Concat(reasons, findings), reason, names, reasonsLink)
+	return remedyIn(slices.Concat(reasons, findings), reason, names)
 }
 
-// RemedyForRefusal is what to do about a request that was not let in; false for a reason that is not known.
-func RemedyForRefusal(reason v1alpha1.RefusalReason, names Names) (Remedy, bool) {
-	return remedyIn(refusals, string(reason), names, refusalsLink)
-}
-
-func remedyIn(table []row, reason string, names Names, link string) (Remedy, bool) {
+func remedyIn(table []row, reason string, names Names) (Remedy, bool) {
 	i := slices.IndexFunc(table, func(r row) bool { return slices.Contains(r.reasons, reason) })
 	if i < 0 {
 		return Remedy{}, false
 	}
-	remedy := Remedy{Reason: reason, Text: plain(table[i].text), Link: link}
+	remedy := Remedy{Reason: reason, Text: plain(table[i].text), Link: reasonsLink}
 	if table[i].link != "" {
 		remedy.Link = table[i].link
 	}

@@ -36,7 +36,7 @@ func Tell(ctx context.Context, source Source, subject Subject) (*Story, error) {
 	if !exists {
 		return nil, fmt.Errorf("%w: %s %s in namespace %s", ErrNotFound, subject.Kind, subject.Name, subject.Namespace)
 	}
-	t.story.Title = titleOf(object)
+	t.story.Title = TitleOf(object)
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return t.readSubject(ctx, object) },
 		t.readContext, t.tellSent, t.tellMemberships, t.tellRules, t.tellRecords, t.tellProblems,
@@ -133,7 +133,7 @@ func (t *teller) readGroupOf(ctx context.Context, record rules.Record) error {
 
 // linked reads the subject that a record is linked to, and reports whether there is one.
 func (t *teller) linked(ctx context.Context, record, into client.Object, as string) (bool, error) {
-	id := sourceOf(record)
+	id := SourceOf(record)
 	if id == "" {
 		return false, nil
 	}
@@ -146,7 +146,7 @@ func (t *teller) linked(ctx context.Context, record, into client.Object, as stri
 }
 
 func (t *teller) relate(object client.Object, as string) {
-	t.story.Related = append(t.story.Related, Related{Subject: subjectOf(object), Title: titleOf(object), As: as})
+	t.story.Related = append(t.story.Related, Related{Subject: subjectOf(object), Title: TitleOf(object), As: as})
 }
 
 // readContext reads the rules and endpoints of the namespace, of which there are few.
@@ -186,7 +186,7 @@ func (t *teller) title(ctx context.Context, kind, name string) (string, error) {
 		return "", err
 	}
 	if exists {
-		t.titles[subject] = titleOf(object)
+		t.titles[subject] = TitleOf(object)
 	}
 	return t.titles[subject], nil
 }

@@ -231,7 +231,7 @@ func (a *asked) link(planned preview.Effect, kind v1alpha1.RecordKind, group str
 		return nil
 	}
 	final, ok := record.Final.DeepCopyObject().(client.Object)
-	if !ok || linkOf(final) != group {
+	if !ok || story.SourceOf(final) != group {
 		return nil
 	}
 	if record.Current == nil {
@@ -240,14 +240,4 @@ func (a *asked) link(planned preview.Effect, kind v1alpha1.RecordKind, group str
 	}
 	a.objects.Put(final)
 	return &v1alpha1.RecordReference{Name: final.GetName()}
-}
-
-func linkOf(record client.Object) string {
-	switch record := record.(type) {
-	case *v1alpha1.Organization:
-		return record.Spec.SourceID
-	case *v1alpha1.Site:
-		return record.Spec.SourceID
-	}
-	return ""
 }

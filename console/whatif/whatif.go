@@ -221,7 +221,9 @@ func (a *asked) follow(ctx context.Context) error {
 	if after == nil {
 		told = a.before
 	}
-	a.answer.Title = titleOf(told)
+	if told != nil {
+		a.answer.Title = story.TitleOf(told)
+	}
 	if a.before != nil {
 		a.answer.Subject.Name = a.id
 	}
@@ -282,16 +284,6 @@ func attributesOf(subject client.Object) ([]story.Attribute, error) {
 		return story.Attributes(subject.Spec)
 	}
 	return nil, nil
-}
-
-func titleOf(subject client.Object) string {
-	switch subject := subject.(type) {
-	case *v1alpha1.ScimUser:
-		return subject.Spec.UserName
-	case *v1alpha1.ScimGroup:
-		return subject.Spec.DisplayName
-	}
-	return ""
 }
 
 // sameSpec reports whether what rules see of a group's attributes is the same.
