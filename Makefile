@@ -37,6 +37,9 @@ IMAGEARGS ?=
 PLUGINARGS ?=
 # Arguments for the part of `make kine` that breaks the database, such as KINEARGS='-ginkgo.focus pg_dump'.
 KINEARGS ?=
+# What `make neighbours` runs, such as NEIGHBOURS=./hack/neighbours/gitops NEIGHBOURSARGS="-ginkgo.focus drift".
+NEIGHBOURS ?= ./hack/neighbours/...
+NEIGHBOURSARGS ?=
 # Arguments for the console's tests, such as CONSOLEARGS='-ginkgo.focus palette'.
 CONSOLEARGS ?=
 # Arguments for the dev runner, such as RUNARGS='--scim-port 9080'.
@@ -104,6 +107,11 @@ console-test: ## Test the console in Chromium, with a real operator (needs chrom
 .PHONY: e2e
 e2e: ## Install on a real Kubernetes node on this machine, and break one thing after the other under load (root; about 20 minutes).
 	SCIM_E2E=1 go test -count=1 -v -timeout 60m ./hack/e2e/cluster $(E2EARGS)
+
+# Not part of `make test`: building the neighbours takes long. hack/neighbours/README.md.
+.PHONY: neighbours
+neighbours: ## Run Helm, Flux, cert-manager, Traefik, Prometheus and Velero with the operator, on a real Kubernetes node (root).
+	SCIM_NEIGHBOURS=1 go test -p 1 -count=1 -v -timeout 60m $(NEIGHBOURS) $(NEIGHBOURSARGS)
 
 # Not part of `make test`: it needs PostgreSQL, and takes long. hack/kine/README.md.
 .PHONY: kine

@@ -15,6 +15,7 @@ import (
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/e2e/invariants"
+	"rservice.dev/scim-operator/hack/e2e/world"
 	"rservice.dev/scim-operator/hack/testenv/controlplane"
 )
 
@@ -53,12 +54,12 @@ func consistent(ctx context.Context) {
 	GinkgoHelper()
 	for _, t := range tenants {
 		Eventually(func() ([]string, error) {
-			held, err := invariants.Read(ctx, cluster, t.namespace)
+			held, err := invariants.Read(ctx, cluster.Client, t.Namespace)
 			if err != nil {
 				return nil, err
 			}
 			return held.Problems(meantToFail), nil
-		}).Should(BeEmpty(), t.namespace)
+		}).Should(BeEmpty(), t.Namespace)
 	}
 }
 
@@ -69,14 +70,14 @@ func meantToFail(user *v1alpha1.ScimUser) bool {
 
 func rollOut(ctx context.Context) {
 	GinkgoHelper()
-	kubectl(ctx, "--namespace", system, "rollout", "status", "deployment/"+name, "--timeout=5m")
-	whole(ctx)
+	cluster.Kubectl(ctx, "--namespace", system, "rollout", "status", "deployment/"+name, "--timeout=5m")
+	cluster.Whole(ctx, acme)
 }
 
 var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 	It("loses no request in a rolling update", func(ctx SpecContext) {
 		r := survives(ctx, "rolling update", func(ctx context.Context) {
-			kubectl(ctx, "--namespace", system, "rollout", "restart", "deployment/"+name)
+			cluster.Kubectl(ctx, "--namespace", system, "rollout", "restart", "deployment/"+name)
 			rollOut(ctx)
 		})
 		Expect(r.failed).To(BeZero())
@@ -84,49 +85,49 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 
 	It("goes on when the leader's pod is deleted", func(ctx SpecContext) {
 		survives(ctx, "leader's pod deleted", func(ctx context.Context) {
-			first := leader(ctx, Default)
-			kubectl(ctx, "--namespace", system, "delete", "pod", first, "--wait=false")
-			Eventually(func(g Gomega) { g.Expect(leader(ctx, g)).NotTo(Or(Equal(first), BeEmpty())) }).Should(Succeed())
-			whole(ctx)
+			first := cluster.Leader(ctx, Default)
+			cluster.Kubectl(ctx, "--namespace", system, "delete", "pod", first, "--wait=false")
+			Eventually(func(g Gomega) { g.Expect(cluster.Leader(ctx, g)).NotTo(Or(Equal(first), BeEmpty())) }).Should(Succeed())
+			cluster.Whole(ctx, acme)
 		})
 	}, NodeTimeout(15*time.Minute))
 
 	It("comes back when both processes are killed", func(ctx SpecContext) {
 		survives(ctx, "SIGKILL of both processes", func(ctx context.Context) {
-			killed := containers(ctx, Default)
+			killed := cluster.Containers(ctx, Default)
 			Expect(killed).To(HaveLen(2))
 			for id := range killed {
-				Expect(machine.KillContainer(id)).To(Succeed())
+				Expect(cluster.Node.KillContainer(id)).To(Succeed())
 			}
 			Eventually(func(g Gomega) {
-				now := containers(ctx, g)
+				now := cluster.Containers(ctx, g)
 				g.Expect(now).To(HaveLen(2))
 				for id := range killed {
 					g.Expect(now).NotTo(HaveKey(id))
 				}
 			}).Should(Succeed())
-			whole(ctx)
+			cluster.Whole(ctx, acme)
 		})
 	}, NodeTimeout(15*time.Minute))
 
 	It("says that it is unavailable, and nothing wrong, while the API server is away", func(ctx SpecContext) {
-		known := acme.expect(ctx, http.StatusCreated, http.MethodPost, "/Users", newUser("known@probe.example")).id()
+		known := acme.Expect(ctx, http.StatusCreated, http.MethodPost, "/Users", world.NewUser("known@probe.example")).ID()
 		survives(ctx, "API server away for 20 s", func(ctx context.Context) {
 			withoutAPIServer(ctx, known, 20*time.Second)
-			whole(ctx)
+			cluster.Whole(ctx, acme)
 		})
 	}, NodeTimeout(15*time.Minute))
 
 	It("is back at once when the API server was away for longer than the leader's lease", func(ctx SpecContext) {
 		// Without load: Okta gives a request up before that.
-		before := restarts(ctx)
-		Expect(machine.ControlPlane.StopProgram(controlplane.APIServer, 0)).To(Succeed())
+		before := cluster.Restarts(ctx)
+		Expect(cluster.Node.ControlPlane.StopProgram(controlplane.APIServer, 0)).To(Succeed())
 		away, cancel := context.WithTimeout(ctx, 75*time.Second)
 		defer cancel()
 		<-away.Done()
-		Expect(machine.ControlPlane.StartAPIServer(ctx)).To(Succeed())
-		whole(ctx)
-		for pod, count := range restarts(ctx) {
+		Expect(cluster.Node.ControlPlane.StartAPIServer(ctx)).To(Succeed())
+		cluster.Whole(ctx, acme)
+		for pod, count := range cluster.Restarts(ctx) {
 			// The leader's ends. Each further start without an API server would double the pause before the next one.
 			Expect(count-before[pod]).To(BeNumerically("<=", 1), "of %s", pod)
 		}
@@ -135,21 +136,21 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 
 	It("goes on when etcd is killed and started again", func(ctx SpecContext) {
 		survives(ctx, "etcd killed and started", func(ctx context.Context) {
-			Expect(machine.ControlPlane.StopProgram(controlplane.Etcd, 0)).To(Succeed())
-			Expect(machine.ControlPlane.StartEtcd(ctx)).To(Succeed())
-			whole(ctx)
+			Expect(cluster.Node.ControlPlane.StopProgram(controlplane.Etcd, 0)).To(Succeed())
+			Expect(cluster.Node.ControlPlane.StartEtcd(ctx)).To(Succeed())
+			cluster.Whole(ctx, acme)
 		})
 	}, NodeTimeout(15*time.Minute))
 
 	It("comes back when a replica runs out of memory", func(ctx SpecContext) {
 		survives(ctx, "memory limit hit", func(ctx context.Context) {
-			starved := containers(ctx, Default)
+			starved := cluster.Containers(ctx, Default)
 			for id := range starved {
-				Expect(machine.StarveContainer(id)).To(Succeed())
+				Expect(cluster.Node.StarveContainer(id)).To(Succeed())
 			}
 			Eventually(func(g Gomega) {
 				var reasons []string
-				for _, pod := range pods(ctx, g) {
+				for _, pod := range cluster.Pods(ctx, g) {
 					for _, status := range pod.Status.ContainerStatuses {
 						if ended := status.LastTerminationState.Terminated; ended != nil {
 							reasons = append(reasons, ended.Reason)
@@ -158,43 +159,43 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 				}
 				g.Expect(reasons).To(ContainElement("OOMKilled"))
 			}).Should(Succeed())
-			whole(ctx)
+			cluster.Whole(ctx, acme)
 		})
 	}, NodeTimeout(15*time.Minute))
 
 	It("accepts the old and the new token after a rotation", func(ctx SpecContext) {
 		r := survives(ctx, "token rotated", func(ctx context.Context) {
-			before := acme.token
-			kubectl(ctx, "--namespace", acme.namespace, "patch", "scimendpoint", "okta", "--type=merge", `--patch={"spec":{"tokenGeneration":1}}`)
-			Eventually(func(g Gomega) { acme.token = acme.readToken(ctx, g); g.Expect(acme.token).NotTo(Equal(before)) }).Should(Succeed())
-			for _, token := range []string{acme.token, before} {
+			before := acme.Token
+			cluster.Kubectl(ctx, "--namespace", acme.Namespace, "patch", "scimendpoint", "okta", "--type=merge", `--patch={"spec":{"tokenGeneration":1}}`)
+			Eventually(func(g Gomega) { acme.Token = acme.ReadToken(ctx, g); g.Expect(acme.Token).NotTo(Equal(before)) }).Should(Succeed())
+			for _, token := range []string{acme.Token, before} {
 				Eventually(func() (int, error) {
-					got, err := acme.with(token).send(ctx, http.MethodGet, "/Users?count=0", "")
-					return got.status, err
+					got, err := acme.With(token).Send(ctx, http.MethodGet, "/Users?count=0", "")
+					return got.Status, err
 				}).Should(Equal(http.StatusOK))
 			}
-			whole(ctx)
+			cluster.Whole(ctx, acme)
 		})
 		Expect(r.failed).To(BeZero())
 	}, NodeTimeout(15*time.Minute))
 
 	It("goes on when the custom resource definitions change and are applied again", func(ctx SpecContext) {
 		survives(ctx, "CRDs changed and applied again", func(ctx context.Context) {
-			for crd := range strings.FieldsSeq(kubectl(ctx, "get", "crd", "--output=name")) {
-				kubectl(ctx, "patch", crd, "--type=json",
+			for crd := range strings.FieldsSeq(cluster.Kubectl(ctx, "get", "crd", "--output=name")) {
+				cluster.Kubectl(ctx, "patch", crd, "--type=json",
 					`--patch=[{"op": "add", "path": "/spec/versions/0/schema/openAPIV3Schema/description", "value": "changed"}]`)
 			}
-			kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-k", filepath.Join(root, "config", "crd"))
-			whole(ctx)
+			cluster.Kubectl(ctx, "apply", "--server-side", "--force-conflicts", "-k", filepath.Join(cluster.Root, "config", "crd"))
+			cluster.Whole(ctx, acme)
 		})
 	}, NodeTimeout(15*time.Minute))
 
 	It("goes back by a version and forward again", func(ctx SpecContext) {
 		deployment := "deployment/" + name
-		current := kubectl(ctx, "--namespace", system, "get", deployment, "--output=jsonpath={.spec.template.spec.containers[0].image}")
+		current := cluster.Kubectl(ctx, "--namespace", system, "get", deployment, "--output=jsonpath={.spec.template.spec.containers[0].image}")
 		r := survives(ctx, "downgrade and upgrade", func(ctx context.Context) {
 			for _, image := range []string{previousImage, current} {
-				kubectl(ctx, "--namespace", system, "set", "image", deployment, "manager="+image)
+				cluster.Kubectl(ctx, "--namespace", system, "set", "image", deployment, "manager="+image)
 				rollOut(ctx)
 			}
 		})
@@ -203,7 +204,7 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 
 	It("is not taken back to a version that does not know where the members of groups are", func(ctx SpecContext) {
 		// Whose manifests have no such annotation.
-		_, err := tryKubectl(ctx, "--namespace", system, "annotate", "deployment", name, "provisioning.rservice.dev/storage-format-")
+		_, err := cluster.TryKubectl(ctx, "--namespace", system, "annotate", "deployment", name, "provisioning.rservice.dev/storage-format-")
 		Expect(err).To(MatchError(ContainSubstring("restore the backup made before the upgrade")))
 	})
 
@@ -212,12 +213,12 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 		Eventually(func(g Gomega) {
 			var stuck []string
 			for _, t := range tenants {
-				held, err := invariants.Read(ctx, cluster, t.namespace)
+				held, err := invariants.Read(ctx, cluster.Client, t.Namespace)
 				g.Expect(err).NotTo(HaveOccurred())
 				stuck = append(stuck, held.StuckClaims()...)
 			}
 			if len(stuck) > 0 {
-				kubectl(ctx, "--namespace", system, "delete", "pod", leader(ctx, g), "--wait=false")
+				cluster.Kubectl(ctx, "--namespace", system, "delete", "pod", cluster.Leader(ctx, g), "--wait=false")
 			}
 			g.Expect(stuck).To(BeEmpty())
 		}).WithTimeout(8 * time.Minute).WithPolling(time.Minute).Should(Succeed())
@@ -228,8 +229,8 @@ var _ = Describe("under load", Ordered, ContinueOnFailure, func() {
 func withoutAPIServer(ctx context.Context, known string, duration time.Duration) {
 	GinkgoHelper()
 	// At once: on its way to an end in good order it would be away for longer.
-	Expect(machine.ControlPlane.StopProgram(controlplane.APIServer, 0)).To(Succeed())
-	defer func() { Expect(machine.ControlPlane.StartAPIServer(ctx)).To(Succeed()) }()
+	Expect(cluster.Node.ControlPlane.StopProgram(controlplane.APIServer, 0)).To(Succeed())
+	defer func() { Expect(cluster.Node.ControlPlane.StartAPIServer(ctx)).To(Succeed()) }()
 	away, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
 	for away.Err() == nil {
@@ -242,21 +243,21 @@ func checkUnavailable(ctx context.Context, known string) {
 	GinkgoHelper()
 	const unknown = "/Users/01900000-0000-7000-8000-000000000000"
 	for _, request := range []struct{ method, path, body string }{
-		{http.MethodPost, "/Users", newUser("never@probe.example")},
+		{http.MethodPost, "/Users", world.NewUser("never@probe.example")},
 		{http.MethodGet, unknown, ""},
 		{http.MethodDelete, unknown, ""},
 		{http.MethodGet, "/Users/" + known, ""},
 	} {
-		got, err := acme.send(ctx, request.method, request.path, request.body)
+		got, err := acme.Send(ctx, request.method, request.path, request.body)
 		if ctx.Err() != nil {
 			return // it is not known what the answer would have been
 		}
 		Expect(err).NotTo(HaveOccurred())
-		if got.status == http.StatusOK && got.id() == known {
+		if got.Status == http.StatusOK && got.ID() == known {
 			continue
 		}
-		Expect(got.status).To(Equal(http.StatusServiceUnavailable), "%s %s: %v", request.method, request.path, got.body)
-		seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
+		Expect(got.Status).To(Equal(http.StatusServiceUnavailable), "%s %s: %v", request.method, request.path, got.Body)
+		seconds, err := strconv.Atoi(got.Header.Get("Retry-After"))
 		Expect(err).NotTo(HaveOccurred(), "Retry-After of %s %s", request.method, request.path)
 		Expect(seconds).To(BeNumerically(">", 0))
 	}
@@ -264,17 +265,17 @@ func checkUnavailable(ctx context.Context, known string) {
 
 var _ = Describe("installed", func() {
 	It("is what kubectl shows, and a second apply changes nothing", func(ctx SpecContext) {
-		here := filepath.Join(root, "hack", "e2e", "cluster")
-		kubectl(ctx, "diff", "-k", filepath.Join(here, "operator"))
-		created := acme.expect(ctx, http.StatusCreated, http.MethodPost, "/Users", newUser("shown@probe.example"))
-		Expect(created.header.Get("Location")).To(Equal(baseURL + "/Users/" + created.id()))
+		here := filepath.Join(cluster.Root, "hack", "e2e", "cluster")
+		cluster.Kubectl(ctx, "diff", "-k", filepath.Join(here, "operator"))
+		created := acme.Expect(ctx, http.StatusCreated, http.MethodPost, "/Users", world.NewUser("shown@probe.example"))
+		Expect(created.Header.Get("Location")).To(Equal(baseURL + "/Users/" + created.ID()))
 		Eventually(func() string {
-			return kubectl(ctx, "--namespace", acme.namespace, "get", "scimusers", "--field-selector=spec.userName=shown@probe.example")
+			return cluster.Kubectl(ctx, "--namespace", acme.Namespace, "get", "scimusers", "--field-selector=spec.userName=shown@probe.example")
 		}).Should(And(MatchRegexp(`USERNAME +ACTIVE +READY +REASON +PERSON`), MatchRegexp(`shown@probe\.example +true +True`)))
-		Expect(kubectl(ctx, "--namespace", acme.namespace, "get", "scimendpoints")).To(And(ContainSubstring(baseURL), ContainSubstring("okta-token")))
-		for _, pod := range pods(ctx, Default) {
+		Expect(cluster.Kubectl(ctx, "--namespace", acme.Namespace, "get", "scimendpoints")).To(And(ContainSubstring(baseURL), ContainSubstring("okta-token")))
+		for _, pod := range cluster.Pods(ctx, Default) {
 			Expect(pod.Status.Phase).To(Equal(corev1.PodRunning))
 		}
-		Expect(cluster.Get(ctx, client.ObjectKey{Namespace: system, Name: name + "-tls"}, &corev1.Secret{})).To(Succeed())
+		Expect(cluster.Client.Get(ctx, client.ObjectKey{Namespace: system, Name: name + "-tls"}, &corev1.Secret{})).To(Succeed())
 	}, NodeTimeout(5*time.Minute))
 })

@@ -15,6 +15,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"rservice.dev/scim-operator/hack/e2e/world"
 )
 
 // attempt is what the simulated Okta tells of each HTTP request.
@@ -48,7 +50,7 @@ type load struct {
 // startLoad keeps what Okta told in a folder of this name among the results.
 func startLoad(ctx context.Context, name string) *load {
 	GinkgoHelper()
-	l := &load{folder: filepath.Join(results, "oktasim", strings.ReplaceAll(name, " ", "-")), stop: make(chan struct{})}
+	l := &load{folder: filepath.Join(cluster.Results, "oktasim", strings.ReplaceAll(name, " ", "-")), stop: make(chan struct{})}
 	Expect(os.RemoveAll(l.folder)).To(Succeed())
 	Expect(os.MkdirAll(l.folder, 0o755)).To(Succeed())
 	for _, t := range tenants {
@@ -57,7 +59,7 @@ func startLoad(ctx context.Context, name string) *load {
 	return l
 }
 
-func (l *load) repeat(ctx context.Context, t *tenant) {
+func (l *load) repeat(ctx context.Context, t *world.Tenant) {
 	for run := 0; ctx.Err() == nil; run++ {
 		select {
 		case <-l.stop:
@@ -65,11 +67,11 @@ func (l *load) repeat(ctx context.Context, t *tenant) {
 		default:
 		}
 		var output bytes.Buffer
-		file := filepath.Join(l.folder, fmt.Sprintf("%s-%d", t.namespace, run))
-		command := exec.CommandContext(ctx, oktasim, "-connection", t.connection, "-attempts", file+".jsonl",
+		file := filepath.Join(l.folder, fmt.Sprintf("%s-%d", t.Namespace, run))
+		command := exec.CommandContext(ctx, cluster.Oktasim, "-connection", t.Connection, "-attempts", file+".jsonl",
 			"-users", "20", "-groups", "4", "-workers", "2",
 			"-demo", "-settle-for", "1m", "-converge-for", "3m", "-retry-for", "3m")
-		command.Dir = root
+		command.Dir = cluster.Root
 		command.Stdout, command.Stderr = &output, &output
 		err := command.Run()
 		if writeErr := os.WriteFile(file+".log", output.Bytes(), 0o600); writeErr != nil && err == nil {

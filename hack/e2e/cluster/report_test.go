@@ -36,7 +36,7 @@ func report(r row) {
 
 // notMeasured is what the suite does not do.
 const notMeasured = `
-Not tried: a jump of the node's clock. Linux has no namespace for the time of day, so it would be that of the whole machine.
+Not tried: a jump of the node's clock. Linux has no namespace for the time of day, so it would be that of the whole cluster.Node.
 NetworkPolicies are applied, but nothing enforces them on this node.
 `
 
@@ -53,7 +53,7 @@ var _ = AfterSuite(func() {
 	}
 	text.WriteString(notMeasured)
 	fmt.Print("\n" + text.String())
-	if results != "" {
-		Expect(os.WriteFile(filepath.Join(results, "report.md"), []byte(text.String()), 0o644)).To(Succeed())
+	if cluster != nil {
+		Expect(os.WriteFile(filepath.Join(cluster.Results, "report.md"), []byte(text.String()), 0o644)).To(Succeed())
 	}
 })

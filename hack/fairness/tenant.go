@@ -67,7 +67,7 @@ func newTenant(ctx context.Context, beside connection) (*tenant, error) {
 	if t.cluster, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "neighbour-"}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "fairness-"}}
 	if err := t.cluster.Create(ctx, namespace); err != nil {
 		return nil, fmt.Errorf("make the tenant: %w", err)
 	}
@@ -78,7 +78,7 @@ func newTenant(ctx context.Context, beside connection) (*tenant, error) {
 	if err := t.connect(ctx); err != nil {
 		return nil, err
 	}
-	if t.folder, err = os.MkdirTemp("", "neighbour-"); err != nil {
+	if t.folder, err = os.MkdirTemp("", "fairness-"); err != nil {
 		return nil, err
 	}
 	t.simulator = filepath.Join(t.folder, "oktasim")
@@ -199,7 +199,7 @@ func watchProcess(ctx context.Context, url string) <-chan process {
 		_ = wait.PollUntilContextCancel(ctx, 250*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 			memory, cpu, err := scrape(ctx, url)
 			if err != nil {
-				fmt.Fprintln(os.Stderr, "neighbour: the operator's metrics:", err)
+				fmt.Fprintln(os.Stderr, "fairness: the operator's metrics:", err)
 				return false, nil // the next look may succeed
 			}
 			if math.IsNaN(first) {

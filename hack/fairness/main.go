@@ -1,4 +1,4 @@
-// Command neighbour measures what one tenant's worst requests do to another tenant of the same operator. It needs a
+// Command fairness measures what one tenant's worst requests do to another tenant of the same operator. It needs a
 // running one ("make run"): the tenant of its connection.json is the hostile one, and a second one is made beside it.
 package main
 
@@ -33,7 +33,7 @@ func main() {
 	err := run(ctx, o)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "neighbour:", err)
+		fmt.Fprintln(os.Stderr, "fairness:", err)
 		os.Exit(1)
 	}
 }

@@ -1,0 +1,27 @@
+package assets
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// neighbours are programs that operators meet in users' clusters, for hack/neighbours.
+var neighbours = map[string]set{
+	"helm": {"helm", "hack/neighbours/pins/helm", "helm.sh/helm/v4", []binary{
+		{"helm", "helm.sh/helm/v4/cmd/helm", 2 * time.Minute},
+	}, nil},
+}
+
+// EnsureNeighbour is Ensure for the programs of one neighbour, in bin/<name>/<its version>.
+func EnsureNeighbour(ctx context.Context, name string, log io.Writer) (string, error) {
+	set, ok := neighbours[name]
+	if !ok {
+		return "", fmt.Errorf("no neighbour %q: there are %s", name, strings.Join(slices.Sorted(maps.Keys(neighbours)), ", "))
+	}
+	return set.ensure(ctx, log)
+}
