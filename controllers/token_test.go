@@ -164,6 +164,14 @@ func TestTheEndOfATokenSaysHowToGoOn(t *testing.T) {
 			t.Errorf("of a Secret that is not accepted: %+v", ends)
 		}
 	}
+
+	// Somebody raised it by hand, and Flux, in whose Git it is not, took that back.
+	endpoint.Spec.TokenGeneration, endpoint.Status.TokenGeneration = 0, 7
+	secret := tokenSecret{&corev1.Secret{Data: map[string][]byte{v1alpha1.SecretKeyToken: []byte(token)}}}
+	secret.issued(v1alpha1.TokenID(token), time.Now())
+	if ends := endOfToken(endpoint, secret, time.Now()); len(ends) != 1 || !strings.Contains(ends[0].renew, "spec.tokenGeneration: 8") {
+		t.Errorf("got %+v, which makes no new token", ends)
+	}
 }
 
 func TestTheEndOfATokenThatNobodyUsesIsNotTold(t *testing.T) {

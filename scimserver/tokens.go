@@ -87,7 +87,7 @@ func shortToken(holder tokens.Holder, length int) *refusal {
 }
 
 func expiredToken(holder tokens.Holder) *refusal {
-	which, remedy := "The token", fmt.Sprintf("spec.tokenGeneration: %d, then give the client the new token", holder.Endpoint.Spec.TokenGeneration+1)
+	which, remedy := "The token", fmt.Sprintf("spec.tokenGeneration: %d, then give the client the new token", tokens.NextGeneration(holder.Endpoint))
 	switch {
 	case holder.Token.State == v1alpha1.TokenPrevious:
 		which, remedy = "The token before the last rotation", "Give the client the current token, which is in Secret "+holder.Secret.Name+"."

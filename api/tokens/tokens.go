@@ -40,6 +40,12 @@ func HashOf(token []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// NextGeneration is the spec.tokenGeneration that makes a new token. It is above the one for which a token was made last, also where the
+// spec has less again: who applies the endpoint from Git takes back what somebody raised by hand.
+func NextGeneration(endpoint *v1alpha1.ScimEndpoint) int64 {
+	return max(endpoint.Spec.TokenGeneration, endpoint.Status.TokenGeneration) + 1
+}
+
 // Of returns the tokens that a Secret holds, the current one first, also those that have ended. lifetime is
 // spec.authentication.tokenSeconds of its endpoint.
 func Of(secret *corev1.Secret, lifetime *int32) []Token {

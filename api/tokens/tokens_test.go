@@ -176,3 +176,18 @@ func TestOfSeveralThatHaveATokenTheFirstIsKnown(t *testing.T) {
 		t.Errorf("its key is %s", got)
 	}
 }
+
+func TestTheNextGenerationMakesAToken(t *testing.T) {
+	for name, tt := range map[string]struct{ asked, made, want int64 }{
+		"never rotated":              {0, 0, 1},
+		"rotated":                    {4, 4, 5},
+		"not rotated yet":            {5, 4, 6},
+		"taken back by who has less": {0, 7, 8},
+	} {
+		endpoint := &v1alpha1.ScimEndpoint{}
+		endpoint.Spec.TokenGeneration, endpoint.Status.TokenGeneration = tt.asked, tt.made
+		if got := NextGeneration(endpoint); got != tt.want {
+			t.Errorf("%s: got %d, want %d", name, got, tt.want)
+		}
+	}
+}
