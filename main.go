@@ -35,6 +35,7 @@ import (
 	"rservice.dev/scim-operator/controllers/erasure"
 	"rservice.dev/scim-operator/controllers/rulescmd"
 	"rservice.dev/scim-operator/scimserver"
+	"rservice.dev/scim-operator/scimserver/answers"
 	"rservice.dev/scim-operator/scimserver/issuers"
 	"rservice.dev/scim-operator/scimserver/store"
 )
@@ -67,10 +68,13 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "clients" {
 		os.Exit(clientscmd.Run(ctrl.SetupSignalHandler(), os.Args[2:], os.Stdout, os.Stderr))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "answers" {
+		os.Exit(answers.Run(ctrl.SetupSignalHandler(), os.Args[2:], os.Stdout, os.Stderr))
+	}
 	o := options{}
 	o.bind(flag.CommandLine) // which has --kubeconfig already
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "Usage: manager [flags]\n       manager rules test|lint|preview [flags]\n       manager erase [flags]\n       manager clients secret [flags]\n       manager scim why|errors|connection|...   (as kubectl-scim: kubectl scim)\n\nFlags of the operator:")
+		fmt.Fprintln(flag.CommandLine.Output(), "Usage: manager [flags]\n       manager rules test|lint|preview [flags]\n       manager erase [flags]\n       manager clients secret [flags]\n       manager answers [flags]\n       manager scim why|errors|connection|...   (as kubectl-scim: kubectl scim)\n\nFlags of the operator:")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
