@@ -147,9 +147,10 @@ bench-scale: ## Push 100,000 users and 200 groups through the whole system and m
 	@exec bin/scale $(SCALEARGS)
 
 .PHONY: generate
-generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions, the RBAC role and the README's picture.
+generate: $(CONTROLLER_GEN) ## Generate deep copies, custom resource definitions, the RBAC role, the Helm chart's templates and the README's picture.
 	$(CONTROLLER_GEN) object crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	$(CONTROLLER_GEN) rbac:roleName=scim-operator paths=./controllers/... paths=./scimserver/... output:rbac:dir=config/rbac
+	go run ./hack/chart
 	go run ./hack/flow hack/flow/flow.txt hack/flow/flow.svg
 
 .PHONY: fmt
