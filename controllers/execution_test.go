@@ -149,6 +149,20 @@ var _ = Describe("An AutomationRuleExecution", func() {
 		Expect(now.Status.History).To(HaveLen(1))
 	})
 
+	It("gets its owner back, which a restore by Velero leaves out", func(ctx SpecContext) {
+		stop := w.start(ctx)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		run := get(ctx, w, &v1alpha1.AutomationRuleExecution{}, "default-user-mapping-"+user.Name)
+		owners := run.OwnerReferences
+		Expect(owners).To(HaveLen(1))
+		stop()
+		update(ctx, w, run, func(e *v1alpha1.AutomationRuleExecution) { e.OwnerReferences = nil })
+		w.start(ctx)
+		before := run.DeepCopy()
+		now := eventually(ctx, w, run, HaveField("OwnerReferences", owners))
+		Expect(now.Status).To(Equal(before.Status))
+	})
+
 	It("cannot be written as the cache holds it", func(ctx SpecContext) {
 		mgr := suite.NewManager(w.config(), []string{w.namespace})
 		w.run(ctx, mgr)

@@ -76,9 +76,17 @@ func stripped(execution *v1alpha1.AutomationRuleExecution) v1alpha1.AutomationRu
 			Conditions: conditionsOf(status), Result: shared(status.Result), Trigger: shared(status.Trigger), Time: status.Time,
 			RuleGeneration: status.RuleGeneration, SubjectGeneration: status.SubjectGeneration,
 			SubjectRerun: status.SubjectRerun, RuleRerun: shared(status.RuleRerun),
-			Record: recordOf(status), Changes: shapeOf(status.Changes), Digest: Of(status),
+			Record: recordOf(status), Changes: shapeOf(status.Changes), Digest: ofStored(execution),
 		},
 	}
+}
+
+// ofStored is 0, which is that of no run, for an execution without an owner, so that the next run reads it and gives it one.
+func ofStored(execution *v1alpha1.AutomationRuleExecution) uint64 {
+	if len(execution.OwnerReferences) == 0 {
+		return 0
+	}
+	return Of(&execution.Status)
 }
 
 func conditionsOf(status *v1alpha1.AutomationRuleExecutionStatus) []metav1.Condition {

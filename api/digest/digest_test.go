@@ -19,7 +19,8 @@ func whole() *v1alpha1.AutomationRuleExecution {
 	return &v1alpha1.AutomationRuleExecution{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "acme", Name: "mapping-jane", UID: "1", ResourceVersion: "7", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m"}},
-			Labels: map[string]string{v1alpha1.LabelResult: "succeeded"},
+			Labels:          map[string]string{v1alpha1.LabelResult: "succeeded"},
+			OwnerReferences: []metav1.OwnerReference{{Kind: "ScimUser", Name: "jane", UID: "2"}},
 		},
 		Spec: v1alpha1.AutomationRuleExecutionSpec{
 			Rule: "mapping", Subject: v1alpha1.SubjectReference{Kind: v1alpha1.SubjectScimUser, Name: strings.Clone("jane")},
@@ -80,6 +81,11 @@ func TestADigestTellsRunsApart(t *testing.T) {
 	same := digest.Of(&whole().Status)
 	if kept := strip(t, whole()); kept.Status.Digest != same {
 		t.Error("the cache has another digest than the run")
+	}
+	disowned := whole()
+	disowned.OwnerReferences = nil
+	if kept := strip(t, disowned); kept.Status.Digest == same {
+		t.Error("of an execution without an owner the cache has the same digest as of others, so no run would give it one")
 	}
 	for name, change := range map[string]func(*v1alpha1.AutomationRuleExecutionStatus){
 		"a value": func(s *v1alpha1.AutomationRuleExecutionStatus) { s.Expressions[0].Value = "other" },

@@ -89,9 +89,9 @@ func (l *Log) Record(ctx context.Context, outcome rules.Outcome, current rules.R
 	if err != nil {
 		return err
 	}
-	previous := stored
+	previous := l.owned(stored)
 	if l.omit {
-		previous = withoutValues(stored)
+		previous = withoutValues(previous)
 	}
 	next := previous.DeepCopy()
 	l.fill(next, outcome, current, l.trigger(previous, outcome))
@@ -102,7 +102,24 @@ func (l *Log) Record(ctx context.Context, outcome rules.Outcome, current rules.R
 	if previous == stored {
 		return nil
 	}
-	return verdict.FailedTo("leave values out of execution", l.Client.Update(ctx, previous))
+	return verdict.FailedTo("give execution its owner, or leave values out of it", l.Client.Update(ctx, previous))
+}
+
+// owned returns an execution as it goes with its subject. Velero restores it without its owner, and then nobody would delete it.
+func (l *Log) owned(execution *v1alpha1.AutomationRuleExecution) *v1alpha1.AutomationRuleExecution {
+	isOurs := func(owner metav1.OwnerReference) bool { return owner.UID == l.subject.GetUID() }
+	if slices.ContainsFunc(execution.OwnerReferences, isOurs) {
+		return execution
+	}
+	owned := execution.DeepCopy()
+	owned.OwnerReferences = append(owned.OwnerReferences, l.owner())
+	return owned
+}
+
+func (l *Log) owner() metav1.OwnerReference {
+	return metav1.OwnerReference{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: string(l.Kind), Name: l.subject.GetName(), UID: l.subject.GetUID(),
+	}
 }
 
 // isNews reports whether what a rule did may have to be written, from what the cache keeps of its execution.
@@ -142,12 +159,9 @@ func Name(rule, subject string) string { return rule + "-" + subject }
 func (l *Log) newExecution(rule string) *v1alpha1.AutomationRuleExecution {
 	return &v1alpha1.AutomationRuleExecution{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: l.subject.GetNamespace(),
-			Name:      Name(rule, l.subject.GetName()),
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: string(l.Kind),
-				Name: l.subject.GetName(), UID: l.subject.GetUID(),
-			}},
+			Namespace:       l.subject.GetNamespace(),
+			Name:            Name(rule, l.subject.GetName()),
+			OwnerReferences: []metav1.OwnerReference{l.owner()},
 		},
 		Spec: v1alpha1.AutomationRuleExecutionSpec{
 			Rule: rule, Subject: v1alpha1.SubjectReference{Kind: l.Kind, Name: l.subject.GetName()},
