@@ -89,6 +89,7 @@ func (r *endpointReconciler) reconcileSigningKeys(ctx context.Context, endpoint 
 		state.problems = append(state.problems, fmt.Sprintf("Secret %q, which is for signing keys, belongs to ScimEndpoint %q.", secret.Name, holder))
 		return nil
 	}
+	own(endpoint, secret.Secret)
 	again, err := secret.BringUpToDate(now)
 	if err != nil {
 		return err

@@ -194,6 +194,7 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 		return secret, verdict.Stalled(v1alpha1.ReasonInvalidSecret, fmt.Sprintf(
 			"Secret %q belongs to ScimEndpoint %q. Set another spec.tokenSecretName.", secret.Name, holder)), nil
 	}
+	own(endpoint, secret.Secret)
 	found := verdict.Stalled(v1alpha1.ReasonInvalidSecret, secret.check())
 	if found.Message == "" {
 		secret.bringUpToDate(endpoint, r.status.Now())
@@ -217,17 +218,30 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 
 // ownSecret returns a Secret that goes with the endpoint.
 func ownSecret(endpoint *v1alpha1.ScimEndpoint, name string) *corev1.Secret {
-	return &corev1.Secret{
+	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: endpoint.Namespace,
-			Name:      name,
-			Labels:    map[string]string{v1alpha1.LabelEndpoint: endpoint.Name},
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimEndpoint",
-				Name: endpoint.Name, UID: endpoint.UID, Controller: new(true),
-			}},
+			Namespace:   endpoint.Namespace,
+			Name:        name,
+			Labels:      map[string]string{v1alpha1.LabelEndpoint: endpoint.Name},
+			Annotations: map[string]string{v1alpha1.AnnotationMadeFor: endpoint.Name},
 		},
 		Type: corev1.SecretTypeOpaque,
+	}
+	own(endpoint, secret)
+	return secret
+}
+
+// own lets a Secret go with the endpoint that it was made for, and takes down that it was. Velero restores it without its owner.
+func own(endpoint *v1alpha1.ScimEndpoint, secret *corev1.Secret) {
+	isEndpoint := func(owner metav1.OwnerReference) bool { return owner.Kind == "ScimEndpoint" }
+	switch i := slices.IndexFunc(secret.OwnerReferences, isEndpoint); {
+	case i >= 0 && secret.OwnerReferences[i].UID == endpoint.UID:
+		tokenSecret{secret}.annotate(v1alpha1.AnnotationMadeFor, endpoint.Name)
+	case i < 0 && secret.Annotations[v1alpha1.AnnotationMadeFor] == endpoint.Name:
+		secret.OwnerReferences = append(secret.OwnerReferences, metav1.OwnerReference{
+			APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimEndpoint",
+			Name: endpoint.Name, UID: endpoint.UID, Controller: new(true),
+		})
 	}
 }
 

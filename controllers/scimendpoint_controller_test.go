@@ -146,6 +146,27 @@ var _ = Describe("A ScimEndpoint", func() {
 		Eventually(func() map[string][]byte { return secret(ctx, "okta-token").Data }).ShouldNot(HaveKey(v1alpha1.SecretKeyPreviousToken))
 	})
 
+	It("owns its Secrets again after a restore by Velero, which leaves owners out", func(ctx SpecContext) {
+		stop := w.start(ctx)
+		endpoint := newEndpoint("okta")
+		endpoint.Spec.Authentication.Clients = []v1alpha1.OAuthClient{{ClientID: "entra", SecretName: "entra"}}
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		names := []string{endpoint.SecretName(), endpoint.SigningSecretName()}
+		stop()
+		before := map[string]*corev1.Secret{}
+		for _, name := range names {
+			before[name] = secret(ctx, name)
+			Expect(before[name].OwnerReferences).To(ConsistOf(HaveField("UID", endpoint.UID)), name)
+			update(ctx, w, secret(ctx, name), func(s *corev1.Secret) { s.OwnerReferences = nil })
+		}
+		w.start(ctx)
+		for _, name := range names {
+			Eventually(func() []metav1.OwnerReference { return secret(ctx, name).OwnerReferences }).Should(Equal(before[name].OwnerReferences), name)
+			Expect(secret(ctx, name).Data).To(Equal(before[name].Data), name)
+		}
+	})
+
 	It("uses a Secret that somebody else has made as it is", func(ctx SpecContext) {
 		Expect(w.Create(ctx, newSecret("mine", ownToken))).To(Succeed())
 		w.start(ctx)

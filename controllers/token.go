@@ -238,6 +238,7 @@ func (s tokenSecret) tokens(lifetime *int32, now time.Time) []v1alpha1.TokenStat
 
 // disown takes away what makes the Secret go with another endpoint.
 func (s tokenSecret) disown(endpoint *v1alpha1.ScimEndpoint) {
+	delete(s.Annotations, v1alpha1.AnnotationMadeFor)
 	s.OwnerReferences = slices.DeleteFunc(s.OwnerReferences, func(owner metav1.OwnerReference) bool {
 		return owner.Kind == "ScimEndpoint" && owner.UID != endpoint.UID
 	})

@@ -308,6 +308,9 @@ const (
 	// AnnotationPreviousTokenExpiresAt is when the previous token stops working, in
 	// RFC 3339. A previous token without it does not work.
 	AnnotationPreviousTokenExpiresAt = "provisioning.rservice.dev/previous-token-expires-at"
+	// AnnotationMadeFor is the name of the ScimEndpoint that the operator has made the Secret for, one of tokens or of signing keys:
+	// it goes with that one, also after a restore without owners.
+	AnnotationMadeFor = "provisioning.rservice.dev/made-for"
 )
 
 // The signing Secret of a ScimEndpoint with OAuth clients. Whoever deletes it ends all access tokens, and the operator makes
