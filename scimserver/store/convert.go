@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -110,8 +111,28 @@ func extensionsOf(rt *scim.ResourceType, r scim.Resource) (map[string]v1alpha1.J
 	return extensions, nil
 }
 
+// restoredAfter is how much later than the client created it an object is made anew at least where a backup is restored. No
+// request, nor a difference of clocks, takes that long.
+const restoredAfter = 10 * time.Minute
+
 // version is the entity tag of a resource. It moves with the spec only: what the
-// controllers write in the status is none of the client's business.
+// controllers write in the status is none of the client's business. Generations begin anew when a backup is restored object by
+// object, so from then on the tag also has the time of that: clients know the numbers as those of other states.
 func version(obj client.Object) string {
-	return `W/"` + strconv.FormatInt(obj.GetGeneration(), 10) + `"`
+	tag := strconv.FormatInt(obj.GetGeneration(), 10)
+	made, provisioned := obj.GetCreationTimestamp(), provisionedAt(obj)
+	if !provisioned.IsZero() && made.Sub(provisioned.Time) > restoredAfter {
+		tag += "-" + strconv.FormatInt(made.Unix(), 36)
+	}
+	return `W/"` + tag + `"`
+}
+
+func provisionedAt(obj client.Object) v1alpha1.Timestamp {
+	switch typed := obj.(type) {
+	case *v1alpha1.ScimUser:
+		return typed.Spec.ProvisionedAt
+	case *v1alpha1.ScimGroup:
+		return typed.Spec.ProvisionedAt
+	}
+	return v1alpha1.Timestamp{}
 }

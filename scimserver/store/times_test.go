@@ -1,6 +1,7 @@
 package store
 
 import (
+	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -52,6 +53,30 @@ var _ = Describe("when a resource was created", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(created(r)).To(Equal("2024-01-02T03:04:05.000006Z"))
 		Expect(modified(r)).To(Equal("2025-01-02T03:04:05Z"))
+	})
+
+	It("is in the version after a restore, of which the generations begin anew", func(ctx SpecContext) {
+		tenant := namespaceOf(ctx)
+		s := replica(ctx, tenant, patient)
+		before := v1alpha1.NewTimestamp(time.Now().Add(-time.Hour))
+		for kind, restored := range map[*scim.ResourceType]client.Object{
+			scim.User: &v1alpha1.ScimUser{Spec: v1alpha1.ScimUserSpec{
+				UserName: "babs@example.com", ProvisionedAt: before, LastModified: before,
+			}},
+			scim.Group: &v1alpha1.ScimGroup{Spec: v1alpha1.ScimGroupSpec{
+				DisplayName: "Tour Guides", ProvisionedAt: before, LastModified: before,
+			}},
+		} {
+			restored.SetNamespace(tenant)
+			restored.SetName(id)
+			Expect(direct.Create(ctx, restored)).To(Succeed())
+			Expect(restored.GetGeneration()).To(BeEquivalentTo(1))
+			_, err := s.Update(within(ctx), tenant, kind, id, `W/"1"`, set("externalId", "other"))
+			Expect(err).To(haveStatus(http.StatusPreconditionFailed))
+			updated, err := s.Update(within(ctx), tenant, kind, id, version(restored), set("externalId", "other"))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(updated.Changed).To(BeTrue())
+		}
 	})
 
 	It("is that of the object where it was stored before there was a field for it, which the next change fills", func(ctx SpecContext) {
