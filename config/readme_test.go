@@ -101,7 +101,7 @@ var _ = Describe("the documents", func() {
 	})
 
 	It("tells which binding to take away for a restore", func(ctx SpecContext) {
-		Expect(section("Backup and restore")).To(ContainSubstring("kubectl delete validatingadmissionpolicybinding scim-resources "))
+		Expect(section("Velero")).To(ContainSubstring("kubectl delete validatingadmissionpolicybinding scim-resources "))
 		output, err := run(ctx, "get", "validatingadmissionpolicybinding", "scim-resources")
 		Expect(err).NotTo(HaveOccurred(), output)
 	})
