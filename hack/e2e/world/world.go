@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,6 +40,8 @@ type World struct {
 	Root, Results string
 	// Oktasim is the simulated Okta's program.
 	Oktasim string
+	// Stop ends the node. A second call does nothing.
+	Stop func() error
 }
 
 // RunSuite runs a suite of Ginkgo that starts a World, and fails if that leaves something on the machine. It skips the
@@ -68,7 +71,8 @@ func Start(ctx context.Context, results string, more ...func(*runtime.Scheme) er
 	Expect(os.MkdirAll(w.Results, 0o755)).To(Succeed())
 	w.Node, err = node.Start(ctx, node.Options{Out: GinkgoWriter, Logs: filepath.Join(w.Results, "logs")})
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(w.Node.Stop)
+	w.Stop = sync.OnceValue(w.Node.Stop)
+	DeferCleanup(w.Stop)
 	DeferCleanup(w.Show)
 	w.Client = suite.Client(w.Node.Config, append(more, appsv1.AddToScheme)...)
 	output, err := exec.CommandContext(ctx, "go", "build", "-o", w.Oktasim, "rservice.dev/scim-operator/hack/oktasim").CombinedOutput()

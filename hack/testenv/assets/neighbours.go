@@ -15,6 +15,11 @@ var neighbours = map[string]set{
 	"helm": {"helm", "hack/neighbours/pins/helm", "helm.sh/helm/v4", []binary{
 		{"helm", "helm.sh/helm/v4/cmd/helm", 2 * time.Minute},
 	}, nil},
+	"velero": {"velero", "hack/neighbours/pins/velero", "github.com/vmware-tanzu/velero", []binary{
+		{"gofakes3", "github.com/johannesboyne/gofakes3/cmd/gofakes3", 30 * time.Second},
+		{"velero-plugin-for-aws", "github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws", 4 * time.Minute},
+		{"velero", "github.com/vmware-tanzu/velero/cmd/velero", 5 * time.Minute},
+	}, nil},
 }
 
 // EnsureNeighbour is Ensure for the programs of one neighbour, in bin/<name>/<its version>.
