@@ -12,6 +12,10 @@ import (
 
 // neighbours are programs that operators meet in users' clusters, for hack/neighbours.
 var neighbours = map[string]set{
+	"flux": {"flux", "hack/neighbours/pins/flux", "github.com/fluxcd/kustomize-controller", []binary{
+		{"source-controller", "github.com/fluxcd/source-controller", 10 * time.Minute},
+		{"kustomize-controller", "github.com/fluxcd/kustomize-controller", 5 * time.Minute},
+	}, nil},
 	"helm": {"helm", "hack/neighbours/pins/helm", "helm.sh/helm/v4", []binary{
 		{"helm", "helm.sh/helm/v4/cmd/helm", 2 * time.Minute},
 	}, nil},
