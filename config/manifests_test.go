@@ -44,6 +44,8 @@ var kustomizations = map[string][]string{
 	"default with the Gateway API":            {"ingress/httproute"},
 	"default with everything that fits":       {"tls/cert-manager", "tls/pod", "prometheus"},
 	"default with Gateway API and Prometheus": {"ingress/httproute", "prometheus"},
+	"default with the Gateway API and TLS":    {"ingress/httproute", "tls/secret", "tls/pod"},
+	"default with TLS and the Gateway API":    {"tls/secret", "tls/pod", "ingress/httproute"},
 	"default for a shared cluster":            {"rbac/namespaces", "rbac/tenant"},
 	"default with component renamed":          {"renamed"},
 	"default with trusted issuers":            {"issuers"},
@@ -222,6 +224,21 @@ var _ = Describe("the manifests", func() {
 				names = append(names, p.Name)
 			}
 			Expect(names).To(ContainElement(service.Spec.Ports[0].TargetPort.String()))
+		}
+	})
+
+	It("lead the HTTPRoute to a port of the Service, however TLS is done and in whichever order components are listed", func(ctx SpecContext) {
+		for name, port := range map[string]int64{
+			"default with the Gateway API": 80, "default with the Gateway API and TLS": 443, "default with TLS and the Gateway API": 443,
+		} {
+			objects := build(ctx, kustomization(name))
+			service := find[corev1.Service](objects, "Service", "scim-operator")
+			Expect(service.Spec.Ports).To(ConsistOf(HaveField("Port", int32(port))), name)
+			index := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == "HTTPRoute" })
+			Expect(index).To(BeNumerically(">=", 0), name)
+			rules, _, err := unstructured.NestedSlice(objects[index].Object, "spec", "rules")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(rules).To(ConsistOf(HaveKeyWithValue("backendRefs", ConsistOf(HaveKeyWithValue("port", BeNumerically("==", port))))), name)
 		}
 	})
 
