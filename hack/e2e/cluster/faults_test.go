@@ -25,23 +25,18 @@ const enough = 150
 // survives breaks something while Okta works. breakIt returns when everything is as before.
 func survives(ctx SpecContext, fault string, breakIt func(ctx context.Context)) row {
 	GinkgoHelper()
-	loadCtx, cancel := context.WithCancel(ctx)
-	DeferCleanup(cancel)
-	l := startLoad(loadCtx, fault)
-	l.answered(enough)
+	l := cluster.StartLoad(ctx, fault, tenants...)
+	l.Answered(enough)
 	began := time.Now()
 	breakIt(ctx)
 	r := row{fault: fault, recovery: time.Since(began)}
-	l.answered(enough)
-	l.finish()
-	attempts, err := l.attempts()
-	Expect(err).NotTo(HaveOccurred())
-	for _, a := range attempts {
+	l.Answered(enough)
+	for _, a := range l.Finish() {
 		r.requests++
-		if a.failed() {
+		if a.Failed() {
 			r.failed++
-			r.outage = max(r.outage, a.end().Sub(began))
-			GinkgoWriter.Printf("failed %s after the fault: %s %s: %d %s\n", a.end().Sub(began), a.Method, a.Path, a.Status, a.Error)
+			r.outage = max(r.outage, a.End().Sub(began))
+			GinkgoWriter.Printf("failed %s after the fault: %s %s: %d %s\n", a.End().Sub(began), a.Method, a.Path, a.Status, a.Error)
 		}
 	}
 	report(r)

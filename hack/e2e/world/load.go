@@ -1,4 +1,4 @@
-package cluster
+package world
 
 import (
 	"bytes"
@@ -15,12 +15,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-
-	"rservice.dev/scim-operator/hack/e2e/world"
 )
 
-// attempt is what the simulated Okta tells of each HTTP request.
-type attempt struct {
+// Attempt is what the simulated Okta tells of each HTTP request.
+type Attempt struct {
 	At      time.Time     `json:"at"`
 	Elapsed time.Duration `json:"elapsed"`
 	Method  string        `json:"method"`
@@ -29,16 +27,18 @@ type attempt struct {
 	Error   string        `json:"error"`
 }
 
-// failed tells that a user of Okta might have noticed: there was no answer, or one that asks to come again.
-func (a attempt) failed() bool {
+// Failed tells that a user of Okta might have noticed: there was no answer, or one that asks to come again.
+func (a Attempt) Failed() bool {
 	return a.Error != "" || a.Status >= http.StatusInternalServerError || a.Status == http.StatusTooManyRequests
 }
 
-func (a attempt) end() time.Time { return a.At.Add(a.Elapsed) }
+// End is when the answer was there.
+func (a Attempt) End() time.Time { return a.At.Add(a.Elapsed) }
 
-// load is simulated Okta, one for each tenant, again and again until it is told to stop.
+// Load is simulated Okta, one for each tenant, again and again until it is told to stop.
 // Every run checks all answers, and at its end the custom resources, against its own model.
-type load struct {
+type Load struct {
+	world   *World
 	folder  string
 	stop    chan struct{}
 	workers sync.WaitGroup
@@ -47,10 +47,12 @@ type load struct {
 	problems []string
 }
 
-// startLoad keeps what Okta told in a folder of this name among the results.
-func startLoad(ctx context.Context, name string) *load {
+// StartLoad keeps what Okta told in a folder of this name among the results. The load ends with the spec at the latest.
+func (w *World) StartLoad(ctx context.Context, name string, tenants ...*Tenant) *Load {
 	GinkgoHelper()
-	l := &load{folder: filepath.Join(cluster.Results, "oktasim", strings.ReplaceAll(name, " ", "-")), stop: make(chan struct{})}
+	ctx, cancel := context.WithCancel(ctx)
+	DeferCleanup(cancel)
+	l := &Load{world: w, folder: filepath.Join(w.Results, "oktasim", strings.ReplaceAll(name, " ", "-")), stop: make(chan struct{})}
 	Expect(os.RemoveAll(l.folder)).To(Succeed())
 	Expect(os.MkdirAll(l.folder, 0o755)).To(Succeed())
 	for _, t := range tenants {
@@ -59,7 +61,7 @@ func startLoad(ctx context.Context, name string) *load {
 	return l
 }
 
-func (l *load) repeat(ctx context.Context, t *world.Tenant) {
+func (l *Load) repeat(ctx context.Context, t *Tenant) {
 	for run := 0; ctx.Err() == nil; run++ {
 		select {
 		case <-l.stop:
@@ -68,10 +70,10 @@ func (l *load) repeat(ctx context.Context, t *world.Tenant) {
 		}
 		var output bytes.Buffer
 		file := filepath.Join(l.folder, fmt.Sprintf("%s-%d", t.Namespace, run))
-		command := exec.CommandContext(ctx, cluster.Oktasim, "-connection", t.Connection, "-attempts", file+".jsonl",
+		command := exec.CommandContext(ctx, l.world.Oktasim, "-connection", t.Connection, "-attempts", file+".jsonl",
 			"-users", "20", "-groups", "4", "-workers", "2",
 			"-demo", "-settle-for", "1m", "-converge-for", "3m", "-retry-for", "3m")
-		command.Dir = cluster.Root
+		command.Dir = l.world.Root
 		command.Stdout, command.Stderr = &output, &output
 		err := command.Run()
 		if writeErr := os.WriteFile(file+".log", output.Bytes(), 0o600); writeErr != nil && err == nil {
@@ -94,12 +96,12 @@ func lastLines(text string) string {
 }
 
 // attempts are all of them so far.
-func (l *load) attempts() ([]attempt, error) {
+func (l *Load) attempts() ([]Attempt, error) {
 	files, err := filepath.Glob(filepath.Join(l.folder, "*.jsonl"))
 	if err != nil {
 		return nil, err
 	}
-	var all []attempt
+	var all []Attempt
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -109,7 +111,7 @@ func (l *load) attempts() ([]attempt, error) {
 			if !strings.HasSuffix(line, "\n") { // being written
 				continue
 			}
-			var a attempt
+			var a Attempt
 			if err := json.Unmarshal([]byte(line), &a); err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
@@ -119,15 +121,15 @@ func (l *load) attempts() ([]attempt, error) {
 	return all, nil
 }
 
-// answered waits for so many more requests that get their answer.
-func (l *load) answered(number int) {
+// Answered waits for so many more requests that get their answer.
+func (l *Load) Answered(number int) {
 	GinkgoHelper()
 	begin := time.Now()
 	Eventually(func() (int, error) {
 		all, err := l.attempts()
 		count := 0
 		for _, a := range all {
-			if a.At.After(begin) && !a.failed() {
+			if a.At.After(begin) && !a.Failed() {
 				count++
 			}
 		}
@@ -138,14 +140,14 @@ func (l *load) answered(number int) {
 	}).Should(BeNumerically(">=", number))
 }
 
-func (l *load) broken() string {
+func (l *Load) broken() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Join(l.problems, "\n")
 }
 
-// finish lets the runs that are under way come to their end, and judges all of them.
-func (l *load) finish() {
+// Finish lets the runs that are under way come to their end, judges all of them, and returns every request.
+func (l *Load) Finish() []Attempt {
 	GinkgoHelper()
 	close(l.stop)
 	done := make(chan struct{})
@@ -155,4 +157,7 @@ func (l *load) finish() {
 	}()
 	Eventually(done).WithTimeout(10 * time.Minute).Should(BeClosed())
 	Expect(l.broken()).To(BeEmpty())
+	all, err := l.attempts()
+	Expect(err).NotTo(HaveOccurred())
+	return all
 }
