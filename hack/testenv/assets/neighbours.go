@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,12 +15,21 @@ import (
 
 // neighbours are programs that operators meet in users' clusters, for hack/neighbours.
 var neighbours = map[string]set{
+	"cert-manager": {"cert-manager", "hack/neighbours/pins/cert-manager", "github.com/cert-manager/cert-manager", []binary{
+		{"cert-manager", ".", 3 * time.Minute},
+	}, nil},
 	"flux": {"flux", "hack/neighbours/pins/flux", "github.com/fluxcd/kustomize-controller", []binary{
 		{"source-controller", "github.com/fluxcd/source-controller", 10 * time.Minute},
 		{"kustomize-controller", "github.com/fluxcd/kustomize-controller", 5 * time.Minute},
 	}, nil},
 	"helm": {"helm", "hack/neighbours/pins/helm", "helm.sh/helm/v4", []binary{
 		{"helm", "helm.sh/helm/v4/cmd/helm", 2 * time.Minute},
+	}, nil},
+	"prometheus": {"prometheus", "hack/neighbours/pins/prometheus", "github.com/prometheus/prometheus", []binary{
+		{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus", 4 * time.Minute},
+	}, nil},
+	"traefik": {"traefik", "hack/neighbours/pins/traefik", "github.com/traefik/traefik/v3", []binary{
+		{"traefik", "github.com/traefik/traefik/v3/cmd/traefik", 6 * time.Minute},
 	}, nil},
 	"velero": {"velero", "hack/neighbours/pins/velero", "github.com/vmware-tanzu/velero", []binary{
 		{"gofakes3", "github.com/johannesboyne/gofakes3/cmd/gofakes3", 30 * time.Second},
@@ -33,4 +45,24 @@ func EnsureNeighbour(ctx context.Context, name string, log io.Writer) (string, e
 		return "", fmt.Errorf("no neighbour %q: there are %s", name, strings.Join(slices.Sorted(maps.Keys(neighbours)), ", "))
 	}
 	return set.ensure(ctx, log)
+}
+
+// NeighbourModule returns the folder of a module that a neighbour is built from, as for the definitions of its kinds.
+func NeighbourModule(ctx context.Context, name, module string) (string, error) {
+	set, ok := neighbours[name]
+	if !ok {
+		return "", fmt.Errorf("no neighbour %q: there are %s", name, strings.Join(slices.Sorted(maps.Keys(neighbours)), ", "))
+	}
+	root, err := RepositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	command := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module)
+	command.Dir = filepath.Join(root, set.source)
+	command.Env = append(os.Environ(), "GOWORK=off")
+	output, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("finding module %s of %s: %w", module, set.source, err)
+	}
+	return strings.TrimSpace(string(output)), nil
 }
