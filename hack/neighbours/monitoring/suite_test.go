@@ -1,0 +1,118 @@
+// Package monitoring has a real Prometheus scrape two replicas of the operator on a real Kubernetes node, as config/prometheus
+// says, and provokes what its alerts are for.
+package monitoring
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"rservice.dev/scim-operator/hack/e2e/world"
+	"rservice.dev/scim-operator/hack/testenv/assets"
+	"rservice.dev/scim-operator/hack/testenv/controlplane"
+)
+
+const host = "scim.example.test"
+
+var (
+	cluster *world.World
+	acme    *world.Tenant
+	// server is Prometheus' address.
+	server string
+)
+
+func TestMonitoring(t *testing.T) {
+	world.RunSuite(t, "Monitoring", "SCIM_NEIGHBOURS", "make neighbours")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	prometheus, err := assets.EnsureNeighbour(ctx, "prometheus", GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
+	cluster = world.Start(ctx, "neighbours/monitoring")
+	cluster.LoadOperator(ctx)
+	install(ctx)
+	startPrometheus(ctx, filepath.Join(prometheus, "prometheus"))
+}, NodeTimeout(30*time.Minute))
+
+func here() string { return filepath.Join(cluster.Root, "hack", "neighbours", "monitoring") }
+
+// install brings the operator with TLS up to its pods, and a tenant whose client reaches the Service.
+func install(ctx context.Context) {
+	GinkgoHelper()
+	certificate := world.NewCertificate(host)
+	cluster.Kubectl(ctx, "create", "namespace", world.System)
+	Expect(cluster.Client.Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: world.System, Name: world.Name + "-tls"},
+		Type:       corev1.SecretTypeTLS,
+		Data:       map[string][]byte{corev1.TLSCertKey: certificate.Cert, corev1.TLSPrivateKeyKey: certificate.Key},
+	})).To(Succeed())
+	apply(ctx)
+	cluster.Kubectl(ctx, "--namespace", world.System, "rollout", "status", "deployment/"+world.Name, "--timeout=5m")
+	Eventually(func() error {
+		_, err := cluster.TryKubectl(ctx, "apply", "-k", filepath.Join(here(), "acme"))
+		return err
+	}).Should(Succeed())
+	address := cluster.Kubectl(ctx, "--namespace", world.System, "get", "service", world.Name, "--output=jsonpath={.spec.clusterIP}")
+	acme = cluster.NewTenant(ctx, "acme", world.Way{BaseURL: "https://" + host + "/scim/v2", Address: address + ":443", CAFile: certificate.CAFile})
+}
+
+// apply brings the installation to what its manifests say.
+func apply(ctx context.Context) {
+	GinkgoHelper()
+	cluster.Kubectl(ctx, "apply", "-k", filepath.Join(here(), "operator"))
+}
+
+// startPrometheus runs it until the suite ends.
+func startPrometheus(ctx context.Context, program string) {
+	GinkgoHelper()
+	folder := GinkgoT().TempDir()
+	file := filepath.Join(folder, "prometheus.json") // YAML, too
+	Expect(os.WriteFile(file, configuration(folder), 0o600)).To(Succeed())
+	port, err := controlplane.FreePort(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	server = "127.0.0.1:" + strconv.Itoa(port)
+	process, err := controlplane.StartProcess("prometheus", cluster.Results, program, []string{
+		"--config.file=" + file, "--storage.tsdb.path=" + filepath.Join(folder, "data"), "--web.listen-address=" + server,
+	}, nil)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() error { return process.Stop(10 * time.Second) })
+	Eventually(func(g Gomega) {
+		g.Expect(process.ExitError()).NotTo(HaveOccurred(), process.LogTail())
+		g.Expect(query(ctx, g, "up")).To(HaveLen(2))
+	}).Should(Succeed())
+}
+
+// sample is one line of an answer.
+type sample struct {
+	Metric map[string]string `json:"metric"`
+	Value  [2]any            `json:"value"`
+}
+
+// query asks Prometheus.
+func query(ctx context.Context, g Gomega, expression string) []sample {
+	GinkgoHelper()
+	var answer struct {
+		Status, Error string
+		Data          struct{ Result []sample }
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/api/v1/query?query=%s", server, url.QueryEscape(expression)), nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	response, err := http.DefaultClient.Do(request)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = response.Body.Close() }()
+	g.Expect(json.NewDecoder(response.Body).Decode(&answer)).To(Succeed())
+	g.Expect(answer.Status).To(Equal("success"), "%s: %s", expression, answer.Error)
+	return answer.Data.Result
+}
