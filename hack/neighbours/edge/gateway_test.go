@@ -60,12 +60,12 @@ var _ = Describe("behind Traefik as a controller of the Gateway API", Ordered, C
 		Expect(answered.status).To(Equal(http.StatusNotFound))
 	})
 
-	It("gets the largest body that it takes, and refuses a larger one itself", func(ctx SpecContext) {
+	It("gets the largest body of a group, and refuses a larger one itself", func(ctx SpecContext) {
 		const largest = 32 << 20
-		body := world.NewUser("large@probe.example")
+		body := `{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Large"}`
 		body += strings.Repeat(" ", largest-len(body))
-		acme.Expect(ctx, http.StatusCreated, http.MethodPost, "/Users", body)
-		refused := acme.Expect(ctx, http.StatusRequestEntityTooLarge, http.MethodPost, "/Users", body+" ")
+		acme.Expect(ctx, http.StatusCreated, http.MethodPost, "/Groups", body)
+		refused := acme.Expect(ctx, http.StatusRequestEntityTooLarge, http.MethodPost, "/Groups", body+" ")
 		Expect(refused.Body).To(HaveKeyWithValue("status", "413"))
 	})
 
