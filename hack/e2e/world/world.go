@@ -26,9 +26,10 @@ import (
 )
 
 const (
-	// System is the namespace of the operator, Name that of its Deployment.
+	// System is the namespace of the operator.
 	System = "scim-system"
-	Name   = "scim-operator"
+	// Name is that of its Deployment, and of most of what belongs to it.
+	Name = "scim-operator"
 )
 
 // World is a node of this machine's.

@@ -160,7 +160,7 @@ func get(ctx context.Context, path string, headers map[string]string) answer {
 	defer func() { _ = response.Body.Close() }()
 	_, err = io.Copy(io.Discard, response.Body)
 	Expect(err).NotTo(HaveOccurred())
-	answered := answer{status: response.StatusCode, server: "gateway", requestID: response.Header.Get("X-Request-Id")}
+	answered := answer{status: response.StatusCode, server: "gateway", requestID: response.Header.Get("X-Request-ID")}
 	if answered.requestID != "" { // which the operator gives every answer
 		answered.server = "operator"
 	}

@@ -104,8 +104,11 @@ type sample struct {
 func query(ctx context.Context, g Gomega, expression string) []sample {
 	GinkgoHelper()
 	var answer struct {
-		Status, Error string
-		Data          struct{ Result []sample }
+		Status string `json:"status"`
+		Error  string `json:"error"`
+		Data   struct {
+			Result []sample `json:"result"`
+		} `json:"data"`
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/api/v1/query?query=%s", server, url.QueryEscape(expression)), nil)
 	g.Expect(err).NotTo(HaveOccurred())
