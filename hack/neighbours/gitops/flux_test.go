@@ -137,6 +137,13 @@ func (n *neighbour) takes(ctx context.Context, folder, revision string) {
 	}).Should(Succeed())
 }
 
+// ready checks that a folder is as Git has it by now, with everything in it ready.
+func (n *neighbour) ready(ctx context.Context, folder string) {
+	GinkgoHelper()
+	found := n.outcome(ctx, Default, folder)
+	Expect(found.ready).To(Equal("True"), "%+v", found)
+}
+
 func (n *neighbour) outcome(ctx context.Context, g Gomega, folder string) outcome {
 	object := n.get(ctx, g, "kustomization", folder)
 	var found outcome

@@ -82,7 +82,7 @@ var _ = Describe("Flux", Ordered, ContinueOnFailure, func() {
 				flux.now(ctx, "gitrepository", "scim")
 				for _, folder := range []string{operatorFolder, tenantFolder} {
 					flux.now(ctx, "kustomization", folder)
-					Expect(flux.outcome(ctx, Default, folder)).To(HaveField("ready", "True"))
+					flux.ready(ctx, folder)
 				}
 			}
 			g.Expect(flux.versions(ctx, operatorFolder)).To(Equal(operator))
@@ -99,7 +99,7 @@ var _ = Describe("Flux", Ordered, ContinueOnFailure, func() {
 		flux.now(ctx, "kustomization", tenantFolder)
 		Expect(liveRule(ctx, name).Spec).To(Equal(before.Spec))
 		liveRule(ctx, "default-site-mapping")
-		Expect(flux.outcome(ctx, Default, tenantFolder).ready).To(Equal("True"))
+		flux.ready(ctx, tenantFolder)
 	})
 
 	It("takes back a tokenGeneration that is not in Git, and the token that was made for it stays", func(ctx SpecContext) {
@@ -195,16 +195,16 @@ var _ = Describe("Flux", Ordered, ContinueOnFailure, func() {
 			g.Expect(failed).To(Equal(2))
 		}).Should(Succeed())
 		flux.now(ctx, "kustomization", tenantFolder)
-		Expect(flux.outcome(ctx, Default, tenantFolder)).To(HaveField("ready", "True"))
+		flux.ready(ctx, tenantFolder)
 	})
 
 	It("repairs the operator while no replica runs, and applies rules that are as they were", func(ctx SpecContext) {
 		cluster.Kubectl(ctx, "--namespace", world.System, "scale", "deployment", world.Name, "--replicas=0")
 		Eventually(func(g Gomega) { g.Expect(cluster.Pods(ctx, g)).To(BeEmpty()) }).Should(Succeed())
 		flux.now(ctx, "kustomization", tenantFolder)
-		Expect(flux.outcome(ctx, Default, tenantFolder)).To(HaveField("ready", "True"))
+		flux.ready(ctx, tenantFolder)
 		flux.now(ctx, "kustomization", operatorFolder)
-		Expect(flux.outcome(ctx, Default, operatorFolder)).To(HaveField("ready", "True"))
+		flux.ready(ctx, operatorFolder)
 		Expect(cluster.Pods(ctx, Default)).To(HaveLen(2))
 	})
 
