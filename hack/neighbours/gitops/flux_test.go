@@ -44,8 +44,8 @@ func startFlux(ctx context.Context) *neighbour {
 		"source-controller":    {"--storage-path=" + GinkgoT().TempDir(), "--storage-addr=" + artifacts, "--storage-adv-addr=" + artifacts},
 		"kustomize-controller": {"--requeue-dependency=2s"},
 	} {
-		arguments := append(more, "--log-level=info",
-			"--metrics-addr="+testenv.FreeAddress(ctx, GinkgoT()), "--health-addr="+testenv.FreeAddress(ctx, GinkgoT()))
+		arguments := append([]string{"--log-level=info",
+			"--metrics-addr=" + testenv.FreeAddress(ctx, GinkgoT()), "--health-addr=" + testenv.FreeAddress(ctx, GinkgoT())}, more...)
 		process, err := controlplane.StartProcess(name, cluster.Results, filepath.Join(programs, name), arguments,
 			[]string{"KUBECONFIG=" + cluster.Node.Kubeconfig, "RUNTIME_NAMESPACE=" + fluxSystem})
 		Expect(err).NotTo(HaveOccurred())

@@ -50,7 +50,7 @@ func newRepository(ctx context.Context) *gitRepository {
 	})
 	DeferCleanup(server.Close)
 	r.url = server.URL + "/scim/.git"
-	response, err := http.Get(r.url + "/HEAD") //nolint:noctx // on loopback
+	response, err := http.Get(r.url + "/HEAD")
 	Expect(err).NotTo(HaveOccurred())
 	Expect(response.Body.Close()).To(Succeed())
 	Expect(response).To(HaveHTTPStatus(http.StatusOK))

@@ -15,6 +15,9 @@ import (
 
 // neighbours are programs that operators meet in users' clusters, for hack/neighbours.
 var neighbours = map[string]set{
+	"argocd": {"argocd", "hack/neighbours/pins/argocd", "github.com/argoproj/argo-cd/v3", []binary{
+		{"judge", "rservice.dev/scim-operator/hack/neighbours/pins/argocd", 8 * time.Minute},
+	}, nil},
 	"cert-manager": {"cert-manager", "hack/neighbours/pins/cert-manager", "github.com/cert-manager/cert-manager", []binary{
 		{"cert-manager", ".", 3 * time.Minute},
 	}, nil},
