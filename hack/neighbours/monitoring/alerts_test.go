@@ -26,18 +26,24 @@ var elsewhere = []string{"ScimServerPanics", "ScimQueueGrowing", "ScimReprocessi
 // provoked are those that this suite has seen fire.
 var provoked []string
 
-var _ = Describe("the alerts", Ordered, ContinueOnFailure, func() {
+var _ = Describe("alerts and dashboard", Ordered, ContinueOnFailure, func() {
 	It("are quiet while all is well", func(ctx SpecContext) {
-		patchEndpoint(ctx, `{"safety":null}`)
 		quiet(ctx)
-	})
+	}, NodeTimeout(5*time.Minute))
+
+	It("have data in every panel", func(ctx SpecContext) {
+		// The simulated administrator deactivates and unassigns a third of all users.
+		patchEndpoint(ctx, `{"safety":{"disabled":true}}`)
+		DeferCleanup(patchEndpoint, `{"safety":null}`)
+		panelsHaveData(ctx)
+	}, NodeTimeout(10*time.Minute))
 
 	It("tell of requests without a valid token", func(ctx SpecContext) {
 		stranger := acme.With("nobody's")
 		whileRepeating(ctx, "ScimRequestsRefused", func(ctx context.Context) {
 			_, _ = stranger.Send(ctx, http.MethodGet, "/Users?count=0", "")
 		})
-	})
+	}, NodeTimeout(5*time.Minute))
 
 	It("tell of a client that is slowed down", func(ctx SpecContext) {
 		patchEndpoint(ctx, `{"limits":{"requestsPerSecond":1,"burst":1}}`)
@@ -128,9 +134,10 @@ var _ = Describe("the alerts", Ordered, ContinueOnFailure, func() {
 
 	It("tell that nobody leads, and that nobody is there", func(ctx SpecContext) {
 		cluster.Whole(ctx, acme)
-		leader := cluster.Leader(ctx, Default)
-		// Killed, it leaves its lease behind, which is good for a minute.
-		cluster.Kubectl(ctx, "--namespace", world.System, "delete", "pod", leader, "--force", "--grace-period=0")
+		// Killed, the leader leaves its lease behind, which is good for a minute.
+		for id := range cluster.Containers(ctx, Default) {
+			Expect(cluster.Node.KillContainer(id)).To(Succeed())
+		}
 		fires(ctx, "ScimOperatorNoLeader")
 		cluster.Kubectl(ctx, "--namespace", world.System, "scale", "deployment", world.Name, "--replicas=0")
 		fires(ctx, "ScimOperatorDown")
