@@ -89,7 +89,7 @@ func startPrometheus(ctx context.Context, program string) {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() error { return process.Stop(10 * time.Second) })
 	Eventually(func(g Gomega) {
-		g.Expect(process.ExitError()).NotTo(HaveOccurred(), process.LogTail())
+		g.Expect(process.Done()).NotTo(BeClosed(), process.LogTail())
 		g.Expect(query(ctx, g, "up")).To(HaveLen(2))
 	}).Should(Succeed())
 }
