@@ -9,8 +9,9 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// empty are panels that have nothing to show while all is well.
-var empty = []string{"Failing rules"}
+// empty are panels that rightly have nothing to show: no rule has been changed. (A rule fails, for a group that the simulated Okta
+// pushes without an Organization.)
+var empty = []string{"Waiting for a changed rule"}
 
 // panelsHaveData asks for every panel, while what the simulated Okta does is fresh.
 func panelsHaveData(ctx context.Context) {
