@@ -17,6 +17,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/hack/e2e/world"
@@ -40,7 +41,7 @@ func TestMonitoring(t *testing.T) {
 var _ = BeforeSuite(func(ctx SpecContext) {
 	prometheus, err := assets.EnsureNeighbour(ctx, "prometheus", GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
-	cluster = world.Start(ctx, "neighbours/monitoring")
+	cluster = world.Start(ctx, "neighbours/monitoring", rbacv1.AddToScheme)
 	cluster.LoadOperator(ctx)
 	install(ctx)
 	startPrometheus(ctx, filepath.Join(prometheus, "prometheus"))
