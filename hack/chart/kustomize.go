@@ -29,10 +29,11 @@ type kustomizer struct {
 
 // build returns what kustomize makes of config/default with some components, as a user's own kustomization would have them.
 func (k kustomizer) build(components []string) ([]object, error) {
-	kustomization := "resources: [../config/default]\ncomponents:\n"
+	lines := []string{"resources: [../config/default]", "components:"}
 	for _, component := range components {
-		kustomization += "  - ../config/" + component + "\n"
+		lines = append(lines, "  - ../config/"+component)
 	}
+	kustomization := strings.Join(lines, "\n") + "\n"
 	if k.done[kustomization] == nil {
 		var err error
 		if k.done[kustomization], err = k.run(kustomization); err != nil {

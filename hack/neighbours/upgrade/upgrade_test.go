@@ -178,8 +178,10 @@ func underLoad(ctx context.Context, w *world.World, t *world.Tenant, name string
 
 // request is what the simulated Okta tells of one.
 type request struct {
-	Method, Path, Error string
-	Status              int
+	Method string `json:"method"`
+	Path   string `json:"path"`
+	Error  string `json:"error"`
+	Status int    `json:"status"`
 }
 
 // requests are those in a file so far.
