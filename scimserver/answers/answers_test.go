@@ -63,7 +63,7 @@ func TestSaysWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		{nil, answers.ExitError, "set --address"},
-		{[]string{"--unknown"}, answers.ExitError, "--address"},
+		{[]string{"--unknown"}, answers.ExitError, "flag provided but not defined: -unknown"},
 		{[]string{"--help"}, answers.ExitOK, "Usage: manager answers"},
 		{[]string{"--timeout", "100ms", "--address", other.Listener.Addr().String()}, answers.ExitSilent, "is no SCIM server"},
 		{[]string{"--timeout", "100ms", "--tls", "--address", other.Listener.Addr().String()}, answers.ExitSilent, "no answer from https://"},
