@@ -155,6 +155,8 @@ type simulation struct {
 
 func (t *tenant) simulate(ctx context.Context, arguments ...string) *simulation {
 	GinkgoHelper()
+	// All packages write to one audit log, of which the first look reads everything: later the simulation would be over by then.
+	t.writes(ctx, 0)
 	patience := testenv.Patience.String()
 	connection, err := json.Marshal(map[string]string{
 		"baseURL": "http://" + t.address + "/scim/v2", "token": t.token, "kubeconfig": env.Kubeconfig, "namespace": t.namespace,
