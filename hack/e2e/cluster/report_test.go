@@ -36,7 +36,7 @@ func report(r row) {
 
 // notMeasured is what the suite does not do.
 const notMeasured = `
-Not tried: a jump of the node's clock. Linux has no namespace for the time of day, so it would be that of the whole cluster.Node.
+Not tried: a jump of the node's clock. Linux has no namespace for the time of day, so it would be that of the whole machine.
 NetworkPolicies are applied, but nothing enforces them on this node.
 `
 
