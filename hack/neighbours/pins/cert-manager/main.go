@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/cert-manager/cert-manager/pkg/controller"
 	"github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/approver"
 	"github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/ca"
@@ -29,6 +27,7 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca" // what a ClusterIssuer of this kind needs
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
 	logf "github.com/cert-manager/cert-manager/pkg/logs"
+	"golang.org/x/sync/errgroup"
 )
 
 // names are the controllers.
