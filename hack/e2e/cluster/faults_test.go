@@ -65,7 +65,7 @@ func meantToFail(user *v1alpha1.ScimUser) bool {
 
 func rollOut(ctx context.Context) {
 	GinkgoHelper()
-	cluster.Kubectl(ctx, "--namespace", system, "rollout", "status", "deployment/"+name, "--timeout=5m")
+	cluster.RolledOut(ctx)
 	cluster.Whole(ctx, acme)
 }
 

@@ -88,6 +88,21 @@ func (l *Load) repeat(ctx context.Context, t *Tenant) {
 	}
 }
 
+// UnderLoad does something while the simulated Okta works, and wants that to have noticed nothing.
+func (w *World) UnderLoad(ctx context.Context, name string, tenant *Tenant, do func()) {
+	GinkgoHelper()
+	const enough = 100 // requests before and after
+	load := w.StartLoad(ctx, name, tenant)
+	load.Answered(enough)
+	do()
+	load.Answered(enough)
+	attempts := load.Finish()
+	AddReportEntry(name, len(attempts))
+	for _, attempt := range attempts {
+		Expect(attempt.Failed()).To(BeFalse(), "%+v", attempt)
+	}
+}
+
 // lastLines are those below the simulated Okta's table, where it says which checks failed.
 func lastLines(text string) string {
 	const most = 60

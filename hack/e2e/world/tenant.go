@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -131,6 +132,15 @@ func (t *Tenant) Expect(ctx context.Context, status int, method, path, body stri
 	Expect(err).NotTo(HaveOccurred())
 	Expect(got.Status).To(Equal(status), "%s %s: %v", method, path, got.Body)
 	return got
+}
+
+// Okta has the simulated Okta work once, which checks every answer, and every custom resource at the end.
+func (t *Tenant) Okta(ctx context.Context, arguments ...string) {
+	GinkgoHelper()
+	command := exec.CommandContext(ctx, t.world.Oktasim, append([]string{"-connection", t.Connection, "-settle-for", "1m"}, arguments...)...)
+	command.Dir = t.world.Root
+	output, err := command.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(output))
 }
 
 // ID is that of the resource in the answer; empty: there is none.

@@ -21,7 +21,7 @@ import (
 var _ = Describe("with a certificate of cert-manager", Ordered, func() {
 	It("is served with a renewed one by the Gateway at once, and no request fails", func(ctx SpecContext) {
 		before := serial(ctx, Default, gateway)
-		underLoad(ctx, "certificate renewed", func(ctx context.Context) {
+		cluster.UnderLoad(ctx, "certificate renewed", acme, func() {
 			renew(ctx)
 			Eventually(func(g Gomega) { g.Expect(serial(ctx, g, gateway)).NotTo(Equal(before)) }).Should(Succeed())
 		})
@@ -29,14 +29,14 @@ var _ = Describe("with a certificate of cert-manager", Ordered, func() {
 
 	It("serves a renewed one in its pods without a restart, and no request fails", func(ctx SpecContext) {
 		cluster.Kubectl(ctx, "apply", "-k", filepath.Join(here(), "operator-tls"))
-		cluster.Kubectl(ctx, "--namespace", world.System, "rollout", "status", "deployment/"+world.Name, "--timeout=5m")
+		cluster.RolledOut(ctx)
 		routeIsAccepted(ctx)
 		cluster.Whole(ctx, acme)
 		pods := addresses(ctx)
 		Expect(pods).To(HaveLen(2))
 		before, containers := serial(ctx, Default, pods[0]), cluster.Containers(ctx, Default)
 		Expect(serial(ctx, Default, gateway)).To(Equal(before))
-		underLoad(ctx, "certificate of pods renewed", func(ctx context.Context) {
+		cluster.UnderLoad(ctx, "certificate of pods renewed", acme, func() {
 			renew(ctx)
 			for _, address := range append(pods, gateway) {
 				// kubelet looks at Secrets that are mounted about once a minute.

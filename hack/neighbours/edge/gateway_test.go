@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -20,9 +19,6 @@ import (
 
 	"rservice.dev/scim-operator/hack/e2e/world"
 )
-
-// enough is how many requests are answered before and after what is tried under load.
-const enough = 100
 
 var _ = Describe("behind Traefik as a controller of the Gateway API", Ordered, ContinueOnFailure, func() {
 	It("has its HTTPRoute accepted, and finds what that leads to", func(ctx SpecContext) {
@@ -36,11 +32,7 @@ var _ = Describe("behind Traefik as a controller of the Gateway API", Ordered, C
 	})
 
 	It("passes the simulated Okta and Okta's SPEC test", func(ctx SpecContext) {
-		command := exec.CommandContext(ctx, cluster.Oktasim, "-connection", acme.Connection, "-users", "40", "-groups", "6",
-			"-demo", "-spec", "-settle-for", "1m", "-converge-for", "3m", "-retry-for", "1m")
-		command.Dir = cluster.Root
-		output, err := command.CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(output))
+		acme.Okta(ctx, "-users", "40", "-groups", "6", "-demo", "-spec", "-converge-for", "3m", "-retry-for", "1m")
 	}, NodeTimeout(15*time.Minute))
 
 	It("is reached on its paths only", func(ctx SpecContext) {
@@ -88,27 +80,13 @@ var _ = Describe("behind Traefik as a controller of the Gateway API", Ordered, C
 	})
 
 	It("loses no request in a rolling update", func(ctx SpecContext) {
-		underLoad(ctx, "rolling update", func(ctx context.Context) {
+		cluster.UnderLoad(ctx, "rolling update", acme, func() {
 			cluster.Kubectl(ctx, "--namespace", world.System, "rollout", "restart", "deployment/"+world.Name)
-			cluster.Kubectl(ctx, "--namespace", world.System, "rollout", "status", "deployment/"+world.Name, "--timeout=5m")
+			cluster.RolledOut(ctx)
 			cluster.Whole(ctx, acme)
 		})
 	}, NodeTimeout(15*time.Minute))
 })
-
-// underLoad does something while the simulated Okta works, and wants that to have noticed nothing.
-func underLoad(ctx context.Context, name string, do func(ctx context.Context)) {
-	GinkgoHelper()
-	load := cluster.StartLoad(ctx, name, acme)
-	load.Answered(enough)
-	do(ctx)
-	load.Answered(enough)
-	attempts := load.Finish()
-	AddReportEntry(name, len(attempts))
-	for _, attempt := range attempts {
-		Expect(attempt.Failed()).To(BeFalse(), "%+v", attempt)
-	}
-}
 
 // read gets an object of the Gateway API.
 func read(ctx context.Context, kind, namespace, name string) *unstructured.Unstructured {

@@ -87,11 +87,8 @@ func install(ctx context.Context) {
 	GinkgoHelper()
 	// The webhook that checks rules, and namespaces, come with the first of them.
 	cluster.Kubectl(ctx, "apply", "-k", filepath.Join(here(), "operator"))
-	cluster.Kubectl(ctx, "--namespace", world.System, "rollout", "status", "deployment/"+world.Name, "--timeout=5m")
-	Eventually(func() error {
-		_, err := cluster.TryKubectl(ctx, "apply", "-k", filepath.Join(here(), "acme"))
-		return err
-	}).Should(Succeed())
+	cluster.RolledOut(ctx)
+	cluster.ApplyTenant(ctx, filepath.Join(here(), "acme"))
 	cluster.Kubectl(ctx, "--namespace", "cert-manager", "wait", "certificate", "authority", "--for=condition=Ready", "--timeout=2m")
 	secret := &corev1.Secret{}
 	Expect(cluster.Client.Get(ctx, client.ObjectKey{Namespace: "cert-manager", Name: "authority"}, secret)).To(Succeed())

@@ -8,7 +8,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -166,10 +165,8 @@ var _ = Describe("Flux", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("does not wait for users that fail to map", func(ctx SpecContext) {
-		service := &corev1.Service{}
-		Expect(cluster.Client.Get(ctx, client.ObjectKey{Namespace: world.System, Name: world.Name}, service)).To(Succeed())
 		okta := cluster.NewTenant(ctx, tenant, world.Way{
-			BaseURL: "https://" + host + "/scim/v2", Address: service.Spec.ClusterIP + ":443", CAFile: certificate.CAFile,
+			BaseURL: "https://" + host + "/scim/v2", Address: cluster.Address(ctx, world.System, world.Name), CAFile: certificate.CAFile,
 		})
 		const user = `{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": %q, "displayName": "Somebody", "title": %q, "active": true}`
 		okta.Expect(ctx, http.StatusCreated, http.MethodPost, "/Users", fmt.Sprintf(user, "no-address", ""))

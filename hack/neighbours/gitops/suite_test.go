@@ -40,11 +40,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	// The certificate is the one thing that is not in Git.
 	certificate = world.NewCertificate(host)
 	Expect(cluster.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: world.System}})).To(Succeed())
-	Expect(cluster.Client.Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: world.System, Name: world.Name + "-tls"},
-		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{corev1.TLSCertKey: certificate.Cert, corev1.TLSPrivateKeyKey: certificate.Key},
-	})).To(Succeed())
+	cluster.Certify(ctx, certificate)
 	flux.apply(ctx)
 }, NodeTimeout(30*time.Minute))
 

@@ -16,9 +16,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"rservice.dev/scim-operator/hack/e2e/world"
 	"rservice.dev/scim-operator/hack/testenv/assets"
@@ -54,19 +52,13 @@ func install(ctx context.Context) {
 	GinkgoHelper()
 	certificate := world.NewCertificate(host)
 	cluster.Kubectl(ctx, "create", "namespace", world.System)
-	Expect(cluster.Client.Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: world.System, Name: world.Name + "-tls"},
-		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{corev1.TLSCertKey: certificate.Cert, corev1.TLSPrivateKeyKey: certificate.Key},
-	})).To(Succeed())
+	cluster.Certify(ctx, certificate)
 	apply(ctx)
-	cluster.Kubectl(ctx, "--namespace", world.System, "rollout", "status", "deployment/"+world.Name, "--timeout=5m")
-	Eventually(func() error {
-		_, err := cluster.TryKubectl(ctx, "apply", "-k", filepath.Join(here(), "acme"))
-		return err
-	}).Should(Succeed())
-	address := cluster.Kubectl(ctx, "--namespace", world.System, "get", "service", world.Name, "--output=jsonpath={.spec.clusterIP}")
-	acme = cluster.NewTenant(ctx, "acme", world.Way{BaseURL: "https://" + host + "/scim/v2", Address: address + ":443", CAFile: certificate.CAFile})
+	cluster.RolledOut(ctx)
+	cluster.ApplyTenant(ctx, filepath.Join(here(), "acme"))
+	acme = cluster.NewTenant(ctx, "acme", world.Way{
+		BaseURL: "https://" + host + "/scim/v2", Address: cluster.Address(ctx, world.System, world.Name), CAFile: certificate.CAFile,
+	})
 }
 
 // apply brings the installation to what its manifests say.

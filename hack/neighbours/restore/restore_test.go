@@ -4,17 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/e2e/invariants"
@@ -54,8 +50,8 @@ var _ = Describe("Velero", Ordered, func() {
 		install(ctx, cluster, programs, certificate, "kubectl apply -k installation")
 		Eventually(func() error { _, err := programs.try(ctx, cluster, "kubectl apply -k tenant"); return err }).Should(Succeed())
 		tenant := cluster.NewTenant(ctx, acme, way(ctx, cluster, certificate))
-		okta(ctx, cluster, tenant, "-users", "40", "-groups", "6", "-demo", "-converge-for", "2m")
-		okta(ctx, cluster, tenant, "-users", "600", "-groups", "1", "-group-sizes", "600", "-mode", "patch", "-push-only", "-organizations=")
+		tenant.Okta(ctx, "-users", "40", "-groups", "6", "-demo", "-converge-for", "2m")
+		tenant.Okta(ctx, "-users", "600", "-groups", "1", "-group-sizes", "600", "-mode", "patch", "-push-only", "-organizations=")
 		noted.tokens = []string{rotate(ctx, cluster, tenant), tenant.Token}
 		tenant = tenant.With(noted.tokens[0])
 		whole(ctx, cluster)
@@ -117,27 +113,14 @@ func install(ctx context.Context, w *world.World, v *velero, certificate world.C
 	if !strings.HasPrefix(command, "kubectl apply -k installation") {
 		return
 	}
-	Expect(client.IgnoreAlreadyExists(w.Client.Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: world.System, Name: world.Name + "-tls"},
-		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{corev1.TLSCertKey: certificate.Cert, corev1.TLSPrivateKeyKey: certificate.Key},
-	}))).To(Succeed())
-	v.shell(ctx, w, "kubectl -n scim-system rollout status deployment/scim-operator --timeout=3m")
+	w.Certify(ctx, certificate)
+	w.RolledOut(ctx)
 }
 
 // way leads to the operator's Service.
 func way(ctx context.Context, w *world.World, certificate world.Certificate) world.Way {
 	GinkgoHelper()
-	service := &corev1.Service{}
-	Expect(w.Client.Get(ctx, client.ObjectKey{Namespace: world.System, Name: world.Name}, service)).To(Succeed())
-	return world.Way{BaseURL: "https://" + host + "/scim/v2", Address: service.Spec.ClusterIP + ":443", CAFile: certificate.CAFile}
-}
-
-// okta has the simulated Okta work, which checks every answer.
-func okta(ctx context.Context, w *world.World, t *world.Tenant, arguments ...string) {
-	GinkgoHelper()
-	output, err := exec.CommandContext(ctx, w.Oktasim, append([]string{"-connection", t.Connection, "-settle-for", "1m"}, arguments...)...).CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), string(output))
+	return world.Way{BaseURL: "https://" + host + "/scim/v2", Address: w.Address(ctx, world.System, world.Name), CAFile: certificate.CAFile}
 }
 
 // rotate has the operator make a new token.
@@ -236,7 +219,7 @@ func goesOn(ctx context.Context, w *world.World, t *world.Tenant, noted backup) 
 	GinkgoHelper()
 	t.Expect(ctx, http.StatusOK, http.MethodPatch, "/Users/"+noted.deactivated, active(true))
 	t.Expect(ctx, http.StatusOK, http.MethodPatch, "/Users/"+noted.active, active(false))
-	okta(ctx, w, t, "-users", "20", "-groups", "4", "-demo", "-converge-for", "2m")
+	t.Okta(ctx, "-users", "20", "-groups", "4", "-demo", "-converge-for", "2m")
 	t.Expect(ctx, http.StatusNoContent, http.MethodDelete, "/Users/"+noted.active, "")
 	whole(ctx, w)
 }

@@ -1,14 +1,9 @@
 package upgrade
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,7 +11,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -50,23 +44,14 @@ var _ = Describe("An upgrade", Ordered, func() {
 		now = load(ctx, cluster, "now", cluster.Root)
 		certificate = world.NewCertificate(host)
 		apply(ctx, cluster, old)
-		Expect(cluster.Client.Create(ctx, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: world.System, Name: world.Name + "-tls"},
-			Type:       corev1.SecretTypeTLS,
-			Data:       map[string][]byte{corev1.TLSCertKey: certificate.Cert, corev1.TLSPrivateKeyKey: certificate.Key},
-		})).To(Succeed())
-		rolledOut(ctx, cluster)
-		way := world.Way{BaseURL: "https://" + host + "/scim/v2", Address: address(ctx, cluster), CAFile: certificate.CAFile}
+		cluster.Certify(ctx, certificate)
+		cluster.RolledOut(ctx)
+		way := world.Way{BaseURL: "https://" + host + "/scim/v2", Address: cluster.Address(ctx, world.System, world.Name), CAFile: certificate.CAFile}
 		for _, namespace := range []string{quiet, busy} {
-			Eventually(func() error {
-				_, err := cluster.TryKubectl(ctx, "apply", "--kustomize", filepath.Join(old.folder, namespace))
-				return err
-			}).Should(Succeed())
+			cluster.ApplyTenant(ctx, filepath.Join(old.folder, namespace))
 		}
 		busyTenant = cluster.NewTenant(ctx, busy, way)
-		many := cluster.NewTenant(ctx, quiet, way)
-		output, err := okta(ctx, cluster, many, "", "-users", fmt.Sprint(users), "-groups", "20", "-push-only")
-		Expect(err).NotTo(HaveOccurred(), output)
+		cluster.NewTenant(ctx, quiet, way).Okta(ctx, "-users", fmt.Sprint(users), "-groups", "20", "-push-only", "-converge-for", "3m", "-retry-for", "3m")
 		whole(ctx, cluster, quiet)
 		revisions = revisionsOf(ctx, cluster)
 	}, NodeTimeout(25*time.Minute))
@@ -78,9 +63,9 @@ var _ = Describe("An upgrade", Ordered, func() {
 		{"forth", func() state { return now }}, {"back", func() state { return old }}, {"forth again", func() state { return now }},
 	} {
 		It("goes "+step.what+" without a failed request, and writes nothing anew", func(ctx SpecContext) {
-			underLoad(ctx, cluster, busyTenant, step.what, func() {
+			cluster.UnderLoad(ctx, step.what, busyTenant, func() {
 				apply(ctx, cluster, step.to())
-				rolledOut(ctx, cluster)
+				cluster.RolledOut(ctx)
 				for _, namespace := range []string{quiet, busy} {
 					cluster.Kubectl(ctx, "apply", "--kustomize", filepath.Join(step.to().folder, namespace))
 				}
@@ -107,97 +92,6 @@ var _ = Describe("An upgrade", Ordered, func() {
 func apply(ctx context.Context, w *world.World, s state) {
 	GinkgoHelper()
 	w.Kubectl(ctx, "apply", "--kustomize", filepath.Join(s.folder, "installation"))
-}
-
-func rolledOut(ctx context.Context, w *world.World) {
-	GinkgoHelper()
-	w.Kubectl(ctx, "--namespace", world.System, "rollout", "status", "deployment/"+world.Name, "--timeout=5m")
-}
-
-func address(ctx context.Context, w *world.World) string {
-	GinkgoHelper()
-	service := &corev1.Service{}
-	Expect(w.Client.Get(ctx, client.ObjectKey{Namespace: world.System, Name: world.Name}, service)).To(Succeed())
-	return service.Spec.ClusterIP + ":443"
-}
-
-// okta has the simulated Okta work, which checks every answer, and every custom resource at the end. attempts is a file for
-// what came of each request, or empty.
-func okta(ctx context.Context, w *world.World, t *world.Tenant, attempts string, arguments ...string) (string, error) {
-	arguments = append([]string{"-connection", t.Connection, "-settle-for", "1m", "-converge-for", "3m", "-retry-for", "3m"}, arguments...)
-	if attempts != "" {
-		arguments = append(arguments, "-attempts", attempts)
-	}
-	command := exec.CommandContext(ctx, w.Oktasim, arguments...)
-	command.Dir = w.Root
-	output, err := command.CombinedOutput()
-	return string(output), err
-}
-
-// underLoad does something while the simulated Okta works, one run after the other, and fails if a request did.
-func underLoad(ctx context.Context, w *world.World, t *world.Tenant, name string, do func()) {
-	GinkgoHelper()
-	attempts := func(run int) string {
-		return filepath.Join(w.Results, fmt.Sprintf("%s-%d.jsonl", strings.ReplaceAll(name, " ", "-"), run))
-	}
-	stop, done := make(chan struct{}), make(chan string, 1)
-	go func() {
-		for run := 0; ; run++ {
-			if output, err := okta(ctx, w, t, attempts(run), "-users", "40", "-groups", "4", "-demo"); err != nil {
-				done <- fmt.Sprintf("run %d: %v\n%s", run, err, output)
-				return
-			}
-			select {
-			case <-stop:
-				done <- ""
-				return
-			default:
-			}
-		}
-	}()
-	Eventually(func() int { return len(requests(attempts(0))) }).Should(BeNumerically(">", 20))
-	do()
-	close(stop)
-	Eventually(done).WithTimeout(10 * time.Minute).Should(Receive(BeEmpty()))
-	count, failed := 0, []string(nil)
-	for run := 0; ; run++ {
-		made := requests(attempts(run))
-		if len(made) == 0 {
-			break
-		}
-		for _, r := range made {
-			count++
-			if r.Error != "" || r.Status >= http.StatusInternalServerError || r.Status == http.StatusTooManyRequests {
-				failed = append(failed, fmt.Sprintf("%s %s: %d %s", r.Method, r.Path, r.Status, r.Error))
-			}
-		}
-	}
-	AddReportEntry(fmt.Sprintf("%s: %d requests, %d failed", name, count, len(failed)))
-	Expect(failed).To(BeEmpty())
-}
-
-// request is what the simulated Okta tells of one.
-type request struct {
-	Method string `json:"method"`
-	Path   string `json:"path"`
-	Error  string `json:"error"`
-	Status int    `json:"status"`
-}
-
-// requests are those in a file so far.
-func requests(file string) []request {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil // not begun
-	}
-	var all []request
-	for line := range bytes.Lines(data) {
-		var r request
-		if bytes.HasSuffix(line, []byte("\n")) && json.Unmarshal(line, &r) == nil {
-			all = append(all, r)
-		}
-	}
-	return all
 }
 
 // whole waits until all that was sent has been processed.
