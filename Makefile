@@ -137,9 +137,10 @@ fuzz: ## Run every fuzz target, one after the other, for FUZZTIME (1m) each.
 	done
 
 .PHONY: bench
-bench: ## Measure the protocol and the rule engine in memory, then the SCIM server against a real API server (about 4 minutes).
+bench: ## Measure the protocol and the rule engine in memory, then the SCIM server against a real API server, then the whole system small (about 7 minutes).
 	go test -run '^$$' -bench . -benchmem -cpu 1 ./scimserver/scim ./controllers/rules
 	go run ./hack/bench $(BENCHARGS)
+	go run ./hack/bench/scale -users 1000 -groups 20 -page
 
 .PHONY: bench-scale
 bench-scale: ## Push 100,000 users and 200 groups through the whole system and measure it; not in CI (an hour; see SCALEARGS).

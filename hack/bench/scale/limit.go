@@ -58,7 +58,7 @@ func (w *world) limit(ctx context.Context, t *table) error {
 	}
 	rate := float64(len(copies)) / time.Since(began).Seconds()
 	t.add("bare client that makes the same objects, users a second", rate, "%.1f")
-	t.add("end to end, of the bare client's", w.usersPerSecond/rate, "%.2f")
+	t.add(ofBareClients, w.usersPerSecond/rate, "%.2f")
 	return w.clear(ctx)
 }
 

@@ -34,6 +34,7 @@ type options struct {
 	sizesOnly              bool
 	rounds                 int
 	profiles               string
+	page                   bool
 }
 
 // build is an operator to measure, with the manifests that belong to it.
@@ -51,6 +52,7 @@ func main() {
 	flag.StringVar(&o.besideConfig, "beside-config", "", "its `folder` config, for definitions and roles; unset: this repository's")
 	flag.StringVar(&o.profiles, "profiles", "", "`folder` for heap profiles of API server and operator with all users; unset: none are kept")
 	flag.BoolVar(&o.sizesOnly, "sizes-only", false, "stop when it is measured what is stored and what it takes in memory")
+	flag.BoolVar(&o.page, "page", false, "print the page of config/numbers.md, too")
 	flag.IntVar(&o.rounds, "rounds", 1, "more than 1: only push, so often, the builds in turns, and tell the medians")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -113,6 +115,9 @@ func run(ctx context.Context, o options) (err error) {
 	fmt.Printf("%d users, %d groups, %d workers; %s, %d cores, %s, %s\n\n", o.users, o.groups, o.workers,
 		runtime.Version(), runtime.NumCPU(), runtime.GOARCH, time.Now().Format(time.DateOnly))
 	write(os.Stdout, builds, results)
+	if o.page {
+		page(os.Stdout, results[0])
+	}
 	return nil
 }
 
@@ -124,12 +129,12 @@ func measure(ctx context.Context, o options, b build, binaries, dir string) (_ *
 		return nil, err
 	}
 	result := &table{}
-	steps := []func(context.Context, *table) error{w.push, w.sizes, w.reads, w.ruleEdits, w.dryRun, w.limit, w.starts}
+	steps := []func(context.Context, *table) error{w.empty, w.push, w.sizes, w.reads, w.ruleEdits, w.dryRun, w.limit, w.starts}
 	if o.sizesOnly {
-		steps = steps[:2]
+		steps = steps[:3]
 	}
 	if o.rounds > 1 {
-		steps = steps[:1]
+		steps = steps[1:2]
 	}
 	for _, step := range steps {
 		if err := step(ctx, result); err != nil {

@@ -46,10 +46,9 @@ func (w *world) sizes(ctx context.Context, t *table) error {
 	if err != nil {
 		return err
 	}
-	perUser := func(name string, bytes float64) { t.add(name, bytes/float64(w.users)/1024, "%.2f KB") }
 	bytes := sum(all, "apiserver_resource_size_estimate_bytes", ofKind)
 	claims := sum(all, "apiserver_resource_size_estimate_bytes", func(labels map[string]string) bool { return labels["resource"] == "leases" })
-	perUser("etcd, a user: all kinds and claims", bytes+claims)
+	w.perUser(t, etcdUser, bytes+claims)
 	for _, s := range all {
 		if s.name == "apiserver_resource_objects" && ofKind(s.labels) && s.value >= float64(w.groups) {
 			resource := s.labels["resource"]
@@ -62,23 +61,7 @@ func (w *world) sizes(ctx context.Context, t *table) error {
 	if err := w.parts(ctx); err != nil {
 		return err
 	}
-	if err := w.heapProfile(ctx, w.api, w.config.Host, "apiserver"); err != nil {
-		return fmt.Errorf("let the API server collect garbage: %w", err)
-	}
-	if all, err = w.apiMetrics(ctx); err != nil {
-		return err
-	}
-	perUser("API server, live heap a user", sum(all, "go_memstats_heap_alloc_bytes", nil))
-	perUser("API server, resident a user", sum(all, "process_resident_memory_bytes", nil))
-	if err := w.heapProfile(ctx, http.DefaultClient, "http://"+address(w.ports.pprof), "operator"); err != nil {
-		return fmt.Errorf("let the operator collect garbage: %w", err)
-	}
-	if all, err = w.operatorMetrics(ctx); err != nil {
-		return err
-	}
-	perUser("operator (leader), live heap a user", sum(all, "go_memstats_heap_alloc_bytes", nil))
-	perUser("operator (leader), resident a user", sum(all, "process_resident_memory_bytes", nil))
-	return nil
+	return w.memories(ctx, t)
 }
 
 // reads measures what people and clients look at.
@@ -262,17 +245,4 @@ func (w *world) starts(ctx context.Context, t *table) error {
 	})
 	t.took("start until the leader has looked at everything", idle.since.Sub(began))
 	return err
-}
-
-// heapProfile lets a program collect garbage, and keeps what it has then if it was asked to.
-func (w *world) heapProfile(ctx context.Context, c *http.Client, url, program string) error {
-	profile, err := get(ctx, c, url+"/debug/pprof/heap?gc=1")
-	if err != nil || w.profiles == "" {
-		return err
-	}
-	if err := os.MkdirAll(w.profiles, 0o700); err != nil {
-		return fmt.Errorf("make the folder for profiles: %w", err)
-	}
-	name := strings.ReplaceAll(w.build.name, " ", "-") + "-" + program + ".heap"
-	return os.WriteFile(filepath.Join(w.profiles, name), profile, 0o600)
 }

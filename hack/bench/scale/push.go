@@ -62,7 +62,8 @@ func (w *world) push(ctx context.Context, t *table) error {
 		return err
 	}
 	w.usersPerSecond = float64(w.users) / p.mapped.Sub(p.first).Seconds()
-	t.add("users a second, first POST until last Person", w.usersPerSecond, "%.1f")
+	t.add(usersMapped, w.usersPerSecond, "%.1f")
+	t.add(largestGroup, float64(w.users), "%.0f")
 	t.add("users a second, first POST until last answer", float64(w.users)/p.answered.Sub(p.first).Seconds(), "%.1f")
 	t.took("mapping behind the pushing, at most", p.behind)
 	t.took("groups pushed, after the last user", p.allPushed.Sub(p.answered))

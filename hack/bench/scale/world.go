@@ -51,6 +51,7 @@ type world struct {
 	ports          struct{ scim, metrics, probe, pprof int }
 	token          string
 	usersPerSecond float64
+	before         map[string]memory // of each program, without users
 }
 
 func (w *world) start(ctx context.Context) error {

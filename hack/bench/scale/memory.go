@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// memory is what a program takes, in bytes: what Go has live after a garbage collection, and what the system has given it.
+type memory struct{ live, resident float64 }
+
+// program is one whose memory is measured.
+type program struct {
+	name    string
+	client  *http.Client
+	profile string // where its pprof answers
+	metrics func(context.Context) ([]sample, error)
+}
+
+func (w *world) programs() []program {
+	return []program{
+		{"API server", w.api, w.config.Host, w.apiMetrics},
+		{"operator (leader)", http.DefaultClient, "http://" + address(w.ports.pprof), w.operatorMetrics},
+	}
+}
+
+// empty measures what the programs take before there is a user. What they take later is more by what the users cost.
+func (w *world) empty(ctx context.Context, _ *table) error {
+	w.before = map[string]memory{}
+	for _, p := range w.programs() {
+		m, err := w.memoryOf(ctx, p, "empty")
+		if err != nil {
+			return err
+		}
+		w.before[p.name] = m
+		progress("%s: %s without users: %.1f MB live", w.build.name, p.name, m.live/(1<<20))
+	}
+	return nil
+}
+
+// memories measures what the programs take with all users.
+func (w *world) memories(ctx context.Context, t *table) error {
+	for _, p := range w.programs() {
+		m, err := w.memoryOf(ctx, p, "full")
+		if err != nil {
+			return err
+		}
+		w.perUser(t, p.name+", live heap a user", m.live)
+		w.perUser(t, p.name+", live heap a user"+beyondEmpty, m.live-w.before[p.name].live)
+		w.perUser(t, p.name+", resident a user", m.resident)
+	}
+	return nil
+}
+
+func (w *world) perUser(t *table, name string, bytes float64) {
+	t.add(name, bytes/float64(w.users)/1024, "%.2f KB")
+}
+
+// memoryOf lets a program collect garbage, keeps a heap profile of that moment if it was asked to, and asks what the program
+// takes then.
+func (w *world) memoryOf(ctx context.Context, p program, moment string) (memory, error) {
+	profile, err := get(ctx, p.client, p.profile+"/debug/pprof/heap?gc=1")
+	if err != nil {
+		return memory{}, fmt.Errorf("let the %s collect garbage: %w", p.name, err)
+	}
+	if w.profiles != "" {
+		if err := os.MkdirAll(w.profiles, 0o700); err != nil {
+			return memory{}, fmt.Errorf("make the folder for profiles: %w", err)
+		}
+		name := strings.ReplaceAll(strings.Join([]string{w.build.name, p.name, moment}, "-"), " ", "-") + ".heap"
+		if err := os.WriteFile(filepath.Join(w.profiles, name), profile, 0o600); err != nil {
+			return memory{}, fmt.Errorf("keep a profile: %w", err)
+		}
+	}
+	all, err := p.metrics(ctx)
+	if err != nil {
+		return memory{}, err
+	}
+	return memory{sum(all, "go_memstats_heap_alloc_bytes", nil), sum(all, "process_resident_memory_bytes", nil)}, nil
+}
