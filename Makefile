@@ -35,6 +35,8 @@ VULNARGS ?=
 IMAGEARGS ?=
 # Arguments for the plugin's archives, such as PLUGINARGS='-url https://example.com/releases/{version}'.
 PLUGINARGS ?=
+# Arguments for a release, such as RELEASEARGS='-name registry.example.com/scim-operator -url https://example.com/releases/{version}'.
+RELEASEARGS ?=
 # Arguments for the part of `make kine` that breaks the database, such as KINEARGS='-ginkgo.focus pg_dump'.
 KINEARGS ?=
 # What `make neighbours` runs, such as NEIGHBOURS=./hack/neighbours/gitops NEIGHBOURSARGS="-ginkgo.focus drift".
@@ -84,6 +86,10 @@ plugin: ## Make archives of `kubectl scim` for all platforms in bin/plugin, and 
 .PHONY: image
 image: ## Make the container image as an OCI archive in bin/image, with its bill of materials; needs no container engine.
 	@go run -C hack/image . $(IMAGEARGS)
+
+.PHONY: release
+release: ## Make everything that a release consists of in bin/release/VERSION: image, chart, YAML, plugin, bills of materials, provenance, checksums (RELEASEARGS='-url ...').
+	@go run -C hack/image . -release $(RELEASEARGS)
 
 # The other modules test files outside of them, of which Go's test cache knows nothing: -count=1.
 .PHONY: test

@@ -15,9 +15,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
-// writeArchive writes an OCI image layout as a tar file, which `ctr images import`, podman, skopeo and kind take. The name is
-// in the two annotations that they look at.
-func writeArchive(path string, index v1.ImageIndex, name string, modified time.Time) (err error) {
+// writeArchive writes an image as an archive that `ctr images import`, podman, skopeo and kind take. The name is in the two
+// annotations that they look at.
+func writeArchive(path string, index v1.ImageIndex, name string, modified time.Time) error {
+	annotations := map[string]string{"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name}
+	return writeLayout(path, modified, func(l layout.Path) error { return l.AppendIndex(index, layout.WithAnnotations(annotations)) })
+}
+
+// writeLayout writes an OCI image layout, with what fill puts into it, as a tar file.
+func writeLayout(path string, modified time.Time, fill func(layout.Path) error) (err error) {
 	folder, err := os.MkdirTemp(filepath.Dir(path), "layout-")
 	if err != nil {
 		return fmt.Errorf("write the archive: %w", err)
@@ -25,11 +31,10 @@ func writeArchive(path string, index v1.ImageIndex, name string, modified time.T
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	l, err := layout.Write(folder, empty.Index)
 	if err != nil {
-		return fmt.Errorf("write the image's layout: %w", err)
+		return fmt.Errorf("write the layout: %w", err)
 	}
-	annotations := map[string]string{"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name}
-	if err := l.AppendIndex(index, layout.WithAnnotations(annotations)); err != nil {
-		return fmt.Errorf("write the image's layout: %w", err)
+	if err := fill(l); err != nil {
+		return fmt.Errorf("write the layout: %w", err)
 	}
 	file, err := os.Create(path)
 	if err != nil {

@@ -1,6 +1,7 @@
 // Command image makes the operator's container image without a container engine: one OCI archive
 // with an image for each architecture, and a bill of materials beside it. The same commit gives the
 // same bytes. With -push it sends the image to a registry instead of only writing the archive.
+// With -plugin it makes the kubectl plugin, and with -release everything that a release consists of.
 package main
 
 import (
@@ -23,6 +24,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
+// modulePath is the operator's.
+const modulePath = "rservice.dev/scim-operator"
+
+// The image and what it is made of, in the folder of the results.
+const (
+	imageArchive = "scim-operator.tar"
+	imageBill    = "scim-operator.cdx.json"
+)
+
 type options struct {
 	// root is the repository, out the folder of the results.
 	root, out string
@@ -36,6 +46,9 @@ type options struct {
 	// platforms are those of the plugin, and url is where its archives will be.
 	platforms []string
 	url       string
+	// builder says in a release's provenance who has built it, and dirty lets that be a tree with changes.
+	builder string
+	dirty   bool
 }
 
 func main() {
@@ -54,6 +67,7 @@ func interruptible(arguments []string) error {
 func command(ctx context.Context, arguments []string, out io.Writer) error {
 	o := options{}
 	var archs, platforms string
+	var plugin, release bool
 	flags := flag.NewFlagSet("image", flag.ContinueOnError)
 	flags.StringVar(&o.root, "root", "../..", "the repository")
 	flags.StringVar(&o.out, "out", "", "folder of the archive and the bill of materials; unset: bin/image in the repository")
@@ -62,32 +76,29 @@ func command(ctx context.Context, arguments []string, out io.Writer) error {
 	flags.StringVar(&o.push, "push", "", "also push to this reference, such as registry.example.com/scim-operator:0.1.0, with the credentials of docker login or podman login")
 	flags.StringVar(&o.binary, "binary", "", "make an image of this static program instead of the operator, without a bill of materials; needs -name, -archive and one -arch")
 	flags.StringVar(&o.archive, "archive", "", "the archive, for -binary")
-	plugin := flags.Bool("plugin", false, "make archives of the kubectl plugin and its manifest for krew instead of an image; -out unset: bin/plugin in the repository")
+	flags.BoolVar(&plugin, "plugin", false, "make archives of the kubectl plugin and its manifest for krew instead of an image; -out unset: bin/plugin in the repository")
+	flags.BoolVar(&release, "release", false, "make all files of a release, in a folder named as the version; -name is without a tag, which is the version; -out unset: bin/release in the repository")
 	flags.StringVar(&platforms, "platforms", "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64", "platforms of the plugin, by Go's names, with commas between")
-	flags.StringVar(&o.url, "url", "", "where the plugin's archives will be; {version} in it stands for the version")
+	flags.StringVar(&o.url, "url", "", "where the plugin's archives, or all files of a release, will be; {version} in it stands for the version")
+	flags.StringVar(&o.builder, "builder", "https://"+modulePath+"/hack/image", "URI of what builds a release, for its provenance")
+	flags.BoolVar(&o.dirty, "dirty", false, "make a release also of a tree that differs from its commit, to try it out")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	o.archs, o.platforms = strings.Split(archs, ","), strings.Split(platforms, ",")
-	if *plugin {
-		if o.out == "" {
-			o.out = filepath.Join(o.root, "bin", "plugin")
-		}
-		return writePlugin(ctx, o, out)
-	}
-	if o.binary != "" {
+	does, folder := run, "image"
+	switch {
+	case release:
+		does, folder = writeRelease, "release"
+	case plugin:
+		does, folder = writePlugin, "plugin"
+	case o.binary != "":
 		return wrap(o, out)
 	}
 	if o.out == "" {
-		o.out = filepath.Join(o.root, "bin", "image")
+		o.out = filepath.Join(o.root, "bin", folder)
 	}
-	if o.name == "" {
-		var err error
-		if o.name, err = deploymentImage(filepath.Join(o.root, "config", "manager", "deployment.yaml")); err != nil {
-			return err
-		}
-	}
-	return run(ctx, o, out)
+	return does(ctx, o, out)
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
@@ -98,30 +109,20 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var binaries []binary
-	for _, arch := range o.archs {
-		b, err := compile(ctx, o.root, from, filepath.Join(o.out, "manager-linux-"+arch), "linux", arch)
-		if err != nil {
+	if o.name == "" {
+		if o.name, err = deploymentImage(filepath.Join(o.root, "config", "manager", "deployment.yaml")); err != nil {
 			return err
 		}
-		binaries = append(binaries, b)
 	}
-	index, err := newIndex(binaries)
+	index, _, err := makeImage(ctx, o, from)
 	if err != nil {
-		return err
-	}
-	archive := filepath.Join(o.out, "scim-operator.tar")
-	if err := writeArchive(archive, index, o.name, from.committed); err != nil {
-		return err
-	}
-	bill := filepath.Join(o.out, "scim-operator.cdx.json")
-	if err := writeBill(ctx, bill, o.root, binaries[0]); err != nil {
 		return err
 	}
 	digest, err := index.Digest()
 	if err != nil {
 		return fmt.Errorf("compute the image's digest: %w", err)
 	}
+	archive, bill := filepath.Join(o.out, imageArchive), filepath.Join(o.out, imageBill)
 	for _, path := range []*string{&archive, &bill} {
 		if absolute, err := filepath.Abs(*path); err == nil {
 			*path = absolute // this program runs in a folder of its own
@@ -133,6 +134,26 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return nil
 	}
 	return push(ctx, o.push, index, out)
+}
+
+// makeImage compiles the operator for each architecture, and writes the archive and the bill of materials.
+func makeImage(ctx context.Context, o options, from source) (v1.ImageIndex, []binary, error) {
+	var binaries []binary
+	for _, arch := range o.archs {
+		b, err := compile(ctx, o.root, from, filepath.Join(o.out, "manager-linux-"+arch), "linux", arch)
+		if err != nil {
+			return nil, nil, err
+		}
+		binaries = append(binaries, b)
+	}
+	index, err := newIndex(binaries)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := writeArchive(filepath.Join(o.out, imageArchive), index, o.name, from.committed); err != nil {
+		return nil, nil, err
+	}
+	return index, binaries, writeBill(ctx, filepath.Join(o.out, imageBill), o.root, binaries[0])
 }
 
 func push(ctx context.Context, reference string, index v1.ImageIndex, out io.Writer) error {

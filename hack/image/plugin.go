@@ -20,6 +20,9 @@ import (
 // pluginName is what krew calls the plugin: kubectl <name>.
 const pluginName = "scim"
 
+// pluginManifest is the file by which krew installs it.
+const pluginManifest = pluginName + ".yaml"
+
 // krewManifest is a plugin for krew (https://krew.sigs.k8s.io/docs/developer-guide/plugin-manifest).
 type krewManifest struct {
 	APIVersion string       `json:"apiVersion"`
@@ -64,28 +67,37 @@ func writePlugin(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if _, err := makePlugin(ctx, o, from); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "plugin   version %s for %s\nmanifest %s\n", from.version, strings.Join(o.platforms, ", "), filepath.Join(o.out, pluginManifest))
+	return nil
+}
+
+// makePlugin compiles the plugin for each platform, and writes its archives and their manifest.
+func makePlugin(ctx context.Context, o options, from source) ([]binary, error) {
 	manifest := newManifest(from.version)
+	var binaries []binary
 	for _, platform := range o.platforms {
 		system, arch, found := strings.Cut(platform, "/")
 		if !found {
-			return fmt.Errorf("-platforms has %q, which is not of the form linux/amd64", platform)
+			return nil, fmt.Errorf("-platforms has %q, which is not of the form linux/amd64", platform)
 		}
-		one, err := pluginFor(ctx, o, from, system, arch)
+		built, one, err := pluginFor(ctx, o, from, system, arch)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		binaries = append(binaries, built)
 		manifest.Spec.Platforms = append(manifest.Spec.Platforms, one)
 	}
 	text, err := yaml.Marshal(manifest)
 	if err != nil {
-		return fmt.Errorf("write the manifest for krew: %w", err)
+		return nil, fmt.Errorf("write the manifest for krew: %w", err)
 	}
-	path := filepath.Join(o.out, pluginName+".yaml")
-	if err := os.WriteFile(path, text, 0o644); err != nil {
-		return fmt.Errorf("write the manifest for krew: %w", err)
+	if err := os.WriteFile(filepath.Join(o.out, pluginManifest), text, 0o644); err != nil {
+		return nil, fmt.Errorf("write the manifest for krew: %w", err)
 	}
-	fmt.Fprintf(out, "plugin   version %s for %s\nmanifest %s\n", from.version, strings.Join(o.platforms, ", "), path)
-	return nil
+	return binaries, nil
 }
 
 func newManifest(version string) krewManifest {
@@ -102,7 +114,7 @@ func newManifest(version string) krewManifest {
 }
 
 // pluginFor builds the plugin for a platform and puts it into an archive.
-func pluginFor(ctx context.Context, o options, from source, system, arch string) (krewPlatform, error) {
+func pluginFor(ctx context.Context, o options, from source, system, arch string) (binary, krewPlatform, error) {
 	program := "kubectl-" + pluginName
 	if system == "windows" {
 		program += ".exe"
@@ -110,18 +122,18 @@ func pluginFor(ctx context.Context, o options, from source, system, arch string)
 	name := fmt.Sprintf("kubectl-%s_%s_%s", pluginName, system, arch)
 	built, err := compile(ctx, o.root, from, filepath.Join(o.out, name), system, arch)
 	if err != nil {
-		return krewPlatform{}, err
+		return binary{}, krewPlatform{}, err
 	}
 	archive := filepath.Join(o.out, name+".tar.gz")
 	if err := packPlugin(archive, from.committed, map[string]string{program: built.path, "LICENSE": filepath.Join(o.root, "LICENSE")}, []string{"LICENSE", program}); err != nil {
-		return krewPlatform{}, fmt.Errorf("pack the plugin for %s/%s: %w", system, arch, err)
+		return binary{}, krewPlatform{}, fmt.Errorf("pack the plugin for %s/%s: %w", system, arch, err)
 	}
 	data, err := os.ReadFile(archive)
 	if err != nil {
-		return krewPlatform{}, fmt.Errorf("read the archive: %w", err)
+		return binary{}, krewPlatform{}, fmt.Errorf("read the archive: %w", err)
 	}
 	sum := sha256.Sum256(data)
-	return krewPlatform{
+	return built, krewPlatform{
 		Selector: krewSelector{MatchLabels: map[string]string{"os": system, "arch": arch}},
 		URI:      strings.ReplaceAll(o.url, "{version}", from.version) + "/" + filepath.Base(archive),
 		SHA256:   hex.EncodeToString(sum[:]), Bin: program,
