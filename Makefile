@@ -109,6 +109,7 @@ test-race: ## Run with the race detector what is concurrent (or TESTARGS): the S
 .PHONY: console-test
 console-test: ## Test the console in Chromium, with a real operator (needs chromium and npm; a minute or two).
 	@cd hack/console && npm ci --ignore-scripts --no-audit --no-fund --silent && go test -count=1 -timeout 40m . $(CONSOLEARGS)
+	@cd hack/openid && SCIM_CHROMIUM=1 go test -count=1 -timeout 10m -run InABrowser .
 
 .PHONY: e2e
 e2e: ## Install on a real Kubernetes node on this machine, and break one thing after the other under load (root; about 20 minutes).

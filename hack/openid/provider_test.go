@@ -33,7 +33,7 @@ func newProvider(t *testing.T, base string) *provider {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	client := storage.WebClient(clientID, clientSecret, base+"/-/callback")
-	s := &store{Storage: storage.NewStorageWithClients(storage.NewUserStore(server.URL), map[string]*storage.Client{clientID: client})}
+	s := &store{console: base, Storage: storage.NewStorageWithClients(storage.NewUserStore(server.URL), map[string]*storage.Client{clientID: client})}
 	server.Config.Handler = exampleop.SetupServer(server.URL, s, slog.New(slog.NewTextHandler(io.Discard, nil)), false)
 	return &provider{
 		url: server.URL, storage: s,
@@ -42,12 +42,15 @@ func newProvider(t *testing.T, base string) *provider {
 }
 
 // store gives ID tokens the claims of people, and their groups.
-type store struct{ *storage.Storage }
+type store struct {
+	*storage.Storage
+	console string
+}
 
 // GetClientByClientID implements op.Storage.
 func (s *store) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
 	client, err := s.Storage.GetClientByClientID(ctx, id)
-	return telling{client}, err
+	return telling{client, s.console}, err
 }
 
 // SetUserinfoFromRequest implements op.CanSetUserinfoFromRequest.
@@ -56,8 +59,14 @@ func (s *store) SetUserinfoFromRequest(ctx context.Context, info *oidc.UserInfo,
 	return s.Storage.SetUserinfoFromRequest(ctx, info, token, scopes)
 }
 
-// telling is a client whose ID tokens have claims.
-type telling struct{ op.Client }
+// telling is a client whose ID tokens have claims, and to which a logout leads back.
+type telling struct {
+	op.Client
+	console string
+}
 
 // IDTokenUserinfoClaimsAssertion implements op.Client.
 func (telling) IDTokenUserinfoClaimsAssertion() bool { return true }
+
+// PostLogoutRedirectURIs implements op.Client.
+func (t telling) PostLogoutRedirectURIs() []string { return []string{t.console + "/-/logged-out"} }

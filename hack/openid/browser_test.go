@@ -1,0 +1,98 @@
+package openid
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"rservice.dev/scim-operator/console/login"
+	"rservice.dev/scim-operator/hack/testenv"
+)
+
+// startBrowser starts a Chromium with one tab. The test's certificates are of no authority that it knows.
+func startBrowser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("install chromium, as .ci/run does: %v", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("password-store", "basic"),
+		chromedp.Flag("ignore-certificate-errors", true), chromedp.UserDataDir(t.TempDir()))
+	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	tab, end := chromedp.NewContext(allocated)
+	t.Cleanup(end)
+	if err := chromedp.Do(tab); err != nil { // what starts the browser must not be bounded: it would end with the bound
+		t.Fatalf("start chromium: %v", err)
+	}
+	return tab
+}
+
+// do does something in the tab.
+func do(t *testing.T, tab context.Context, actions ...chromedp.Action[chromedp.Void]) { //nolint:revive // as in the packages of testing
+	t.Helper()
+	bounded, stop := context.WithTimeout(tab, testenv.Patience)
+	defer stop()
+	if err := chromedp.Do(bounded, actions...); err != nil {
+		t.Fatalf("%v\n%s", err, eval(t, tab, `location.href + "\n" + document.body.innerText.slice(0, 2000)`))
+	}
+}
+
+// eval is the text of an expression in the page.
+func eval(t *testing.T, tab context.Context, expression string) string { //nolint:revive // as in the packages of testing
+	t.Helper()
+	bounded, stop := context.WithTimeout(tab, testenv.Patience)
+	defer stop()
+	text, err := chromedp.Run(bounded, chromedp.Evaluate[string](expression))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// What a browser adds to TestLogin: it holds the console's Content-Security-Policy against forms and where they lead, keeps
+// cookies by their attributes, and says where a request comes from.
+func TestLoginInABrowser(t *testing.T) {
+	if os.Getenv("SCIM_CHROMIUM") == "" {
+		t.Skip("run by make console-test, which has a browser")
+	}
+	now := time.Now()
+	server, _ := console(t, "[profile, email]", &now)
+	tab := startBrowser(t)
+	fillIn := []chromedp.Action[chromedp.Void]{
+		chromedp.WaitVisible("#username"), chromedp.SendKeys("#username", username), chromedp.SendKeys("#password", password),
+		chromedp.Click("button[type=submit]"),
+	}
+
+	do(t, tab, chromedp.Navigate(server.URL+"/-/me"))
+	do(t, tab, fillIn...)
+	do(t, tab, chromedp.WaitVisible("main h1"))
+	if text := eval(t, tab, `document.body.innerText`); !strings.Contains(text, "test-user2@zitadel.ch") || !strings.Contains(text, "scim-support") {
+		t.Fatalf("the page does not say who logged in:\n%s", text)
+	}
+	if where := eval(t, tab, `location.href`); where != server.URL+"/-/me" {
+		t.Errorf("the login led to %s", where)
+	}
+	if cookies := eval(t, tab, `document.cookie`); cookies != "" {
+		t.Errorf("scripts can read cookies: %q", cookies)
+	}
+
+	do(t, tab, chromedp.Click(`form[action="/-/logout"] button`), chromedp.WaitVisible("main h1"))
+	for !strings.HasPrefix(eval(t, tab, `location.href`), server.URL+"/-/logged-out") { // by way of the provider
+		do(t, tab, chromedp.WaitReady("body"))
+	}
+	do(t, tab, chromedp.Navigate(server.URL+"/-/me"), chromedp.WaitVisible("#username"))
+
+	now = now.Add(login.DefaultConfirmWithin / 2)
+	do(t, tab, fillIn...)
+	do(t, tab, chromedp.WaitVisible("main h1"))
+	if where := eval(t, tab, `location.href`); where != server.URL+"/-/me" {
+		t.Errorf("the second login led to %s", where)
+	}
+}
