@@ -160,11 +160,11 @@ func (r *ruleReconciler) subjectsHealthy(rule *v1alpha1.AutomationRule) metav1.C
 	switch {
 	case rule.Status.Failed > 0:
 		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonSubjectsFailed
-		condition.Message = fmt.Sprintf("The rule fails for %d subjects. status.failures names the first; the conditions of each say why.",
+		condition.Message = fmt.Sprintf("Subjects for which the rule fails: %d. status.failures names the first; the conditions of each say why.",
 			rule.Status.Failed)
 	case state != nil && state.Retrying > 0:
 		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonSubjectsRetrying
-		condition.Message = fmt.Sprintf("%d subjects could not be processed since the rule changed and are tried again; the conditions of each say why.",
+		condition.Message = fmt.Sprintf("Subjects that could not be processed since the rule changed, and are tried again: %d. The conditions of each say why.",
 			state.Retrying)
 	}
 	return condition

@@ -88,7 +88,7 @@ func (t *tab) violations(what string) (told []string) {
 }
 
 var _ = Describe("every page", func() {
-	It("is accessible in light and dark, fits 360 pixels, and asks nobody else for anything", func(ctx SpecContext) {
+	It("is accessible in light and dark, fits 360 pixels, shows all columns on 1280, and asks nobody else for anything", func(ctx SpecContext) {
 		t := open(serve(admin))
 		var found []string
 		for name, path := range allPages(ctx) {
@@ -96,6 +96,9 @@ var _ = Describe("every page", func() {
 			t.do(chromedp.EmulateViewport(1280, 900))
 			t.visit(path)
 			Expect(eval[int](t, `document.querySelectorAll("h1").length`)).To(Equal(1), name)
+			for _, cut := range eval[[]string](t, `[...document.querySelectorAll(".scroll")].filter((s) => s.scrollWidth > s.clientWidth).map((s) => s.ariaLabel + ": " + s.scrollWidth + " of " + s.clientWidth)`) {
+				found = append(found, name+" does not show all columns on 1280 pixels: "+cut)
+			}
 			found = append(found, t.violations(name+", light and wide")...)
 			t.screenshot(name + "-light")
 			t.scheme("dark")

@@ -9,12 +9,14 @@
     return element;
   };
 
-  // Times: the server writes UTC, the title keeps it to the microsecond.
+  // Times: the server writes UTC, the title keeps it to the microsecond. The year stands where it is another one.
   const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const thisYear = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
   const localTimes = (root) => {
+    const year = new Date().getFullYear();
     for (const time of $$("time[datetime]", root)) {
       const at = new Date(time.dateTime);
-      if (!isNaN(at)) time.textContent = short.format(at);
+      if (!isNaN(at)) time.textContent = (at.getFullYear() === year ? thisYear : short).format(at);
     }
   };
 
