@@ -25,7 +25,8 @@ var installations = []installation{
 	{},
 	{condition: ".Values.tls.certManager.enabled", components: []string{"tls/cert-manager"}},
 	{condition: ".Values.tls.pod", components: []string{"tls/pod"}},
-	{condition: ".Values.httpRoute.enabled", components: []string{"ingress/httproute"}},
+	// With tls/pod beside it, the route leads to the port that this gives the Service.
+	{condition: ".Values.httpRoute.enabled", components: []string{"ingress/httproute"}, edit: on("HTTPRoute", set("spec/rules/0/backendRefs/0/port", expression("ternary 443 80 .Values.tls.pod")))},
 	{condition: ".Values.namespaces", components: []string{"rbac/namespaces"}, edit: on("Deployment", add("spec/template/spec/containers/0/args", expression(`join "," .Values.namespaces | printf "--namespaces=%s" | quote`)))},
 	{condition: ".Values.prometheus.enabled", components: []string{"prometheus"}},
 	{condition: ".Values.console.enabled", components: []string{"console"}},

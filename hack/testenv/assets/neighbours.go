@@ -27,6 +27,7 @@ var neighbours = map[string]set{
 	}, nil},
 	"helm": {"helm", "hack/neighbours/pins/helm", "helm.sh/helm/v4", []binary{
 		{"helm", "helm.sh/helm/v4/cmd/helm", 2 * time.Minute},
+		{"registry", "github.com/google/go-containerregistry/cmd/registry", 20 * time.Second},
 	}, nil},
 	"prometheus": {"prometheus", "hack/neighbours/pins/prometheus", "github.com/prometheus/prometheus", []binary{
 		{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus", 4 * time.Minute},
