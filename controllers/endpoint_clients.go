@@ -89,7 +89,9 @@ func (r *endpointReconciler) reconcileSigningKeys(ctx context.Context, endpoint 
 		state.problems = append(state.problems, fmt.Sprintf("Secret %q, which is for signing keys, belongs to ScimEndpoint %q.", secret.Name, holder))
 		return nil
 	}
-	own(endpoint, secret.Secret)
+	if err := r.own(ctx, endpoint, secret.Secret); err != nil {
+		return err
+	}
 	again, err := secret.BringUpToDate(now)
 	if err != nil {
 		return err

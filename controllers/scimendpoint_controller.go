@@ -194,7 +194,9 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 		return secret, verdict.Stalled(v1alpha1.ReasonInvalidSecret, fmt.Sprintf(
 			"Secret %q belongs to ScimEndpoint %q. Set another spec.tokenSecretName.", secret.Name, holder)), nil
 	}
-	own(endpoint, secret.Secret)
+	if err := r.own(ctx, endpoint, secret.Secret); err != nil {
+		return secret, verdict.Verdict{}, err
+	}
 	found := verdict.Stalled(v1alpha1.ReasonInvalidSecret, secret.check())
 	if found.Message == "" {
 		secret.bringUpToDate(endpoint, r.status.Now())
@@ -218,31 +220,42 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 
 // ownSecret returns a Secret that goes with the endpoint.
 func ownSecret(endpoint *v1alpha1.ScimEndpoint, name string) *corev1.Secret {
-	secret := &corev1.Secret{
+	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace:   endpoint.Namespace,
-			Name:        name,
-			Labels:      map[string]string{v1alpha1.LabelEndpoint: endpoint.Name},
-			Annotations: map[string]string{v1alpha1.AnnotationMadeFor: endpoint.Name},
+			Namespace:       endpoint.Namespace,
+			Name:            name,
+			Labels:          map[string]string{v1alpha1.LabelEndpoint: endpoint.Name},
+			Annotations:     map[string]string{v1alpha1.AnnotationMadeFor: endpoint.Name},
+			OwnerReferences: []metav1.OwnerReference{ownerOf(endpoint)},
 		},
 		Type: corev1.SecretTypeOpaque,
 	}
-	own(endpoint, secret)
-	return secret
+}
+
+func ownerOf(endpoint *v1alpha1.ScimEndpoint) metav1.OwnerReference {
+	return metav1.OwnerReference{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimEndpoint", Name: endpoint.Name, UID: endpoint.UID, Controller: new(true),
+	}
 }
 
 // own lets a Secret go with the endpoint that it was made for, and takes down that it was. Velero restores it without its owner.
-func own(endpoint *v1alpha1.ScimEndpoint, secret *corev1.Secret) {
+func (r *endpointReconciler) own(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, secret *corev1.Secret) error {
 	isEndpoint := func(owner metav1.OwnerReference) bool { return owner.Kind == "ScimEndpoint" }
 	switch i := slices.IndexFunc(secret.OwnerReferences, isEndpoint); {
 	case i >= 0 && secret.OwnerReferences[i].UID == endpoint.UID:
 		tokenSecret{secret}.annotate(v1alpha1.AnnotationMadeFor, endpoint.Name)
-	case i < 0 && secret.Annotations[v1alpha1.AnnotationMadeFor] == endpoint.Name:
-		secret.OwnerReferences = append(secret.OwnerReferences, metav1.OwnerReference{
-			APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimEndpoint",
-			Name: endpoint.Name, UID: endpoint.UID, Controller: new(true),
-		})
+	case i < 0 && secret.Annotations[v1alpha1.AnnotationMadeFor] == endpoint.Name && metav1.GetControllerOf(secret) == nil:
+		// The cache may not know yet that the endpoint is going, or gone: then the garbage collector would delete the Secret, which
+		// whoever deletes without what is owned (--cascade=orphan) wants to keep.
+		current := &v1alpha1.ScimEndpoint{}
+		if err := r.live.Get(ctx, client.ObjectKeyFromObject(endpoint), current); err != nil {
+			return verdict.FailedTo("read the ScimEndpoint that a Secret was made for", client.IgnoreNotFound(err))
+		}
+		if current.UID == endpoint.UID && current.DeletionTimestamp.IsZero() {
+			secret.OwnerReferences = append(secret.OwnerReferences, ownerOf(endpoint))
+		}
 	}
+	return nil
 }
 
 func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict.Verdict, error) {

@@ -167,6 +167,22 @@ var _ = Describe("A ScimEndpoint", func() {
 		}
 	})
 
+	It("goes on with a Secret that somebody else controls after a restore", func(ctx SpecContext) {
+		stop := w.start(ctx)
+		endpoint := newEndpoint("okta")
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		eventually(ctx, w, endpoint, isReady())
+		stop()
+		vault := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "vault"}}
+		Expect(w.Create(ctx, vault)).To(Succeed())
+		controller := metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: vault.Name, UID: vault.UID, Controller: new(true)}
+		update(ctx, w, secret(ctx, "okta-token"), func(s *corev1.Secret) { s.OwnerReferences = []metav1.OwnerReference{controller} })
+		update(ctx, w, endpoint, func(e *v1alpha1.ScimEndpoint) { e.Spec.TokenGeneration = 1 })
+		w.start(ctx)
+		eventually(ctx, w, endpoint, And(isReady(), HaveField("Status.TokenGeneration", int64(1))))
+		Expect(secret(ctx, "okta-token").OwnerReferences).To(ConsistOf(controller))
+	})
+
 	It("uses a Secret that somebody else has made as it is", func(ctx SpecContext) {
 		Expect(w.Create(ctx, newSecret("mine", ownToken))).To(Succeed())
 		w.start(ctx)
