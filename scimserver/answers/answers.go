@@ -38,6 +38,8 @@ the environment, without DNS.
 	schema = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 	// again is how long after an attempt the next one is made.
 	again = time.Second
+	// patience is how long an attempt may take: one that has come to a pod that goes is answered by nobody.
+	patience = 5 * time.Second
 	// maxAnswer is how much of an answer is read, in bytes. The configuration is far smaller.
 	maxAnswer = 1 << 20
 )
@@ -84,7 +86,8 @@ func service() string {
 
 // await asks until there is an answer, and returns why the last attempt failed when there is no more time.
 func await(ctx context.Context, url string) error {
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // Asks whether, not who.
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // Asks whether, not who.
+	client := &http.Client{Transport: transport, Timeout: patience}
 	defer client.CloseIdleConnections()
 	for {
 		err := ask(ctx, client, url)

@@ -46,6 +46,22 @@ func TestWaitsForAnAnswer(t *testing.T) {
 	}
 }
 
+func TestAsksAnewWhenNobodyAnswers(t *testing.T) {
+	answering := later()
+	var requests atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 1 {
+			<-r.Context().Done()
+			return
+		}
+		answering(w, r)
+	}))
+	defer server.Close()
+	if code, printed := run(t, "--address", server.Listener.Addr().String()); code != answers.ExitOK {
+		t.Error(code, printed)
+	}
+}
+
 func TestAsksOverTLSWhateverTheCertificate(t *testing.T) {
 	server := httptest.NewTLSServer(later())
 	defer server.Close()
