@@ -39,7 +39,7 @@ tls: {pod: true}
 ingress: {enabled: false}
 `
 
-var _ = Describe("A release", Ordered, func() {
+var _ = Describe("A release", Ordered, ContinueOnFailure, func() {
 	var (
 		// desk is the user's folder, with their values, the certificate and what they have of the release.
 		desk        string

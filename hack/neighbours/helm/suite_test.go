@@ -18,6 +18,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	networkingv1 "k8s.io/api/networking/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
 	"rservice.dev/scim-operator/hack/e2e/world"
@@ -40,7 +41,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	programs, err = assets.EnsureNeighbour(ctx, "helm", GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	home = GinkgoT().TempDir()
-	cluster = world.Start(ctx, "neighbours/helm", apiextensionsv1.AddToScheme)
+	cluster = world.Start(ctx, "neighbours/helm", apiextensionsv1.AddToScheme, networkingv1.AddToScheme)
 	published = makeRelease(ctx)
 	Expect(cluster.Node.LoadArchive(filepath.Join(published, "scim-operator.tar"))).To(Succeed())
 	charts = publish(ctx)
