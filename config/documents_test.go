@@ -117,3 +117,13 @@ func anchor(heading string) string {
 		return -1
 	}, heading)
 }
+
+// kubectl takes no flag before the name of a plugin.
+func TestDocumentsHaveFlagsBehindThePluginsName(t *testing.T) {
+	wrong := regexp.MustCompile(`kubectl -[^\n` + "`" + `|;&]* scim (?:connection|console|errors|release|rerun|rules|what-if|why)`)
+	for path, text := range documents(t) {
+		for _, command := range wrong.FindAllString(text, -1) {
+			t.Errorf("%s: %s: kubectl refuses flags before the plugin's name", path, command)
+		}
+	}
+}
