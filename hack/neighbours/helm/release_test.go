@@ -178,7 +178,7 @@ func previousChart() string {
 	return folder
 }
 
-// commands are the blocks of them in what Helm prints.
+// commands are the blocks of them in what Helm prints, with the blanks in front that who copies them has, too.
 func commands(printed string) []string {
 	GinkgoHelper()
 	_, notes, found := strings.Cut(printed, "\nNOTES:\n")
@@ -186,14 +186,13 @@ func commands(printed string) []string {
 	var blocks []string
 	inBlock := false
 	for line := range strings.Lines(notes) {
-		command, indented := strings.CutPrefix(line, "    ")
 		switch {
-		case !indented:
+		case !strings.HasPrefix(line, "    "):
 			inBlock = false
 		case inBlock:
-			blocks[len(blocks)-1] += command
+			blocks[len(blocks)-1] += line
 		default:
-			blocks, inBlock = append(blocks, command), true
+			blocks, inBlock = append(blocks, line), true
 		}
 	}
 	return blocks
