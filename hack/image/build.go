@@ -9,12 +9,16 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/semver"
 )
 
 // source is the commit that the repository is at.
 type source struct {
-	// version is the commit's tag, or a pseudo-version as Go makes them; "+dirty" when files differ from the commit.
+	// version is the commit's newest tag, or a pseudo-version as Go makes them; "+dirty" when files differ from the commit.
 	version, commit string
+	// changes are the files that do.
+	changes string
 	// committed is the only time in the image, so that the same commit gives the same bytes.
 	committed time.Time
 }
@@ -44,15 +48,23 @@ func readSource(ctx context.Context, root string) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	s.version, _, _ = strings.Cut(tags, "\n")
-	if s.version == "" {
-		s.version = "v0.0.0-" + s.committed.Format("20060102150405") + "-" + s.commit[:12]
+	s.version = "v0.0.0-" + s.committed.Format("20060102150405") + "-" + s.commit[:12]
+	for tag := range strings.Lines(tags) {
+		// Others than v1.2.3 and v1.2.3-rc.1 are no versions for Helm, krew and registries.
+		if tag = strings.TrimSpace(tag); tag == semver.Canonical(tag) && semver.Compare(tag, s.version) > 0 {
+			s.version = tag
+		}
 	}
-	changes, err := git(ctx, root, "status", "--porcelain")
+	edited, err := git(ctx, root, "status", "--porcelain", "--untracked-files=no")
 	if err != nil {
 		return source{}, err
 	}
-	if changes != "" {
+	// Also those that only this user's settings ignore: Go, or the chart, may take them in.
+	added, err := git(ctx, root, "ls-files", "--others", "--exclude-per-directory=.gitignore")
+	if err != nil {
+		return source{}, err
+	}
+	if s.changes = strings.TrimSpace(edited + "\n" + added); s.changes != "" {
 		s.version += "+dirty"
 	}
 	return s, nil
@@ -75,10 +87,11 @@ func compile(ctx context.Context, root string, from source, path, system, arch s
 		return binary{}, fmt.Errorf("build the operator: %w", err)
 	}
 	flags := fmt.Sprintf("-ldflags=-s -w -X rservice.dev/scim-operator/api/kube.release=%s -X rservice.dev/scim-operator/api/kube.commit=%s", from.version, from.commit)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", flags, "-o", path, ".")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", flags, "-o", path, ".")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, os.Stderr, os.Stderr
-	// Whatever else the environment says could change the bytes.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off")
+	// Whatever else the environment says could change the bytes. In the place of an empty GOFLAGS Go takes what `go env -w` has set.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+arch, "GOFLAGS=-trimpath", "GOWORK=off",
+		"GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFIPS140=off")
 	if err := cmd.Run(); err != nil {
 		return binary{}, fmt.Errorf("build the operator for %s/%s: %w", system, arch, err)
 	}

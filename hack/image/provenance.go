@@ -34,7 +34,7 @@ type provenance struct {
 type buildDefinition struct {
 	BuildType            string         `json:"buildType"`
 	ExternalParameters   map[string]any `json:"externalParameters"`
-	ResolvedDependencies []resource     `json:"resolvedDependencies"`
+	ResolvedDependencies []resource     `json:"resolvedDependencies,omitempty"`
 }
 
 type runDetails struct {
@@ -46,8 +46,8 @@ type builder struct {
 	Version map[string]string `json:"version"`
 }
 
-// writeProvenance says of files, by their checksums, of which commit and how they were made. What they are linked from is in
-// the bills of materials, which are among them.
+// writeProvenance says of files, by their checksums, of which commit and how they were made; of a tree with changes no commit,
+// because they are of none. What they are linked from is in the bills of materials, which are among them.
 func writeProvenance(path string, o options, from source, goVersion string, sums []checksum) error {
 	repository := "git+https://" + modulePath
 	s := statement{
@@ -58,10 +58,14 @@ func writeProvenance(path string, o options, from source, goVersion string, sums
 				ExternalParameters: map[string]any{
 					"source": repository, "version": from.version, "image": o.name, "url": o.url, "arch": o.archs, "platforms": o.platforms,
 				},
-				ResolvedDependencies: []resource{{URI: repository + "@" + from.commit, Digest: map[string]string{"gitCommit": from.commit}}},
 			},
 			RunDetails: runDetails{Builder: builder{ID: o.builder, Version: map[string]string{"go": strings.TrimPrefix(goVersion, "go")}}},
 		},
+	}
+	if from.changes == "" {
+		s.Predicate.BuildDefinition.ResolvedDependencies = []resource{
+			{URI: repository + "@" + from.commit, Digest: map[string]string{"gitCommit": from.commit}},
+		}
 	}
 	for _, one := range sums {
 		s.Subject = append(s.Subject, resource{Name: one.name, Digest: map[string]string{"sha256": one.sha256}})

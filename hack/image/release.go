@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"sigs.k8s.io/kustomize/api/krusty"
 	kustomize "sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -47,8 +47,8 @@ func writeRelease(ctx context.Context, o options, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if strings.HasSuffix(from.version, "+dirty") && !o.dirty {
-		return errors.New("files differ from the commit, so nobody could make this release again: commit them, or try it out with -dirty")
+	if from.changes != "" && !o.dirty {
+		return fmt.Errorf("files differ from the commit, so nobody could make this release again: commit them, or try it out with -dirty\n%s", from.changes)
 	}
 	r, err := newNames(o, from)
 	if err != nil {
@@ -88,8 +88,8 @@ func newNames(o options, from source) (names, error) {
 	if r.repository == "" {
 		r.repository = r.original
 	}
-	if strings.ContainsAny(path.Base(r.repository), ":@") {
-		return names{}, fmt.Errorf("-name has to be without a tag, which is the version, not %s", r.repository)
+	if _, err := name.NewTag(r.repository + ":" + r.tag); err != nil {
+		return names{}, fmt.Errorf("-name has to be an image's repository without a tag, which is the version: %w", err)
 	}
 	return r, nil
 }

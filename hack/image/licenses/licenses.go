@@ -71,7 +71,7 @@ func Check(modules []Module) error {
 // directories maps the paths of all modules of the build to their folders in the module cache.
 func directories(ctx context.Context, root string) (map[string]string, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-mod=readonly", "-m", "-json=Path,Dir", "all")
-	cmd.Dir, cmd.Stderr = root, os.Stderr
+	cmd.Dir, cmd.Stderr, cmd.Env = root, os.Stderr, append(os.Environ(), "GOWORK=off")
 	data, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("list the modules: %w", err)
