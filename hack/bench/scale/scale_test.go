@@ -77,3 +77,17 @@ func TestMedianOfRounds(t *testing.T) {
 		t.Errorf("%v, want %v", middle.rows, want)
 	}
 }
+
+func TestThePageHasItsRowsInItsOrder(t *testing.T) {
+	measured := &table{}
+	measured.add("first 100 users", 7, "%.0f")
+	measured.add(largestGroup, 1000, "%.0f")
+	measured.add(ofBareClients, 0.86, "%.2f")
+	var text strings.Builder
+	page(&text, measured)
+	want := "\n| What | here | what others let clients send |\n|---|---|---|\n" +
+		"| End to end, of the bare client's | 0.86 |  |\n| Largest group, members | 1000 | at most 8,000 in a PATCH to Miro |\n"
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Error(diff)
+	}
+}
