@@ -89,3 +89,20 @@ func TestTheVersionIsTheNewestTag(t *testing.T) {
 		}
 	}
 }
+
+// TestACheckoutIsTheCommit has git write a file of the chart for a user whose settings ask for the line ends of Windows, which git
+// then does not tell as a change.
+func TestACheckoutIsTheCommit(t *testing.T) {
+	const file = "HEAD:config/helm/values.yaml"
+	committed, err := git(t.Context(), root, "cat-file", "blob", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkedOut, err := git(t.Context(), root, "-c", "core.autocrlf=true", "cat-file", "--filters", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if checkedOut != committed {
+		t.Error("the file in a checkout is another than that in the commit")
+	}
+}
