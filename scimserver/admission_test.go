@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"rservice.dev/scim-operator/api/bounds"
 	"rservice.dev/scim-operator/api/v1alpha1"
@@ -50,6 +51,8 @@ func TestRequestsFromElsewhereAreRefusedBeforeAnythingIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, asked, logs := guarded(principal{scope: v1alpha1.ScopeAll, allowedSources: []string{"203.0.113.0/24"}}, Options{TrustedProxies: trusted})
+	began := time.Now()
+	s.rates = newRates(func() time.Time { return began }) // however slow this machine is
 	before := metric(t, "scim_http_refusals_total")
 	for _, rt := range s.routes() {
 		r := request(rt.method, "/scim/v2"+strings.ReplaceAll(rt.path, "{id}", someID), "", forwardedFor, "203.0.113.9, 198.51.100.1")
