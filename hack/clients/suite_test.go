@@ -11,13 +11,12 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/suite"
 	"rservice.dev/scim-operator/scimserver"
 	"rservice.dev/scim-operator/scimserver/store"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 var (

@@ -19,7 +19,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/client-go/rest"
-
 	"rservice.dev/scim-operator/console/access"
 	"rservice.dev/scim-operator/console/pages"
 	"rservice.dev/scim-operator/hack/testenv"

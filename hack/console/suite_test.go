@@ -20,11 +20,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
 	"rservice.dev/scim-operator/hack/testenv/suite"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // root is the top of the repository.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-
 	"rservice.dev/scim-operator/console/login"
 	"rservice.dev/scim-operator/hack/testenv"
 )

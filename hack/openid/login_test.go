@@ -20,12 +20,11 @@ import (
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"rservice.dev/scim-operator/console/access"
 	"rservice.dev/scim-operator/console/login"
 	"rservice.dev/scim-operator/console/pages"
 	"rservice.dev/scim-operator/hack/testenv"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // somebody is who logged in, of whom the page shows user and groups.
