@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,8 +24,8 @@ import (
 // operator's own work since.
 var kept = map[string][]string{
 	"ScimUser": nil, "ScimGroup": nil, "ScimGroupPage": nil, "Person": nil, "Organization": nil, "Site": nil,
-	"AutomationRule": {"conditions", "reprocessing", "executions", "effect"},
-	"ScimEndpoint":   {"conditions", "users", "groups", "errors", "lastRequest", "lastRequestTime", "requests"},
+	"AutomationRule": {"conditions", "reprocessing", "executions", "effect", "processed", "changed", "failed", "failures"},
+	"ScimEndpoint":   {"conditions", "users", "groups", "errors", "lastRequestAt"},
 	"Secret":         nil,
 }
 
@@ -51,6 +52,9 @@ func stateOf(ctx context.Context, w *world.World, namespace string) map[string]s
 func essence(object *unstructured.Unstructured, leaveOut []string) map[string]any {
 	labels := object.GetLabels()
 	maps.DeleteFunc(labels, func(name, _ string) bool { return strings.HasPrefix(name, "velero.io/") })
+	if len(labels) == 0 {
+		labels = nil
+	}
 	var owners []string
 	for _, owner := range object.GetOwnerReferences() {
 		owners = append(owners, owner.Kind+" "+owner.Name)
@@ -63,15 +67,21 @@ func essence(object *unstructured.Unstructured, leaveOut []string) map[string]an
 		for _, field := range append(leaveOut, "observedGeneration") {
 			delete(status, field)
 		}
-		conditions, _ := status["conditions"].([]any)
-		for _, condition := range conditions {
-			if condition, ok := condition.(map[string]any); ok {
-				delete(condition, "observedGeneration")
-			}
-		}
+		withoutField(status["conditions"], "observedGeneration")
+		withoutField(status["tokens"], "lastUsedAt")
 		is["status"] = status
 	}
 	return is
+}
+
+// withoutField leaves a field out of all entries of a list.
+func withoutField(list any, field string) {
+	entries, _ := list.([]any)
+	for _, entry := range entries {
+		if entry, ok := entry.(map[string]any); ok {
+			delete(entry, field)
+		}
+	}
 }
 
 func text(value any) string {
@@ -103,7 +113,7 @@ func differences(before, after map[string]string) []string {
 		case !there:
 			found = append(found, name+" is gone")
 		case is != before[name]:
-			found = append(found, fmt.Sprintf("%s was\n%s\nand is\n%s", name, before[name], is))
+			found = append(found, name+" (-was +is)\n"+cmp.Diff(before[name], is))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(after)) {

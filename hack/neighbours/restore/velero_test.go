@@ -52,7 +52,7 @@ func newVelero(ctx context.Context, results string) *velero {
 	return v
 }
 
-func (v *velero) credentials() string { return filepath.Join(v.folder, "credentials") }
+func (v *velero) credentials() string { return filepath.Join(v.folder, "aws") }
 
 // serve installs Velero's definitions in a cluster and starts its server, until the spec ends or the returned function is
 // called; it works with what is in the object store.
@@ -65,6 +65,8 @@ func (v *velero) serve(ctx context.Context, w *world.World) (stop func()) {
 	w.Kubectl(ctx, "apply", "--server-side", "--filename", file)
 	w.Kubectl(ctx, "wait", "--for=condition=Established", "--filename", file)
 	Expect(w.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "velero"}})).To(Succeed())
+	// A restore asks for Velero's own Deployment. Its server runs beside the node, so that has no pod.
+	w.Kubectl(ctx, "--namespace", "velero", "create", "deployment", "velero", "--image", "velero", "--replicas", "0")
 	server, err := controlplane.StartProcess("velero", w.Results, filepath.Join(v.programs, "velero"), []string{
 		"server", "--plugin-dir", filepath.Join(v.folder, "plugins"), "--backup-sync-period", "2s",
 		"--metrics-address", "127.0.0.1:0", "--profiler-address", "127.0.0.1:0",
