@@ -194,13 +194,21 @@ func pause(ctx context.Context, duration time.Duration) {
 	<-stopped.Done()
 }
 
-// push has the client make users, and returns their ids.
+// push has the client make users, and returns their ids. Like every client it sends again what is answered by 503.
 func push(ctx context.Context, name string, number int) []string {
 	GinkgoHelper()
 	var ids []string
 	for i := range number {
 		user := world.NewUser(fmt.Sprintf("%s.%d@probe.example", name, i))
-		ids = append(ids, acme.Expect(ctx, http.StatusCreated, http.MethodPost, "/Users", user).ID())
+		Eventually(func(g Gomega) {
+			answer, err := acme.Send(ctx, http.MethodPost, "/Users", user)
+			g.Expect(err).NotTo(HaveOccurred())
+			if answer.Status != http.StatusServiceUnavailable {
+				Expect(answer.Status).To(Equal(http.StatusCreated), "%v", answer.Body)
+			}
+			g.Expect(answer.Status).To(Equal(http.StatusCreated), "%v", answer.Body)
+			ids = append(ids, answer.ID())
+		}).Should(Succeed())
 	}
 	return ids
 }

@@ -46,7 +46,6 @@ var _ = Describe("Velero", Ordered, func() {
 		cluster = world.Start(ctx, "neighbours/restore")
 		cluster.LoadOperator(ctx)
 		programs = newVelero(ctx, cluster.Results)
-		stopVelero := programs.serve(ctx, cluster)
 		install(ctx, cluster, programs, certificate, "kubectl apply -k installation")
 		Eventually(func() error { _, err := programs.try(ctx, cluster, "kubectl apply -k tenant"); return err }).Should(Succeed())
 		tenant := cluster.NewTenant(ctx, acme, way(ctx, cluster, certificate))
@@ -56,6 +55,7 @@ var _ = Describe("Velero", Ordered, func() {
 		tenant = tenant.With(noted.tokens[0])
 		whole(ctx, cluster)
 		note(ctx, cluster, tenant, &noted)
+		stopVelero := programs.serve(ctx, cluster) // not before: it looks for new kinds every five minutes only
 		for _, command := range commands(cluster, "velero backup create") {
 			programs.shell(ctx, cluster, command)
 		}
