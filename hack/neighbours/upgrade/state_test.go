@@ -55,6 +55,9 @@ func load(ctx context.Context, w *world.World, name, source string) state {
 	s.kustomize("installation", fmt.Sprintf(installation, base, name))
 	for _, namespace := range []string{quiet, busy} {
 		s.kustomize(namespace, fmt.Sprintf(tenant, namespace, base))
+		organization, err := os.ReadFile(filepath.Join(w.Root, "hack", "e2e", "cluster", "acme", "organization.yaml"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(os.WriteFile(filepath.Join(s.folder, namespace, "organization.yaml"), organization, 0o600)).To(Succeed())
 	}
 	return s
 }
@@ -79,11 +82,11 @@ patches:
       - {op: add, path: /spec/template/spec/containers/0/args/-, value: --max-burst=0}
 `
 
-// tenant is the sample without limits. What is in Git of a tenant does not change with the operator, but for the default rules.
+// tenant is the sample with one Organization more, of the simulated Okta's, and without limits. What is in Git of a tenant does not change with the operator, but for the default rules.
 const tenant = `apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: %s
-resources: [%s/samples/tenant]
+resources: [%s/samples/tenant, organization.yaml]
 patches:
   - target: {kind: ScimEndpoint, name: okta}
     patch: |-
