@@ -67,19 +67,21 @@ func essence(object *unstructured.Unstructured, leaveOut []string) map[string]an
 		for _, field := range append(leaveOut, "observedGeneration") {
 			delete(status, field)
 		}
-		withoutField(status["conditions"], "observedGeneration")
-		withoutField(status["tokens"], "lastUsedAt")
+		withoutFields(status["conditions"], "observedGeneration")
+		withoutFields(status["tokens"], "lastUsedAt", "lastSource")
 		is["status"] = status
 	}
 	return is
 }
 
-// withoutField leaves a field out of all entries of a list.
-func withoutField(list any, field string) {
+// withoutFields leaves fields out of all entries of a list.
+func withoutFields(list any, fields ...string) {
 	entries, _ := list.([]any)
 	for _, entry := range entries {
 		if entry, ok := entry.(map[string]any); ok {
-			delete(entry, field)
+			for _, field := range fields {
+				delete(entry, field)
+			}
 		}
 	}
 }
