@@ -94,4 +94,6 @@ patches:
       - {op: add, path: /spec/limits, value: {requestsPerSecond: 0}}
       # The simulated administrator deactivates and unassigns a third of all users.
       - {op: add, path: /spec/safety, value: {disabled: true}}
+  # One as new as the definitions refuses everything for up to five minutes.
+  - patch: '{$patch: delete, apiVersion: v1, kind: ResourceQuota, metadata: {name: tenant}}'
 `
