@@ -129,12 +129,13 @@ func measure(ctx context.Context, o options, b build, binaries, dir string) (_ *
 		return nil, err
 	}
 	result := &table{}
-	steps := []func(context.Context, *table) error{w.empty, w.push, w.sizes, w.reads, w.ruleEdits, w.dryRun, w.limit, w.starts}
-	if o.sizesOnly {
-		steps = steps[:3]
-	}
-	if o.rounds > 1 {
-		steps = steps[1:2]
+	type step = func(context.Context, *table) error
+	steps := []step{w.empty, w.push, w.sizes, w.reads, w.ruleEdits, w.dryRun, w.limit, w.starts}
+	switch {
+	case o.rounds > 1:
+		steps = []step{w.push}
+	case o.sizesOnly:
+		steps = []step{w.empty, w.push, w.sizes}
 	}
 	for _, step := range steps {
 		if err := step(ctx, result); err != nil {
