@@ -4,8 +4,6 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -128,15 +126,14 @@ func pluginFor(ctx context.Context, o options, from source, system, arch string)
 	if err := packPlugin(archive, from.committed, map[string]string{program: built.path, "LICENSE": filepath.Join(o.root, "LICENSE")}, []string{"LICENSE", program}); err != nil {
 		return binary{}, krewPlatform{}, fmt.Errorf("pack the plugin for %s/%s: %w", system, arch, err)
 	}
-	data, err := os.ReadFile(archive)
+	sum, err := sumOf(archive)
 	if err != nil {
-		return binary{}, krewPlatform{}, fmt.Errorf("read the archive: %w", err)
+		return binary{}, krewPlatform{}, err
 	}
-	sum := sha256.Sum256(data)
 	return built, krewPlatform{
 		Selector: krewSelector{MatchLabels: map[string]string{"os": system, "arch": arch}},
 		URI:      strings.ReplaceAll(o.url, "{version}", from.version) + "/" + filepath.Base(archive),
-		SHA256:   hex.EncodeToString(sum[:]), Bin: program,
+		SHA256:   sum, Bin: program,
 	}, nil
 }
 

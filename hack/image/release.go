@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -195,9 +196,12 @@ func vouch(o options, from source, goVersion string) error {
 	if err := writeProvenance(filepath.Join(o.out, provenanceFile), o, from, goVersion, sums); err != nil {
 		return err
 	}
-	if sums, err = sumsOf(o.out); err != nil {
+	sum, err := sumOf(filepath.Join(o.out, provenanceFile))
+	if err != nil {
 		return err
 	}
+	sums = append(sums, checksum{provenanceFile, sum})
+	slices.SortFunc(sums, func(a, b checksum) int { return strings.Compare(a.name, b.name) })
 	var lines strings.Builder
 	for _, one := range sums {
 		fmt.Fprintf(&lines, "%s  %s\n", one.sha256, one.name)
@@ -205,7 +209,7 @@ func vouch(o options, from source, goVersion string) error {
 	return os.WriteFile(filepath.Join(o.out, checksums), []byte(lines.String()), 0o644)
 }
 
-// sumsOf computes the checksums of all files of a folder, in the order of their names.
+// sumsOf computes the checksums of all files of a folder.
 func sumsOf(folder string) ([]checksum, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -213,12 +217,21 @@ func sumsOf(folder string) ([]checksum, error) {
 	}
 	var sums []checksum
 	for _, entry := range entries {
-		data, err := os.ReadFile(filepath.Join(folder, entry.Name()))
+		sum, err := sumOf(filepath.Join(folder, entry.Name()))
 		if err != nil {
-			return nil, fmt.Errorf("compute the checksums: %w", err)
+			return nil, err
 		}
-		sum := sha256.Sum256(data)
-		sums = append(sums, checksum{entry.Name(), hex.EncodeToString(sum[:])})
+		sums = append(sums, checksum{entry.Name(), sum})
 	}
 	return sums, nil
+}
+
+// sumOf computes the SHA-256 of a file, in hexadecimal digits.
+func sumOf(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("compute a checksum: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
 }
