@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 )
 
 // Numbers occur in extensions whose schema is not known. An API server keeps a whole number in 64
@@ -21,19 +22,37 @@ func canonicalNumber(n json.Number) (json.Number, error) {
 		return json.Number(strconv.FormatInt(i, 10)), nil
 	}
 	f, err := strconv.ParseFloat(string(n), 64)
-	if err != nil || math.Abs(f) >= 1<<63 {
+	switch {
+	case err != nil || math.Abs(f) >= 1<<63:
 		return "", invalidValue("a number is beyond 64 bits, and would not be kept as it is: send it as text")
+	case f == 0 && isZero(n):
+		return "0", nil
+	case f == 0: // to work out the fraction may take a million digits, however few characters it has
+		return "", tooSmall()
 	}
 	exact, ok := new(big.Rat).SetString(string(n))
-	switch {
-	case !ok || f == 0 && exact.Sign() != 0:
-		return "", invalidValue("a number is too small to be kept as it is: send it as text")
-	case exact.IsInt():
+	if !ok {
+		return "", tooSmall()
+	}
+	if exact.IsInt() {
 		// A double's neighbours of whole numbers near 1<<63 are whole numbers, too.
 		return json.Number(exact.Num().String()), nil
 	}
 	text, err := json.Marshal(f)
 	return json.Number(text), err
+}
+
+func tooSmall() error {
+	return invalidValue("a number is too small to be kept as it is: send it as text")
+}
+
+// isZero reports whether a number has no digit but 0 before its exponent.
+func isZero(n json.Number) bool {
+	digits := string(n)
+	if exponent := strings.IndexAny(digits, "eE"); exponent >= 0 {
+		digits = digits[:exponent]
+	}
+	return !strings.ContainsAny(digits, "123456789")
 }
 
 // canonicalNumbers returns a copy of a value with all numbers as they will be stored.

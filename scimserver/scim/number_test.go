@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -83,6 +84,38 @@ func TestNumbersAreComparedByWhatTheyComeTo(t *testing.T) {
 		}
 		if f.Match(res) != want {
 			t.Errorf("%s: got %t", filter, !want)
+		}
+	}
+}
+
+// TestTinyNumbersTakeLittle wherever a client can write many of them: as a fraction each would take megabytes.
+func TestTinyNumbersTakeLittle(t *testing.T) {
+	const number, times = "1e-999999", 100
+	numbers := strings.Repeat(","+number, times)[1:]
+	for name, read := range map[string]func() error{
+		"a filter": func() error {
+			_, err := ParseFilter(User, strings.Repeat(" or urn:x:y:n gt "+number, times)[4:])
+			return err
+		},
+		"values to remove": func() error {
+			res := Resource{"userName": "a", "urn:x:y": map[string]any{"list": []any{json.Number("1")}}}
+			_, err := patchWith(User, res, `[{"op":"remove","path":"urn:x:y:list","value":[`+numbers+`]}]`, Standard)
+			return err
+		},
+		"brackets": func() error {
+			filter := strings.Repeat(" or n eq "+number, times)[4:]
+			_, err := patchWith(User, Resource{"userName": "a"}, `[{"op":"remove","path":"urn:x:y:list[`+filter+`]"}]`, Standard)
+			return err
+		},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if err := read(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > times*16<<10 {
+			t.Errorf("%s of %d numbers took %d bytes", name, times, took)
 		}
 	}
 }
