@@ -172,6 +172,35 @@ func sameJSON(a, b string) bool {
 	if a == b {
 		return true
 	}
-	var x, y any
-	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
+	x, errX := decodeJSON(v1alpha1.JSON{Raw: []byte(a)})
+	y, errY := decodeJSON(v1alpha1.JSON{Raw: []byte(b)})
+	return errX == nil && errY == nil && equalJSON(x, y)
+}
+
+// equalJSON compares what decodeJSON gives. Whole numbers are compared by all of their digits: a double would take one id of 18
+// digits for another one.
+func equalJSON(a, b any) bool {
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && maps.EqualFunc(a, b, equalJSON)
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, equalJSON)
+	case json.Number:
+		b, ok := b.(json.Number)
+		return ok && equalNumbers(a, b)
+	}
+	return a == b
+}
+
+func equalNumbers(a, b json.Number) bool {
+	x, errX := a.Int64()
+	y, errY := b.Int64()
+	if errX == nil && errY == nil {
+		return x == y
+	}
+	f, errF := a.Float64()
+	g, errG := b.Float64()
+	return errF == nil && errG == nil && f == g
 }
