@@ -347,6 +347,26 @@ var _ = Describe("The safety brake", func() {
 		eventually(ctx, w, person, isReady())
 	})
 
+	It("holds Persons no longer whose users are back", func(ctx SpecContext) {
+		stop := w.start(ctx)
+		endpoint := limitedTo(1)
+		Expect(w.Create(ctx, endpoint)).To(Succeed())
+		users := w.createUsers(ctx, 3)
+		stop()
+		for _, user := range users {
+			update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Finalizers = nil })
+			Expect(w.Delete(ctx, user)).To(Succeed())
+		}
+		w.start(ctx, countOften)
+		eventually(ctx, w, endpoint, holds(2))
+		for _, user := range users {
+			user.ResourceVersion, user.UID = "", ""
+			w.createReady(ctx, user)
+		}
+		w.eventuallyCounts(ctx, census{enabled: 3})
+		eventually(ctx, w, endpoint, holds(0))
+	})
+
 	It("holds what the rules leave undecided, too", func(ctx SpecContext) {
 		endpoint := start(ctx, limitedTo(1))
 		users := w.createUsers(ctx, 3)

@@ -147,7 +147,7 @@ func rivalsOf(reader client.Reader) handler.EventHandler {
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, to queue) { add(ctx, to, e.Object) },
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, to queue) { add(ctx, to, e.Object) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, to queue) {
-			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+			if changedSpec(e.ObjectOld, e.ObjectNew) {
 				add(ctx, to, e.ObjectOld, e.ObjectNew)
 			}
 		},

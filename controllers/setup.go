@@ -251,15 +251,15 @@ func (s *setup) retention(ctx context.Context) error {
 	})
 }
 
-// specChanges leaves out status and metadata changes. A deletion counts as a change
+// spec leaves out changes of status and metadata. A deletion counts as a change
 // of the spec where there is a finalizer, because it raises the generation.
-var specChanges = builder.WithPredicates(predicate.GenerationChangedPredicate{})
+var spec = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return changedSpec(e.ObjectOld, e.ObjectNew) }}
 
-// specOrRerun leaves out changes of status and of metadata, but for the annotation that
-// asks for a run. A deletion counts as a change of the spec where there is a finalizer,
-// because it raises the generation.
+var specChanges = builder.WithPredicates(spec)
+
+// specOrRerun also lets the annotation through that asks for a run.
 var specOrRerun = predicate.Or(
-	predicate.GenerationChangedPredicate{},
+	spec,
 	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		asked := execution.AskedRerun(e.ObjectNew)
 		return asked != "" && asked != execution.AskedRerun(e.ObjectOld)
@@ -269,7 +269,7 @@ var specOrRerun = predicate.Or(
 var specOrRerunChanges = builder.WithPredicates(specOrRerun)
 
 // specOrAnnotationChanges also lets through what an annotation asks for.
-var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
+var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(spec, predicate.AnnotationChangedPredicate{}))
 
 func (s *setup) complete(name string, workers int, r reconcile.Reconciler, watch func(*builder.Builder)) error {
 	b := ctrl.NewControllerManagedBy(s.mgr).Named(name).WithOptions(controller.Options{

@@ -32,7 +32,7 @@ func (s *setup) triggers(controller string) []trigger {
 	case "person":
 		return []trigger{
 			{&v1alpha1.Person{}, onChange(s.find.personsOfPerson), "made, deleted, another `primaryEmail`, protected or no longer", "those with the same address, whose manager it is, itself"},
-			{&v1alpha1.ScimUser{}, onChange(s.find.personsOfUser), "gone", "its Persons"},
+			{&v1alpha1.ScimUser{}, onChange(s.find.personsOfUser), "made, gone", "its Persons"},
 			{&v1alpha1.Organization{}, onChange(s.find.personsOfOrganization), "made, deleted", "those that refer to it"},
 			{&v1alpha1.Site{}, onChange(s.find.personsOfSite), "made, deleted", "those that refer to it"},
 			{&v1alpha1.ScimEndpoint{}, onChange(s.find.personsOfEndpoint), "made, deleted, releases, switches the brake off or on", "what is held and has no user"},

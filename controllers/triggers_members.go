@@ -22,7 +22,7 @@ const membersDelay = 2 * time.Second
 
 // membersOfGroup finds the users who have joined a group or left it: all of a group that has come or gone.
 func (f dependents) membersOfGroup(ctx context.Context, old, current *v1alpha1.ScimGroup, into requestSet) error {
-	if old != nil && current != nil && !changedSpec(old, current) && old.UID == current.UID {
+	if old != nil && current != nil && !changedSpec(old, current) {
 		return nil
 	}
 	ids, err := membership.Affected(ctx, f.reader, old, current)
@@ -68,7 +68,7 @@ func (f dependents) membersOf(ctx context.Context, group *v1alpha1.ScimGroup, in
 
 // groupOfPage finds the group that counts the members of a page.
 func (f dependents) groupOfPage(_ context.Context, old, current *v1alpha1.ScimGroupPage, into requestSet) error {
-	if old == nil || current == nil || changedSpec(old, current) || old.UID != current.UID {
+	if old == nil || current == nil || changedSpec(old, current) {
 		page := versions(old, current)[0]
 		into.add(page.Namespace, page.Spec.Group)
 	}

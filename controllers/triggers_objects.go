@@ -62,12 +62,13 @@ func (f dependents) personsBy(ctx context.Context, namespace, index, key string,
 	return f.addUnder(ctx, &v1alpha1.PersonList{}, namespace, index, key, into)
 }
 
-// personsOfUser finds the Persons of a user that is gone.
+// personsOfUser finds the Persons of a user that is gone, or is there again, as by a restore.
 func (f dependents) personsOfUser(ctx context.Context, old, current *v1alpha1.ScimUser, into requestSet) error {
-	if current != nil {
+	user := comeOrGone(old, current)
+	if user == nil {
 		return nil
 	}
-	return f.personsBy(ctx, old.Namespace, directory.PersonBySource, old.Name, into)
+	return f.personsBy(ctx, user.Namespace, directory.PersonBySource, user.Name, into)
 }
 
 // personsOfEndpoint finds the held Persons that have no user.

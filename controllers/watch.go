@@ -64,7 +64,8 @@ func onChangeAfter[T client.Object](delay time.Duration, find finder[T]) handler
 
 // handlerOf adds what depends on a changed object to the queue. Objects that
 // were there when the process started are left out, because then everything is
-// reconciled anyway.
+// reconciled anyway. One in whose place another one of its name was put has gone, and
+// the other one has come: an informer that has listed again tells of an update.
 func handlerOf[T client.Object](find finder[T], add func(queue, reconcile.Request)) handler.EventHandler {
 	enqueue := func(ctx context.Context, old, current T, q queue) {
 		found := requestSet{}
@@ -85,7 +86,12 @@ func handlerOf[T client.Object](find finder[T], add func(queue, reconcile.Reques
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			old, oldOK := e.ObjectOld.(T)
 			current, currentOK := e.ObjectNew.(T)
-			if oldOK && currentOK {
+			switch {
+			case !oldOK || !currentOK:
+			case old.GetUID() != current.GetUID():
+				enqueue(ctx, old, none, q)
+				enqueue(ctx, none, current, q)
+			default:
 				enqueue(ctx, old, current, q)
 			}
 		},
@@ -164,9 +170,10 @@ func sameSubject[T client.Object](_ context.Context, old, current T, into reques
 	return nil
 }
 
-// changedSpec reports whether an event is more than a change of status or metadata.
+// changedSpec reports whether an event is more than a change of status or metadata: also where it is about another object of
+// the same name, whose generations are its own.
 func changedSpec(old, current client.Object) bool {
-	return old.GetGeneration() != current.GetGeneration()
+	return old.GetGeneration() != current.GetGeneration() || old.GetUID() != current.GetUID()
 }
 
 // versions returns those of the two that exist.

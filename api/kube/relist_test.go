@@ -2,10 +2,6 @@ package kube
 
 import (
 	"context"
-	"io"
-	"net/http"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -18,97 +14,6 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 )
-
-// barrier keeps an informer from what happens, as an outage of the API server does: its watch ends, the revision that it goes
-// on from is forgotten, and it lists again when the barrier is open.
-type barrier struct {
-	resource string
-
-	mu      sync.Mutex
-	opened  chan struct{} // closed while it is open
-	waiting int
-	watches []io.Closer
-}
-
-func newBarrier(resource string) *barrier {
-	b := &barrier{resource: resource, opened: make(chan struct{})}
-	close(b.opened)
-	return b
-}
-
-func (b *barrier) shut() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.opened = make(chan struct{})
-	for _, watch := range b.watches {
-		_ = watch.Close()
-	}
-	b.watches = nil
-}
-
-func (b *barrier) open() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.opened)
-}
-
-// holds is how many lists wait.
-func (b *barrier) holds() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.waiting
-}
-
-// wait waits until the barrier is open.
-func (b *barrier) wait(ctx context.Context) error {
-	b.mu.Lock()
-	opened := b.opened
-	b.waiting++
-	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.waiting--
-	}()
-	select {
-	case <-opened:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (b *barrier) around(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(r *http.Request) (*http.Response, error) {
-		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/"+b.resource) {
-			return next.RoundTrip(r)
-		}
-		query := r.URL.Query()
-		if query.Get("watch") == "" || query.Get("sendInitialEvents") != "" {
-			if err := b.wait(r.Context()); err != nil {
-				return nil, err
-			}
-		}
-		response, err := next.RoundTrip(r)
-		if err != nil || query.Get("watch") == "" {
-			return response, err
-		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		select {
-		case <-b.opened:
-			b.watches = append(b.watches, response.Body)
-			return response, nil
-		default:
-		}
-		_ = response.Body.Close()
-		return &http.Response{
-			StatusCode: http.StatusGone, Status: "410 Gone", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
-			Header: http.Header{"Content-Type": {"application/json"}},
-			Body:   io.NopCloser(strings.NewReader(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired"}`)),
-		}, nil
-	})
-}
 
 // TestReadsEndAfterAnInformerHasMissedEvents writes, while an informer hears nothing, what it finds no trace of when it lists again.
 func TestReadsEndAfterAnInformerHasMissedEvents(t *testing.T) {
@@ -150,9 +55,9 @@ func TestReadsEndAfterAnInformerHasMissedEvents(t *testing.T) {
 				g.SetDefaultEventuallyTimeout(testenv.Patience)
 				ctx, stop := context.WithTimeout(t.Context(), testenv.Patience)
 				namespace := env.Namespace(ctx, t)
-				between := newBarrier("persons")
+				between := testenv.NewBarrier("persons")
 				config := rest.CopyConfig(env.Config)
-				config.Wrap(between.around)
+				config.Wrap(between.Around)
 				o := Options{MetricsBindAddress: "0", Logger: logr.Discard(), SkipNameValidation: true, Informers: NewInformerHealth(&v1alpha1.Person{})}
 				if separate {
 					o.Namespaces = []string{namespace}
@@ -172,10 +77,10 @@ func TestReadsEndAfterAnInformerHasMissedEvents(t *testing.T) {
 				g.Eventually(func() error { return c.Create(ctx, known) }).Should(Succeed())
 				g.Expect(c.Get(ctx, client.ObjectKeyFromObject(known), known)).To(Succeed())
 
-				between.shut()
-				g.Eventually(between.holds).Should(BeNumerically(">", 0))
+				between.Shut()
+				g.Eventually(between.Holds).Should(BeNumerically(">", 0))
 				missed(g, ctx, c, known)
-				between.open()
+				between.Open()
 				g.Expect(c.List(ctx, &v1alpha1.PersonList{}, client.InNamespace(namespace))).To(Succeed())
 				err = c.Get(ctx, client.ObjectKeyFromObject(known), known)
 				g.Expect(client.IgnoreNotFound(err)).To(Succeed())

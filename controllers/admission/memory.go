@@ -170,5 +170,5 @@ func isRead(old, current client.Object) bool {
 			return true
 		}
 	}
-	return old.GetGeneration() != current.GetGeneration()
+	return old.GetGeneration() != current.GetGeneration() || old.GetUID() != current.GetUID()
 }
