@@ -57,7 +57,9 @@ func (cp *ControlPlane) StartControllers() error {
 		args = append(args, "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller,"+
 			"clusterrole-aggregation-controller,validatingadmissionpolicy-status-controller")
 	} else {
-		args = append(args, "--root-ca-file="+cp.pki("ca.crt"), "--service-account-private-key-file="+cp.pki("service-accounts.key"))
+		// Until a quota that is as new as the definitions has been counted anew, it refuses their objects: 5 minutes by default.
+		args = append(args, "--root-ca-file="+cp.pki("ca.crt"), "--service-account-private-key-file="+cp.pki("service-accounts.key"),
+			"--resource-quota-sync-period=10s")
 	}
 	_, err := cp.run("kube-controller-manager", args)
 	return err
