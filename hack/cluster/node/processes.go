@@ -150,14 +150,14 @@ func removeCgroups(dir string) error {
 		if err != nil {
 			return err
 		}
-		parents := map[string]bool{}
 		for _, group := range groups {
 			if err := syscall.Rmdir(group); err != nil && !errors.Is(err, syscall.ENOENT) {
 				return fmt.Errorf("removing cgroup %s: %w", group, err)
 			}
-			parents[filepath.Dir(group)] = true
 		}
-		for parent := range parents {
+		// Also where no container's is left: containerd removes those of containers that end before it does, never the parent. One
+		// that somebody else's containers are in is busy.
+		for _, parent := range containerCgroups("") {
 			if err := syscall.Rmdir(parent); err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EBUSY) {
 				return fmt.Errorf("removing cgroup %s: %w", parent, err)
 			}
