@@ -32,7 +32,7 @@ func (s *server) secure(next http.Handler) http.Handler {
 		switch {
 		case !s.isHost(r.Host):
 			// A name that somebody else's DNS leads here has that person's pages talk to the console.
-			s.fail(w, r, &Notice{Status: http.StatusMisdirectedRequest, Title: "The console is not at this address", Text: "Open it by the address that it was announced with."})
+			s.fail(w, r, s.elsewhere())
 		case !safe(r) && !s.isOwnOrigin(r):
 			s.fail(w, r, &Notice{Status: http.StatusForbidden, Title: "Nothing was done: the request came from another site", Text: "Open the console itself and repeat what you did."})
 		case safe(r) && isPartOfOthers(r):
@@ -41,6 +41,15 @@ func (s *server) secure(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// elsewhere says where the console is.
+func (s *server) elsewhere() *Notice {
+	return &Notice{
+		Status: http.StatusMisdirectedRequest, Title: "The console is not at this address",
+		Text: "Open it by the address that it was announced with: it is at " + strings.Join(s.Hosts, ", ") + ". If that is where you are, what is in " +
+			"front of the console puts another host into the requests, and has to be told to pass on the one that browsers send (header Host).",
+	}
 }
 
 // isPartOfOthers reports whether a page of another site asks for something to use within itself, such as an image or a stream, and not
