@@ -66,7 +66,7 @@ func TestLoginInABrowser(t *testing.T) {
 	server, _ := console(t, "[profile, email]", &now)
 	tab := startBrowser(t)
 	fillIn := []chromedp.Action[chromedp.Void]{
-		chromedp.WaitVisible("#username"), chromedp.SendKeys("#username", username), chromedp.SendKeys("#password", password),
+		chromedp.WaitVisible("#username"), chromedp.SendKeys("#username", Username), chromedp.SendKeys("#password", Password),
 		chromedp.Click("button[type=submit]"),
 	}
 

@@ -49,7 +49,7 @@ func console(t *testing.T, scopes string, now *time.Time) (*httptest.Server, *ht
 	t.Cleanup(server.Close)
 	p := newProvider(t, server.URL)
 	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(clientSecret), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(ClientSecret), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ca, err := json.Marshal(p.ca)
@@ -60,7 +60,7 @@ func console(t *testing.T, scopes string, now *time.Time) (*httptest.Server, *ht
 apiVersion: console.provisioning.rservice.dev/v1alpha1
 kind: ConsoleConfiguration
 baseURL: ` + server.URL + `
-clientID: ` + clientID + `
+clientID: ` + ClientID + `
 clientSecretFile: ` + file + `
 scopes: ` + scopes + `
 jwt:
@@ -149,7 +149,7 @@ func logIn(t *testing.T, browser *http.Client, console string) (status int, text
 	if where.Path != "/login/username" || id == nil {
 		t.Fatalf("%s is not where one logs in: %s", where, text)
 	}
-	_, status, text = open(t, browser, where.Scheme+"://"+where.Host+"/login/username", url.Values{"id": {id[1]}, "username": {username}, "password": {password}})
+	_, status, text = open(t, browser, where.Scheme+"://"+where.Host+"/login/username", url.Values{"id": {id[1]}, "username": {Username}, "password": {Password}})
 	return status, text
 }
 

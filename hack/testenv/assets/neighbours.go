@@ -40,6 +40,9 @@ var neighbours = map[string]set{
 		{"velero-plugin-for-aws", "github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws", 4 * time.Minute},
 		{"velero", "github.com/vmware-tanzu/velero/cmd/velero", 5 * time.Minute},
 	}, nil},
+	"zitadel": {"zitadel", "hack/openid", "github.com/zitadel/oidc/v3", []binary{
+		{"provider", "rservice.dev/scim-operator/hack/openid/provider", 20 * time.Second},
+	}, nil},
 }
 
 // EnsureNeighbour is Ensure for the programs of one neighbour, in bin/<name>/<its version>.
