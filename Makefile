@@ -117,7 +117,7 @@ e2e: ## Install on a real Kubernetes node on this machine, and break one thing a
 
 # Not part of `make test`: building the neighbours takes long. hack/neighbours/README.md.
 .PHONY: neighbours
-neighbours: ## Run Helm, Flux, cert-manager, Traefik, Prometheus and Velero with the operator, on a real Kubernetes node (root).
+neighbours: ## Run Helm, Flux, cert-manager, Traefik, Prometheus, Velero and a login with the operator, on a real Kubernetes node (root).
 	SCIM_NEIGHBOURS=1 go test -p 1 -count=1 -v -timeout 60m $(NEIGHBOURS) $(NEIGHBOURSARGS)
 
 # Not part of `make test`: it needs PostgreSQL, and takes long. hack/kine/README.md.
