@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A group "R+D" is CN=R\+D in LDAP (RFC 4514 section 2.4), and where RDNs meet. For the parsers of the npm registry, @ldapjs/dn, which ldapjs sends every
-# name through, and rfc2253, a backslash with plus and a letter up to F is a byte in hexadecimal, because parseInt takes the sign: the group is "R"
-# with a control character. An escaped blank before such a letter is one as well. Escaped blanks at an end, which belong to the name, are
-# cut by the first; C# ends before its last character, and \C3\AB is two letters, for the second. go-ldap reads all of them.
+# A group "R+D" is CN=R\+D in LDAP (RFC 4514 section 2.4). For two parsers of the npm registry, @ldapjs/dn, which ldapjs sends every name
+# through, and rfc2253, a backslash with plus and a letter up to F is a byte in hexadecimal, because parseInt takes the sign: a control
+# character. An escaped blank before such a letter is one as well. The first cuts what is blank at an end, escaped or not, so that "R+D" is
+# another entry, R. For the second C# ends before its last character, and \C3\AB is two letters. go-ldap reads all of them.
 set -euo pipefail
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT && cd "$dir"
 npm install --silent --no-audit --no-fund --prefix . @ldapjs/dn@1.1.0 rfc2253@0.2.0 >/dev/null
