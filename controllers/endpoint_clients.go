@@ -89,9 +89,7 @@ func (r *endpointReconciler) reconcileSigningKeys(ctx context.Context, endpoint 
 		state.problems = append(state.problems, fmt.Sprintf("Secret %q, which is for signing keys, belongs to ScimEndpoint %q.", secret.Name, holder))
 		return nil
 	}
-	if err := r.own(ctx, endpoint, secret.Secret); err != nil {
-		return err
-	}
+	tokenSecret{secret.Secret}.noteOwner(endpoint)
 	again, err := secret.BringUpToDate(now)
 	if err != nil {
 		return err

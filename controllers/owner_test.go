@@ -43,7 +43,7 @@ func TestASecretIsGivenNoOwnerThatIsGone(t *testing.T) {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 			Annotations: map[string]string{v1alpha1.AnnotationMadeFor: seen.Name}, OwnerReferences: tt.owners,
 		}}
-		if err := r.own(t.Context(), seen, secret); err != nil {
+		if err := r.giveOwner(t.Context(), seen, secret); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if owned := len(secret.OwnerReferences) > len(tt.owners); owned != tt.owned {

@@ -43,7 +43,7 @@ func (w *world) bind(ctx SpecContext, name, operator string) {
 // may reports whether the operator may do something by now.
 func (w *world) may(ctx SpecContext, verb, resource string) func() (bool, error) {
 	return func() (bool, error) {
-		return env.May(ctx, w.operator, w.namespace, verb, v1alpha1.GroupVersion.WithResource(resource).GroupResource())
+		return w.env.May(ctx, w.operator, w.namespace, verb, v1alpha1.GroupVersion.WithResource(resource).GroupResource())
 	}
 }
 

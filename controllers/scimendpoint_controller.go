@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -82,6 +81,11 @@ func (r *endpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 func (r *endpointReconciler) reconcile(
 	ctx context.Context, endpoint *v1alpha1.ScimEndpoint, report *verdict.Report,
 ) (result ctrl.Result, found verdict.Verdict, err error) {
+	reason, message, err := r.own(ctx, endpoint)
+	if err != nil {
+		return result, verdict.Verdict{}, err
+	}
+	r.tellWhile(endpoint, report, v1alpha1.ConditionSecretsNotOwned, reason, message)
 	secret, found, err := r.reconcileSecret(ctx, endpoint)
 	if err == nil {
 		err = r.release(ctx, endpoint)
@@ -104,7 +108,7 @@ func (r *endpointReconciler) reconcile(
 		return result, verdict.Verdict{}, err
 	}
 	report.Announce(func() { r.send(endpoint, events) })
-	reason, message := r.limitsReduced(endpoint)
+	reason, message = r.limitsReduced(endpoint)
 	r.tellWhile(endpoint, report, v1alpha1.ConditionLimitsReduced, reason, message)
 	if err := r.describeIssuers(ctx, endpoint, report); err != nil {
 		return result, verdict.Verdict{}, err
@@ -194,9 +198,7 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 		return secret, verdict.Stalled(v1alpha1.ReasonInvalidSecret, fmt.Sprintf(
 			"Secret %q belongs to ScimEndpoint %q. Set another spec.tokenSecretName.", secret.Name, holder)), nil
 	}
-	if err := r.own(ctx, endpoint, secret.Secret); err != nil {
-		return secret, verdict.Verdict{}, err
-	}
+	secret.noteOwner(endpoint)
 	found := verdict.Stalled(v1alpha1.ReasonInvalidSecret, secret.check())
 	if found.Message == "" {
 		secret.bringUpToDate(endpoint, r.status.Now())
@@ -216,46 +218,6 @@ func (r *endpointReconciler) reconcileSecret(ctx context.Context, endpoint *v1al
 		return secret, verdict.Verdict{}, err
 	}
 	return secret, found, nil
-}
-
-// ownSecret returns a Secret that goes with the endpoint.
-func ownSecret(endpoint *v1alpha1.ScimEndpoint, name string) *corev1.Secret {
-	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace:       endpoint.Namespace,
-			Name:            name,
-			Labels:          map[string]string{v1alpha1.LabelEndpoint: endpoint.Name},
-			Annotations:     map[string]string{v1alpha1.AnnotationMadeFor: endpoint.Name},
-			OwnerReferences: []metav1.OwnerReference{ownerOf(endpoint)},
-		},
-		Type: corev1.SecretTypeOpaque,
-	}
-}
-
-func ownerOf(endpoint *v1alpha1.ScimEndpoint) metav1.OwnerReference {
-	return metav1.OwnerReference{
-		APIVersion: v1alpha1.GroupVersion.String(), Kind: "ScimEndpoint", Name: endpoint.Name, UID: endpoint.UID, Controller: new(true),
-	}
-}
-
-// own lets a Secret go with the endpoint that it was made for, and takes down that it was. Velero restores it without its owner.
-func (r *endpointReconciler) own(ctx context.Context, endpoint *v1alpha1.ScimEndpoint, secret *corev1.Secret) error {
-	isEndpoint := func(owner metav1.OwnerReference) bool { return owner.Kind == "ScimEndpoint" }
-	switch i := slices.IndexFunc(secret.OwnerReferences, isEndpoint); {
-	case i >= 0 && secret.OwnerReferences[i].UID == endpoint.UID:
-		tokenSecret{secret}.annotate(v1alpha1.AnnotationMadeFor, endpoint.Name)
-	case i < 0 && secret.Annotations[v1alpha1.AnnotationMadeFor] == endpoint.Name && metav1.GetControllerOf(secret) == nil:
-		// The cache may not know yet that the endpoint is going, or gone: then the garbage collector would delete the Secret, which
-		// whoever deletes without what is owned (--cascade=orphan) wants to keep.
-		current := &v1alpha1.ScimEndpoint{}
-		if err := r.live.Get(ctx, client.ObjectKeyFromObject(endpoint), current); err != nil {
-			return verdict.FailedTo("read the ScimEndpoint that a Secret was made for", client.IgnoreNotFound(err))
-		}
-		if current.UID == endpoint.UID && current.DeletionTimestamp.IsZero() {
-			secret.OwnerReferences = append(secret.OwnerReferences, ownerOf(endpoint))
-		}
-	}
-	return nil
 }
 
 func (r *endpointReconciler) createSecret(ctx context.Context, endpoint *v1alpha1.ScimEndpoint) (tokenSecret, verdict.Verdict, error) {

@@ -33,6 +33,7 @@ var _ = BeforeSuite(func() { env = testenv.StartFor(GinkgoT()) })
 // runs in it until start is called.
 type world struct {
 	client.Client
+	env       *testenv.Env
 	namespace string
 	// operator is the user name of the controllers' requests.
 	operator string
@@ -42,9 +43,16 @@ type world struct {
 // At the test's end every object's conditions are checked.
 func newWorld(ctx SpecContext) *world {
 	GinkgoHelper()
+	return newWorldIn(ctx, env)
+}
+
+// newWorldIn is newWorld in another control plane than the suite's.
+func newWorldIn(ctx SpecContext, env *testenv.Env) *world {
+	GinkgoHelper()
 	namespace := env.Namespace(ctx, GinkgoT())
 	w := &world{
 		Client:    client.NewNamespacedClient(suite.Client(env.Config, rbacv1.AddToScheme), namespace),
+		env:       env,
 		namespace: namespace,
 		operator:  "system:serviceaccount:" + namespace + ":scim-operator",
 	}
@@ -65,7 +73,7 @@ func newWorldWithRules(ctx SpecContext) *world {
 
 func (w *world) config() *rest.Config {
 	GinkgoHelper()
-	cfg, err := env.User(w.operator)
+	cfg, err := w.env.User(w.operator)
 	Expect(err).NotTo(HaveOccurred())
 	return cfg
 }
@@ -90,7 +98,7 @@ func (w *world) run(ctx SpecContext, mgr ctrl.Manager, options ...func(*controll
 // writes are the controllers' writes so far, Events aside.
 func (w *world) writes(ctx SpecContext) []testenv.Write {
 	GinkgoHelper()
-	writes, err := env.AuditWrites(ctx, testenv.Filter{Namespace: w.namespace, User: w.operator})
+	writes, err := w.env.AuditWrites(ctx, testenv.Filter{Namespace: w.namespace, User: w.operator})
 	Expect(err).NotTo(HaveOccurred())
 	return writes
 }

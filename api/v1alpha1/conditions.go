@@ -47,6 +47,9 @@ const (
 	// clients ends that has no successor, or from half of the time that it is valid where that is
 	// later; absent otherwise.
 	ConditionCredentialExpiring = "CredentialExpiring" //nolint:gosec // none
+	// ConditionSecretsNotOwned is on a ScimEndpoint, True while Kubernetes refuses to let Secrets that
+	// were made for it go with it; absent otherwise. They work.
+	ConditionSecretsNotOwned = "SecretsNotOwned"
 	// ConditionUnreadable is on every ScimEndpoint, True while there are kinds that the
 	// operator cannot read from the API server, whosever objects are at fault; absent
 	// otherwise. Its reason is ReasonUnreadable or ReasonRefused.
@@ -200,6 +203,9 @@ const (
 	// ReasonAboveOperatorLimits is on ConditionLimitsReduced: what the operator's flags allow holds
 	// instead.
 	ReasonAboveOperatorLimits = "AboveOperatorLimits"
+	// ReasonOwnerRefused is on ConditionSecretsNotOwned: whoever sets an owner must have the right to
+	// delete, which the operator has not for Secrets.
+	ReasonOwnerRefused = "OwnerRefused"
 	// ReasonDuplicatePrimaryEmail means that another Person has the same primary
 	// e-mail address.
 	ReasonDuplicatePrimaryEmail = "DuplicatePrimaryEmail"

@@ -295,8 +295,8 @@ type RetentionStatus struct {
 // ScimEndpointStatus is the connection information.
 type ScimEndpointStatus struct {
 	// conditions are Ready and, while they apply, Reconciling, Stalled, Held, BrakeWeakened,
-	// LimitsReduced, TokenShared, CredentialInvalid, CredentialExpiring, IssuerShared, IssuerUnavailable
-	// and Unreadable.
+	// LimitsReduced, TokenShared, CredentialInvalid, CredentialExpiring, IssuerShared, IssuerUnavailable,
+	// SecretsNotOwned and Unreadable.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

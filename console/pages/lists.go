@@ -111,7 +111,7 @@ func toneOf(reason string) string {
 	case v1alpha1.ReasonPending, v1alpha1.ReasonRetrying, v1alpha1.ReasonReprocessing:
 		return "busy"
 	case v1alpha1.ReasonHeld, v1alpha1.ReasonNoRules, v1alpha1.ReasonSwitchedOff, v1alpha1.ReasonLimitsRaised, v1alpha1.ReasonEndsSoon,
-		v1alpha1.ReasonKeysKept, v1alpha1.ReasonAboveOperatorLimits, v1alpha1.ReasonSubjectsFailed:
+		v1alpha1.ReasonKeysKept, v1alpha1.ReasonAboveOperatorLimits, v1alpha1.ReasonSubjectsFailed, v1alpha1.ReasonOwnerRefused:
 		return "warn"
 	case v1alpha1.ReasonDisabled:
 		return "off"

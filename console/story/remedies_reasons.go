@@ -234,6 +234,15 @@ var reasons = []row{
 		link: "config/install.md#flags",
 	},
 	{
+		reasons: []string{v1alpha1.ReasonOwnerRefused}, on: "endpoints (condition `SecretsNotOwned`)",
+		text: "after a restore, Secrets of the endpoint work, but stay when it is deleted: Kubernetes refuses to let the " +
+			"operator give them their owner ([Owners](restore.md#owners)). The message has the command for somebody who may",
+		commands: []string{
+			showEndpoint,
+		},
+		link: "config/restore.md#owners",
+	},
+	{
 		reasons: []string{v1alpha1.ReasonInvalidRule}, on: "rules and their subjects",
 		text: "the rule does not compile; the message has expression, line and column",
 		commands: []string{

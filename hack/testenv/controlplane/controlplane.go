@@ -61,6 +61,8 @@ type Options struct {
 	// API server serves in the place of 127.0.0.1. Pods reach it there and through the Service "kubernetes", and
 	// StartControllers starts all controllers.
 	NodeAddress string
+	// AdmissionPlugins are admission plugins that the API server has beside those of its default.
+	AdmissionPlugins []string
 	// AdmissionConfig is a file with the configuration of the API server's admission plugins; unset: none.
 	AdmissionConfig string
 	// NoWebhooks keeps the API server from calling validating webhooks: without a node, the address of a Service leads elsewhere.

@@ -115,6 +115,9 @@ func (cp *ControlPlane) apiServerArgs() []string {
 		"--service-account-signing-key-file="+cp.pki("service-accounts.key"),
 		"--service-cluster-ip-range="+cp.opts.ServiceRange,
 	)
+	for _, plugin := range cp.opts.AdmissionPlugins {
+		args = append(args, "--enable-admission-plugins="+plugin)
+	}
 	if cp.opts.AdmissionConfig != "" {
 		args = append(args, "--admission-control-config-file="+cp.opts.AdmissionConfig)
 	}
