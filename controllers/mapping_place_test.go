@@ -166,6 +166,11 @@ var _ = Describe("The default user mapping of places and lists", func() {
 		Entry("as a list of id and value", userMapping{
 			given: []client.Object{badgeRule()}, user: extension(`{"custom_fields": [{"id": "other", "value": 1}, {"id": "badge", "value": 17}]}`),
 			want: func(p record) { p.CustomFields = badge(`17`) }}),
+		Entry("with null in them, which a merge patch cannot write", userMapping{
+			given: []client.Object{badgeRule()}, known: func(p record) { p.CustomFields = badge(`{"floor":3}`) },
+			user: extension(`{"badge": {"floor": null, "keys": [null, {"door": null, "lock": 1}]}}`),
+			want: func(p record) { p.CustomFields = badge(`{"keys":[null,{"lock":1}]}`) },
+		}),
 		Entry("that are not sent are kept", userMapping{
 			given: []client.Object{badgeRule()}, known: func(p record) { p.CustomFields = badge(`"A-1"`) }}),
 	)

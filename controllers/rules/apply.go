@@ -47,7 +47,8 @@ func (a action) apply(kind *recordKind, working Record, value any) error {
 }
 
 func (a action) applyCustom(members *map[string]v1alpha1.JSON, value any) error {
-	if a.operation == clearOperation {
+	member, ok := value.(v1alpha1.JSON)
+	if !ok { // clear, or null
 		delete(*members, a.customID)
 		if len(*members) == 0 {
 			*members = nil
@@ -57,7 +58,7 @@ func (a action) applyCustom(members *map[string]v1alpha1.JSON, value any) error 
 	if *members == nil {
 		*members = map[string]v1alpha1.JSON{}
 	}
-	(*members)[a.customID] = value.(v1alpha1.JSON)
+	(*members)[a.customID] = member
 	if len(*members) > MaxCustomFields {
 		return errors.New("the record would have too many custom fields")
 	}

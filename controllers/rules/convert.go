@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
@@ -159,11 +160,13 @@ func checkAddress(a v1alpha1.PersonAddress) error {
 	return nil
 }
 
+// convertJSON gives nil for null.
 func convertJSON(value ref.Val) (any, error) {
 	goValue, err := toGo(value)
-	if err != nil {
+	if err != nil || goValue == nil {
 		return nil, err
 	}
+	leaveOutNulls(goValue)
 	encoded, err := json.Marshal(goValue)
 	if err != nil {
 		return nil, errors.New("gives a value that JSON cannot hold")
@@ -172,6 +175,23 @@ func convertJSON(value ref.Val) (any, error) {
 		return nil, fmt.Errorf("gives %d bytes of JSON; at most %d fit", len(encoded), MaxCustomFieldSize)
 	}
 	return v1alpha1.JSON{Raw: encoded}, nil
+}
+
+// leaveOutNulls takes members that are null out of objects. Records are written by
+// merge patches, which cannot say that a member is null: the record would never become
+// what is planned, and each run would write it again.
+func leaveOutNulls(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		maps.DeleteFunc(v, func(_ string, member any) bool { return member == nil })
+		for _, member := range v {
+			leaveOutNulls(member)
+		}
+	case []any:
+		for _, item := range v {
+			leaveOutNulls(item)
+		}
+	}
 }
 
 // fits reports whether an expression of this type can give the field a value. What
