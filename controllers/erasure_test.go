@@ -224,8 +224,10 @@ var _ = Describe("Erasing somebody", func() {
 
 	It("leaves the Person of somebody who has it by now", func(ctx SpecContext) {
 		w.start(ctx)
+		Expect(w.Create(ctx, newPerson("by-hand", "jane@example.com"))).To(Succeed())
 		old := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
 		person := w.personOf(ctx, old)
+		Expect(person.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationAdopted, old.Name))
 		update(ctx, w, old, func(u *v1alpha1.ScimUser) {
 			u.Spec.LastActive = u.Spec.Identity()
 			u.Spec.Active, u.Spec.UserName = new(false), "0123jane@example.com"

@@ -288,7 +288,10 @@ func (d *Dossier) forgetIn(record client.Object) {
 	if !ok {
 		return
 	}
-	others := slices.DeleteFunc(rules.FormerSources(person), func(id string) bool { return slices.Contains(d.ids, id) })
+	if d.hasID(person.Annotations[v1alpha1.AnnotationAdopted]) {
+		delete(person.Annotations, v1alpha1.AnnotationAdopted)
+	}
+	others := slices.DeleteFunc(rules.FormerSources(person), d.hasID)
 	if len(others) == 0 {
 		delete(person.Annotations, v1alpha1.AnnotationFormerSources)
 		return

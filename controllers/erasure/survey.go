@@ -26,7 +26,7 @@ type survey struct {
 	claims []*coordinationv1.Lease
 	// managed are Persons and Organizations whose manager they are.
 	managed []client.Object
-	// formerly are Persons of others that one of the users had before.
+	// formerly are Persons of others that one of the users had before, or was the first to have.
 	formerly []*v1alpha1.Person
 	// mentions are executions of others with values that name them.
 	mentions []*v1alpha1.AutomationRuleExecution
@@ -104,7 +104,7 @@ func (s *survey) seePerson(d *Dossier, object client.Object) {
 	if person.Spec.Manager != nil && d.hasPerson(person.Spec.Manager.Name) {
 		s.managed = append(s.managed, person.DeepCopy())
 	}
-	if slices.ContainsFunc(rules.FormerSources(person), func(id string) bool { return slices.Contains(d.ids, id) }) {
+	if slices.ContainsFunc(append(rules.FormerSources(person), person.Annotations[v1alpha1.AnnotationAdopted]), d.hasID) {
 		s.formerly = append(s.formerly, person.DeepCopy())
 	}
 	addresses := append([]string{person.Spec.PrimaryEmail}, person.Spec.OtherEmails...)
@@ -149,9 +149,10 @@ func (d *Dossier) hasMember(members []v1alpha1.GroupMember) bool {
 	return slices.ContainsFunc(members, d.isMember)
 }
 
-func (d *Dossier) isMember(member v1alpha1.GroupMember) bool {
-	return slices.Contains(d.ids, member.ID)
-}
+func (d *Dossier) isMember(member v1alpha1.GroupMember) bool { return d.hasID(member.ID) }
+
+// hasID reports whether an id is that of one of the users.
+func (d *Dossier) hasID(id string) bool { return slices.Contains(d.ids, id) }
 
 func (s *survey) seeOrganization(d *Dossier, object client.Object) {
 	if o, ok := object.(*v1alpha1.Organization); ok && o.Spec.Manager != nil && d.hasPerson(o.Spec.Manager.Name) {
