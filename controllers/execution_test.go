@@ -163,6 +163,20 @@ var _ = Describe("An AutomationRuleExecution", func() {
 		Expect(now.Status).To(Equal(before.Status))
 	})
 
+	It("is made anew when it is deleted while its rule runs", func(ctx SpecContext) {
+		w.start(ctx)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		Expect(w.Create(ctx, newOrganization("sales", "Sales"))).To(Succeed())
+		group := newGroup("Sales")
+		Expect(w.Create(ctx, group)).To(Succeed())
+		eventually(ctx, w, group, isReady())
+		for _, run := range []*v1alpha1.AutomationRuleExecution{execution("default-user-mapping", user), execution("default-organization-mapping", group)} {
+			deleted := get(ctx, w, run, run.Name).UID
+			Expect(w.Delete(ctx, run)).To(Succeed())
+			eventually(ctx, w, run, And(HaveField("UID", Not(Equal(deleted))), outcome(v1alpha1.TriggerCreated, v1alpha1.ResultSucceeded, v1alpha1.ReasonNoChange)))
+		}
+	})
+
 	It("cannot be written as the cache holds it", func(ctx SpecContext) {
 		mgr := suite.NewManager(w.config(), []string{w.namespace})
 		w.run(ctx, mgr)

@@ -70,6 +70,7 @@ func (s *setup) userTriggers() []trigger {
 		{&v1alpha1.ScimGroup{}, onChange(s.find.usersOfGroup), "renamed, linked, unlinked, being deleted", "its members"},
 		{&v1alpha1.ScimUser{}, onChange(s.find.usersOfUser), "renamed, deactivated, activated, deleted", "who wait for its e-mail address, whose manager it is"},
 		{&v1alpha1.Person{}, onChange(s.find.usersOfPerson), "made, changed, deleted, protected or no longer", "its user, users with its e-mail address; if it was linked, disabled or enabled, the users it manages"},
+		{&v1alpha1.AutomationRuleExecution{}, onChange(s.find.subjectOfExecution(kind)), "deleted though its rule runs", "its subject, so that it is made anew"},
 	}
 	if s.options.Exclusive {
 		return own
@@ -90,6 +91,7 @@ func (s *setup) groupTriggers() []trigger {
 		{&v1alpha1.ScimGroup{}, onChangeAfter(counted, s.find.groupOfMembers), "other members or pages, and nothing else", "itself after 2 s, to count them"},
 		{&v1alpha1.ScimGroupPage{}, onChangeAfter(counted, s.find.groupOfPage), "made, other members, deleted", "its group after 2 s, to count them"},
 		{&v1alpha1.Person{}, onChange(s.find.groupsOfPerson), "made, deleted, linked, enabled, disabled", "those whose rules looked for it"},
+		{&v1alpha1.AutomationRuleExecution{}, onChange(s.find.subjectOfExecution(kind)), "deleted though its rule runs", "its subject, so that it is made anew"},
 	}
 	if s.options.Exclusive {
 		return own

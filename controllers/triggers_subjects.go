@@ -68,6 +68,22 @@ func (f dependents) subjectsOfRule(kind v1alpha1.SubjectKind) func(context.Conte
 	}
 }
 
+// subjectOfExecution finds the subject of an execution that is gone although its rule runs, as when somebody has deleted it, or
+// the garbage collector has with an earlier object of the subject's name.
+func (f dependents) subjectOfExecution(kind v1alpha1.SubjectKind) finder[*v1alpha1.AutomationRuleExecution] {
+	return func(ctx context.Context, old, current *v1alpha1.AutomationRuleExecution, into requestSet) error {
+		if current != nil {
+			return nil
+		}
+		rule := &v1alpha1.AutomationRule{}
+		err := f.reader.Get(ctx, client.ObjectKey{Namespace: old.Namespace, Name: old.Spec.Rule}, rule, client.UnsafeDisableDeepCopy)
+		if err == nil && rule.Spec.Subject == kind && !rule.Spec.Disabled && rule.DeletionTimestamp.IsZero() {
+			into.add(old.Namespace, old.Spec.Subject.Name)
+		}
+		return client.IgnoreNotFound(err)
+	}
+}
+
 // allSubjects adds all subjects of a kind.
 func (f dependents) allSubjects(ctx context.Context, namespace string, kind v1alpha1.SubjectKind, into requestSet) error {
 	return f.addAll(ctx, subjectList(kind), namespace, into)
