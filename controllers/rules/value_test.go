@@ -280,7 +280,7 @@ func TestWhatAValueDoesToAField(t *testing.T) {
 		"blank text clears a text":            {withSet("jobTitle", `""`), func(p *v1alpha1.PersonSpec) { p.JobTitle = "" }},
 		"blank text clears a reference":       {withSet("manager", `""`), func(p *v1alpha1.PersonSpec) { p.Manager = nil }},
 		"an empty list clears a list":         {withSet("otherEmails", "[]"), func(p *v1alpha1.PersonSpec) { p.OtherEmails = nil }},
-		"null clears a custom field": {withSet("customFields.badge", "customFields.none"), func(p *v1alpha1.PersonSpec) { p.CustomFields = nil }},
+		"null clears a custom field":          {withSet("customFields.badge", "customFields.none"), func(p *v1alpha1.PersonSpec) { p.CustomFields = nil }},
 		"null in an object is left out, null in a list stays": {
 			withSet("customFields.badge", `{"a": dyn(null), "b": dyn([dyn(null), dyn({"c": dyn(null), "d": dyn(1)})]), "e": dyn(optional.none())}`),
 			func(p *v1alpha1.PersonSpec) {
