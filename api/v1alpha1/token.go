@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -45,6 +46,11 @@ func (e *ScimEndpoint) SecretName() string {
 		return e.Status.TokenSecretName
 	}
 	return e.WantedSecretName()
+}
+
+// ReadTokenCommand is the shell command that prints the token, for whoever may read the Secret.
+func (e *ScimEndpoint) ReadTokenCommand() string {
+	return fmt.Sprintf("kubectl -n %s get secret %s -o jsonpath='{.data.%s}' | base64 -d", e.Namespace, e.SecretName(), SecretKeyToken)
 }
 
 // TokenPath follows the base URL for SCIM in the address where clients get access tokens.

@@ -144,8 +144,7 @@ func describeConnection(endpoint *v1alpha1.ScimEndpoint) Connection {
 	c := Connection{
 		Namespace: endpoint.Namespace, Endpoint: endpoint.Name, Profile: endpoint.Spec.ClientProfile, BaseURL: endpoint.Spec.PublicURL,
 		Token: TokenPlace{
-			SecretName: endpoint.SecretName(), Key: v1alpha1.SecretKeyToken,
-			Command: fmt.Sprintf("kubectl -n %s get secret %s -o jsonpath='{.data.%s}' | base64 -d", endpoint.Namespace, endpoint.SecretName(), v1alpha1.SecretKeyToken),
+			SecretName: endpoint.SecretName(), Key: v1alpha1.SecretKeyToken, Command: endpoint.ReadTokenCommand(),
 		},
 		Tokens: status.Tokens, TokenURL: status.Connection.TokenURL, Clients: status.Connection.Clients, LastRequestAt: status.LastRequestAt,
 		Users: status.Users, Groups: status.Groups, Errors: status.Errors, Limits: limits, AllowedSources: endpoint.Spec.AllowedSources,
@@ -228,7 +227,7 @@ func (c *Connection) print(s *session) {
 		p.line(mark, condition.Type+", "+condition.Reason+": "+condition.Message)
 	}
 	for _, remedy := range c.Remedies {
-		p.line("Do", remedy.Text+" ("+remedy.Link+")")
+		p.line("Do", advice(remedy))
 		for _, command := range remedy.Commands {
 			p.line("", "$ "+command)
 		}

@@ -277,7 +277,7 @@ func (g *ErrorGroup) print(p *page, namespace string, wide bool) {
 		p.text("  - ", "    ", fmt.Sprintf("and %d more; their names: kubectl scim errors %s -o name -n %s", g.Count-len(shown), g.Reason, namespace))
 	}
 	if g.Remedy != nil {
-		p.text("  Do ", "     ", g.Remedy.Text+" ("+g.Remedy.Link+")")
+		p.text("  Do ", "     ", advice(*g.Remedy))
 		for _, command := range g.Remedy.Commands {
 			p.command("     ", command)
 		}

@@ -72,10 +72,18 @@ func (p *page) problem(problem *story.Problem, of story.Subject, wide bool) {
 	}
 }
 
-// remedy prints what to do, the commands, and where it is documented.
+// advice is what to do, and where the project's documents have more.
+func advice(remedy story.Remedy) string {
+	if remedy.Link == "" {
+		return remedy.Text
+	}
+	return remedy.Text + " (more in the operator's documents: " + remedy.Link + ")"
+}
+
+// remedy prints what to do, and the commands.
 func (p *page) remedy(remedy story.Remedy) {
 	indent := strings.Repeat(" ", labelWidth)
-	p.labelled("  Do", remedy.Text+" ("+remedy.Link+")")
+	p.labelled("  Do", advice(remedy))
 	for _, command := range remedy.Commands {
 		p.command(indent, command)
 	}

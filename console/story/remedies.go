@@ -19,7 +19,8 @@ type row struct {
 	text string
 	// commands have the fields of Names in braces. One of which a name is not known is left out.
 	commands []string
-	// link is where more is documented; "" for the table itself.
+	// link is where the project's documents have more than the text, "" where they do not. Who has only the console or the plugin
+	// cannot follow it: the text has to be enough to act on.
 	link string
 }
 
@@ -29,9 +30,6 @@ const (
 	showRule          = "kubectl -n {namespace} get automationrule {rule} -o yaml"
 	showEndpoint      = "kubectl -n {namespace} get scimendpoint {endpoint} -o yaml"
 )
-
-// reasonsLink is where the table of reasons is.
-const reasonsLink = "config/operate.md#troubleshooting"
 
 // Names are those that commands need. What is not known is left empty.
 type Names struct {
@@ -96,15 +94,24 @@ func RemedyFor(reason string, names Names) (Remedy, bool) {
 	return remedyIn(slices.Concat(reasons, findings), reason, names)
 }
 
+// ExecutionReasons are those that the condition of an execution can have, by this version, in the order of the alphabet.
+func ExecutionReasons() []string {
+	var all []string
+	for _, r := range reasons {
+		if strings.Contains(r.on, "executions") {
+			all = append(all, r.reasons...)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 func remedyIn(table []row, reason string, names Names) (Remedy, bool) {
 	i := slices.IndexFunc(table, func(r row) bool { return slices.Contains(r.reasons, reason) })
 	if i < 0 {
 		return Remedy{}, false
 	}
-	remedy := Remedy{Reason: reason, Text: plain(table[i].text), Link: reasonsLink}
-	if table[i].link != "" {
-		remedy.Link = table[i].link
-	}
+	remedy := Remedy{Reason: reason, Text: plain(table[i].text), Link: table[i].link}
 	values := names.values()
 	for _, command := range table[i].commands {
 		if filled, ok := fill(command, values); ok {
@@ -125,11 +132,16 @@ func fill(command string, values map[string]string) (string, bool) {
 	return filled, complete
 }
 
-var markdownLink = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+var (
+	markdownLink = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+	// reference is a sentence at the end that leads to another part of the document.
+	reference = regexp.MustCompile(`\. See \[[^\]]*\]\([^)]*\)$`)
+)
 
 // plain is Markdown of a table as a text that begins like a sentence and ends like one. What is in code keeps its quotes.
 func plain(markdown string) string {
-	text := markdownLink.ReplaceAllString(strings.ReplaceAll(markdown, "**", ""), "$1")
+	text := reference.ReplaceAllString(strings.ReplaceAll(markdown, "**", ""), "")
+	text = markdownLink.ReplaceAllString(text, "$1")
 	if text == "" {
 		return ""
 	}

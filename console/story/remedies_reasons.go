@@ -176,8 +176,9 @@ var reasons = []row{
 		text: "the safety brake: too many were to be disabled, enabled or given another `primaryEmail` within a short time, " +
 			"and are not; all else is written. Somebody whom the client has activated may be held alone, beside what a " +
 			"rule does to others: when the first run after the activation failed (`ExpressionError`), the next one counts " +
-			"as the rules' doing. A further change of that user by the client lets it happen, or a release. See " +
-			"[Held](#held)",
+			"as the rules' doing. A further change of that user by the client lets it happen, or a release. Look who is " +
+			"held. If it is right, release exactly that (role `scim-account-owner`); if not, correct it at the client, or the " +
+			"rule: what is as before is held no longer. See [Held](#held)",
 		commands: []string{
 			"kubectl -n {namespace} get scimusers -o wide | grep Held",
 			"kubectl -n {namespace} annotate --overwrite scimendpoint {endpoint} " +
@@ -243,7 +244,7 @@ var reasons = []row{
 		link: "config/restore.md#owners",
 	},
 	{
-		reasons: []string{v1alpha1.ReasonInvalidRule}, on: "rules and their subjects",
+		reasons: []string{v1alpha1.ReasonInvalidRule}, on: "rules, users, groups, executions",
 		text: "the rule does not compile; the message has expression, line and column",
 		commands: []string{
 			showRule,
@@ -334,7 +335,9 @@ var reasons = []row{
 	},
 	{
 		reasons: []string{v1alpha1.ReasonUnreadable, v1alpha1.ReasonRefused}, on: "endpoints (condition `Unreadable`)",
-		text: "the operator cannot read a kind; the message says why. See [Unreadable](#unreadable)",
+		text: "the operator cannot read a kind, and goes on with what it knew of it; the message says why. `Unreadable`: find the " +
+			"object whose field the message names, and mend or delete it before the operator is restarted or upgraded. " +
+			"`Refused`: a right or the definition is missing; apply the installation again. See [Unreadable](#unreadable)",
 		link: "config/operate.md#unreadable",
 	},
 	{

@@ -104,6 +104,12 @@ func TestRemediesLeadSomewhere(t *testing.T) {
 		if !known || strings.Contains(remedy.Text, "](") || strings.Contains(remedy.Text, "**") || !strings.HasSuffix(remedy.Text, ".") {
 			t.Errorf("the text of %v is %q", r.reasons, remedy.Text)
 		}
+		if regexp.MustCompile(`\b[Ss]ee [A-Z]|\bbelow\b|\babove\b`).MatchString(remedy.Text) {
+			t.Errorf("the text of %v leads to a part of a document that is not there: %q", r.reasons, remedy.Text)
+		}
+		if remedy.Link == "" {
+			continue
+		}
 		file, heading, _ := strings.Cut(remedy.Link, "#")
 		text, err := os.ReadFile("../../" + file)
 		if err != nil {

@@ -265,6 +265,6 @@ type Remedy struct {
 	Text string `json:"text"`
 	// Commands are for a shell, with the names of the objects in them.
 	Commands []string `json:"commands,omitempty"`
-	// Link is where it is documented: a path in this repository with a heading.
-	Link string `json:"link"`
+	// Link is where there is more, if there is: a path in this repository, mostly with a heading.
+	Link string `json:"link,omitempty"`
 }
