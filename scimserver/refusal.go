@@ -69,11 +69,14 @@ func noToken(h http.Header) *refusal {
 	}
 }
 
+// readToken stands in a remedy for the command that prints the token of the endpoint whose status tells of it.
+const readToken = "{read the token}"
+
 // unknownToken is the refusal of a token that is nobody's.
 func unknownToken(token string) *refusal {
 	f := refuse(v1alpha1.RefusalUnknownToken,
 		fmt.Sprintf("No valid token of this endpoint came, but a text of %d characters.", len(token)),
-		"Copy the token again, whole and decoded from base64: kubectl get secret <status.tokenSecretName> -o jsonpath='{.data.token}' | base64 -d")
+		"Have somebody with role scim-account-owner copy the token into the client again, whole: "+readToken)
 	f.byAddress = true
 	return f
 }

@@ -181,7 +181,11 @@ func (l *refusals) write(ctx context.Context, key types.NamespacedName, news []v
 	if err := l.reader.Get(ctx, key, endpoint, client.UnsafeDisableDeepCopy); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	all := merged(endpoint.Status.Refusals, news, l.now())
+	told := slices.Clone(news)
+	for i := range told {
+		told[i].Remedy = strings.ReplaceAll(told[i].Remedy, readToken, endpoint.ReadTokenCommand())
+	}
+	all := merged(endpoint.Status.Refusals, told, l.now())
 	data, err := json.Marshal(map[string]any{
 		// Of two replicas that write at the same moment one waits for its next turn.
 		"metadata": map[string]string{"resourceVersion": endpoint.ResourceVersion},

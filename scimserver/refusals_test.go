@@ -51,6 +51,9 @@ var _ = Describe("A refusal", func() {
 		for _, f := range told {
 			Expect(f.Message).NotTo(BeEmpty())
 			Expect(f.Remedy).NotTo(BeEmpty())
+			if f.Reason == v1alpha1.RefusalUnknownToken { // a command as it stands
+				Expect(f.Remedy).To(HaveSuffix(": kubectl -n " + namespace + " get secret okta-token -o jsonpath='{.data.token}' | base64 -d"))
+			}
 			Expect(f.Source).To(Equal("127.0.0.1"))
 			Expect(f.LastAt.Time).To(BeTemporally(">=", f.FirstAt.Time))
 		}
