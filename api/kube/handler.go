@@ -39,8 +39,8 @@ func HandlerFunc[T client.Object](change func(old, current T)) toolscache.Resour
 }
 
 // Follow calls change as HandlerFunc does, for every object of a kind that the cache gets, changes or loses. The
-// function that it returns reports whether change has been called for all objects that were there at the start. Call
-// Follow before the cache is started.
+// function that it returns reports whether change has been called for all objects that were there at the start. Of a cache
+// that runs it gets those that are there first.
 func Follow[T client.Object](ctx context.Context, c cache.Cache, object T, change func(old, current T)) (toolscache.InformerSynced, error) {
 	informer, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 	if err != nil {

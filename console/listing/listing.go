@@ -274,11 +274,20 @@ func (s *selection[P]) page() Page[P] {
 	if len(s.best) > 0 {
 		p.First, p.Last = s.best[0].key, s.best[len(s.best)-1].key
 	}
-	for reason, n := range s.reasons {
-		p.Reasons = append(p.Reasons, Count{Reason: reason, Count: n, Passing: passing(reason)})
-	}
-	slices.SortFunc(p.Reasons, func(a, b Count) int { return cmp.Or(-cmp.Compare(a.Count, b.Count), cmp.Compare(a.Reason, b.Reason)) })
+	p.Reasons = sortedCounts(s.reasons)
 	return p
+}
+
+// sortedCounts are the reasons that some have, the most frequent first.
+func sortedCounts(reasons map[string]int) []Count {
+	var counts []Count
+	for reason, n := range reasons {
+		if n > 0 {
+			counts = append(counts, Count{Reason: reason, Count: n, Passing: passing(reason)})
+		}
+	}
+	slices.SortFunc(counts, func(a, b Count) int { return cmp.Or(-cmp.Compare(a.Count, b.Count), cmp.Compare(a.Reason, b.Reason)) })
+	return counts
 }
 
 // passing reports whether a reason goes away without anybody's doing, as the counts of a ScimEndpoint take it.

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/http"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -12,10 +13,12 @@ import (
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/console/listing"
 	"rservice.dev/scim-operator/console/story"
+	"rservice.dev/scim-operator/controllers/execution"
 )
 
 const (
-	// executionsRead bounds how many executions a page looks at for one reason, which the API server cannot select by.
+	// executionsRead bounds how many executions a page looks at for one reason. The API server cannot select by it, but by the
+	// result that goes with it: what failed is seldom many.
 	executionsRead = 5000
 	// executionsAtOnce is how many it reads at a time then.
 	executionsAtOnce = 500
@@ -27,7 +30,10 @@ type executionsView struct {
 	Rule, Result, Reason, Subject string
 	// Rules are those to choose from, none where the visitor may not see them.
 	Rules []string
-	Rows  []executionRow
+	// Reasons are those that executions can have. Elsewhere says that the one that was asked for is of other objects only.
+	Reasons   []string
+	Elsewhere bool
+	Rows      []executionRow
 	// First and Next are addresses of other pages. Cut says that there may be more of the reason on the next one.
 	First, Next string
 	Cut         bool
@@ -70,10 +76,13 @@ func (s *server) executions(w http.ResponseWriter, r *http.Request, v *visit) er
 	values := r.URL.Query()
 	view := &executionsView{
 		Namespace: v.Namespace, Rule: values.Get("rule"), Result: values.Get("result"), Reason: values.Get("reason"), Subject: values.Get("subject"),
+		Reasons: story.ExecutionReasons(),
 	}
 	view.Filtered = view.Rule != "" || view.Result != "" || view.Reason != "" || view.Subject != ""
-	if err := view.read(r, v); err != nil {
-		return err
+	if result, possible := view.selected(); possible {
+		if err := view.read(r, v, result); err != nil {
+			return err
+		}
 	}
 	reader, err := v.Caller.Reader(r.Context(), v.Namespace)
 	if err != nil {
@@ -91,14 +100,25 @@ func (s *server) executions(w http.ResponseWriter, r *http.Request, v *visit) er
 	return s.render(w, http.StatusOK, "executions", p)
 }
 
-// read asks the API server for a page, and for further ones while it looks for a reason.
-func (e *executionsView) read(r *http.Request, v *visit) error {
+// selected is the result by which the API server selects, "" for all, and whether an execution can have that and the reason. One
+// that this version does not know may be of a newer operator.
+func (e *executionsView) selected() (result string, possible bool) {
+	if slices.Contains(e.Reasons, e.Reason) {
+		result = string(execution.ResultOf(e.Reason))
+		return result, e.Result == "" || e.Result == result
+	}
+	_, e.Elsewhere = story.RemedyFor(e.Reason, story.Names{})
+	return e.Result, !e.Elsewhere
+}
+
+// read asks the API server for a page of a result, and for further ones while it looks for a reason.
+func (e *executionsView) read(r *http.Request, v *visit, result string) error {
 	limit := min(max(atoi(r.URL.Query().Get("limit")), 0), listing.MaxLimit)
 	if limit == 0 {
 		limit = listing.DefaultLimit
 	}
 	selected := fields.Set{}
-	for field, value := range map[string]string{"spec.rule": e.Rule, "status.result": e.Result, "spec.subject.name": e.Subject} {
+	for field, value := range map[string]string{"spec.rule": e.Rule, "status.result": result, "spec.subject.name": e.Subject} {
 		if value != "" {
 			selected[field] = value
 		}

@@ -73,7 +73,7 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request, v *visit) erro
 	for _, part := range []struct {
 		what string
 		read func(*http.Request, *visit, client.Reader, *overviewView) error
-	}{{"the connection", readEndpoints}, {"users", readUsers}, {"groups", readGroups}, {"persons", readPersons}, {"automation rules", readRules}} {
+	}{{"the connection", readEndpoints}, {"users", s.readUsers}, {"groups", s.readGroups}, {"persons", s.readPersons}, {"automation rules", readRules}} {
 		err := part.read(r, v, reader, view)
 		if apierrors.IsForbidden(err) {
 			view.Hidden = append(view.Hidden, part.what)
@@ -146,31 +146,31 @@ func newProblemView(c metav1.Condition, names story.Names) problemView {
 	return p
 }
 
-func readUsers(r *http.Request, v *visit, reader client.Reader, view *overviewView) error {
-	page, err := listing.Users(r.Context(), reader, v.Namespace, listing.Query{Limit: 1})
+func (s *server) readUsers(r *http.Request, v *visit, reader client.Reader, view *overviewView) error {
+	n, err := s.numbers.Users(r.Context(), reader, v.Namespace)
 	if err != nil {
 		return err
 	}
 	view.Counted = true
-	view.Numbers = append(view.Numbers, numberView{What: plural(page.Total, "user", "users"), Address: "users", Count: page.Total})
-	view.countErrors(page.Reasons, func(e *errorView, count int) { e.Users += count })
+	view.Numbers = append(view.Numbers, numberView{What: plural(n.Total, "user", "users"), Address: "users", Count: n.Total})
+	view.countErrors(n.Reasons, func(e *errorView, count int) { e.Users += count })
 	return nil
 }
 
-func readGroups(r *http.Request, v *visit, reader client.Reader, view *overviewView) error {
-	page, err := listing.Groups(r.Context(), reader, v.Namespace, listing.Query{Limit: 1})
+func (s *server) readGroups(r *http.Request, v *visit, reader client.Reader, view *overviewView) error {
+	n, err := s.numbers.Groups(r.Context(), reader, v.Namespace)
 	if err != nil {
 		return err
 	}
-	view.Numbers = append(view.Numbers, numberView{What: plural(page.Total, "group", "groups"), Address: "groups", Count: page.Total})
-	view.countErrors(page.Reasons, func(e *errorView, count int) { e.Groups += count })
+	view.Numbers = append(view.Numbers, numberView{What: plural(n.Total, "group", "groups"), Address: "groups", Count: n.Total})
+	view.countErrors(n.Reasons, func(e *errorView, count int) { e.Groups += count })
 	return nil
 }
 
-func readPersons(r *http.Request, v *visit, reader client.Reader, view *overviewView) error {
-	page, err := listing.Persons(r.Context(), reader, v.Namespace, listing.Query{Limit: 1})
+func (s *server) readPersons(r *http.Request, v *visit, reader client.Reader, view *overviewView) error {
+	n, err := s.numbers.Persons(r.Context(), reader, v.Namespace)
 	if err == nil {
-		view.Numbers = append(view.Numbers, numberView{What: plural(page.Total, "person", "persons"), Address: "persons", Count: page.Total})
+		view.Numbers = append(view.Numbers, numberView{What: plural(n.Total, "person", "persons"), Address: "persons", Count: n.Total})
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 
 	"rservice.dev/scim-operator/console/access"
 	"rservice.dev/scim-operator/console/draft"
+	"rservice.dev/scim-operator/console/listing"
 )
 
 // own is the prefix of addresses that are no namespace's: no namespace can be called so.
@@ -61,6 +62,8 @@ type server struct {
 	streamTurns *turns
 	// checker checks rules that people write.
 	checker draft.Checker
+	// numbers are those of the overview.
+	numbers listing.Numbers
 }
 
 //go:embed static

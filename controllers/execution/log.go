@@ -223,6 +223,12 @@ func shortened(outcome rules.Outcome) rules.Outcome {
 	return outcome
 }
 
+// ResultOf is the result of executions that have a reason.
+func ResultOf(reason string) v1alpha1.ExecutionResult {
+	_, result := resultOf(rules.Outcome{Reason: reason})
+	return result
+}
+
 func resultOf(outcome rules.Outcome) (metav1.ConditionStatus, v1alpha1.ExecutionResult) {
 	switch {
 	case outcome.Failed():

@@ -23,7 +23,7 @@ type Tally struct {
 	counts map[string]map[string]int
 }
 
-// New makes a Tally. Call it before the cache is started.
+// New makes a Tally. Of a cache that runs it counts what that holds first.
 func New[T client.Object](ctx context.Context, c cache.Cache, object T, classOf func(T) string) (*Tally, error) {
 	t := &Tally{counts: map[string]map[string]int{}}
 	var err error
