@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# imulab/go-scim, a Go library for SCIM servers, with attributes annotated as in its own schemas. "Remove" of the first of two addresses takes it out and then fails with noTarget, because the list has got shorter; of the last
-# one it succeeds. "Replace" of an address that is not there (400 noTarget in RFC 7644 3.5.2.3) succeeds and does nothing. A new
-# primary address leaves the old one primary. A dateTime must not have a zone, also not Z, which all examples of RFC 7643 have; one
-# in a filter compares as false. A value path is no filter.
+# imulab/go-scim, a Go library for SCIM servers, with attributes annotated as in its own schemas. "Remove" of the first of two addresses takes
+# it out and then fails with noTarget, because the list has got shorter; of the last one it succeeds. "Replace" of an address that is not
+# there (400 noTarget in RFC 7644 section 3.5.2.3) succeeds and does nothing. A new primary address leaves the old one primary. A dateTime must
+# not have a zone, also not Z, which all examples of RFC 7643 have; one in a filter compares as false. A value path is no filter.
 set -euo pipefail
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT && cd "$dir"
 cat > go.mod <<'MOD'
