@@ -52,6 +52,8 @@ var languageExamples = []example{
 			`{"label":"work","protocol":"website","uri":"https://example.com/jane"}]`},
 	{`"?user.title"`, `?user.title`},
 	{`?user.nickName`, ``},
+	{`"%.2f, %s".format([1234.5, ["Sales", "EMEA"]])`, `1,234.50, ["Sales", "EMEA"]`},
+	{`["Sales", "EMEA"].join(", ")`, `Sales, EMEA`},
 	{`endpoint.defaultOrganization`, `main`},
 }
 
