@@ -41,7 +41,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	direct = suite.Client(env.Config, rbacv1.AddToScheme)
 	config := filepath.Join("..", "..", "config")
 	for _, file := range []string{"manager/namespace.yaml", "rbac/role.yaml", "rbac/role_binding.yaml", "roles/aggregate.yaml", "roles/roles.yaml", "console/role.yaml", "console/role_binding.yaml"} {
-		apply(ctx, filepath.Join(config, file))
+		apply(ctx, direct, filepath.Join(config, file))
 	}
 	meta := metav1.ObjectMeta{Name: "test-console-office"}
 	Expect(client.IgnoreAlreadyExists(direct.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
@@ -66,13 +66,13 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 })
 
 // apply applies one file.
-func apply(ctx context.Context, file string) {
+func apply(ctx context.Context, c client.Client, file string) {
 	GinkgoHelper()
 	folder := GinkgoT().TempDir()
 	content, err := os.ReadFile(file)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(filepath.Join(folder, "one.yaml"), content, 0o600)).To(Succeed())
-	_, err = manifests.Apply(ctx, direct, manifests.Options{FieldManager: "test"}, folder)
+	_, err = manifests.Apply(ctx, c, manifests.Options{FieldManager: "test"}, folder)
 	Expect(err).NotTo(HaveOccurred())
 }
 

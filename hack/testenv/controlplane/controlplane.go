@@ -65,6 +65,8 @@ type Options struct {
 	AdmissionPlugins []string
 	// AdmissionConfig is a file with the configuration of the API server's admission plugins; unset: none.
 	AdmissionConfig string
+	// FeatureGates are what the API server is to do otherwise than by default, such as Name=false; unset: nothing.
+	FeatureGates string
 	// NoWebhooks keeps the API server from calling validating webhooks: without a node, the address of a Service leads elsewhere.
 	NoWebhooks bool
 	// ServiceRange is the range of Services' addresses; unset: 10.0.0.0/24.

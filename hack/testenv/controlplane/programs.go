@@ -121,6 +121,9 @@ func (cp *ControlPlane) apiServerArgs() []string {
 	if cp.opts.AdmissionConfig != "" {
 		args = append(args, "--admission-control-config-file="+cp.opts.AdmissionConfig)
 	}
+	if cp.opts.FeatureGates != "" {
+		args = append(args, "--feature-gates="+cp.opts.FeatureGates)
+	}
 	if cp.opts.NoWebhooks {
 		args = append(args, "--disable-admission-plugins=ValidatingAdmissionWebhook")
 	}
