@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
 	"net/http"
 	"strings"
 	"syscall"
@@ -16,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/hack/e2e/invariants"
 )
 
 // kinds are those of a tenant's data, in the order in which Velero restores them: Secrets first, all else by name.
@@ -50,14 +49,14 @@ var _ = Describe("a restore object by object, as Velero makes it", func() {
 			t.start(ctx)
 			Expect(t.token).To(Equal(token))
 			t.whole(ctx)
-			Expect(t.answers(ctx)).To(Equal(resources))
-			Eventually(func() map[string]string { return told(t.objects(ctx), statuses) }).Should(Equal(before))
+			Expect(invariants.Differences(resources, t.answers(ctx))).To(BeEmpty())
+			Eventually(func() []string { return invariants.Differences(before, told(t.objects(ctx), statuses)) }).Should(BeEmpty())
 			second := t.simulate(ctx, "-users", "10", "-groups", "2")
 			<-second.ended
 			Expect(second.err).NotTo(HaveOccurred())
-			for id := range resources {
-				if strings.HasPrefix(resources[id], "/Users") {
-					t.expect(ctx, http.StatusNoContent, http.MethodDelete, "/Users/"+id, "")
+			for path := range resources {
+				if strings.HasPrefix(path, "/Users/") {
+					t.expect(ctx, http.StatusNoContent, http.MethodDelete, path, "")
 					break
 				}
 			}
@@ -117,63 +116,25 @@ func (t *tenant) restore(ctx context.Context, objects []unstructured.Unstructure
 
 // told is what has to be as it was, by kind and name, without the operator's own counts.
 func told(objects []unstructured.Unstructured, statuses bool) map[string]string {
-	GinkgoHelper()
 	all := map[string]string{}
 	for i := range objects {
-		object := objects[i].DeepCopy()
-		if object.GetKind() == "Lease" {
+		kind := objects[i].GetKind()
+		if kind == "Lease" {
 			continue
 		}
-		var owners []string
-		for _, owner := range object.GetOwnerReferences() {
-			owners = append(owners, owner.Kind+" "+owner.Name)
+		is := invariants.Kept(&objects[i])
+		if !statuses || withoutStatus[kind] {
+			delete(is, "status")
 		}
-		is := map[string]any{
-			"labels": object.GetLabels(), "annotations": object.GetAnnotations(), "finalizers": object.GetFinalizers(), "owners": owners,
-			"spec": object.Object["spec"], "data": object.Object["data"],
-		}
-		if status, ok := object.Object["status"].(map[string]any); ok && statuses && !withoutStatus[object.GetKind()] {
-			is["status"] = withoutGenerations(status)
-		}
-		text, err := json.Marshal(is)
-		Expect(err).NotTo(HaveOccurred())
-		all[object.GetKind()+" "+object.GetName()] = string(text)
+		all[kind+" "+objects[i].GetName()] = invariants.Text(is)
 	}
 	return all
 }
 
-func withoutGenerations(status map[string]any) map[string]any {
-	status = maps.Clone(status)
-	delete(status, "observedGeneration")
-	conditions, _ := status["conditions"].([]any)
-	for _, condition := range conditions {
-		if condition, ok := condition.(map[string]any); ok {
-			delete(condition, "observedGeneration")
-		}
-	}
-	return status
-}
-
-// answers are all users and groups as the server tells them, by id, without their versions.
+// answers are all users and groups as the server tells them.
 func (t *tenant) answers(ctx context.Context) map[string]string {
 	GinkgoHelper()
-	all := map[string]string{}
-	for _, path := range []string{"/Users", "/Groups"} {
-		body := t.expect(ctx, http.StatusOK, http.MethodGet, path+"?count=1000", "").body
-		found, _ := body["Resources"].([]any)
-		Expect(body["totalResults"]).To(BeEquivalentTo(len(found)))
-		for _, one := range found {
-			resource, ok := one.(map[string]any)
-			Expect(ok).To(BeTrue())
-			about, ok := resource["meta"].(map[string]any)
-			Expect(ok).To(BeTrue())
-			delete(about, "version")
-			id, ok := resource["id"].(string)
-			Expect(ok).To(BeTrue())
-			text, err := json.Marshal(resource)
-			Expect(err).NotTo(HaveOccurred())
-			all[id] = path + " " + string(text)
-		}
-	}
+	all, err := invariants.Served(func(path string) map[string]any { return t.expect(ctx, http.StatusOK, http.MethodGet, path, "").body })
+	Expect(err).NotTo(HaveOccurred())
 	return all
 }

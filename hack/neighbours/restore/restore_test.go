@@ -77,7 +77,7 @@ var _ = Describe("Velero", Ordered, func() {
 		Expect(lastRestore(ctx, cluster, programs)).To(Equal("Completed"))
 		tenant := cluster.NewTenant(ctx, acme, way(ctx, cluster, certificate))
 		isRestored(ctx, cluster, tenant, noted)
-		Eventually(func() []string { return differences(noted.state, stateOf(ctx, cluster, acme)) }).Should(BeEmpty())
+		Eventually(func() []string { return invariants.Differences(noted.state, stateOf(ctx, cluster, acme)) }).Should(BeEmpty())
 		goesOn(ctx, cluster, tenant, noted)
 	}, NodeTimeout(20*time.Minute))
 
@@ -100,7 +100,7 @@ var _ = Describe("Velero", Ordered, func() {
 		tenant := cluster.NewTenant(ctx, acme, way(ctx, cluster, certificate))
 		isRestored(ctx, cluster, tenant, noted)
 		Eventually(func() []string {
-			return differences(withoutStatus(noted.state), withoutStatus(stateOf(ctx, cluster, acme)))
+			return invariants.Differences(withoutStatus(noted.state), withoutStatus(stateOf(ctx, cluster, acme)))
 		}).Should(BeEmpty())
 		goesOn(ctx, cluster, tenant, noted)
 	}, NodeTimeout(20*time.Minute))
@@ -208,7 +208,7 @@ func isRestored(ctx context.Context, w *world.World, t *world.Tenant, noted back
 	t.Expect(ctx, http.StatusConflict, http.MethodPost, "/Users", world.NewUser(noted.userName))
 	t.With(noted.tokens[1]).Expect(ctx, http.StatusOK, http.MethodGet, "/Users?count=0", "")
 	whole(ctx, w)
-	Expect(differences(noted.served, served(ctx, t))).To(BeEmpty())
+	Expect(invariants.Differences(noted.served, served(ctx, t))).To(BeEmpty())
 	held, err := invariants.Read(ctx, w.Client, acme)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(executionsOf(held)).To(ConsistOf(noted.executions))
