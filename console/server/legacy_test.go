@@ -49,7 +49,9 @@ var _ = Describe("a cluster without constrained impersonation", func() {
 		Eventually(func() (err error) { caller, err = asAnna(); return err }).Should(Succeed())
 		Expect(caller.User().Groups).To(ConsistOf("support", "system:authenticated"))
 		forbidden := Satisfy(apierrors.IsForbidden)
-		Eventually(func() error { return caller.Client().List(ctx, &v1alpha1.ScimUserList{}, client.InNamespace(namespace)) }).Should(Succeed())
+		Eventually(func() error {
+			return caller.Client().List(ctx, &v1alpha1.ScimUserList{}, client.InNamespace(namespace))
+		}).Should(Succeed())
 		Expect(caller.Client().List(ctx, &v1alpha1.ScimUserList{}, client.InNamespace("default"))).To(forbidden)
 		Expect(caller.Client().List(ctx, &corev1.SecretList{}, client.InNamespace(namespace))).To(forbidden)
 		Expect(caller.Client().DeleteAllOf(ctx, &v1alpha1.ScimUser{}, client.InNamespace(namespace))).To(forbidden)
