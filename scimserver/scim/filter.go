@@ -17,10 +17,20 @@ const (
 // attribute table of one resource type. It is safe for concurrent use.
 type Filter struct {
 	root node
+	// several says that several terms may look at the same text.
+	several bool
 }
 
+func newFilter(root node) *Filter { return &Filter{root: root, several: terms(root) > 1} }
+
 // Match reports whether the resource meets the filter.
-func (f *Filter) Match(res Resource) bool { return f.root.match(res, nil) }
+func (f *Filter) Match(res Resource) bool {
+	var texts folds
+	if f.several {
+		texts = folds{}
+	}
+	return f.root.match(res, texts)
+}
 
 // String returns the filter in a canonical spelling; parsing it again gives the same filter.
 func (f *Filter) String() string {

@@ -17,7 +17,7 @@ func ParseFilter(rt *ResourceType, filter string) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{root: root}, nil
+	return newFilter(root), nil
 }
 
 // parseValueFilter parses the part between the brackets of a value path on attr.

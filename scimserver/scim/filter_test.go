@@ -336,3 +336,24 @@ func TestFilterNamesTheMembersThatDecideIt(t *testing.T) {
 		}
 	}
 }
+
+// TestFilterFoldsATextOnce for a resource, however many terms look at it: folding one may take a millisecond.
+func TestFilterFoldsATextOnce(t *testing.T) {
+	res := Resource{"userName": strings.Repeat("É", 100)}
+	for _, term := range []string{`userName co "x"`, `userName eq "x"`, `not (userName pr and userName gt "")`} {
+		allocations := func(times int) float64 {
+			f, err := ParseFilter(User, strings.Repeat(" or "+term, times)[4:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return testing.AllocsPerRun(10, func() {
+				if f.Match(res) {
+					t.Fatalf("%s matches", term)
+				}
+			})
+		}
+		if once, often := allocations(2), allocations(100); often > once {
+			t.Errorf("%s takes %g allocations, 50 times that %g", term, once, often)
+		}
+	}
+}

@@ -2,7 +2,7 @@ package scim
 
 import "rservice.dev/scim-operator/api/fold"
 
-// folds keeps what texts fold to while one request compares the same ones again and again. Only those that are not ASCII
+// folds keeps what texts fold to while a PATCH, or a filter in one resource, compares the same ones again and again. Only those that are not ASCII
 // are kept: folding one of 1,024 characters may take a millisecond, while ASCII costs less than to keep it. A nil folds
 // keeps nothing. It is not safe for concurrent use.
 type folds map[string]string

@@ -12,7 +12,7 @@ func ParseRootFilter(filter string) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{root: root}, nil
+	return newFilter(root), nil
 }
 
 // ParseRootSort is ParseSort for resources of all types.
