@@ -15,6 +15,7 @@ import (
 	"rservice.dev/scim-operator/api/fold"
 	"rservice.dev/scim-operator/api/kube"
 	"rservice.dev/scim-operator/api/v1alpha1"
+	"rservice.dev/scim-operator/scimserver/scim"
 )
 
 // claimKind is what a claim makes unique within a tenant.
@@ -217,6 +218,14 @@ func (k claimKind) newHolder() client.Object {
 		return &v1alpha1.ScimUser{}
 	}
 	return &v1alpha1.ScimGroup{}
+}
+
+// resourceType is the type of what holds such claims.
+func (k claimKind) resourceType() *scim.ResourceType {
+	if k == claimUserName {
+		return scim.User
+	}
+	return scim.Group
 }
 
 // taken is the answer to a request for a name that another resource has.

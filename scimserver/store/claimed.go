@@ -15,12 +15,9 @@ import (
 )
 
 // takeClaim takes the claim on a name; of what is begun already acquire may find another id. The index is asked, too: should
-// somebody have deleted a claim by hand, the name is still not given twice.
+// somebody have deleted a claim by hand, the name is still not given twice. Whoever it finds may have had the name until a moment
+// ago, so the API server decides.
 func (s *Store) takeClaim(ctx context.Context, name uniqueName, by claimant) (*claim, error) {
-	rt := scim.User
-	if name.kind == claimDisplayName {
-		rt = scim.Group
-	}
 	held, err := s.claims.acquire(ctx, name, by)
 	if errors.Is(err, errTaken) {
 		return nil, name.kind.taken()
@@ -28,14 +25,21 @@ func (s *Store) takeClaim(ctx context.Context, name uniqueName, by claimant) (*c
 	if err != nil {
 		return nil, err
 	}
-	ids, err := s.idsBy(ctx, name.tenant, rt, indexName, fold.String(name.value))
+	ids, err := s.idsBy(ctx, name.tenant, name.kind.resourceType(), indexName, fold.String(name.value))
 	if err != nil {
 		return nil, err
 	}
 	for _, other := range ids {
-		if other != holderOf(held.lease) {
+		if other == holderOf(held.lease) {
+			continue
+		}
+		claimed, deleting, err := s.claims.holderClaim(ctx, name.kind, name.tenant, other)
+		if err == nil && claimed == held.lease.Name && !deleting {
+			err = name.kind.taken()
+		}
+		if err != nil {
 			s.giveUp(ctx, held)
-			return nil, name.kind.taken()
+			return nil, err
 		}
 	}
 	return held, nil

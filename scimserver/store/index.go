@@ -164,7 +164,7 @@ func (s *Store) idsBy(ctx context.Context, tenant string, rt *scim.ResourceType,
 }
 
 // askClaim finds the holder of a name that this replica's cache does not know
-// yet: another replica may have created it a moment ago, and a client that is
+// yet: another replica may have created or renamed it a moment ago, and a client that is
 // told that there is none would create it again.
 func (s *Store) askClaim(ctx context.Context, tenant string, rt *scim.ResourceType, name string) ([]string, error) {
 	kind := claimUserName
@@ -183,7 +183,24 @@ func (s *Store) askClaim(ctx context.Context, tenant string, rt *scim.ResourceTy
 	if err != nil {
 		return nil, fmt.Errorf("read claim: %w", err)
 	}
-	return []string{holderOf(lease)}, nil
+	return []string{holderOf(lease)}, s.waitForName(ctx, kind, lease)
+}
+
+// waitForName returns when the cache knows of the holder of a claim that it has the name, if it is another one that the cache has.
+func (s *Store) waitForName(ctx context.Context, kind claimKind, lease *coordinationv1.Lease) error {
+	tenant, id := lease.Namespace, holderOf(lease)
+	obj := kind.newHolder()
+	if known, err := s.peek(ctx, tenant, id, obj, false); !known || err != nil {
+		return err // it will be read from the API server
+	}
+	if found, err := s.peek(ctx, tenant, id, obj, true); !found || err != nil {
+		return err
+	}
+	claimed, err := s.claims.leaseName(ctx, uniqueName{kind, tenant, claimedName(obj)})
+	if err != nil || claimed != lease.Name {
+		return err
+	}
+	return s.wait(ctx, s.index(kind.resourceType()), revisionOf(obj))
 }
 
 // memberIDs returns the ids of the members of a group, in order.
