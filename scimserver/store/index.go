@@ -203,7 +203,8 @@ func (s *Store) waitForName(ctx context.Context, kind claimKind, lease *coordina
 	return s.wait(ctx, s.index(kind.resourceType()), revisionOf(obj))
 }
 
-// memberIDs returns the ids of the members of a group, in order.
+// memberIDs returns the ids of the members of a group that may be users, in order. Others would be looked for at the API server in
+// vain, one after the other.
 func (s *Store) memberIDs(ctx context.Context, tenant, group string) ([]string, error) {
 	obj := &v1alpha1.ScimGroup{}
 	if found, err := fetch(ctx, s, tenant, group, obj, false, client.UnsafeDisableDeepCopy); !found || err != nil {
@@ -217,9 +218,16 @@ func (s *Store) memberIDs(ctx context.Context, tenant, group string) ([]string, 
 		return nil, err
 	}
 	entries := stored.entries()
-	ids := make([]string, len(entries))
+	ids := make([]string, 0, len(entries))
 	for i := range entries {
-		ids[i] = entries[i].ID
+		id := entries[i].ID
+		m, known, err := s.cachedMember(ctx, tenant, id)
+		if err != nil {
+			return nil, err
+		}
+		if !m.isGroup && (known || !s.gone.has(tenant, id)) {
+			ids = append(ids, id)
+		}
 	}
 	return ids, nil
 }

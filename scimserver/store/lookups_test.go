@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strconv"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -88,4 +89,34 @@ var _ = It("looks up nothing that is not answered", func(ctx SpecContext) {
 			Expect(counted.users).To(Equal(7))
 		}
 	}
+})
+
+// reads counts what is read from the API server.
+type reads struct {
+	client.Reader
+	count atomic.Int32
+}
+
+func (r *reads) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	r.count.Add(1)
+	return r.Reader.Get(ctx, key, obj, opts...)
+}
+
+var _ = It("does not look for users among the groups in a group", func(ctx SpecContext) {
+	s, tenant := newStoreIn(ctx)
+	members := createUsers(ctx, s, tenant, 2)
+	for i := range 3 {
+		nested, err := s.Create(within(ctx), tenant, scim.Group, group("Nested "+strconv.Itoa(i)))
+		Expect(err).NotTo(HaveOccurred())
+		members = append(members, nested.ID())
+	}
+	outer, err := s.Create(within(ctx), tenant, scim.Group, group("All", members...))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(s.waitForWrites(within(ctx))).To(Succeed())
+	counted := &reads{Reader: s.live}
+	s.live = counted
+	page, err := s.List(within(ctx), tenant, scim.User, filter(scim.User, `groups.value eq "`+outer.ID()+`"`))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(ids(page)).To(Equal(sorted(members[:2])))
+	Expect(counted.count.Load()).To(BeZero())
 })
