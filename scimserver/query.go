@@ -17,7 +17,14 @@ type query map[string][]string
 // "&", "+" for a blank, a bare ";"), but what cannot be decoded is refused:
 // leaving out a filter would answer another question.
 func parseQuery(r *http.Request) (query, error) {
-	values, err := url.ParseQuery(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B"))
+	parameters := strings.Split(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B"), "&")
+	for i, parameter := range parameters {
+		// Who writes a blank as %20 writes none as a plus: it is one of an address, which Spring's clients do not encode.
+		if strings.Contains(parameter, "%20") {
+			parameters[i] = strings.ReplaceAll(parameter, "+", "%2B")
+		}
+	}
+	values, err := url.ParseQuery(strings.Join(parameters, "&"))
 	if err != nil {
 		return nil, scim.BadRequest(scim.TypeInvalidValue, "the query string is not percent-encoded correctly")
 	}

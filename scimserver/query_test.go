@@ -1,0 +1,25 @@
+package scimserver
+
+import (
+	"net/http"
+	"testing"
+)
+
+func TestAPlusInAQuery(t *testing.T) {
+	for query, want := range map[string]string{
+		"filter=userName+eq+%22ann%2Bx@example.com%22":              `userName eq "ann+x@example.com"`,
+		"filter=userName%20eq%20%22ann%2Bx@example.com%22":          `userName eq "ann+x@example.com"`,
+		"filter=userName%20eq%20%22ann+x@example.com%22&count=1+":   `userName eq "ann+x@example.com"`, // okta-sdk-java#839
+		"filter=id+eq+%22a;b%22":                                    `id eq "a;b"`,
+		"attributes=a%20b&filter=userName+eq+%22ann@example.com%22": `userName eq "ann@example.com"`,
+	} {
+		q, err := parseQuery(request(http.MethodGet, "/scim/v2/Users?"+query, ""))
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		if got, err := q.one("filter"); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", query, got, err, want)
+		}
+	}
+}
