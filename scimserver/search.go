@@ -158,27 +158,25 @@ func looksAtAddresses(q store.Query) bool {
 // list asks the store, which it does in a turn if that computes for long.
 func (h *searches) list(r *http.Request, q store.Query, own *turn) (store.Page, error) {
 	ctx := r.Context()
-	if !q.Scans(h.rt) && q.Page.Count <= maxQuickList {
-		return h.store.List(ctx, tenantOf(r), h.rt, q)
-	}
 	own.take = func() (func(), error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		return h.shares.turn(ctx, tenantOf(r))
 	}
-	if err := own.begin(); err != nil {
-		return store.Page{}, err
+	if q.Scans(h.rt) || q.Page.Count > maxQuickList {
+		if err := own.begin(); err != nil {
+			return store.Page{}, err
+		}
+	} else {
+		q.Quick, q.Long = maxQuickList, own.begin
 	}
-	defer func() {
-		own.end()
-		own.take = nil // what is left to write is made
-	}()
+	defer own.end() // what is left to write is made
 	admit := q.Admit
 	q.Admit = func(members int) error {
 		// Bodies that hold memory wait for a turn, so who has one must not wait for memory.
-		own.end()
-		if err := admit(members); err != nil {
+		had := own.end()
+		if err := admit(members); err != nil || !had {
 			return err
 		}
 		return own.begin()
@@ -188,8 +186,9 @@ func (h *searches) list(r *http.Request, q store.Query, own *turn) (store.Page, 
 
 // turn is that of a request, which leaves it to others while it waits.
 type turn struct {
-	// take waits for a turn; nil if the request needs none.
-	take    func() (release func(), err error)
+	// take waits for a turn.
+	take func() (release func(), err error)
+	// release gives it back; nil while the request has none.
 	release func()
 }
 
@@ -198,22 +197,22 @@ func (t *turn) begin() (err error) {
 	return err
 }
 
-func (t *turn) end() {
-	if t.release != nil {
-		t.release()
-		t.release = nil
+// end reports whether there was a turn to end.
+func (t *turn) end() bool {
+	if t.release == nil {
+		return false
 	}
+	t.release()
+	t.release = nil
+	return true
 }
 
 // outside writes out of turn: a client reads as slowly as it likes.
 func (t *turn) outside(to io.Writer) io.Writer {
 	return writerFunc(func(p []byte) (int, error) {
-		if t.take == nil {
-			return to.Write(p)
-		}
-		t.end()
+		had := t.end()
 		n, err := to.Write(p)
-		for err == nil {
+		for had && err == nil {
 			// What is begun is not ended because others have the turns: only the end of the request's time does that.
 			if err = t.begin(); err == nil {
 				break

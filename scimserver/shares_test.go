@@ -278,6 +278,14 @@ func (s *changingStore) Update(
 	return store.Updated{Resource: changed, Changed: true}, err
 }
 
+// List finds many users by whatever filter.
+func (s *changingStore) List(_ context.Context, _ string, _ *scim.ResourceType, q store.Query) (store.Page, error) {
+	if q.Filter != nil && q.Long != nil {
+		return store.Page{}, q.Long()
+	}
+	return store.Page{}, nil
+}
+
 func TestComputingTakesTurns(t *testing.T) {
 	s := newServer(&changingStore{}, anyTenant{}, Options{Logger: (&logBuffer{}).logger()})
 	s.shares.patience = 10 * time.Millisecond
@@ -303,6 +311,7 @@ func TestComputingTakesTurns(t *testing.T) {
 		"a long list":   {http.MethodGet, "/Users?count=1000", "", true},
 		"a sorted list": {http.MethodGet, "/Users?sortBy=title", "", true},
 		"a short list":  {http.MethodGet, "/Users", "", false},
+		"many found":    {http.MethodGet, "/Users?filter=externalId+eq+%22x%22", "", true},
 		"a user":        {http.MethodPost, "/Users", `{"userName":"babs"}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {

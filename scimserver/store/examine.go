@@ -91,6 +91,12 @@ func (s *Store) appendMatches(
 	if err != nil {
 		return nil, err
 	}
+	if e.Long != nil && len(ids) > e.Quick {
+		if err := e.Long(); err != nil {
+			return nil, err
+		}
+		e.Long = nil
+	}
 	spare := &maker{}
 	for _, id := range ids {
 		if err := ctx.Err(); err != nil {

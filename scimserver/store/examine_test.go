@@ -95,3 +95,26 @@ var _ = It("does not find what was just deleted, although the indexes still have
 	Expect(err).NotTo(HaveOccurred())
 	Expect(r.MemberIDs()).To(BeEmpty())
 })
+
+var _ = It("tells before it looks at many of those that an index has found", func(ctx SpecContext) {
+	s, tenant := newStoreIn(ctx)
+	for _, name := range []string{"a", "b", "c"} {
+		r := user(name)
+		r["externalId"] = "same"
+		_, err := s.Create(within(ctx), tenant, scim.User, r)
+		Expect(err).NotTo(HaveOccurred())
+	}
+	told := 0
+	q := filter(scim.User, `externalId eq "same"`)
+	q.Long = func() error { told++; return nil }
+	for quick, want := range map[int]int{3: 0, 2: 1} {
+		told, q.Quick = 0, quick
+		page, err := s.List(within(ctx), tenant, scim.User, q)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(page.Total).To(Equal(3))
+		Expect(told).To(Equal(want))
+	}
+	q.Quick, q.Long = 2, func() error { return context.Canceled }
+	_, err := s.List(within(ctx), tenant, scim.User, q)
+	Expect(err).To(MatchError(context.Canceled))
+})

@@ -25,6 +25,10 @@ type Query struct {
 	// Each takes the resources of the page one after the other, so that they are not all held at the same time: one is
 	// good until Each returns. Its error ends the List; nil leaves the resources in the Page.
 	Each func(rt *scim.ResourceType, r scim.Resource) error
+	// Long is called once before more than Quick resources are looked at of those that an index has found, which Scans cannot
+	// tell. Its error ends the List; nil lets all pass.
+	Long  func() error
+	Quick int
 	// BaseURL is what addresses start with, meta.location and $ref, for a filter or an order that may
 	// look at them; "" if none does.
 	BaseURL string
