@@ -40,7 +40,7 @@ func endOfToken(endpoint *v1alpha1.ScimEndpoint, secret tokenSecret, now time.Ti
 		if token.State != v1alpha1.TokenCurrent || token.ExpiresAt == nil {
 			continue
 		}
-		renew := fmt.Sprintf("make another one with spec.tokenGeneration: %d, and give it to the client", tokens.NextGeneration(endpoint))
+		renew := fmt.Sprintf("make another one with %s, and give it to the client", tokens.Renewal(endpoint))
 		if token.Elsewhere {
 			renew = fmt.Sprintf("make another one, put its hash into Secret %q and the present one under %s, and give it to the client",
 				secret.Name, v1alpha1.SecretKeyPreviousTokenHash)

@@ -87,7 +87,7 @@ func shortToken(holder tokens.Holder, length int) *refusal {
 }
 
 func expiredToken(holder tokens.Holder) *refusal {
-	which, remedy := "The token", fmt.Sprintf("spec.tokenGeneration: %d, then give the client the new token", tokens.NextGeneration(holder.Endpoint))
+	which, remedy := "The token", tokens.Renewal(holder.Endpoint)+", then give the client the new token"
 	switch {
 	case holder.Token.State == v1alpha1.TokenPrevious:
 		which, remedy = "The token before the last rotation", "Give the client the current token, which is in Secret "+holder.Secret.Name+"."

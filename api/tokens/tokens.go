@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"time"
 
@@ -40,10 +41,18 @@ func HashOf(token []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Renewal is what makes a new token: raising spec.tokenGeneration, and where that is at its end, deleting the Secret.
+func Renewal(endpoint *v1alpha1.ScimEndpoint) string {
+	if next := NextGeneration(endpoint); next <= v1alpha1.MaxTokenGeneration {
+		return fmt.Sprintf("spec.tokenGeneration: %d", next)
+	}
+	return fmt.Sprintf("kubectl -n %s delete secret %s", endpoint.Namespace, endpoint.WantedSecretName())
+}
+
 // NextGeneration is the spec.tokenGeneration that makes a new token. It is above the one for which a token was made last, also where the
 // spec has less again: who applies the endpoint from Git takes back what somebody raised by hand.
 func NextGeneration(endpoint *v1alpha1.ScimEndpoint) int64 {
-	return max(endpoint.Spec.TokenGeneration, endpoint.Status.TokenGeneration) + 1
+	return min(max(endpoint.Spec.TokenGeneration, endpoint.Status.TokenGeneration), v1alpha1.MaxTokenGeneration) + 1
 }
 
 // Of returns the tokens that a Secret holds, the current one first, also those that have ended. lifetime is

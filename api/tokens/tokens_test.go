@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -183,11 +184,28 @@ func TestTheNextGenerationMakesAToken(t *testing.T) {
 		"rotated":                    {4, 4, 5},
 		"not rotated yet":            {5, 4, 6},
 		"taken back by who has less": {0, 7, 8},
+		"at its end":                 {v1alpha1.MaxTokenGeneration, 7, v1alpha1.MaxTokenGeneration + 1},
+		"from before it had an end":  {0, math.MaxInt64, v1alpha1.MaxTokenGeneration + 1},
 	} {
 		endpoint := &v1alpha1.ScimEndpoint{}
 		endpoint.Spec.TokenGeneration, endpoint.Status.TokenGeneration = tt.asked, tt.made
 		if got := NextGeneration(endpoint); got != tt.want {
 			t.Errorf("%s: got %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+func TestATokenIsRenewedAlsoAfterTheLastGeneration(t *testing.T) {
+	endpoint := &v1alpha1.ScimEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "okta"}}
+	for generation, want := range map[int64]string{
+		7:                               "spec.tokenGeneration: 8",
+		v1alpha1.MaxTokenGeneration - 1: "spec.tokenGeneration: 9007199254740991",
+		v1alpha1.MaxTokenGeneration:     "kubectl -n acme delete secret okta-token",
+		math.MaxInt64:                   "kubectl -n acme delete secret okta-token",
+	} {
+		endpoint.Spec.TokenGeneration = generation
+		if got := Renewal(endpoint); got != want {
+			t.Errorf("after %d: got %q, want %q", generation, got, want)
 		}
 	}
 }

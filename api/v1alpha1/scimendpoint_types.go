@@ -63,6 +63,7 @@ type ScimEndpointSpec struct {
 	// before it stays valid for tokenOverlapSeconds. Unset counts as 0.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	// +kubebuilder:validation:XValidation:rule="self >= oldSelf",message="tokenGeneration can only be raised"
 	TokenGeneration int64 `json:"tokenGeneration,omitempty"`
 	// tokenOverlapSeconds is how long the old token stays valid after a rotation.

@@ -31,6 +31,10 @@ func TokenIDOfHash(hash string) string { return hash[:min(len(hash), tokenIDLeng
 // knows nothing of it.
 const MaxTokenLength = 2048
 
+// MaxTokenGeneration is the most that spec.tokenGeneration may be, 2^53-1: the largest whole number that every program reads
+// from JSON as it is.
+const MaxTokenGeneration = 1<<53 - 1
+
 // WantedSecretName is the name of the Secret with the token that the spec asks for.
 func (e *ScimEndpoint) WantedSecretName() string {
 	if e.Spec.TokenSecretName != "" {

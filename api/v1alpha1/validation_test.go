@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/suite"
 )
@@ -170,6 +171,8 @@ var _ = DescribeTable("the API server refuses", func(ctx SpecContext, cause, kin
 	Entry("a URL with a query", "without query, fragment or trailing slash", "ScimEndpoint", `spec.publicURL = "https://scim.example.com/scim?x=1"`),
 	Entry("another scheme", "must be an http or https URL", "ScimEndpoint", `spec.publicURL = "ftp://scim.example.com"`),
 	Entry("a negative token generation", "spec.tokenGeneration", "ScimEndpoint", `spec.tokenGeneration = -1`),
+	Entry("a token generation that not every program can read", "spec.tokenGeneration", "ScimEndpoint",
+		fmt.Sprintf(`spec.tokenGeneration = %d`, int64(v1alpha1.MaxTokenGeneration+1))),
 	Entry("an unknown client profile", "spec.clientProfile", "ScimEndpoint", `spec.clientProfile = okta`),
 	Entry("a source that is an address", "must be CIDRs", "ScimEndpoint", `spec.allowedSources = [203.0.113.7]`),
 	Entry("a source with too many bits", "must be CIDRs", "ScimEndpoint", `spec.allowedSources = [203.0.113.0/33]`),
