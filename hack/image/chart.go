@@ -30,8 +30,11 @@ type chart struct {
 	archive []byte
 }
 
+// imageDigest is the annotation of a release's chart with the digest of its image, for the chart's helper of that name.
+const imageDigest = "provisioning.rservice.dev/image-digest"
+
 // packChart packs config/helm as `helm package` does, with the version of the release and its image as the default.
-func packChart(root string, r names, committed time.Time) (packed chart, err error) {
+func packChart(root string, r names, digest string, committed time.Time) (packed chart, err error) {
 	work, err := os.MkdirTemp("", "chart-")
 	if err != nil {
 		return chart{}, err
@@ -41,7 +44,7 @@ func packChart(root string, r names, committed time.Time) (packed chart, err err
 	if err := os.CopyFS(folder, os.DirFS(filepath.Join(root, "config", "helm"))); err != nil {
 		return chart{}, err
 	}
-	if packed.about, err = editAbout(filepath.Join(folder, "Chart.yaml"), r); err != nil {
+	if packed.about, err = editAbout(filepath.Join(folder, "Chart.yaml"), r, digest); err != nil {
 		return chart{}, err
 	}
 	if err := editValues(filepath.Join(folder, "values.yaml"), r); err != nil {
@@ -56,7 +59,9 @@ func packChart(root string, r names, committed time.Time) (packed chart, err err
 	return packed, nil
 }
 
-func editAbout(path string, r names) (map[string]any, error) {
+// editAbout pins the image in an annotation and not in the values: with a digest there, a tag of the user's would be ignored, and
+// `helm upgrade --reuse-values` would go on with the image of before.
+func editAbout(path string, r names, digest string) (map[string]any, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -65,7 +70,7 @@ func editAbout(path string, r names) (map[string]any, error) {
 	if err := yaml.Unmarshal(text, &about); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	about["version"], about["appVersion"] = r.number, r.tag
+	about["version"], about["appVersion"], about["annotations"] = r.number, r.tag, map[string]string{imageDigest: digest}
 	if text, err = yaml.Marshal(about); err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func fillRelease(ctx context.Context, o options, r names, from source) error {
 			return fmt.Errorf("delete what is in the archives: %w", err)
 		}
 	}
-	chart, err := packChart(o.root, r, from.committed)
+	chart, err := packChart(o.root, r, digest.String(), from.committed)
 	if err != nil {
 		return fmt.Errorf("pack the chart: %w", err)
 	}

@@ -224,9 +224,15 @@ func checkChart(t *testing.T, m made) {
 		t.Errorf("%+v, not %+v", about, m.names)
 	}
 	// The pods of the Deployment and of `helm test`.
-	image := "image: \"" + repository + ":" + m.names.tag + "\"\n"
-	if templates := helm(t, "template", "scim-operator", m.file(m.chart())); strings.Count(templates, image) != 2 {
-		t.Errorf("not in twice: %s", image)
+	for set, image := range map[string]string{
+		"":                      repository + ":" + m.names.tag + "@" + imageIn(t, m).Digest.String(),
+		"image.repository=copy": "copy:" + m.names.tag + "@" + imageIn(t, m).Digest.String(),
+		"image.tag=mine":        repository + ":mine",
+	} {
+		templates := helm(t, "template", "scim-operator", m.file(m.chart()), "--set", set)
+		if strings.Count(templates, "image: \""+image+"\"\n") != 2 {
+			t.Errorf("with %q not in twice: %s", set, image)
+		}
 	}
 	folder := extract(t, m.file(m.chart()))
 	if err := fs.WalkDir(os.DirFS(filepath.Join(root, "config", "helm")), ".", func(path string, entry fs.DirEntry, err error) error {

@@ -53,6 +53,12 @@ func (n *Node) LoadArchive(archive string) error {
 	return err
 }
 
+// NameImage gives an image of the node another name, such as the one with its digest, which containerd has only of what it has pulled.
+func (n *Node) NameImage(name, another string) error {
+	_, err := n.ctr("images", "tag", name, another)
+	return err
+}
+
 // ctr runs containerd's own client.
 func (n *Node) ctr(arguments ...string) (string, error) {
 	return run("ctr", append([]string{"--address", n.paths.socket(), "--namespace", cgroup}, arguments...)...)

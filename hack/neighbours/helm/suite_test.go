@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,6 +45,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	cluster = world.Start(ctx, "neighbours/helm", apiextensionsv1.AddToScheme, networkingv1.AddToScheme)
 	published = makeRelease(ctx)
 	Expect(cluster.Node.LoadArchive(filepath.Join(published, "scim-operator.tar"))).To(Succeed())
+	name, digest, _ := strings.Cut(released(), "@")
+	repository, _, _ := strings.Cut(name, ":")
+	Expect(cluster.Node.NameImage(name, repository+"@"+digest)).To(Succeed())
 	charts = publish(ctx)
 }, NodeTimeout(30*time.Minute))
 
@@ -75,6 +79,16 @@ func packaged() string {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(files).To(HaveLen(1))
 	return files[0]
+}
+
+// released is the image of the release, with its digest, as the manifests of the same release have it.
+func released() string {
+	GinkgoHelper()
+	manifests, err := os.ReadFile(filepath.Join(published, "install.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	found := regexp.MustCompile(`(?m)^ +image: (\S+@sha256:[0-9a-f]{64})$`).FindAllStringSubmatch(string(manifests), -1)
+	Expect(found).To(HaveLen(1))
+	return found[0][1]
 }
 
 // version is that of the chart of the release.
