@@ -68,7 +68,7 @@ func writeRelease(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := fillRelease(ctx, o, r, from); err != nil {
 		return err
 	}
-	if err := errors.Join(os.Chmod(o.out, 0o755), os.RemoveAll(folder), os.Rename(o.out, folder)); err != nil {
+	if err := errors.Join(open(o.out), os.RemoveAll(folder), os.Rename(o.out, folder)); err != nil {
 		return fmt.Errorf("put the release where it belongs: %w", err)
 	}
 	if absolute, err := filepath.Abs(folder); err == nil {
@@ -76,6 +76,20 @@ func writeRelease(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	fmt.Fprintf(out, "release  %s, commit %s\nimage    %s:%s\nfiles    %s\n", from.version, from.commit, r.repository, r.tag, folder)
 	return nil
+}
+
+// open lets everybody read a folder and its files, whatever the umask of who makes them.
+func open(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := os.Chmod(filepath.Join(folder, entry.Name()), 0o644); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(folder, 0o755)
 }
 
 func newNames(o options, from source) (names, error) {

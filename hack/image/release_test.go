@@ -90,7 +90,9 @@ func TestRelease(t *testing.T) {
 			if sum(t, m.file(name)) != sum(t, again.file(name)) {
 				t.Errorf("%s differs", name)
 			}
+			mode(t, again.file(name), 0o644)
 		}
+		mode(t, again.folder, fs.ModeDir|0o755)
 	})
 	t.Run("has the checksum of every other file", func(t *testing.T) {
 		check := exec.CommandContext(t.Context(), "sha256sum", "--check", "--strict", checksums)
@@ -117,6 +119,18 @@ func elsewhere(t *testing.T) {
 	t.Setenv("TZ", "Asia/Kathmandu")
 	mask := syscall.Umask(0o077)
 	t.Cleanup(func() { syscall.Umask(mask) })
+}
+
+// mode checks that of a file or a folder.
+func mode(t *testing.T, path string, want fs.FileMode) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != want {
+		t.Errorf("%s is %s, not %s", filepath.Base(path), info.Mode(), want)
+	}
 }
 
 func TestWhatAReleaseNeeds(t *testing.T) {
