@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -169,5 +170,31 @@ scalar: one
 	}
 	if fmt.Sprintf("%v %v %v", get(in[4], "list/1"), get(in[4], "list/2"), get(in[4], "none/0")) != "item <nil> <nil>" {
 		t.Error("pointers into lists")
+	}
+}
+
+// TestTheConsolesConfigurationReplacesThePods changes it: pods of before have their ConfigMap until they are gone, as it keeps its name.
+func TestTheConsolesConfigurationReplacesThePods(t *testing.T) {
+	template := func(file, lifetime string) string {
+		t.Helper()
+		helm := exec.CommandContext(t.Context(), "go", "tool", "-C", filepath.Join(root, "hack", "neighbours", "pins", "helm"), "helm", "template", "scim-operator",
+			"../../../../config/helm", "--show-only", "templates/"+file, "--set", "console.enabled=true,console.config.session.lifetime="+lifetime)
+		var problems strings.Builder
+		helm.Stderr = &problems
+		output, err := helm.Output()
+		if err != nil {
+			t.Fatalf("%v: %s", err, &problems)
+		}
+		return string(output)
+	}
+	const name = "scim-operator-console-config"
+	for _, lifetime := range []string{"1h", "2h"} {
+		if config := template("console-config.yaml", lifetime); !strings.Contains(config, "\n  name: "+name+"\n") || !strings.Contains(config, "lifetime: "+lifetime) {
+			t.Errorf("not %s of %s:\n%s", name, lifetime, config)
+		}
+	}
+	before, after := template("deployment.yaml", "1h"), template("deployment.yaml", "2h")
+	if !strings.Contains(before, "name: "+name+"\n") || before != template("deployment.yaml", "1h") || before == after {
+		t.Errorf("not other pods with another configuration:\n%s", cmp.Diff(before, after))
 	}
 }

@@ -29,7 +29,8 @@ var installations = []installation{
 	{condition: ".Values.httpRoute.enabled", components: []string{"ingress/httproute"}, edit: on("HTTPRoute", set("spec/rules/0/backendRefs/0/port", expression("ternary 443 80 .Values.tls.pod")))},
 	{condition: ".Values.namespaces", components: []string{"rbac/namespaces"}, edit: on("Deployment", add("spec/template/spec/containers/0/args", expression(`join "," .Values.namespaces | printf "--namespaces=%s" | quote`)))},
 	{condition: ".Values.prometheus.enabled", components: []string{"prometheus"}},
-	{condition: ".Values.console.enabled", components: []string{"console"}},
+	// The ConfigMap keeps its name, in the place of one with a hash, whose ConfigMap Helm would delete while pods of before use it.
+	{condition: ".Values.console.enabled", components: []string{"console"}, edit: on("Deployment", set("spec/template/metadata/annotations/checksum~1console-config", quoted(`include "scim-operator.consoleYAML" . | sha256sum`)))},
 	{condition: "and .Values.console.enabled .Values.console.ingress.enabled", components: []string{"console/ingress"}},
 	{condition: "and .Values.console.enabled .Values.console.legacy", components: []string{"console/legacy"}},
 	{condition: ".Values.issuers.enabled", components: []string{"issuers"}},
@@ -57,13 +58,12 @@ var switches = map[string]string{
 
 // scalars are those in the place of which expressions stand, everywhere but in definitions.
 var scalars = map[string]string{
-	namespace:                      ".Release.Namespace",
-	"scim.example.com":             ".Values.host",
-	"scim-operator-tls":            ".Values.tls.secretName",
-	"console.example.com":          ".Values.console.host",
-	"scim-operator-console-tls":    ".Values.console.ingress.secretName",
-	"monitoring":                   ".Values.prometheus.namespace",
-	"scim-operator-console-config": `include "scim-operator.consoleConfig" .`,
+	namespace:                   ".Release.Namespace",
+	"scim.example.com":          ".Values.host",
+	"scim-operator-tls":         ".Values.tls.secretName",
+	"console.example.com":       ".Values.console.host",
+	"scim-operator-console-tls": ".Values.console.ingress.secretName",
+	"monitoring":                ".Values.prometheus.namespace",
 }
 
 // given are parts of objects in the place of which the user's values stand.

@@ -10,8 +10,3 @@
 {{- define "scim-operator.consoleYAML" -}}
 {{ dict "apiVersion" "console.provisioning.rservice.dev/v1alpha1" "kind" "ConsoleConfiguration" "baseURL" (printf "https://%s" .Values.console.host) | merge (deepCopy .Values.console.config) | toYaml }}
 {{- end }}
-
-{{- /* The name changes with the contents, which replaces the pods. */ -}}
-{{- define "scim-operator.consoleConfig" -}}
-scim-operator-console-config-{{ include "scim-operator.consoleYAML" . | sha256sum | trunc 10 }}
-{{- end }}

@@ -112,14 +112,18 @@ func kustomized(ctx context.Context, components []string, arg string) string {
 	return cluster.Kubectl(ctx, "kustomize", folder)
 }
 
-// consoleConfig is the name of the console's ConfigMap with the hash of its contents, which Helm and kustomize compute differently.
-var consoleConfig = regexp.MustCompile(`scim-operator-console-config-[a-z0-9]+`)
+// consoleConfig is the name of the console's ConfigMap, which kustomize gives a hash of its contents, and the chart the pods instead.
+var (
+	consoleConfig   = regexp.MustCompile(`scim-operator-console-config-[a-z0-9]+`)
+	consoleChecksum = regexp.MustCompile(`(?m)^ +checksum/console-config: "[0-9a-f]{64}"\n`)
+)
 
 // objects are those of a text by what they are, without the namespace, which Helm makes by itself.
 func objects(text string) map[string]map[string]any {
 	GinkgoHelper()
 	found := map[string]map[string]any{}
-	for document := range strings.SplitSeq("\n"+consoleConfig.ReplaceAllString(text, "scim-operator-console-config"), "\n---\n") {
+	text = consoleChecksum.ReplaceAllString(consoleConfig.ReplaceAllString(text, "scim-operator-console-config"), "")
+	for document := range strings.SplitSeq("\n"+text, "\n---\n") {
 		var object map[string]any
 		Expect(yaml.Unmarshal([]byte(document), &object)).To(Succeed(), document)
 		if object == nil || object["kind"] == "Namespace" {
