@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -24,6 +23,8 @@ import (
 	"rservice.dev/scim-operator/hack/testenv/manifests"
 	"rservice.dev/scim-operator/hack/testenv/suite"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rservice.dev/scim-operator/hack/console/chromium"
 )
 
 // root is the top of the repository.
@@ -130,16 +131,8 @@ func as(person string) *rest.Config {
 
 func startBrowser() context.Context {
 	GinkgoHelper()
-	path, err := exec.LookPath("chromium")
-	Expect(err).NotTo(HaveOccurred(), "install chromium, as .ci/run does")
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en-GB"),
-		chromedp.UserDataDir(GinkgoT().TempDir()), chromedp.Flag("password-store", "basic"))
-	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	first, stop, err := chromium.Start(GinkgoT().TempDir())
+	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(stop)
-	first, end := chromedp.NewContext(allocated)
-	DeferCleanup(end)
-	Expect(chromedp.Do(first)).To(Succeed())
 	return first
 }

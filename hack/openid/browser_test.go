@@ -3,34 +3,24 @@ package openid
 import (
 	"context"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"rservice.dev/scim-operator/console/login"
+	"rservice.dev/scim-operator/hack/console/chromium"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
 // startBrowser starts a Chromium with one tab. The test's certificates are of no authority that it knows.
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
+	tab, stop, err := chromium.Start(t.TempDir(), chromedp.Flag("ignore-certificate-errors", true))
 	if err != nil {
-		t.Fatalf("install chromium, as .ci/run does: %v", err)
+		t.Fatal(err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("password-store", "basic"),
-		chromedp.Flag("ignore-certificate-errors", true), chromedp.UserDataDir(t.TempDir()))
-	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
-	tab, end := chromedp.NewContext(allocated)
-	t.Cleanup(end)
-	if err := chromedp.Do(tab); err != nil { // what starts the browser must not be bounded: it would end with the bound
-		t.Fatalf("start chromium: %v", err)
-	}
 	return tab
 }
 

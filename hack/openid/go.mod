@@ -2,7 +2,10 @@ module rservice.dev/scim-operator/hack/openid
 
 go 1.26.8
 
-replace rservice.dev/scim-operator => ../..
+replace (
+	rservice.dev/scim-operator => ../..
+	rservice.dev/scim-operator/hack/console => ../console
+)
 
 require (
 	github.com/chromedp/chromedp v0.23.1
@@ -10,6 +13,7 @@ require (
 	github.com/zitadel/oidc/v3 v3.52.0
 	k8s.io/api v0.37.2
 	rservice.dev/scim-operator v0.0.0
+	rservice.dev/scim-operator/hack/console v0.0.0
 	sigs.k8s.io/controller-runtime v0.25.2
 )
 
