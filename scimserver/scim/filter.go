@@ -16,17 +16,19 @@ const (
 // Filter is a parsed filter of RFC 7644 section 3.4.2.2, checked against the
 // attribute table of one resource type. It is safe for concurrent use.
 type Filter struct {
-	root node
-	// several says that several terms may look at the same text.
-	several bool
+	root  node
+	terms int
 }
 
-func newFilter(root node) *Filter { return &Filter{root: root, several: terms(root) > 1} }
+func newFilter(root node) *Filter { return &Filter{root: root, terms: terms(root)} }
+
+// Terms is how many conditions the filter has.
+func (f *Filter) Terms() int { return f.terms }
 
 // Match reports whether the resource meets the filter.
 func (f *Filter) Match(res Resource) bool {
 	var texts folds
-	if f.several {
+	if f.terms > 1 { // which may look at the same text
 		texts = folds{}
 	}
 	return f.root.match(res, texts)

@@ -357,3 +357,14 @@ func TestFilterFoldsATextOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestFilterCountsItsTerms(t *testing.T) {
+	for text, want := range map[string]int{
+		`userName eq "a"`: 1, `not (userName pr)`: 1, `userName pr and (title pr or active eq true)`: 3, `emails[type eq "work" and value pr]`: 3,
+	} {
+		f, err := ParseFilter(User, text)
+		if err != nil || f.Terms() != want {
+			t.Errorf("%s has %d terms (%v), want %d", text, f.Terms(), err, want)
+		}
+	}
+}

@@ -34,11 +34,17 @@ type Query struct {
 	BaseURL string
 }
 
+// quickTerms is up to how many conditions of a filter are quickly looked at: a resource may have ten thousand values for each.
+const quickTerms = 16
+
 // Scans reports whether List has to look at more than one page of resources, or at the
-// members of a page of groups: what one client should not do many times at once.
+// members of a page of groups, or for very much in what it looks at: what one client should not do many times at once.
 func (q *Query) Scans(rt *scim.ResourceType) bool {
 	if q.Filter == nil {
 		return q.Sort != nil || q.WithMembers && rt != scim.User
+	}
+	if q.Filter.Terms() > quickTerms {
+		return true
 	}
 	for _, condition := range q.Filter.EqualityConstraints() {
 		if indexed(rt, condition.Path) {
