@@ -181,6 +181,30 @@ var _ = Describe("The number of API writes", func() {
 		Expect(get(ctx, w, person, person.Name).Spec.CostCenter).To(Equal("mine"))
 	})
 
+	It("is one for a number that has another last digit, and none for one that only can be written in another way", func(ctx SpecContext) {
+		rule := get(ctx, w, &v1alpha1.AutomationRule{}, "default-user-mapping")
+		update(ctx, w, rule, func(r *v1alpha1.AutomationRule) {
+			r.Spec.Update.Set = append(r.Spec.Update.Set, v1alpha1.FieldAssignment{Field: "customFields.badge", Value: "customFields.badge"})
+		})
+		w.start(ctx, func(o *controllers.Options) { o.CountInterval = time.Hour })
+		for _, name := range []string{"default-user-mapping", "default-organization-mapping", "default-site-mapping"} {
+			eventually(ctx, w, get(ctx, w, &v1alpha1.AutomationRule{}, name), isReady())
+		}
+		numbers := func(last string) map[string]v1alpha1.JSON {
+			return map[string]v1alpha1.JSON{"urn:ietf:params:scim:schemas:extension:4me:1.0:custom_fields": {
+				Raw: []byte(`{"badge":{"ids":[18446744073709551615,12345678901234567890123,1e21,1.0,-0.0,0.1],"id":123456789012345678` + last + `}}`),
+			}}
+		}
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe", func(u *v1alpha1.ScimUser) { u.Spec.Extensions = numbers("8") }))
+		before := len(w.writes(ctx))
+		done := countReconciles("scimuser")
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Spec.Extensions = numbers("9") })
+		eventually(ctx, w, user, observed())
+		done.waitFor("scimuser", 2) // the change, and what it has written
+		Expect(kinds(w.writes(ctx)[before:])).To(Equal([]string{"patch persons", "patch scimusers/status", "update automationruleexecutions"}))
+		Expect(string(w.personOf(ctx, user).Spec.CustomFields["badge"].Raw)).To(ContainSubstring("1234567890123456789"))
+	})
+
 	It("is none after a restart", func(ctx SpecContext) {
 		stop := w.start(ctx, countOften)
 		Expect(w.Create(ctx, newOrganization("sales", "Sales"))).To(Succeed())
