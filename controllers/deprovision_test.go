@@ -96,6 +96,19 @@ var _ = Describe("The Person of a user who has left", func() {
 		Entry("too large, which may pass", metav1.StatusReasonRequestEntityTooLarge, v1alpha1.ReasonRetrying),
 	)
 
+	It("is disabled although the user cannot be written, which has lost its finalizer", func(ctx SpecContext) {
+		stop := w.start(ctx)
+		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))
+		person := w.personOf(ctx, user)
+		stop()
+		update(ctx, w, user, func(u *v1alpha1.ScimUser) { u.Finalizers, u.Spec.Active = nil, new(false) })
+		w.reject(ctx, "scimusers", "!has(object.metadata.finalizers)", metav1.StatusReasonForbidden, newUser("probe@example.com", "Probe"))
+		w.start(ctx)
+		eventually(ctx, w, person, disabled(true))
+		eventually(ctx, w, user, WithTransform(readyMessage[*v1alpha1.ScimUser], And(
+			ContainSubstring("(Forbidden)"), HaveSuffix("The user is inactive, so its Person is disabled all the same."))))
+	})
+
 	It("is disabled with every other Person that was linked to the user by hand", func(ctx SpecContext) {
 		w.start(ctx)
 		user := w.createReady(ctx, newUser("jane@example.com", "Jane Roe"))

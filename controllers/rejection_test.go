@@ -15,9 +15,15 @@ import (
 // expression is false, as a policy of a cluster's administrator can.
 func (w *world) rejectPersons(ctx SpecContext, unless string, reason metav1.StatusReason, rejected *v1alpha1.Person) {
 	GinkgoHelper()
+	w.reject(ctx, "persons", unless, reason, rejected)
+}
+
+// reject is rejectPersons for another resource.
+func (w *world) reject(ctx SpecContext, resource, unless string, reason metav1.StatusReason, rejected client.Object) {
+	GinkgoHelper()
 	cluster, err := client.New(env.Config, client.Options{})
 	Expect(err).NotTo(HaveOccurred())
-	meta := metav1.ObjectMeta{Name: w.namespace + "-persons"}
+	meta := metav1.ObjectMeta{Name: w.namespace + "-" + resource}
 	objects := []client.Object{
 		&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{
@@ -25,7 +31,7 @@ func (w *world) rejectPersons(ctx SpecContext, unless string, reason metav1.Stat
 				ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
 					Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
 					Rule: admissionv1.Rule{
-						APIGroups: []string{v1alpha1.GroupVersion.Group}, APIVersions: []string{"*"}, Resources: []string{"persons"},
+						APIGroups: []string{v1alpha1.GroupVersion.Group}, APIVersions: []string{"*"}, Resources: []string{resource},
 					},
 				}}},
 			},
@@ -40,7 +46,9 @@ func (w *world) rejectPersons(ctx SpecContext, unless string, reason metav1.Stat
 		DeferCleanup(func(ctx SpecContext) { Expect(cluster.Delete(ctx, object)).To(Succeed()) })
 	}
 	Eventually(func() metav1.StatusReason {
-		return apierrors.ReasonForError(w.Create(ctx, rejected.DeepCopy(), client.DryRunAll))
+		probe, ok := rejected.DeepCopyObject().(client.Object)
+		Expect(ok).To(BeTrue())
+		return apierrors.ReasonForError(w.Create(ctx, probe, client.DryRunAll))
 	}).Should(Equal(reason), "the policy is not in force")
 }
 

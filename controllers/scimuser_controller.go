@@ -52,24 +52,10 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 
 // reconcile runs the rules of a user, or sees to its Person where it is being deleted, and says what came of that.
 func (r *userReconciler) reconcile(ctx context.Context, user *v1alpha1.ScimUser, report *verdict.Report) (result ctrl.Result, found verdict.Verdict, err error) {
-	if err = execution.NoteRerun(ctx, r.client, user); err == nil {
-		err = r.noteReturn(ctx, user)
-	}
-	report.Stored()
-	if err != nil {
-		return result, found, err
-	}
 	if !user.DeletionTimestamp.IsZero() {
 		return r.leave(ctx, user, report)
 	}
-	if err = r.ensureFinalizer(ctx, user, report); err != nil {
-		return result, found, err
-	}
-	input, err := directory.Of(r.client, user.Namespace).UserInput(ctx, user)
-	if err != nil {
-		return result, found, err
-	}
-	done, err := r.runner.run(ctx, user, v1alpha1.SubjectScimUser, input)
+	done, err := r.run(ctx, user, report)
 	if err != nil {
 		return r.failed(ctx, user, report, err)
 	}
@@ -84,6 +70,26 @@ func (r *userReconciler) reconcile(ctx context.Context, user *v1alpha1.ScimUser,
 		found = done.hold.Verdict(found)
 	}
 	return r.runner.again(done), found, nil
+}
+
+// run runs the rules of a user who is not being deleted, once what it must not forget is stored.
+func (r *userReconciler) run(ctx context.Context, user *v1alpha1.ScimUser, report *verdict.Report) (*run, error) {
+	err := execution.NoteRerun(ctx, r.client, user)
+	if err == nil {
+		err = r.noteReturn(ctx, user)
+	}
+	report.Stored()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.ensureFinalizer(ctx, user, report); err != nil {
+		return nil, err
+	}
+	input, err := directory.Of(r.client, user.Namespace).UserInput(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return r.runner.run(ctx, user, v1alpha1.SubjectScimUser, input)
 }
 
 // noteRun keeps in the status what a run has found.
