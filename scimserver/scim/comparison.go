@@ -132,13 +132,23 @@ func (c *comparison) checkDateTime() error {
 }
 
 // parseInstant reads an xsd:dateTime. Without a zone it is UTC. A blank before
-// the offset is a plus sign that the client did not encode in the URL.
+// the offset is a plus sign that the client did not encode in the URL. The end of a
+// day may be written as 24:00:00.
 func parseInstant(s string) (time.Time, bool) {
 	s = strings.Replace(s, " ", "+", 1)
+	day, rest, ends := strings.Cut(s, "T24:00:00")
+	if ends {
+		s = day + "T00:00:00" + rest
+	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, true
+		t, err := time.Parse(layout, s)
+		if err != nil {
+			continue
 		}
+		if ends {
+			return t.AddDate(0, 0, 1), t.Nanosecond() == 0
+		}
+		return t, true
 	}
 	return time.Time{}, false
 }
