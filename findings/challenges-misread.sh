@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What a client is told behind a 401, WWW-Authenticate (RFC 9110 section 11.6.1), read by three packages of the npm registry and by the Go SDK of MCP. A
-# scheme alone, which the grammar allows, is an error for the three. Where a proxy offers Basic and the server Bearer in one line, Basic gets
-# Bearer's realm, both realms, or a parameter called "Bearer realm". Blanks around = (section 11.2, BWS) lose the parameter, quotes within
-# quotes keep their backslashes or are an error. The Go SDK reads all of that, and no token68, which Kerberos has.
+# What a client is told behind a 401, WWW-Authenticate (RFC 9110 section 11.6.1), read by three packages of the npm registry and by the Go SDK of
+# MCP. A scheme alone, which the grammar allows, is an error for the three. Where a proxy offers Basic and the server Bearer in one line, Basic
+# gets Bearer's realm, both realms, or a parameter called "Bearer realm". Blanks around = (section 11.2, BWS) lose the parameter, quotes
+# within quotes keep their backslashes or are an error. The Go SDK reads all of that, and no token68, which Kerberos has.
 set -euo pipefail
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT && cd "$dir"
 npm install --silent --no-audit --no-fund --prefix . auth-header@1.0.0 http-auth-utils@6.0.1 www-authenticate@0.6.3 >/dev/null

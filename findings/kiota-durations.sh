@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The Go libraries under Microsoft's Graph SDK, through which programs read Entra's users. Of an ISO 8601 duration without a fraction the seconds are lost:
-# PT3600S is nothing at all, without an error, and what is written for it, "P", is no duration. A minus is lost too. Thirty days are written as
-# weeks and days, which ISO 8601 does not mix. Whole numbers pass through float64 even where the schema says int64, so that the next
-# LargeInteger of a directory extension is the same one; what the schema does not know is a pointer to a float64, and null is not there. The
-# library of the same family for TypeScript reads durations, and takes half a second of a time of day for half a microsecond.
+# The Go libraries under Microsoft's Graph SDK, through which programs read Entra's users. Of an ISO 8601 duration without a fraction the
+# seconds are lost: PT3600S is nothing at all, without an error, and what is written for it, "P", is no duration. A minus is lost too. Thirty
+# days are written as weeks and days, which ISO 8601 does not mix. Whole numbers pass through float64 even where the schema says int64, so that
+# the next LargeInteger of a directory extension is the same one; what the schema does not know is a pointer to a float64, and null is
+# not there. The library of the same family for TypeScript reads durations, and takes half a second of a time of day for half a
+# microsecond.
 set -euo pipefail
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT && cd "$dir"
 npm install --silent --no-audit --no-fund --prefix . @microsoft/kiota-abstractions@1.0.0-preview.109 >/dev/null
