@@ -200,7 +200,11 @@ func (s *Store) waitForName(ctx context.Context, kind claimKind, lease *coordina
 	if err != nil || claimed != lease.Name {
 		return err
 	}
-	return s.wait(ctx, s.index(kind.resourceType()), revisionOf(obj))
+	// The cache has the object, so that an event will tell of the revision.
+	if err := s.index(kind.resourceType()).order.wait(ctx, revisionOf(obj)); err != nil {
+		return fmt.Errorf("wait until the cache knows who has the name: %w", err)
+	}
+	return nil
 }
 
 // memberIDs returns the ids of the members of a group that may be users, in order. Others would be looked for at the API server in
