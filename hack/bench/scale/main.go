@@ -135,7 +135,7 @@ func measure(ctx context.Context, o options, b build, binaries, dir string) (_ *
 	case o.rounds > 1:
 		steps = []step{w.push}
 	case o.sizesOnly:
-		steps = []step{w.empty, w.push, w.sizes}
+		steps = []step{w.empty, w.push, w.sizes, w.anew}
 	}
 	for _, step := range steps {
 		if err := step(ctx, result); err != nil {
