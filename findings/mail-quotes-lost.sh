@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A mailbox whose name has a blank, a comma or a dot at its end is written in quotes (RFC 5322 section 3.4.1), and the quotes belong to the address.
+# A mailbox whose name has a blank or a dot at its end is written in quotes (RFC 5322 section 3.4.1), and the quotes belong to the address.
 # Of four parsers two give it back without them, as "address", and then read nothing in it. addressparser also puts a blank before the @ of any
-# address with quotes, and reads two in one of them. nodemailer drops them where only a dot needs them. Go's net/mail keeps what is needed
+# address with quotes. nodemailer drops them where only a dot needs them. Go's net/mail keeps what is needed
 # and no more.
 set -euo pipefail
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT && cd "$dir"
@@ -58,7 +58,6 @@ cat > addresses <<'ADDRESSES'
 "jane"@example.com
 "jane roe"@example.com
 "jane."@example.com
-"roe,jane"@example.com
 ADDRESSES
 go run . < addresses > go.seen
 node look.cjs | tee seen
@@ -78,10 +77,5 @@ diff seen - <<'SEEN'
   address-rfc2822 jane.@example.com, read again nothing
   addressparser jane. @example.com, read again the same
   nodemailer jane.@example.com, read again the same
-"roe,jane"@example.com: net/mail "roe,jane"@example.com
-  email-addresses roe,jane@example.com, read again nothing
-  address-rfc2822 roe,jane@example.com, read again nothing
-  addressparser roe,jane @example.com, read again  and jane @example.com
-  nodemailer "roe,jane"@example.com, read again the same
 SEEN
 echo "email-addresses 5.0.0, address-rfc2822 2.2.4, addressparser 1.0.1, nodemailer 10.6.1: as stated"
