@@ -90,13 +90,15 @@ func (r *endpointReconciler) giveOwner(ctx context.Context, endpoint *v1alpha1.S
 	return nil
 }
 
-// ownCommand is what gives a Secret the owners that it is to have.
+// ownCommand is what gives a Secret the owners that it is to have. Others than the endpoint were put there by whoever may write the
+// Secret, and have names of any characters: none of them may end the quotes.
 func ownCommand(secret *corev1.Secret) string {
 	owners, err := json.Marshal(secret.OwnerReferences)
 	if err != nil {
 		panic(err) // of strings and booleans
 	}
-	return fmt.Sprintf(`kubectl -n %s patch secret %s --type=merge -p '{"metadata":{"ownerReferences":%s}}'`, secret.Namespace, secret.Name, owners)
+	quoted := strings.ReplaceAll(string(owners), "'", `\u0027`)
+	return fmt.Sprintf(`kubectl -n %s patch secret %s --type=merge -p '{"metadata":{"ownerReferences":%s}}'`, secret.Namespace, secret.Name, quoted)
 }
 
 // noteOwner takes down of a Secret that goes with the endpoint that it was made for it.

@@ -2,9 +2,14 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -49,5 +54,24 @@ func TestASecretIsGivenNoOwnerThatIsGone(t *testing.T) {
 		if owned := len(secret.OwnerReferences) > len(tt.owners); owned != tt.owned {
 			t.Errorf("an endpoint %s owns the Secret: %t, want %t", name, owned, tt.owned)
 		}
+	}
+}
+
+// TestTheCommandThatGivesAnOwnerIsOne whatever the Secret's other owners are called: somebody runs it who may delete Secrets.
+func TestTheCommandThatGivesAnOwnerIsOne(t *testing.T) {
+	owners := []metav1.OwnerReference{{Kind: "ConfigMap", Name: "it's; echo $(true) `true` \"\n", UID: "1"}, ownerOf(&v1alpha1.ScimEndpoint{})}
+	command := ownCommand(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "okta-token", OwnerReferences: owners}})
+	shell := exec.CommandContext(t.Context(), "sh", "-c", "kubectl() { printf '%s\\0' \"$@\"; }\n"+command)
+	output, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	arguments := strings.Split(string(output), "\x00")
+	if len(arguments) != 9 || !slices.Equal(arguments[:6], []string{"-n", "acme", "patch", "secret", "okta-token", "--type=merge"}) {
+		t.Fatalf("%q", arguments)
+	}
+	var patch corev1.Secret
+	if err := json.Unmarshal([]byte(arguments[7]), &patch); err != nil || !equality.Semantic.DeepEqual(patch.OwnerReferences, owners) {
+		t.Errorf("%v: %+v", err, patch.OwnerReferences)
 	}
 }

@@ -63,6 +63,7 @@ type OAuthClient struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	SecretName string `json:"secretName,omitempty"`
 	// assertions are the tokens with which the client proves who it is (RFC 7523), any of them. Unset:
 	// it has to have a secret.

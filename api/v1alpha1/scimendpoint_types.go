@@ -58,6 +58,7 @@ type ScimEndpointSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	TokenSecretName string `json:"tokenSecretName,omitempty"`
 	// tokenGeneration asks for a new token each time that it is raised. The token
 	// before it stays valid for tokenOverlapSeconds. Unset counts as 0.
