@@ -19,9 +19,8 @@ type query map[string][]string
 func parseQuery(r *http.Request) (query, error) {
 	parameters := strings.Split(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B"), "&")
 	for i, parameter := range parameters {
-		// Who writes a blank as %20 writes none as a plus: it is one of an address, which Spring's clients do not encode.
 		if strings.Contains(parameter, "%20") {
-			parameters[i] = strings.ReplaceAll(parameter, "+", "%2B")
+			parameters[i] = keepPluses(parameter)
 		}
 	}
 	values, err := url.ParseQuery(strings.Join(parameters, "&"))
@@ -38,6 +37,22 @@ func parseQuery(r *http.Request) (query, error) {
 		q[name] = append(q[name], list...)
 	}
 	return q, nil
+}
+
+// keepPluses encodes those in quotes. Who writes the blanks of a value as %20 writes none as a plus: it is one of an address, which
+// Spring's clients do not encode. Outside of quotes it is a blank, as of who puts a value into userName+eq+%22...%22.
+func keepPluses(parameter string) string {
+	const quote, escape = "%22", "%5C"
+	parts, quoted := strings.Split(strings.ReplaceAll(parameter, `"`, quote), quote), false
+	for i, part := range parts {
+		if quoted {
+			parts[i] = strings.ReplaceAll(part, "+", "%2B")
+		}
+		if !quoted || !strings.HasSuffix(part, escape) {
+			quoted = !quoted
+		}
+	}
+	return strings.Join(parts, quote)
 }
 
 // one returns a parameter that may be given once; "" if it is not.
