@@ -251,15 +251,15 @@ func (s *setup) retention(ctx context.Context) error {
 	})
 }
 
-// spec leaves out changes of status and metadata. A deletion counts as a change
+// specChanged leaves out changes of status and metadata. A deletion counts as a change
 // of the spec where there is a finalizer, because it raises the generation.
-var spec = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return changedSpec(e.ObjectOld, e.ObjectNew) }}
+var specChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return changedSpec(e.ObjectOld, e.ObjectNew) }}
 
-var specChanges = builder.WithPredicates(spec)
+var specChanges = builder.WithPredicates(specChanged)
 
 // specOrRerun also lets the annotation through that asks for a run.
 var specOrRerun = predicate.Or(
-	spec,
+	specChanged,
 	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		asked := execution.AskedRerun(e.ObjectNew)
 		return asked != "" && asked != execution.AskedRerun(e.ObjectOld)
@@ -269,7 +269,7 @@ var specOrRerun = predicate.Or(
 var specOrRerunChanges = builder.WithPredicates(specOrRerun)
 
 // specOrAnnotationChanges also lets through what an annotation asks for.
-var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(spec, predicate.AnnotationChangedPredicate{}))
+var specOrAnnotationChanges = builder.WithPredicates(predicate.Or(specChanged, predicate.AnnotationChangedPredicate{}))
 
 func (s *setup) complete(name string, workers int, r reconcile.Reconciler, watch func(*builder.Builder)) error {
 	b := ctrl.NewControllerManagedBy(s.mgr).Named(name).WithOptions(controller.Options{
