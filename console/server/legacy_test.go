@@ -1,8 +1,6 @@
 package server_test
 
 import (
-	"path/filepath"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -26,10 +24,7 @@ var _ = Describe("a cluster without constrained impersonation", func() {
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(own.Stop)
 		admin := suite.Client(own.Config, rbacv1.AddToScheme)
-		config := filepath.Join("..", "..", "config")
-		for _, file := range []string{"manager/namespace.yaml", "rbac/role.yaml", "rbac/role_binding.yaml", "roles/aggregate.yaml", "roles/roles.yaml", "console/role.yaml", "console/role_binding.yaml"} {
-			apply(ctx, admin, filepath.Join(config, file))
-		}
+		applyRoles(ctx, admin)
 		namespace := own.Namespace(ctx, GinkgoT())
 		Expect(admin.Create(ctx, &rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "support"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "scim-viewer"},
@@ -44,7 +39,7 @@ var _ = Describe("a cluster without constrained impersonation", func() {
 		_, err = asAnna()
 		Expect(err).To(Satisfy(apierrors.IsForbidden))
 
-		apply(ctx, admin, filepath.Join(config, "console", "legacy", "role.yaml"))
+		apply(ctx, admin, "console/legacy/role.yaml")
 		var caller access.Caller
 		Eventually(func() (err error) { caller, err = asAnna(); return err }).Should(Succeed())
 		Expect(caller.User().Groups).To(ConsistOf("support", "system:authenticated"))

@@ -39,10 +39,7 @@ func TestServer(t *testing.T) { suite.Run(t, "Console") }
 var _ = BeforeSuite(func(ctx SpecContext) {
 	env = testenv.StartFor(GinkgoT())
 	direct = suite.Client(env.Config, rbacv1.AddToScheme)
-	config := filepath.Join("..", "..", "config")
-	for _, file := range []string{"manager/namespace.yaml", "rbac/role.yaml", "rbac/role_binding.yaml", "roles/aggregate.yaml", "roles/roles.yaml", "console/role.yaml", "console/role_binding.yaml"} {
-		apply(ctx, direct, filepath.Join(config, file))
-	}
+	applyRoles(ctx, direct)
 	meta := metav1.ObjectMeta{Name: "test-console-office"}
 	Expect(client.IgnoreAlreadyExists(direct.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"userextras/example.com/office"}, Verbs: []string{"impersonate:user-info"}},
@@ -65,11 +62,19 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	}).Should(Succeed())
 })
 
-// apply applies one file.
+// applyRoles applies the roles of people, and those that the operator has for the console.
+func applyRoles(ctx context.Context, c client.Client) {
+	GinkgoHelper()
+	for _, file := range []string{"manager/namespace.yaml", "rbac/role.yaml", "rbac/role_binding.yaml", "roles/aggregate.yaml", "roles/roles.yaml", "console/role.yaml", "console/role_binding.yaml"} {
+		apply(ctx, c, file)
+	}
+}
+
+// apply applies one file of config.
 func apply(ctx context.Context, c client.Client, file string) {
 	GinkgoHelper()
 	folder := GinkgoT().TempDir()
-	content, err := os.ReadFile(file)
+	content, err := os.ReadFile(filepath.Join("..", "..", "config", file))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(filepath.Join(folder, "one.yaml"), content, 0o600)).To(Succeed())
 	_, err = manifests.Apply(ctx, c, manifests.Options{FieldManager: "test"}, folder)
