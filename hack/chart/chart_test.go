@@ -75,7 +75,7 @@ func TestDefaultsAreWhatTheManifestsSay(t *testing.T) {
 }
 
 // asTheyAre are values that are told as a whole.
-var asTheyAre = []string{"tls.certManager.issuerRef"}
+var asTheyAre = []string{"resources", "tls.certManager.issuerRef"}
 
 // leaves returns the paths of values, down to where the schema knows of no names.
 func leaves(t *testing.T, schema, definitions map[string]any, path string) []string {

@@ -67,6 +67,7 @@ var _ = Describe("The chart", func() {
 		Entry("a text for a number", "at '/replicas'", "--set-string", "replicas=two"),
 		Entry("an address for a host", "at '/host'", "--set", "host=https://scim.example.com"),
 		Entry("half a digest", "at '/image/digest'", "--set", "image.digest=sha256:12"),
+		Entry("memory without a number, which an API server takes for none", "at '/resources/limits/memory'", "--set", "resources.limits.memory=Gi"),
 		Entry("an HTTPRoute without a Gateway", "at '/httpRoute/parentRefs'", "--set-json", "httpRoute.parentRefs=[]"),
 		Entry("what the console's configuration has of the chart", "at '/console/config'", "--set", "console.config.baseURL=https://example.com"),
 		Entry("a Kubernetes that is too old", "chart requires kubeVersion", "--kube-version", "1.30.0"),
