@@ -61,6 +61,16 @@ func (s *Store) examination(ctx context.Context, tenant string, q Query) (*exami
 	return e, nil
 }
 
+// announce calls Long, once, before more resources are looked at than Quick.
+func (e *examination) announce(n int) error {
+	if e.Long == nil || n <= e.Quick {
+		return nil
+	}
+	long := e.Long
+	e.Long = nil
+	return long()
+}
+
 // matches reports whether a resource meets the filter. A group needs its members only if
 // e.members says so.
 func (e *examination) matches(rt *scim.ResourceType, r scim.Resource) bool {
@@ -87,15 +97,12 @@ func (e *examination) matches(rt *scim.ResourceType, r scim.Resource) bool {
 func (s *Store) appendMatches(
 	ctx context.Context, matches []match, tenant string, rt *scim.ResourceType, e *examination,
 ) ([]match, error) {
-	ids, err := s.examinees(ctx, tenant, rt, e.Filter)
+	ids, err := s.examinees(ctx, tenant, rt, e)
 	if err != nil {
 		return nil, err
 	}
-	if e.Long != nil && len(ids) > e.Quick {
-		if err := e.Long(); err != nil {
-			return nil, err
-		}
-		e.Long = nil
+	if err := e.announce(len(ids)); err != nil {
+		return nil, err
 	}
 	spare := &maker{}
 	for _, id := range ids {
@@ -126,9 +133,9 @@ func (s *Store) appendMatches(
 
 // examinees returns ids that include every match, in order. What this process has deleted is
 // not among them, although an index may not know of it yet.
-func (s *Store) examinees(ctx context.Context, tenant string, rt *scim.ResourceType, filter *scim.Filter) ([]string, error) {
-	if filter != nil {
-		ids, indexed, err := s.candidates(ctx, tenant, rt, filter)
+func (s *Store) examinees(ctx context.Context, tenant string, rt *scim.ResourceType, e *examination) ([]string, error) {
+	if e.Filter != nil {
+		ids, indexed, err := s.candidates(ctx, tenant, rt, e)
 		if err != nil {
 			return nil, err
 		}

@@ -118,3 +118,23 @@ var _ = It("tells before it looks at many of those that an index has found", fun
 	_, err := s.List(within(ctx), tenant, scim.User, q)
 	Expect(err).To(MatchError(context.Canceled))
 })
+
+var _ = It("tells before it looks which members of a large group are users", func(ctx SpecContext) {
+	s, tenant := newStoreIn(ctx)
+	created, err := s.Create(within(ctx), tenant, scim.Group, group("All", createUsers(ctx, s, tenant, 3)...))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(s.waitForWrites(within(ctx))).To(Succeed())
+	counted := &lookUps{Reader: s.cached}
+	s.cached = counted
+	q := filter(scim.User, `groups.value eq "`+created.ID()+`"`)
+	told := 0
+	q.Quick, q.Long = 2, func() error {
+		told++
+		Expect(counted.users).To(BeZero())
+		return nil
+	}
+	page, err := s.List(within(ctx), tenant, scim.User, q)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(page.Total).To(Equal(3))
+	Expect(told).To(Equal(1))
+})

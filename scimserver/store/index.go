@@ -97,9 +97,9 @@ func (s *Store) listBy(ctx context.Context, list client.ObjectList, tenant, inde
 // candidates returns ids that include every match of the filter, in order of
 // ids, and whether an index gave them. Without a usable condition there is no
 // way but to look at all of the tenant's resources.
-func (s *Store) candidates(ctx context.Context, tenant string, rt *scim.ResourceType, filter *scim.Filter) ([]string, bool, error) {
-	for _, condition := range filter.EqualityConstraints() {
-		ids, ok, err := s.lookUp(ctx, tenant, rt, condition)
+func (s *Store) candidates(ctx context.Context, tenant string, rt *scim.ResourceType, e *examination) ([]string, bool, error) {
+	for _, condition := range e.Filter.EqualityConstraints() {
+		ids, ok, err := s.lookUp(ctx, tenant, rt, condition, e)
 		if ok || err != nil {
 			return ids, ok, err
 		}
@@ -121,7 +121,7 @@ func indexed(rt *scim.ResourceType, path string) bool {
 	return false
 }
 
-func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType, c scim.EqConstraint) ([]string, bool, error) {
+func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType, c scim.EqConstraint, e *examination) ([]string, bool, error) {
 	if !indexed(rt, c.Path) {
 		return nil, false, nil
 	}
@@ -141,7 +141,7 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 		ids, err := s.idsBy(ctx, tenant, scim.User, indexEmail, fold.String(c.Value))
 		return ids, true, err
 	case "groups.value":
-		ids, err := s.memberIDs(ctx, tenant, c.Value)
+		ids, err := s.memberIDs(ctx, tenant, c.Value, e.announce)
 		return ids, true, err
 	default: // members.value
 		_, ids, err := s.groupsOf(ctx, tenant, c.Value)
@@ -208,8 +208,8 @@ func (s *Store) waitForName(ctx context.Context, kind claimKind, lease *coordina
 }
 
 // memberIDs returns the ids of the members of a group that may be users, in order. Others would be looked for at the API server in
-// vain, one after the other.
-func (s *Store) memberIDs(ctx context.Context, tenant, group string) ([]string, error) {
+// vain, one after the other. It tells many how many there are before it looks at them.
+func (s *Store) memberIDs(ctx context.Context, tenant, group string, many func(int) error) ([]string, error) {
 	obj := &v1alpha1.ScimGroup{}
 	if found, err := fetch(ctx, s, tenant, group, obj, false, client.UnsafeDisableDeepCopy); !found || err != nil {
 		return nil, err
@@ -219,6 +219,9 @@ func (s *Store) memberIDs(ctx context.Context, tenant, group string) ([]string, 
 		return nil, nil
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := many(stored.count()); err != nil {
 		return nil, err
 	}
 	entries := stored.entries()
