@@ -141,7 +141,7 @@ var causes = map[v1alpha1.HeldCause]string{
 
 func printHeld(out io.Writer, held *action.Held) {
 	fmt.Fprintf(out, "ScimEndpoint %s/%s, generation %d: the safety brake holds %s.\n", held.Namespace, held.Endpoint, held.Generation, plural(held.Count, "Person"))
-	fmt.Fprintln(out, "Released:")
+	fmt.Fprintln(out, "If you release it:")
 	for _, effect := range slices.Sorted(maps.Keys(held.Effects)) {
 		fmt.Fprintf(out, "  %d %s\n", held.Effects[effect], effects[effect])
 	}
