@@ -16,11 +16,15 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"rservice.dev/scim-operator/hack/kine"
 	"rservice.dev/scim-operator/hack/testenv"
 )
 
 func main() {
+	log.SetLogger(logr.Discard()) // the client of controller-runtime complains without one
 	overKine := flag.Bool("kine", false, "store in PostgreSQL, through kine")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: testrun [-kine] -- COMMAND [ARGUMENT...]")
