@@ -42,17 +42,23 @@ func parseQuery(r *http.Request) (query, error) {
 // keepPluses encodes those in quotes. Who writes the blanks of a value as %20 writes none as a plus: it is one of an address, which
 // Spring's clients do not encode. Outside of quotes it is a blank, as of who puts a value into userName+eq+%22...%22.
 func keepPluses(parameter string) string {
-	const quote, escape = "%22", "%5C"
+	const quote = "%22"
 	parts, quoted := strings.Split(strings.ReplaceAll(parameter, `"`, quote), quote), false
 	for i, part := range parts {
 		if quoted {
 			parts[i] = strings.ReplaceAll(part, "+", "%2B")
 		}
-		if !quoted || !strings.HasSuffix(part, escape) {
+		if !quoted || !escapes(part) {
 			quoted = !quoted
 		}
 	}
 	return strings.Join(parts, quote)
+}
+
+// escapes reports whether a part of a parameter ends with a backslash that counts, and not as what another one escapes.
+func escapes(part string) bool {
+	text, err := url.QueryUnescape(part)
+	return err == nil && (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
 }
 
 // one returns a parameter that may be given once; "" if it is not.
