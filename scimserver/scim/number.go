@@ -15,9 +15,16 @@ import (
 // 1 afterwards. Numbers are brought into that form when they are read, so that what is
 // answered is what was understood, and what is sent again is no change.
 
+// maxNumber is the most characters of a number. No double has more decimals than 1,074; to reduce a fraction of a million digits
+// takes seconds.
+const maxNumber = 1100
+
 // canonicalNumber returns a number as it will be stored. A whole number, in whatever notation, keeps
 // its value or is an error; another one has the precision of a double (RFC 8259 section 6).
 func canonicalNumber(n json.Number) (json.Number, error) {
+	if len(n) > maxNumber {
+		return "", invalidValue("a number has more than %d characters: send it as text", maxNumber)
+	}
 	if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
 		return json.Number(strconv.FormatInt(i, 10)), nil
 	}

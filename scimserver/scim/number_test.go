@@ -15,6 +15,7 @@ func TestNumbersAreKeptOrRefused(t *testing.T) {
 		"0.10000000000000001": "0.1", "123456789012.345678": "123456789012.34567", "5e-324": "5e-324",
 		"9223372036854775808": "", "-9223372036854775809": "", "12345678901234567890.10": "", "1e19": "", "1e400": "", "-1e999999999": "",
 		"1e-400": "", "1e-999999999": "", "1" + strings.Repeat("0", 1000): "",
+		"1." + strings.Repeat("0", maxNumber-2): "1", "1." + strings.Repeat("0", maxNumber-1): "", "1." + strings.Repeat("7", maxNumber): "",
 	} {
 		for form, body := range map[string]string{
 			"user": `{"userName":"a","urn:x:y":{"n":` + sent + `}}`, "list": `{"userName":"a","urn:x:y":{"list":[{"n":` + sent + `}]}}`,
