@@ -3,16 +3,15 @@ package upgrade
 import (
 	"context"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -35,7 +34,7 @@ var _ = Describe("An upgrade", Ordered, func() {
 		old, now    state
 		certificate world.Certificate
 		busyTenant  *world.Tenant
-		revisions   map[string]string
+		held        map[string]*unstructured.Unstructured
 	)
 
 	BeforeAll(func(ctx SpecContext) {
@@ -53,7 +52,7 @@ var _ = Describe("An upgrade", Ordered, func() {
 		busyTenant = cluster.NewTenant(ctx, busy, way)
 		cluster.NewTenant(ctx, quiet, way).Okta(ctx, "-users", fmt.Sprint(users), "-groups", "20", "-push-only", "-converge-for", "3m", "-retry-for", "3m")
 		whole(ctx, cluster, quiet)
-		revisions = revisionsOf(ctx, cluster)
+		held = contents(ctx, cluster)
 	}, NodeTimeout(25*time.Minute))
 
 	for _, step := range []struct {
@@ -73,7 +72,7 @@ var _ = Describe("An upgrade", Ordered, func() {
 			})
 			whole(ctx, cluster, quiet)
 			whole(ctx, cluster, busy)
-			Expect(changed(revisions, revisionsOf(ctx, cluster))).To(BeEmpty())
+			expectUnchanged(held, contents(ctx, cluster))
 			storedAsServed(ctx, cluster)
 		}, NodeTimeout(15*time.Minute))
 	}
@@ -85,7 +84,7 @@ var _ = Describe("An upgrade", Ordered, func() {
 		whole(ctx, cluster, quiet)
 		whole(ctx, cluster, busy)
 		storedAsServed(ctx, cluster)
-		Expect(changed(revisions, revisionsOf(ctx, cluster))).To(BeEmpty())
+		expectUnchanged(held, contents(ctx, cluster))
 	}, NodeTimeout(10*time.Minute))
 })
 
@@ -109,40 +108,39 @@ func whole(ctx context.Context, w *world.World, namespace string) {
 	}).Should(Succeed())
 }
 
-// revisionsOf are the revisions of all that the quiet tenant holds, by kind and name, but for its rules: these are applied
-// anew, and say that they have run.
-func revisionsOf(ctx context.Context, w *world.World) map[string]string {
+// contents are all that the quiet tenant holds, by kind and name, but for its rules: these are applied anew, and say that they have run.
+func contents(ctx context.Context, w *world.World) map[string]*unstructured.Unstructured {
 	GinkgoHelper()
-	revisions := map[string]string{}
+	found := map[string]*unstructured.Unstructured{}
 	for _, kind := range []string{
 		"ScimUser", "ScimGroup", "ScimGroupPage", "Person", "Organization", "Site", "AutomationRuleExecution",
 	} {
-		list := &metav1.PartialObjectMetadataList{}
+		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
 		Expect(w.Client.List(ctx, list, client.InNamespace(quiet))).To(Succeed())
 		for i := range list.Items {
-			revisions[kind+" "+list.Items[i].Name] = list.Items[i].ResourceVersion
+			found[kind+" "+list.Items[i].GetName()] = &list.Items[i]
 		}
 	}
-	return revisions
+	return found
 }
 
-// changed counts what was written since, by kind.
-func changed(before, after map[string]string) map[string]int {
-	counts := map[string]int{}
-	for name := range maps.Keys(after) {
-		if after[name] != before[name] {
-			kind, _, _ := strings.Cut(name, " ")
-			counts[kind]++
+// expectUnchanged fails with how many objects of each kind were written since, and what of one of them.
+func expectUnchanged(before, after map[string]*unstructured.Unstructured) {
+	GinkgoHelper()
+	counts, examples := map[string]int{}, map[string]string{}
+	for name, object := range after {
+		if before[name] == nil || object.GetResourceVersion() != before[name].GetResourceVersion() {
+			counts[object.GetKind()]++
+			examples[object.GetKind()] = cmp.Diff(before[name], object)
 		}
 	}
-	for name := range before {
-		if _, there := after[name]; !there {
-			kind, _, _ := strings.Cut(name, " ")
-			counts[kind+" gone"]++
+	for name, object := range before {
+		if after[name] == nil {
+			counts[object.GetKind()+" gone"]++
 		}
 	}
-	return counts
+	Expect(counts).To(BeEmpty(), "%s", examples)
 }
 
 // definitions are those of our kinds.
