@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/api/shell"
 	"rservice.dev/scim-operator/api/v1alpha1"
 	"rservice.dev/scim-operator/controllers/verdict"
 )
@@ -91,14 +92,14 @@ func (r *endpointReconciler) giveOwner(ctx context.Context, endpoint *v1alpha1.S
 }
 
 // ownCommand is what gives a Secret the owners that it is to have. Others than the endpoint were put there by whoever may write the
-// Secret, and have names of any characters: none of them may end the quotes.
+// Secret, and have names of any characters.
 func ownCommand(secret *corev1.Secret) string {
 	owners, err := json.Marshal(secret.OwnerReferences)
 	if err != nil {
 		panic(err) // of strings and booleans
 	}
-	quoted := strings.ReplaceAll(string(owners), "'", `\u0027`)
-	return fmt.Sprintf(`kubectl -n %s patch secret %s --type=merge -p '{"metadata":{"ownerReferences":%s}}'`, secret.Namespace, secret.Name, quoted)
+	patch := shell.Word(fmt.Sprintf(`{"metadata":{"ownerReferences":%s}}`, owners))
+	return fmt.Sprintf("kubectl -n %s patch secret %s --type=merge -p %s", secret.Namespace, secret.Name, patch)
 }
 
 // noteOwner takes down of a Secret that goes with the endpoint that it was made for it.

@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"rservice.dev/scim-operator/api/shell"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -143,8 +144,5 @@ func Strip(data map[string][]byte) {
 
 // NewSecretCommand is the command that makes another secret for a client of an endpoint.
 func NewSecretCommand(endpoint *v1alpha1.ScimEndpoint, clientID string) string {
-	if strings.Trim(clientID, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._:/@") != "" {
-		clientID = "'" + strings.ReplaceAll(clientID, "'", `'\''`) + "'"
-	}
-	return "manager clients secret -n " + endpoint.Namespace + " --endpoint " + endpoint.Name + " --client " + clientID + " --expires-in 8760h"
+	return "manager clients secret -n " + endpoint.Namespace + " --endpoint " + endpoint.Name + " --client " + shell.Word(clientID) + " --expires-in 8760h"
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"rservice.dev/scim-operator/api/shell"
 	"rservice.dev/scim-operator/api/v1alpha1"
 )
 
@@ -56,7 +57,7 @@ func (n Names) values() map[string]string {
 	}
 	for name, value := range values {
 		if value != "" {
-			values[name] = shellQuoted(value)
+			values[name] = shell.Word(value)
 		}
 	}
 	return values
@@ -75,16 +76,6 @@ func manifest(kind, name string) string {
 		return "" // a text always has an encoding
 	}
 	return string(text)
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
-// shellQuoted is a text as one word for a POSIX shell, in which nothing of it means anything: some come from clients.
-func shellQuoted(text string) string {
-	if plainWord.MatchString(text) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 var placeholder = regexp.MustCompile(`\{([a-zA-Z]+)\}`)
