@@ -101,9 +101,6 @@ func (s *Store) appendMatches(
 	if err != nil {
 		return nil, err
 	}
-	if err := e.announce(len(ids)); err != nil {
-		return nil, err
-	}
 	spare := &maker{}
 	for _, id := range ids {
 		if err := ctx.Err(); err != nil {
@@ -140,6 +137,10 @@ func (s *Store) examinees(ctx context.Context, tenant string, rt *scim.ResourceT
 			return nil, err
 		}
 		if indexed {
+			if err := e.announce(len(ids)); err != nil {
+				return nil, err
+			}
+			slices.Sort(ids)
 			return slices.DeleteFunc(ids, func(id string) bool { return s.index(rt).order.left(tenant, id) }), nil
 		}
 	}

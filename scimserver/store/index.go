@@ -94,9 +94,9 @@ func (s *Store) listBy(ctx context.Context, list client.ObjectList, tenant, inde
 	return nil
 }
 
-// candidates returns ids that include every match of the filter, in order of
-// ids, and whether an index gave them. Without a usable condition there is no
-// way but to look at all of the tenant's resources.
+// candidates returns ids that include every match of the filter, and whether
+// an index gave them. Without a usable condition there is no way but to look at
+// all of the tenant's resources.
 func (s *Store) candidates(ctx context.Context, tenant string, rt *scim.ResourceType, e *examination) ([]string, bool, error) {
 	for _, condition := range e.Filter.EqualityConstraints() {
 		ids, ok, err := s.lookUp(ctx, tenant, rt, condition, e)
@@ -149,18 +149,17 @@ func (s *Store) lookUp(ctx context.Context, tenant string, rt *scim.ResourceType
 	}
 }
 
-// idsBy returns the ids that an index has for a value, in order.
+// idsBy returns the ids that an index has for a value.
 func (s *Store) idsBy(ctx context.Context, tenant string, rt *scim.ResourceType, index, value string) ([]string, error) {
 	var ids []string
 	if rt == scim.User {
-		ids, err := s.userIDsBy(ctx, tenant, index, value)
-		return sorted(ids), err
+		return s.userIDsBy(ctx, tenant, index, value)
 	}
 	groups, err := s.groupsBy(ctx, tenant, index, value)
 	for i := range groups {
 		ids = append(ids, groups[i].Name)
 	}
-	return sorted(ids), err
+	return ids, err
 }
 
 // askClaim finds the holder of a name that this replica's cache does not know
