@@ -9,6 +9,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY *.go ./
 COPY api api
+COPY console console
 COPY controllers controllers
 COPY scimserver scimserver
 # What `manager --version`, the log and the metrics say, since there is no repository here to take it from.

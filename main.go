@@ -13,6 +13,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	_ "time/tzdata" // rules name zones, and the image has no files of them
 
 	"github.com/go-logr/logr"
 	"k8s.io/cli-runtime/pkg/genericiooptions"

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -306,5 +307,65 @@ func TestDockerfile(t *testing.T) {
 	}
 	if images := regexp.MustCompile(`(?m)^FROM `).FindAll(data, -1); len(images) != 2 {
 		t.Errorf("the Dockerfile is made from %d images; pin each by a build argument", len(images))
+	}
+	t.Run("copies all that the program is built from", func(t *testing.T) { buildCopied(t, data) })
+}
+
+// buildCopied builds the program from what the Dockerfile copies, and from nothing else.
+func buildCopied(t *testing.T, dockerfile []byte) {
+	t.Helper()
+	ignored, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	for _, line := range regexp.MustCompile(`(?m)^COPY ([^-\n].*) \S+$`).FindAllSubmatch(dockerfile, -1) {
+		for pattern := range strings.FieldsSeq(string(line[1])) {
+			if !slices.Contains(strings.Split(string(ignored), "\n"), "!"+pattern) {
+				t.Errorf(".dockerignore leaves %s out", pattern)
+			}
+			copyMatches(t, pattern, folder)
+		}
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(t.TempDir(), "manager"), ".")
+	build.Dir, build.Env = folder, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Errorf("building what the Dockerfile copies: %v: %s", err, output)
+	}
+}
+
+func copyMatches(t *testing.T, pattern, folder string) {
+	t.Helper()
+	matches, err := filepath.Glob(filepath.Join(root, pattern))
+	if err != nil || len(matches) == 0 {
+		t.Fatalf("%s: %d matches, error %v", pattern, len(matches), err)
+	}
+	for _, match := range matches {
+		to := filepath.Join(folder, filepath.Base(match))
+		info, err := os.Stat(match)
+		if err == nil && info.IsDir() {
+			err = os.CopyFS(to, os.DirFS(match))
+		} else if err == nil {
+			var data []byte
+			if data, err = os.ReadFile(match); err == nil {
+				err = os.WriteFile(to, data, 0o600)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTimeZonesAreInTheProgram: rules name them, and there are no files of them in the image.
+func TestTimeZonesAreInTheProgram(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
+	list.Dir = root
+	packages, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(strings.Split(string(packages), "\n"), "time/tzdata") {
+		t.Error("the program has no time zones")
 	}
 }
