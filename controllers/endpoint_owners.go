@@ -70,7 +70,7 @@ func (r *endpointReconciler) own(ctx context.Context, endpoint *v1alpha1.ScimEnd
 		return "", "", nil
 	}
 	return v1alpha1.ReasonOwnerRefused, verdict.Truncate("Secrets stay when this ScimEndpoint is deleted, as the operator may not give them their owner. " +
-		"Somebody who may delete them can: " + strings.Join(commands, " ; ") + " " + refusal.Error()), nil
+		refusal.Error() + ". Somebody who may delete them can: " + strings.Join(commands, " ; ")), nil
 }
 
 // giveOwner gives a Secret that was made for the endpoint its owner, in memory.

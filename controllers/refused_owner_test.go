@@ -44,7 +44,8 @@ var _ = Describe("where Kubernetes lets only those set an owner who may delete",
 			return meta.FindStatusCondition(e.Status.Conditions, v1alpha1.ConditionSecretsNotOwned)
 		}
 		eventually(ctx, w, endpoint, And(isReady(), HaveField("Status.TokenGeneration", int64(1)), WithTransform(notOwned,
-			HaveField("Message", And(ContainSubstring(names[0]), ContainSubstring(names[1]), ContainSubstring("can't delete"))))))
+			HaveField("Message", And(ContainSubstring(names[0]), ContainSubstring(names[1]), ContainSubstring("can't delete"),
+				HaveSuffix("}]}}'"))))))
 		Eventually(func(g Gomega) { g.Expect(eventReasons(ctx, w)).To(ContainElement("Warning SecretsNotOwned")) }).Should(Succeed())
 
 		By("running the commands that it gives")

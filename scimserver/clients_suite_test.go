@@ -63,8 +63,9 @@ func (t oauthTenant) change(ctx context.Context, name string, apply func(*corev1
 	GinkgoHelper()
 	secret := &corev1.Secret{}
 	Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: name}, secret)).To(Succeed())
+	before := secret.DeepCopy()
 	apply(secret)
-	Expect(direct.Update(ctx, secret)).To(Succeed())
+	Expect(direct.Patch(ctx, secret, client.MergeFrom(before))).To(Succeed()) // the operator may write it at the same time
 }
 
 // changeEndpoint changes the endpoint's spec.
@@ -72,8 +73,9 @@ func (t oauthTenant) changeEndpoint(ctx context.Context, apply func(*v1alpha1.Sc
 	GinkgoHelper()
 	endpoint := &v1alpha1.ScimEndpoint{}
 	Expect(direct.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "entra"}, endpoint)).To(Succeed())
+	before := endpoint.DeepCopy()
 	apply(endpoint)
-	Expect(direct.Update(ctx, endpoint)).To(Succeed())
+	Expect(direct.Patch(ctx, endpoint, client.MergeFrom(before))).To(Succeed())
 }
 
 // form returns the body of a token request from pairs, in their order.
