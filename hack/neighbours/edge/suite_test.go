@@ -16,7 +16,6 @@ import (
 
 	"rservice.dev/scim-operator/hack/e2e/world"
 	"rservice.dev/scim-operator/hack/testenv/assets"
-	"rservice.dev/scim-operator/hack/testenv/controlplane"
 )
 
 const (
@@ -51,8 +50,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		cluster.Kubectl(ctx, "apply", "--server-side", "-f", filepath.Join(folder, definitions[module]))
 	}
 	cluster.Kubectl(ctx, "wait", "crd", "--all", "--for=condition=Established", "--timeout=1m")
-	start("cert-manager", filepath.Join(certManager, "cert-manager"), nil, "--kubeconfig", cluster.Node.Kubeconfig)
-	start("traefik", filepath.Join(traefik, "traefik"), []string{"KUBECONFIG=" + cluster.Node.Kubeconfig},
+	cluster.Run("cert-manager", filepath.Join(certManager, "cert-manager"), nil, "--kubeconfig", cluster.Node.Kubeconfig)
+	cluster.Run("traefik", filepath.Join(traefik, "traefik"), []string{"KUBECONFIG=" + cluster.Node.Kubeconfig},
 		"--entryPoints.websecure.address="+gateway, "--providers.kubernetesGateway=true", "--log.level=INFO",
 		"--global.checkNewVersion=false", "--global.sendAnonymousUsage=false")
 	cluster.Kubectl(ctx, "apply", "-f", filepath.Join(here(), "neighbours"))
@@ -66,21 +65,6 @@ var definitions = map[string]string{
 }
 
 func here() string { return filepath.Join(cluster.Root, "hack", "neighbours", "edge") }
-
-// start runs a neighbour until the suite ends.
-func start(name, path string, environment []string, arguments ...string) {
-	GinkgoHelper()
-	process, err := controlplane.StartProcess(name, cluster.Results, path, arguments, environment)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() error { return process.Stop(10 * time.Second) })
-	DeferCleanup(func() {
-		select {
-		case <-process.Done():
-			Fail(name + " has ended by itself: " + process.LogTail())
-		default:
-		}
-	})
-}
 
 // install brings the operator and a tenant as config/install.md says, and waits until a SCIM client comes through.
 func install(ctx context.Context) {

@@ -3,12 +3,10 @@ package gitops
 import (
 	"context"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -17,9 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"rservice.dev/scim-operator/hack/e2e/world"
 	"rservice.dev/scim-operator/hack/testenv"
 	"rservice.dev/scim-operator/hack/testenv/assets"
-	"rservice.dev/scim-operator/hack/testenv/controlplane"
 	"rservice.dev/scim-operator/hack/testenv/manifests"
 )
 
@@ -46,21 +44,11 @@ func startFlux(ctx context.Context) *neighbour {
 	} {
 		arguments := append([]string{"--log-level=info",
 			"--metrics-addr=" + testenv.FreeAddress(ctx, GinkgoT()), "--health-addr=" + testenv.FreeAddress(ctx, GinkgoT())}, more...)
-		process, err := controlplane.StartProcess(name, cluster.Results, filepath.Join(programs, name), arguments,
-			[]string{"KUBECONFIG=" + cluster.Node.Kubeconfig, "RUNTIME_NAMESPACE=" + fluxSystem})
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(process.Stop, 10*time.Second)
+		cluster.Run(name, filepath.Join(programs, name),
+			[]string{"KUBECONFIG=" + cluster.Node.Kubeconfig, "RUNTIME_NAMESPACE=" + fluxSystem}, arguments...)
 	}
-	Eventually(func() error { return dial(ctx, artifacts) }).Should(Succeed())
+	world.Listens(ctx, artifacts)
 	return &neighbour{}
-}
-
-func dial(ctx context.Context, address string) error {
-	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	return connection.Close()
 }
 
 // definitions is the folder of a controller's own custom resource definitions.

@@ -7,7 +7,6 @@ package helm
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,17 +101,9 @@ func publish(ctx context.Context) string {
 	GinkgoHelper()
 	port, err := controlplane.FreePort(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	process, err := controlplane.StartProcess("registry", cluster.Results, filepath.Join(programs, "registry"), []string{"-port", strconv.Itoa(port)}, nil)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(process.Stop, 10*time.Second)
+	process := cluster.Run("registry", filepath.Join(programs, "registry"), nil, "-port", strconv.Itoa(port))
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	Eventually(func() error {
-		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-		if err != nil {
-			return err
-		}
-		return connection.Close()
-	}).Should(Succeed(), process.LogTail)
+	world.Listens(ctx, address, process.LogTail)
 	helm(ctx, "push", packaged(), "oci://"+address+"/charts", "--plain-http")
 	return "oci://" + address + "/charts/scim-operator"
 }

@@ -80,17 +80,8 @@ func startProvider(ctx context.Context, program string) {
 	cert, key := filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
 	Expect(os.WriteFile(cert, providerCert.Cert, 0o600)).To(Succeed())
 	Expect(os.WriteFile(key, providerCert.Key, 0o600)).To(Succeed())
-	process, err := controlplane.StartProcess("provider", cluster.Results, program,
-		[]string{"-address", address, "-console", console, "-cert", cert, "-key", key}, nil)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() error { return process.Stop(10 * time.Second) })
-	Eventually(func() error {
-		connection, err := net.Dial("tcp", address)
-		if err != nil {
-			return err
-		}
-		return connection.Close()
-	}).Should(Succeed(), process.LogTail)
+	process := cluster.Run("provider", program, nil, "-address", address, "-console", console, "-cert", cert, "-key", key)
+	world.Listens(ctx, address, process.LogTail)
 }
 
 // install brings the ingress controller, the operator with the console as config/console.md says, and a tenant.

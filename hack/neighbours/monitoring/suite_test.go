@@ -76,11 +76,8 @@ func startPrometheus(ctx context.Context, program string) {
 	port, err := controlplane.FreePort(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	server = "127.0.0.1:" + strconv.Itoa(port)
-	process, err := controlplane.StartProcess("prometheus", cluster.Results, program, []string{
-		"--config.file=" + file, "--storage.tsdb.path=" + filepath.Join(folder, "data"), "--web.listen-address=" + server,
-	}, nil)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() error { return process.Stop(10 * time.Second) })
+	process := cluster.Run("prometheus", program, nil,
+		"--config.file="+file, "--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address="+server)
 	Eventually(func(g Gomega) {
 		g.Expect(process.Done()).NotTo(BeClosed(), process.LogTail())
 		g.Expect(query(ctx, g, "up")).To(HaveLen(2))
